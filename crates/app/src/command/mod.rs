@@ -1,0 +1,46 @@
+//! The commands: one module each.
+
+mod check;
+mod demo;
+mod queues;
+mod serve;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command, ConfigCommand};
+use crate::config::{Config, ConfigError, DEFAULT_YAML};
+use crate::exit::Failure;
+
+/// Runs what the command line says.
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    let serve = cli.serve;
+    match cli.command {
+        None => {
+            let config = Config::load(serve.config.as_deref())
+                .and_then(|config| config.listening(serve.listen));
+            serve::run(config.map_err(wrong_input)?).await
+        }
+        Some(Command::Check) => {
+            check::run(&Config::load(serve.config.as_deref()).map_err(wrong_input)?).await
+        }
+        Some(Command::Demo(arguments)) => demo::run(arguments).await,
+        Some(Command::Config { command: ConfigCommand::Init }) => {
+            anstream::print!("{DEFAULT_YAML}");
+            Ok(())
+        }
+        Some(Command::Queues(arguments)) => queues::run(&arguments).await,
+        Some(Command::Version) => {
+            anstream::println!("vigie {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "vigie", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn wrong_input(error: ConfigError) -> Failure {
+    Failure::wrong_input(error.to_string())
+}

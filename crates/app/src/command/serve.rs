@@ -1,0 +1,158 @@
+//! `vigie`: watch and show.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+use vigie_board::{Board, SourceSettings};
+use vigie_collect::source::redis::{RedisConfig, RedisSource};
+use vigie_collect::{Clock, SystemClock, observations};
+use vigie_model::Limits;
+use vigie_server::{AllowedHosts, AppState, Now, router, serve};
+
+use crate::config::Config;
+use crate::exit::Failure;
+use crate::feed;
+use crate::interrupt::on_signal;
+
+/// Everything stops within this, or is dropped.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Serves until a signal.
+pub(crate) async fn run(config: Config) -> Result<(), Failure> {
+    log_to_stderr();
+    let stop = CancellationToken::new();
+    let running = Running::start(&config, &stop).await?;
+    anstream::println!("Vigie watches {} ({})", addresses(&config.sources), config.origin);
+    anstream::println!("Dashboard: http://{}", running.address);
+    on_signal_or_failure(stop, running).await
+}
+
+/// Waits for the end of a running Vigie, by a signal or by its own failure.
+pub(crate) async fn on_signal_or_failure(
+    stop: CancellationToken,
+    running: Running,
+) -> Result<(), Failure> {
+    tokio::select! {
+        () = on_signal(stop.clone()) => Ok(()),
+        ended = running.ended(stop) => ended,
+    }
+}
+
+/// Log lines go to standard error; how many, `VIGIE_LOG` says.
+pub(crate) fn log_to_stderr() {
+    let filter =
+        EnvFilter::try_from_env("VIGIE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,vigie=info"));
+    let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .init();
+}
+
+fn addresses(sources: &[RedisConfig]) -> String {
+    let addresses: Vec<String> = sources
+        .iter()
+        .map(|source| format!("{} at {}", source.name, source.display_url()))
+        .collect();
+    addresses.join(", ")
+}
+
+/// A Vigie that runs: sources, feed, hub and server, in the order of their start.
+pub(crate) struct Running {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    sources: JoinSet<()>,
+    feed: JoinSet<()>,
+    server: JoinSet<std::io::Result<()>>,
+    stop_sources: CancellationToken,
+    stop_feed: CancellationToken,
+}
+
+impl Running {
+    /// Starts everything. What can fail is done first.
+    pub(crate) async fn start(config: &Config, stop: &CancellationToken) -> Result<Self, Failure> {
+        let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+            Failure::failed(format!(
+                "cannot listen on {}: {error}; choose another with --listen",
+                config.listen
+            ))
+        })?;
+        let address = listener.local_addr().map_err(|error| Failure::failed(error.to_string()))?;
+        let clock = Arc::new(SystemClock::start());
+        let now: Now = {
+            let clock = Arc::clone(&clock);
+            Arc::new(move || clock.now())
+        };
+        let settings = config.sources.iter().map(|source| SourceSettings {
+            name: source.name.clone(),
+            url: source.display_url(),
+            poll_interval_seconds: source.poll.as_secs_f64(),
+        });
+        let board = Board::new(settings.collect(), limits(&config.sources), now());
+        let state = AppState::new(board, Arc::clone(&now));
+        let (sender, receiver) = observations(feed::PENDING);
+
+        // What is downstream starts first and stops last.
+        let (stop_sources, stop_feed) = (stop.child_token(), CancellationToken::new());
+        let mut feed = JoinSet::new();
+        let (board, dropped) = (state.board.clone(), Arc::clone(&state.dropped));
+        feed.spawn(feed::run(receiver, board, now, dropped, stop_feed.clone()));
+        let mut server = JoinSet::new();
+        let hub = state.hub.clone();
+        server.spawn(serve(
+            listener,
+            router(state, AllowedHosts::new(&config.hosts)),
+            stop.clone(),
+        ));
+        feed.spawn(hub.run(stop.clone()));
+        let mut sources = JoinSet::new();
+        for source in &config.sources {
+            let source = RedisSource::new(
+                source.clone(),
+                Arc::clone(&clock) as Arc<dyn Clock>,
+                sender.clone(),
+            );
+            sources.spawn(source.run(stop_sources.clone()));
+        }
+        Ok(Self { address, sources, feed, server, stop_sources, stop_feed })
+    }
+
+    /// Waits until `stop` is cancelled or a part fails, then stops all parts in reverse order of data's way: no
+    /// new observations, then the server, then the feed.
+    pub(crate) async fn ended(mut self, stop: CancellationToken) -> Result<(), Failure> {
+        let failed = tokio::select! {
+            () = stop.cancelled() => None,
+            Some(ended) = self.sources.join_next() => Some(format!("a source ended: {ended:?}")),
+            Some(ended) = self.server.join_next() => Some(format!("the server ended: {ended:?}")),
+            Some(ended) = self.feed.join_next() => Some(format!("the feed ended: {ended:?}")),
+        };
+        stop.cancel();
+        self.stop_sources.cancel();
+        let stopping = async {
+            while self.sources.join_next().await.is_some() {}
+            while self.server.join_next().await.is_some() {}
+            self.stop_feed.cancel();
+            while self.feed.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout(STOP_WITHIN, stopping).await.is_err() {
+            tracing::warn!("not everything stopped within {} s", STOP_WITHIN.as_secs());
+        }
+        failed.map_or(Ok(()), |what| Err(Failure::failed(what)))
+    }
+}
+
+/// The board's bounds are for each source; with several configured differently, the widest holds.
+fn limits(sources: &[RedisConfig]) -> Limits {
+    sources.iter().map(|source| source.limits).fold(Limits::default(), |one, other| Limits {
+        queues: one.queues.max(other.queues),
+        types: one.types.max(other.types),
+        types_of_source: one.types_of_source.max(other.types_of_source),
+        workers: one.workers.max(other.workers),
+    })
+}

@@ -1,0 +1,279 @@
+//! Reads a configuration file. Unknown keys are errors, with the line and the nearest known key.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use vigie_collect::source::redis::{RawRedisConfig, RedisConfig};
+
+use super::{Config, DEFAULT_LISTEN, only_loopback};
+
+/// A configuration larger than this is none.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// What is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {error}; `vigie config init > {}` makes one", path.display(), path.display())]
+    Unreadable { path: PathBuf, error: std::io::Error },
+    /// The file is too large to be one.
+    #[error("{}: it is larger than 1 MiB: is it a configuration?", path.display())]
+    TooLarge { path: PathBuf },
+    /// It is no YAML, or not the keys and values that are expected.
+    #[error("{place}: {detail}")]
+    Wrong { place: String, detail: String },
+    /// A source is wrong.
+    #[error("{place}: {error}")]
+    Source { place: String, error: String },
+    /// It would be open to others.
+    #[error(
+        "{place}: {address} is not a loopback address. Vigie has no access control yet, so it listens on 127.0.0.1 \
+         or [::1] only; to look from elsewhere, tunnel: ssh -L 4780:127.0.0.1:4780 HOST"
+    )]
+    NotLoopback { place: String, address: SocketAddr },
+}
+
+/// The keys of the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    listen: Option<String>,
+    #[serde(default)]
+    hosts: Vec<String>,
+    #[expect(
+        dead_code,
+        reason = "the store will keep its files there; programs already write the key"
+    )]
+    data_dir: Option<PathBuf>,
+    sources: Vec<RawRedisConfig>,
+}
+
+/// What each source of the file is, whatever else its keys say.
+#[derive(Debug, Deserialize)]
+struct Kinds {
+    #[serde(default)]
+    sources: Vec<Kind>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Kind {
+    kind: Option<String>,
+}
+
+/// Kinds that have a name already and come with a later version.
+const LATER: [&str; 8] =
+    ["go_api", "n8n", "prometheus", "haproxy", "nginx", "caddy", "probe", "file"];
+
+pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
+    let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_BYTES {
+        return Err(ConfigError::TooLarge { path: path.to_owned() });
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    parse(&text, &path.display().to_string(), environment)
+}
+
+/// Reads the text of a file that people know as `origin`, with `${NAME}` from `environment`.
+pub(super) fn parse(
+    text: &str,
+    origin: &str,
+    environment: HashMap<String, String>,
+) -> Result<Config, ConfigError> {
+    let options = || serde_saphyr::Options::default().with_properties(environment.clone());
+    let wrong = |error: &serde_saphyr::Error| wrong(error, origin);
+    let kinds: Kinds =
+        serde_saphyr::from_str_with_options(text, options()).map_err(|error| wrong(&error))?;
+    check_kinds(&kinds, origin)?;
+    let raw: RawConfig =
+        serde_saphyr::from_str_with_options(text, options()).map_err(|error| wrong(&error))?;
+    let listen = match &raw.listen {
+        None => DEFAULT_LISTEN,
+        Some(text) => text.parse().map_err(|_| ConfigError::Wrong {
+            place: format!("{origin}: listen"),
+            detail: format!("{text:?} is no address with a port, such as 127.0.0.1:4780"),
+        })?,
+    };
+    Ok(Config {
+        listen: only_loopback(listen, &format!("{origin}: listen"))?,
+        hosts: raw.hosts,
+        sources: sources(raw.sources, origin)?,
+        origin: origin.to_owned(),
+    })
+}
+
+fn check_kinds(kinds: &Kinds, origin: &str) -> Result<(), ConfigError> {
+    for (place, source) in kinds.sources.iter().enumerate() {
+        let detail = match source.kind.as_deref() {
+            Some("redis") => continue,
+            None => "kind is missing; it is redis".to_owned(),
+            Some(kind) if LATER.contains(&kind) => {
+                format!("kind {kind} comes with a later version; this one knows redis")
+            }
+            Some(kind) => format!("there is no kind {kind:?}; this version knows redis"),
+        };
+        return Err(ConfigError::Wrong { place: format!("{origin}: sources[{place}]"), detail });
+    }
+    Ok(())
+}
+
+fn sources(raw: Vec<RawRedisConfig>, origin: &str) -> Result<Vec<RedisConfig>, ConfigError> {
+    let mut sources: Vec<RedisConfig> = Vec::with_capacity(raw.len());
+    for (number, raw) in raw.into_iter().enumerate() {
+        let place = format!("{origin}: sources[{number}]");
+        let source = RedisConfig::try_from(raw).map_err(|error| ConfigError::Source {
+            place: place.clone(),
+            error: error.to_string(),
+        })?;
+        if sources.iter().any(|other| other.name == source.name) {
+            let error = format!(
+                "the name {:?} is used twice; names tell sources apart",
+                source.name.as_str()
+            );
+            return Err(ConfigError::Source { place, error });
+        }
+        sources.push(source);
+    }
+    if sources.is_empty() {
+        let error = "there is no source: name at least one Redis to watch".to_owned();
+        return Err(ConfigError::Source { place: format!("{origin}: sources"), error });
+    }
+    Ok(sources)
+}
+
+/// The first error in one line: where, what, and what may have been meant.
+fn wrong(error: &serde_saphyr::Error, origin: &str) -> ConfigError {
+    let error = error.without_snippet();
+    let place = match error.location() {
+        Some(location) if location.line() > 0 => {
+            format!("{origin}:{}:{}", location.line(), location.column())
+        }
+        _ => origin.to_owned(),
+    };
+    let detail = match error {
+        serde_saphyr::Error::SerdeUnknownField { field, expected, .. } => {
+            unknown_key(field, expected)
+        }
+        other => first_line(&other.to_string()),
+    };
+    ConfigError::Wrong { place, detail }
+}
+
+fn unknown_key(key: &str, known: &[&str]) -> String {
+    let nearest = known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(key, candidate), candidate))
+        .min()
+        .filter(|(distance, _)| *distance <= key.len().max(3) / 2);
+    match nearest {
+        Some((_, candidate)) => format!("there is no key {key:?}; did you mean {candidate:?}?"),
+        None => format!("there is no key {key:?}; here are {}", known.join(", ")),
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::DEFAULT_YAML;
+    use super::*;
+
+    fn with(text: &str) -> Result<Config, String> {
+        let environment = HashMap::from([("PASSWORD".to_owned(), "p: \"x\" # y".to_owned())]);
+        parse(text, "vigie.yaml", environment).map_err(|error| error.to_string())
+    }
+
+    fn error(text: &str) -> String {
+        with(text).map(|config| format!("{config:?}")).expect_err("it is wrong")
+    }
+
+    const SOURCE: &str = "sources: [{name: main, kind: redis, url: \"redis://127.0.0.1:6379\"}]\n";
+
+    #[test]
+    fn the_default_configuration_is_valid_and_means_the_defaults() {
+        let config = with(DEFAULT_YAML).unwrap();
+        assert_eq!(config.listen, DEFAULT_LISTEN);
+        assert_eq!(config.sources[0].display_url(), "redis://127.0.0.1:6379");
+    }
+
+    #[test]
+    fn every_commented_key_of_the_default_configuration_is_valid_too() {
+        let uncommented: String = DEFAULT_YAML
+            .lines()
+            .map(|line| match line.split_once("#: ") {
+                Some((indent, example)) if indent.trim().is_empty() => {
+                    format!("{indent}{example}\n")
+                }
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let config = with(&uncommented).unwrap();
+        assert!(config.sources.len() > 1, "{uncommented}");
+    }
+
+    #[test]
+    fn the_smallest_configuration_works() {
+        let config =
+            with(&format!("listen: 127.0.0.1:4999\ndata_dir: ./vigie-data\n{SOURCE}")).unwrap();
+        assert_eq!(config.listen.port(), 4999);
+        assert_eq!(config.sources[0].name.as_str(), "main");
+    }
+
+    #[test]
+    fn wrong_keys_are_named_with_line_and_nearest() {
+        assert_eq!(
+            error(&format!("listn: 127.0.0.1:1\n{SOURCE}")),
+            "vigie.yaml:1:1: there is no key \"listn\"; did you mean \"listen\"?"
+        );
+        let nested = error("sources:\n  - name: main\n    kind: redis\n    urll: redis://x\n");
+        assert_eq!(nested, "vigie.yaml:4:5: there is no key \"urll\"; did you mean \"url\"?");
+    }
+
+    #[test]
+    fn other_addresses_than_loopback_are_refused() {
+        let refused = error(&format!("listen: 0.0.0.0:4780\n{SOURCE}"));
+        assert!(refused.contains("0.0.0.0:4780 is not a loopback address"), "{refused}");
+        assert!(refused.contains("ssh -L"), "{refused}");
+    }
+
+    #[test]
+    fn kinds_of_later_versions_are_told_from_mistakes() {
+        assert!(error("sources: [{name: a, kind: n8n}]").contains("comes with a later version"));
+        assert!(error("sources: [{name: a, kind: kafka}]").contains("no kind \"kafka\""));
+        assert!(error("sources: [{name: a}]").contains("kind is missing"));
+        assert!(error("sources: []").contains("no source"));
+    }
+
+    #[test]
+    fn two_sources_of_one_name_are_refused() {
+        let twice = "sources: [{name: a, kind: redis, url: redis://h}, {name: a, kind: redis, url: redis://i}]";
+        assert!(error(twice).contains("used twice"));
+    }
+
+    #[test]
+    fn the_environment_is_filled_in_as_it_is_and_never_shown() {
+        let text = "sources:\n- name: a\n  kind: redis\n  url: redis://h\n  password: ${PASSWORD}\n";
+        let config = with(text).unwrap();
+        assert_eq!(config.sources[0].login.password.as_ref().unwrap().reveal(), "p: \"x\" # y");
+        assert!(!format!("{config:?}").contains("p: "), "secrets are not printed");
+        let unset = error("sources:\n- name: a\n  kind: redis\n  url: ${NOT_SET_ANYWHERE}\n");
+        assert!(unset.contains("NOT_SET_ANYWHERE"), "{unset}");
+    }
+
+    #[test]
+    fn what_is_no_configuration_is_refused_quickly() {
+        let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
+                    d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e]\n\
+                    sources: [*f,*f,*f,*f,*f,*f,*f,*f]\n";
+        let deep = format!("sources: {}", "[".repeat(100_000));
+        for text in ["", "\t", "sources: {", "- 1", "\u{0}", bomb, &deep, "sources: [1, 2]"] {
+            assert!(!error(text).is_empty());
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The configuration: read from a file, checked, and made into types that hold no nonsense.
+
+mod file;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use vigie_collect::source::redis::RedisConfig;
+
+pub(crate) use file::ConfigError;
+
+/// The commented default, which is also its documentation.
+pub(crate) const DEFAULT_YAML: &str = include_str!("default.yaml");
+/// Where Vigie listens by default.
+pub(crate) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4780);
+/// The Redis of those who configure nothing.
+const DEFAULT_REDIS: &str = "redis://127.0.0.1:6379";
+/// The name of the only source of those who configure nothing.
+const DEFAULT_SOURCE: &str = "main";
+
+/// What Vigie runs with.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Where to listen; always loopback.
+    pub(crate) listen: SocketAddr,
+    /// More names that a `Host` header may say.
+    pub(crate) hosts: Vec<String>,
+    /// What to watch.
+    pub(crate) sources: Vec<RedisConfig>,
+    /// Where this came from, in words.
+    pub(crate) origin: String,
+}
+
+impl Config {
+    /// From `--config`, or `./vigie.yaml`, or the defaults around `REDIS_URL`.
+    ///
+    /// # Errors
+    /// What is wrong in it, with file and line.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let here = Path::new("vigie.yaml");
+        match file {
+            Some(file) => file::read(file),
+            None if here.exists() => file::read(here),
+            None => Self::without_file(),
+        }
+    }
+
+    fn without_file() -> Result<Self, ConfigError> {
+        let given = std::env::var("REDIS_URL").ok().filter(|url| !url.is_empty());
+        let (url, origin) = match &given {
+            Some(url) => (url.as_str(), "REDIS_URL"),
+            None => (DEFAULT_REDIS, "the default"),
+        };
+        let source = RedisConfig::from_url(DEFAULT_SOURCE, url).map_err(|error| {
+            ConfigError::Source { place: origin.to_owned(), error: error.to_string() }
+        })?;
+        Ok(Self {
+            listen: DEFAULT_LISTEN,
+            hosts: Vec::new(),
+            sources: vec![source],
+            origin: origin.to_owned(),
+        })
+    }
+
+    /// With the address of the command line, if one is given.
+    ///
+    /// # Errors
+    /// When it is not a loopback address.
+    pub(crate) fn listening(mut self, address: Option<SocketAddr>) -> Result<Self, ConfigError> {
+        if let Some(address) = address {
+            self.listen = only_loopback(address, "--listen")?;
+        }
+        Ok(self)
+    }
+}
+
+/// Until there is access control, nobody else may look.
+pub(crate) fn only_loopback(address: SocketAddr, place: &str) -> Result<SocketAddr, ConfigError> {
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    Err(ConfigError::NotLoopback { place: place.to_owned(), address })
+}

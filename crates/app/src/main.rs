@@ -1,0 +1,28 @@
+//! Vigie: every queue, job and worker of a team's Redis on one live screen.
+
+mod cli;
+mod client;
+mod command;
+mod config;
+mod exit;
+mod feed;
+mod interrupt;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            anstream::eprintln!("vigie: cannot start: {error}");
+            return exit::FAILED.into();
+        }
+    };
+    match runtime.block_on(command::run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

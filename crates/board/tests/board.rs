@@ -1,0 +1,374 @@
+//! The board in virtual time: what it answers after what it was told.
+
+use vigie_board::{Board, Drain, EventFilter, SourceSettings, Span};
+use vigie_model::{
+    ActiveJob, Broker, Counts, EventKind, JobBatch, JobEvent, JobFact, Limits, Name, Observation,
+    Outcome, PollCost, PollReport, Quality, QueueId, QueueReading, SourceFault, SourceName, Time,
+    Worker, WorkerId, WorkersReading,
+};
+
+const START: Time = Time::from_seconds(1_000_000);
+
+fn at(seconds: f64) -> Time {
+    START + seconds
+}
+
+fn source() -> SourceName {
+    SourceName::new("main")
+}
+
+fn emails() -> QueueId {
+    QueueId { source: source(), broker: Broker::BullMq, name: Name::from("emails") }
+}
+
+struct Told(Board);
+
+impl Told {
+    fn nothing() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    fn with_limits(limits: Limits) -> Self {
+        let settings = SourceSettings {
+            name: source(),
+            url: "redis://h".to_owned(),
+            poll_interval_seconds: 1.0,
+        };
+        Self(Board::new(vec![settings], limits, START))
+    }
+
+    fn polled(mut self, seconds: f64, outcome: Result<(), &str>) -> Self {
+        let outcome = outcome
+            .map(|()| PollCost { seconds: 0.002, ..PollCost::default() })
+            .map_err(|error| SourceFault { error: error.to_owned(), hint: None });
+        let report = PollReport {
+            source: source(),
+            at: at(seconds),
+            outcome,
+            redis: None,
+            found: vec![],
+            checks: vec![],
+        };
+        self.0.observe(Observation::Polled(report));
+        self
+    }
+
+    fn read(mut self, seconds: f64, change: impl FnOnce(&mut QueueReading)) -> Self {
+        let mut reading = QueueReading {
+            queue: emails(),
+            at: at(seconds),
+            since: START,
+            counts: Counts { waiting: Some(0), active: Some(0), ..Counts::default() },
+            raw: vec![],
+            paused: false,
+            oldest: None,
+            active_jobs: vec![],
+            quality: Quality::Exact,
+        };
+        change(&mut reading);
+        self.0.observe(Observation::Queue(reading));
+        self
+    }
+
+    fn waiting(self, seconds: f64, count: u64) -> Self {
+        self.read(seconds, |reading| reading.counts.waiting = Some(count))
+    }
+
+    fn jobs(mut self, seconds: f64, gap: bool, facts: Vec<(Option<&str>, JobFact)>) -> Self {
+        let events = facts
+            .into_iter()
+            .map(|(job_type, fact)| JobEvent {
+                at: at(seconds),
+                job_type: job_type.map(Name::from),
+                fact,
+            })
+            .collect();
+        let batch =
+            JobBatch { queue: emails(), at: at(seconds), gap, types_sampled: false, events };
+        self.0.observe(Observation::Jobs(batch));
+        self
+    }
+
+    fn workers(mut self, seconds: f64, workers: &[&str]) -> Self {
+        let worker = |name: &&str| Worker {
+            id: WorkerId::new(&source(), Broker::BullMq, name),
+            broker: Broker::BullMq,
+            name: Name::from(*name),
+            host: None,
+            pid: None,
+            address: None,
+            queues: vec![Name::from("emails")],
+            capacity: None,
+            busy: None,
+            status: None,
+            started: None,
+            heartbeat: None,
+            jobs: None,
+        };
+        let workers = Some(workers.iter().map(worker).collect());
+        let reading =
+            WorkersReading { source: source(), broker: Broker::BullMq, at: at(seconds), workers };
+        self.0.observe(Observation::Workers(reading));
+        self
+    }
+
+    fn events(&self) -> Vec<EventKind> {
+        let filter = EventFilter::default();
+        let mut kinds: Vec<_> = self.0.timeline().newest(&filter).map(|event| event.kind).collect();
+        kinds.reverse();
+        kinds
+    }
+}
+
+fn finished(run: f64) -> JobFact {
+    JobFact::Finished { outcome: Outcome::Succeeded, wait: Some(0.5), run: Some(run) }
+}
+
+fn failed() -> JobFact {
+    JobFact::Finished { outcome: Outcome::Failed, wait: None, run: Some(1.0) }
+}
+
+#[test]
+fn exact_events_make_totals_types_and_durations() {
+    let told = Told::nothing().waiting(0.0, 1).polled(0.0, Ok(())).jobs(
+        1.0,
+        false,
+        vec![
+            (Some("send"), JobFact::Enqueued),
+            (Some("send"), JobFact::Started { wait: Some(0.5) }),
+            (Some("send"), finished(2.0)),
+            (Some("send"), failed()),
+            (None, failed()),
+        ],
+    );
+    let view = told.0.queue_view(&emails(), at(2.0)).unwrap();
+    let totals = view.totals;
+    assert_eq!(
+        (totals.enqueued, totals.succeeded, totals.failed, totals.processed()),
+        (1, 1, 2, 3)
+    );
+    assert_eq!(totals.quality, Quality::Exact);
+    assert_eq!((view.wait.summary.count, view.wait.summary.avg), (1, Some(0.5)));
+    assert_eq!((view.run.summary.count, view.run.summary.max), (3, Some(2.0)));
+    let id = emails();
+    let types: Vec<_> = told.0.types(&id, at(2.0)).collect();
+    assert_eq!(
+        (types.len(), types[0].name, types[0].succeeded, types[0].failed),
+        (1, "send", 1, 1)
+    );
+    let untyped: u64 = told
+        .0
+        .outcomes(&id, at(2.0))
+        .iter()
+        .filter(|row| row.job_type.is_empty())
+        .map(|row| row.finished)
+        .sum();
+    assert_eq!(untyped, 1, "what has no type is not lost from the sum over types");
+}
+
+#[test]
+fn samples_add_to_their_type_but_not_to_the_totals() {
+    let counted = JobFact::Counted { enqueued: 10, succeeded: 8, failed: 2 };
+    let seen = JobFact::Seen { outcome: Outcome::Succeeded, wait: None, run: Some(3.0) };
+    let told = Told::nothing().read(0.0, |reading| reading.quality = Quality::Sampled).jobs(
+        1.0,
+        false,
+        vec![(None, counted), (Some("resize"), seen)],
+    );
+    let view = told.0.queue_view(&emails(), at(2.0)).unwrap();
+    assert_eq!((view.totals.processed(), view.totals.quality), (10, Quality::Sampled));
+    assert_eq!((view.run.summary.count, view.run.quality), (1, Quality::Sampled));
+    let metrics: u64 = told.0.outcomes(&emails(), at(2.0)).iter().map(|row| row.finished).sum();
+    assert_eq!(metrics, 10, "the series add up to the totals");
+}
+
+#[test]
+fn rates_are_over_the_last_whole_minute_or_what_was_watched_of_it() {
+    let mut told = Told::nothing().waiting(0.0, 0);
+    for second in 1..=90 {
+        told = told.jobs(
+            f64::from(second) + 0.5,
+            false,
+            vec![(None, finished(0.1)), (None, JobFact::Enqueued)],
+        );
+    }
+    let early = Told::nothing().waiting(0.0, 0).jobs(1.5, false, vec![(None, finished(0.1))]);
+    assert_eq!(early.0.queue_view(&emails(), at(1.9)).unwrap().rates, None, "too early to say");
+    let view = told.0.queue_view(&emails(), at(91.2)).unwrap();
+    let rates = view.rates.unwrap();
+    assert_eq!((rates.enqueued, rates.processed, rates.failed), (1.0, 1.0, 0.0));
+    let later = told.0.queue_view(&emails(), at(121.0)).unwrap().rates.unwrap();
+    assert_eq!(later.processed, 0.5, "half a minute of silence");
+}
+
+#[test]
+fn a_queue_that_grows_does_not_drain() {
+    let counted =
+        |enqueued, succeeded| vec![(None, JobFact::Counted { enqueued, succeeded, failed: 0 })];
+    let shrinks = Told::nothing().jobs(5.0, false, counted(0, 60)).waiting(10.0, 30);
+    let drain = shrinks.0.queue_view(&emails(), at(61.0)).unwrap().drain;
+    assert_eq!((drain.drains(), drain.seconds()), (Some(true), Some(30.0)));
+    let grows = Told::nothing().jobs(5.0, false, counted(60, 0)).waiting(10.0, 30);
+    let drain = grows.0.queue_view(&emails(), at(61.0)).unwrap().drain;
+    assert_eq!((drain.drains(), drain.seconds()), (Some(false), Some(-30.0)));
+    let empty = Told::nothing().waiting(10.0, 0);
+    assert_eq!(empty.0.queue_view(&emails(), at(61.0)).unwrap().drain, Drain::Unknown);
+}
+
+#[test]
+fn a_gap_marks_totals_for_good_and_durations_while_it_is_in_their_window() {
+    let told = Told::nothing().waiting(0.0, 0).jobs(10.0, true, vec![(None, finished(0.1))]);
+    let soon = told.0.queue_view(&emails(), at(20.0)).unwrap();
+    assert_eq!((soon.totals.quality, soon.wait.quality), (Quality::Gap, Quality::Gap));
+    let later = told.0.queue_view(&emails(), at(400.0)).unwrap();
+    assert_eq!((later.totals.quality, later.wait.quality), (Quality::Gap, Quality::Exact));
+}
+
+#[test]
+fn what_a_silent_source_said_is_stale_at_once_when_it_errs_and_soon_when_it_hangs() {
+    let fine = Told::nothing().waiting(0.0, 3).polled(0.0, Ok(()));
+    assert!(!fine.0.queue_view(&emails(), at(1.2)).unwrap().stale);
+    assert!(fine.0.queue_view(&emails(), at(2.1)).unwrap().stale, "overdue");
+    let failed = fine.polled(1.0, Err("connection refused"));
+    let view = failed.0.queue_view(&emails(), at(1.0)).unwrap();
+    assert!(view.stale);
+    assert_eq!(
+        (view.counts.waiting, view.age_seconds),
+        (Some(3), Some(1.0)),
+        "the last figures, with their age"
+    );
+    assert_eq!(
+        failed.0.overview(at(1.0)).counts.waiting,
+        None,
+        "what is stale is no part of a sum that is now"
+    );
+    assert_eq!(
+        failed.0.sources(at(1.0)).next().unwrap().error().as_deref(),
+        Some("connection refused")
+    );
+}
+
+#[test]
+fn the_timeline_tells_what_changed_and_not_what_was_there_before() {
+    let told = Told::nothing()
+        .waiting(0.0, 0)
+        .workers(0.0, &["a"])
+        .polled(0.0, Ok(()))
+        .read(1.0, |reading| reading.paused = true)
+        .workers(1.0, &["b"])
+        .polled(1.0, Err("refused"))
+        .polled(2.0, Err("refused"))
+        .polled(3.0, Ok(()))
+        .waiting(4.0, 0);
+    use EventKind::{
+        QueuePaused, QueueResumed, SourceFound, SourceLost, SourceRecovered, WorkerJoined,
+        WorkerLeft,
+    };
+    assert_eq!(
+        told.events(),
+        [
+            SourceFound,
+            QueuePaused,
+            WorkerJoined,
+            WorkerLeft,
+            SourceLost,
+            SourceRecovered,
+            QueueResumed
+        ]
+    );
+    let mut told = told;
+    told.0.observe(Observation::QueueGone { queue: emails(), at: at(5.0) });
+    let told = told.waiting(6.0, 0);
+    assert_eq!(told.events()[7..], [EventKind::QueueGone, EventKind::QueueAppeared]);
+}
+
+#[test]
+fn workers_that_start_nothing_are_idle_since_the_last_progress() {
+    let told = Told::nothing()
+        .workers(0.0, &["a", "b"])
+        .waiting(0.0, 5)
+        .jobs(2.0, false, vec![(None, JobFact::Started { wait: None })])
+        .waiting(3.0, 4)
+        .polled(3.0, Ok(()));
+    assert_eq!(told.0.queue_view(&emails(), at(6.0)).unwrap().idle_since, None, "for 4 s only");
+    let view = told.0.queue_view(&emails(), at(9.0)).unwrap();
+    assert_eq!((view.idle_since, view.workers), (Some(at(2.0)), Some(2)));
+    let busy = told.read(8.0, |reading| {
+        reading.counts = Counts { waiting: Some(4), active: Some(1), ..Counts::default() };
+        reading.active_jobs = vec![ActiveJob {
+            id: Name::from("1"),
+            job_type: None,
+            since: Some(at(2.0)),
+            worker: None,
+        }];
+    });
+    assert_eq!(busy.0.queue_view(&emails(), at(20.0)).unwrap().idle_since, None, "a job runs");
+}
+
+#[test]
+fn unknown_workers_are_absent_and_known_absence_is_zero() {
+    let unknown = Told::nothing().waiting(0.0, 1);
+    assert_eq!(unknown.0.queue_view(&emails(), at(1.0)).unwrap().workers, None);
+    let none = unknown.workers(1.0, &[]);
+    let view = none.0.queue_view(&emails(), at(1.0)).unwrap();
+    assert_eq!((view.workers, view.capacity), (Some(0), None));
+}
+
+#[test]
+fn types_over_the_limit_fold_into_other_and_are_counted() {
+    let limits = Limits { types: 3, ..Limits::default() };
+    let names: Vec<String> = (0..10).map(|number| format!("type-{number}")).collect();
+    let facts = names.iter().map(|name| (Some(name.as_str()), finished(0.1))).collect();
+    let told = Told::with_limits(limits).waiting(0.0, 0).jobs(1.0, false, facts);
+    let types: Vec<_> = told
+        .0
+        .types(&emails(), at(1.0))
+        .map(|view| (view.name.to_owned(), view.succeeded))
+        .collect();
+    assert_eq!(types.len(), 4, "three and `other`: {types:?}");
+    assert!(types.contains(&("other".to_owned(), 7)));
+    assert_eq!(told.0.folds().get(&(source(), "types")), Some(&7));
+    assert_eq!(
+        told.0.queue_view(&emails(), at(1.0)).unwrap().totals.succeeded,
+        10,
+        "nothing is lost"
+    );
+}
+
+#[test]
+fn history_has_gaps_where_there_was_nothing_to_know() {
+    let mut told = Told::nothing().waiting(0.0, 7).polled(0.0, Ok(()));
+    told.0.tick(at(0.0));
+    let mut told = told.polled(1.0, Err("refused"));
+    told.0.tick(at(1.0));
+    let mut told = told.waiting(2.0, 9).polled(2.0, Ok(()));
+    told.0.tick(at(2.0));
+    let span = Span { start: START.seconds(), step: 1, points: 3 };
+    let waiting = |columns: vigie_board::Columns| {
+        columns.points.iter().map(|point| point.waiting).collect::<Vec<_>>()
+    };
+    assert_eq!(waiting(told.0.history(&emails(), span).unwrap()), [Some(7), None, Some(9)]);
+    assert_eq!(waiting(told.0.overall_history(span)), [Some(7), None, Some(9)]);
+}
+
+#[test]
+fn five_thousand_queues_of_five_hundred_types_stay_within_the_bound_of_the_source() {
+    let limits = Limits { types_of_source: 1_000, ..Limits::default() };
+    let mut board = Told::with_limits(limits).0;
+    for queue in 0..50 {
+        let id = QueueId { name: Name::from(format!("q{queue}").as_str()), ..emails() };
+        let events = (0..100)
+            .map(|number| JobEvent {
+                at: at(1.0),
+                job_type: Some(Name::from(format!("t{number}").as_str())),
+                fact: finished(0.1),
+            })
+            .collect();
+        let batch = JobBatch { queue: id, at: at(1.0), gap: false, types_sampled: false, events };
+        board.observe(Observation::Jobs(batch));
+    }
+    let types: usize =
+        board.queues(at(2.0)).map(|view| board.types(view.id, at(2.0)).count()).sum();
+    assert!(types <= 1_000 + 50, "{types}: each queue may add its own `other`");
+    assert_eq!(board.overview(at(2.0)).totals.unwrap().succeeded, 5_000);
+}

@@ -1,0 +1,11 @@
+//! How each foreign system speaks: one folder a source, and what comes out is [`vigie_model::Observation`]s.
+//!
+//! A source is read only: it never writes, and what a poll may cost is bounded. It knows nothing of who consumes
+//! its observations; they leave through an [`ObservationSender`], which never blocks.
+
+mod channel;
+mod clock;
+pub mod source;
+
+pub use channel::{ObservationReceiver, ObservationSender, observations};
+pub use clock::{Clock, SystemClock};

@@ -1,0 +1,13 @@
+//! asynq (Go): its registry says everything about workers, its lists and counters about queues. There are no
+//! events, so everything is seen by polling: totals are whole, types and durations are samples.
+
+pub mod decode;
+mod flow;
+mod folded;
+mod keys;
+mod poll;
+mod queue;
+mod registry;
+mod watch;
+
+pub use poll::AsynqSystem;

@@ -1,0 +1,280 @@
+//! What is asked of asynq at each poll, and what is made of the answers.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::Future;
+use std::pin::Pin;
+
+use redis::RedisError;
+use vigie_model::{Broker, JobBatch, JobEvent, Limits, Name, Observation, QueueId, SourceName, WorkersReading};
+
+use super::folded::Folded;
+use super::keys;
+use super::queue::{Lookup, Queue};
+use super::registry::Registry;
+use super::watch::{TaskState, Watch};
+use crate::source::{Candidate, Plan, PollContext, QueueSystem, ReaderContext, Replies, Which};
+
+/// Bytes of task messages that are read at each poll.
+const MESSAGE_BUDGET: u64 = 256 << 10;
+/// Tasks that are looked up at each poll.
+const MOST_LOOKUPS: usize = 2_000;
+/// Longest-running jobs that are told of a queue.
+const MOST_ACTIVE: usize = 20;
+/// Things that could not be read that are told at each poll.
+const MOST_WRONG: usize = 5;
+/// Polls between two looks at the set of queues, when it is enormous.
+const ENORMOUS_PAUSE: u32 = 60;
+
+/// asynq in one Redis.
+pub struct AsynqSystem {
+    source: SourceName,
+    limits: Limits,
+    queues: BTreeMap<Vec<u8>, Queue>,
+    folded: Folded,
+    registry: Registry,
+    watch: Watch,
+    /// Queues that this poll saw for the first time.
+    fresh: Vec<Vec<u8>>,
+    gone: Vec<QueueId>,
+    /// Whose task each lookup of this poll is.
+    lookups: Vec<(Vec<u8>, Lookup)>,
+    /// What the tasks that are followed did, by queue.
+    events: HashMap<Vec<u8>, Vec<JobEvent>>,
+    asked_names: bool,
+    names_pause: u32,
+    /// Where the next poll begins to look up tasks, so that every queue gets its turn.
+    turn: usize,
+    workers_folded: usize,
+    wrong: Vec<String>,
+}
+
+impl AsynqSystem {
+    /// asynq as part of the source `source`.
+    #[must_use]
+    pub fn new(source: SourceName, limits: Limits) -> Self {
+        Self {
+            source,
+            limits,
+            queues: BTreeMap::new(),
+            folded: Folded::default(),
+            registry: Registry::default(),
+            watch: Watch::default(),
+            fresh: Vec::new(),
+            gone: Vec::new(),
+            lookups: Vec::new(),
+            events: HashMap::new(),
+            asked_names: false,
+            names_pause: 0,
+            turn: 0,
+            workers_folded: 0,
+            wrong: Vec::new(),
+        }
+    }
+
+    fn id(&self, name: &[u8]) -> QueueId {
+        QueueId { source: self.source.clone(), broker: Broker::Asynq, name: Name::from_bytes(name) }
+    }
+
+    /// Compares the set of queues with what is known.
+    fn read_names(&mut self, replies: &mut Replies, context: &PollContext) {
+        let names: Vec<Vec<u8>> = match replies.next_as() {
+            Ok(names) => names,
+            Err(error) => {
+                // First, because it explains the others.
+                self.wrong.insert(0, format!("asynq:queues: {error}"));
+                return;
+            }
+        };
+        if names.len() > self.limits.queues.saturating_mul(4) {
+            self.names_pause = ENORMOUS_PAUSE;
+        }
+        let names: BTreeSet<Vec<u8>> = names.into_iter().collect();
+        let gone: Vec<Vec<u8>> = self.queues.keys().filter(|name| !names.contains(*name)).cloned().collect();
+        for name in gone {
+            if let Some(queue) = self.queues.remove(&name) {
+                self.gone.push(queue.id);
+            }
+        }
+        let mut over = BTreeSet::new();
+        for name in names {
+            if self.queues.contains_key(&name) {
+                continue;
+            }
+            if self.queues.len() < self.limits.queues {
+                self.queues.insert(name.clone(), Queue::new(self.id(&name), &name, context.now));
+                self.fresh.push(name);
+            } else {
+                over.insert(name);
+            }
+        }
+        self.folded.set(over, self.limits.queues);
+    }
+
+    fn read_watched(&mut self, replies: &mut Replies, context: &PollContext) {
+        let states: Vec<TaskState> = self
+            .watch
+            .tasks()
+            .iter()
+            .map(|_| match replies.next_as::<Option<Vec<u8>>>() {
+                Ok(state) => TaskState::parse(state.as_deref()),
+                Err(_) => TaskState::Other,
+            })
+            .collect();
+        for (queue, id, event) in self.watch.look(&states, context.now) {
+            self.registry.ended(&queue, &id);
+            self.events.entry(queue).or_default().push(event);
+        }
+    }
+
+    fn ask_lookups(&mut self, plan: &mut Plan) {
+        self.lookups.clear();
+        let mut budget = MESSAGE_BUDGET;
+        let count = self.queues.len().max(1);
+        let start = self.turn % count;
+        self.turn = start + 1;
+        let (before, from): (Vec<_>, Vec<_>) = self.queues.iter_mut().enumerate().partition(|(place, _)| *place < start);
+        for (_, (name, queue)) in from.into_iter().chain(before) {
+            for lookup in queue.lookups(&self.watch, &mut budget) {
+                if self.lookups.len() < MOST_LOOKUPS {
+                    queue.ask_task(&lookup, plan);
+                    self.lookups.push((name.clone(), lookup));
+                }
+            }
+        }
+    }
+
+    fn tell_queues(&mut self, context: &PollContext, out: &mut Vec<Observation>) {
+        let mut active = self.registry.active(context, MOST_ACTIVE);
+        for (name, queue) in &mut self.queues {
+            let mut events: Vec<JobEvent> = queue.count(context.now).into_iter().collect();
+            events.extend(self.events.remove(name).unwrap_or_default());
+            let jobs = active.remove(name).unwrap_or_default();
+            out.push(Observation::Queue(queue.reading(jobs, context)));
+            if !events.is_empty() {
+                let queue = queue.id.clone();
+                out.push(Observation::Jobs(JobBatch { queue, at: context.now, gap: false, types_sampled: true, events }));
+            }
+        }
+        self.events.clear();
+    }
+
+    fn tell_folded(&mut self, context: &PollContext, out: &mut Vec<Observation>) {
+        let folded = self.folded.news();
+        if folded > 0 {
+            out.push(Observation::Folded { source: self.source.clone(), what: "queues", count: folded });
+        }
+        if self.registry.over > self.workers_folded {
+            let count = (self.registry.over - self.workers_folded) as u64;
+            out.push(Observation::Folded { source: self.source.clone(), what: "workers", count });
+            self.workers_folded = self.registry.over;
+        }
+        if let Some(reading) = self.folded.reading(self.id(Limits::OTHER.as_bytes()), context) {
+            out.push(Observation::Queue(reading));
+        }
+    }
+}
+
+impl QueueSystem for AsynqSystem {
+    fn broker(&self) -> Broker {
+        Broker::Asynq
+    }
+
+    fn found(&mut self, _: &[Candidate]) {
+        // asynq lists its queues itself.
+    }
+
+    fn ask(&mut self, which: &Which, plan: &mut Plan) {
+        if *which != Which::All {
+            return;
+        }
+        self.wrong.clear();
+        self.asked_names = self.names_pause == 0;
+        self.names_pause = self.names_pause.saturating_sub(1);
+        if self.asked_names {
+            plan.ask("SMEMBERS", keys::QUEUES);
+        }
+        self.registry.ask(self.limits.workers, plan);
+        for task in self.watch.tasks() {
+            plan.ask("HGET", &keys::QueueKeys::new(&task.queue).task(&task.id)).arg("state");
+        }
+        for queue in self.queues.values_mut() {
+            queue.ask(plan);
+        }
+        self.folded.ask(plan);
+    }
+
+    fn ask_more(&mut self, which: &Which, replies: &mut Replies, plan: &mut Plan, context: &PollContext) {
+        if *which != Which::All {
+            return;
+        }
+        let names = self.asked_names.then(|| replies.next_value());
+        let trouble = self.registry.read(replies, self.limits.workers, context);
+        self.wrong.extend(trouble);
+        self.read_watched(replies, context);
+        for queue in self.queues.values_mut() {
+            let trouble = queue.read(replies);
+            self.wrong.extend(trouble);
+        }
+        self.folded.read(replies);
+        self.fresh.clear();
+        if let Some(names) = names {
+            self.read_names(&mut Replies::new(vec![names]), context);
+        }
+        for name in &self.fresh {
+            if let Some(queue) = self.queues.get_mut(name) {
+                queue.ask(plan);
+            }
+        }
+        self.ask_lookups(plan);
+        self.registry.ask_servers(plan);
+    }
+
+    fn tell(&mut self, which: &Which, replies: &mut Replies, context: &PollContext, out: &mut Vec<Observation>) {
+        if *which != Which::All {
+            return;
+        }
+        for name in std::mem::take(&mut self.fresh) {
+            if let Some(queue) = self.queues.get_mut(&name) {
+                let trouble = queue.read(replies);
+                self.wrong.extend(trouble);
+            }
+        }
+        for (name, lookup) in std::mem::take(&mut self.lookups) {
+            match self.queues.get_mut(&name) {
+                Some(queue) => self.wrong.extend(queue.read_task(&lookup, replies, &mut self.watch, context)),
+                None => drop(replies.next_value()),
+            }
+        }
+        self.registry.read_servers(replies, &mut self.watch, context, &mut self.wrong);
+        self.wrong.truncate(MOST_WRONG);
+        for queue in std::mem::take(&mut self.gone) {
+            out.push(Observation::QueueGone { queue, at: context.now });
+        }
+        self.tell_queues(context, out);
+        self.tell_folded(context, out);
+        out.push(Observation::Workers(WorkersReading {
+            source: self.source.clone(),
+            broker: Broker::Asynq,
+            at: context.now,
+            workers: self.registry.workers(context),
+        }));
+    }
+
+    fn queues(&self) -> usize {
+        self.queues.len()
+    }
+
+    fn troubles(&self) -> &[String] {
+        &self.wrong
+    }
+
+    fn reconnected(&mut self) {
+        // Tasks ended while nobody looked, nobody knows when.
+        self.watch.clear();
+        self.registry.reread();
+    }
+
+    fn reader(&self, _: ReaderContext) -> Option<Pin<Box<dyn Future<Output = RedisError> + Send>>> {
+        None
+    }
+}

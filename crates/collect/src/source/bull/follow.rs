@@ -1,0 +1,377 @@
+//! Following jobs from message to message.
+//!
+//! Bull says nothing, or no id, where a job fails and is to be retried:
+//! - With a delay, `delayed` has the due time and the low bits of the id. Which job it is, is asked of the sorted
+//!   set `delayed` (one read by score); if the delay is over before that, `waiting@` names the job, and the
+//!   message before it that fits says when the attempt ended.
+//! - Without a delay nothing at all is published. But the worker's slot looks for its next job at once, so either
+//!   `active@<the same worker>` or `drained` follows within a round trip or two. Every such message that is not
+//!   explained otherwise (a slot that completes a job takes the next in the same script) is a reason to ask the
+//!   hashes of this worker's running jobs for `attemptsMade`: a job that has one more has failed, at the time of
+//!   that message. If several messages are possible and lie further apart than 1 ms or 1 % of the run, the run
+//!   is not told. Without the answer, the next `active@` of the job says that it failed, and no more.
+//! - A job that its own handler moves to the delayed jobs counts as failed: Bull cannot tell them apart.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use vigie_model::{JobFact, Outcome, Time};
+
+use super::decode::{Due, Heard, What};
+use crate::source::bull_family::base::Base;
+use crate::source::bull_family::facts::{Hashes, Pending, PendingFact, Pendings};
+use crate::source::bull_family::job_hash::JobHash;
+use crate::source::bull_family::shared::State;
+use crate::source::bull_family::tracker::{Attempt, JobId, Stage};
+
+/// `delayed` messages of one queue that may still find their job.
+const RECENT_DELAYED: usize = 256;
+/// More running jobs of one worker than this are not asked for a silent retry.
+const MAX_CHECKED: usize = 100;
+
+/// What is known between messages.
+#[derive(Default)]
+pub(super) struct Follower {
+    pub pendings: Pendings,
+    /// The last message was `completed` of this queue: an `active@` right behind it is the same slot.
+    slot_freed: Option<Base>,
+    /// Running jobs that may have failed silently, each with the times at which that may have been.
+    checks: HashMap<(Base, JobId), Check>,
+    /// `delayed` messages whose job is to be asked for.
+    announced: HashMap<Base, Vec<(Due, Time)>>,
+    /// `delayed` messages of the last seconds, for jobs that wait again before anything could be asked.
+    recent: HashMap<Base, VecDeque<(Due, Time)>>,
+}
+
+/// A running job that may have failed without a word.
+#[derive(Debug, Clone)]
+pub(super) struct Check {
+    started: Time,
+    /// The first and the last message that may have been its end.
+    between: (Time, Time),
+}
+
+/// What is to be asked of Redis.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    /// Jobs of these due times: queue, milliseconds, and when that was announced.
+    pub due: Vec<(Base, Due, Time)>,
+    /// Running jobs that may have failed.
+    pub checks: Vec<((Base, JobId), Check)>,
+}
+
+/// Whether a job that entered the waiting jobs unknown was added just now. One that never failed and had no
+/// delay has no other way there; for the others the time of adding tells.
+pub(super) fn is_new(hash: &JobHash, since: Option<Time>) -> bool {
+    let plain = hash.attempts_made == 0 && hash.stalled == 0 && hash.delay <= 0.0;
+    let added_since = hash.added.zip(since).is_some_and(|(added, since)| added >= since);
+    !hash.retried && (plain || added_since)
+}
+
+impl Follower {
+    /// Takes in a message that arrived at `now`.
+    pub fn hear(&mut self, heard: Heard<'_>, now: Time, state: &mut State) {
+        let base: Base = match state.queues.get_key_value(heard.base) {
+            Some((base, _)) => base.clone(),
+            None => {
+                let base = Base::from(heard.base);
+                if state.adopt(&base).is_none() {
+                    return;
+                }
+                base
+            }
+        };
+        let slot_freed = self.slot_freed.take();
+        match heard.what {
+            What::Waiting(id) => self.waiting(&base, id.into(), now, state),
+            What::Active { id, worker } => {
+                let explained = slot_freed.as_ref() == Some(&base);
+                self.active(&base, id.into(), worker, explained, now, state);
+            }
+            What::Completed(id) => {
+                self.ended(&base, id.into(), Outcome::Succeeded, now, state);
+                self.slot_freed = Some(base);
+            }
+            What::Failed(id) => self.ended(&base, id.into(), Outcome::Failed, now, state),
+            What::Delayed(due) => self.delayed(&base, due, now, state),
+            What::Stalled(id) => self.stalled(&base, id.into(), now, state),
+            What::PausedOrResumed => self.pendings.stir(&base),
+            What::Drained => self.slot_looked(&base, None, None, now, state),
+        }
+    }
+
+    fn push(&mut self, base: &Base, id: &JobId, at: Time, fact: PendingFact, state: &State) {
+        let job_type = state.tracker.get(base, id).and_then(|job| job.job_type.clone());
+        self.pendings.push(base, Pending { at, id: id.clone(), job_type, fact });
+    }
+
+    /// An attempt ended at `end`, or at a time that is not known.
+    fn push_failure(
+        &mut self,
+        base: &Base,
+        id: &JobId,
+        run: Attempt,
+        end: Option<Time>,
+        now: Time,
+        state: &State,
+    ) {
+        let fact = JobFact::Finished {
+            outcome: Outcome::Failed,
+            wait: run.wait,
+            run: end.map(|end| end.age(run.started)),
+        };
+        self.push(base, id, end.unwrap_or(now), PendingFact::Sure(fact), state);
+    }
+
+    fn waiting(&mut self, base: &Base, id: JobId, now: Time, state: &mut State) {
+        let mut eligible = now;
+        match state.tracker.stage(base, &id) {
+            None | Some(Stage::Ended) => {
+                state.tracker.forget(base, &id);
+                state.tracker.set_stage(base, &id, Stage::Waiting(now));
+                self.push(base, &id, now, PendingFact::PerhapsEnqueued, state);
+                return;
+            }
+            Some(Stage::Scheduled(due)) => eligible = due.min(now),
+            Some(Stage::Active(attempt)) => {
+                let announced = self.announced_end(base, &id, attempt.started);
+                if let Some((due, _)) = announced {
+                    eligible = self.local(due.time(), state).min(now);
+                }
+                let end = announced.map(|(_, end)| end);
+                eligible = eligible.max(end.unwrap_or(eligible));
+                self.push_failure(base, &id, attempt, end, now, state);
+                self.count_failure(base, &id, state);
+            }
+            Some(Stage::Added | Stage::Waiting(_) | Stage::Blocked) => {}
+        }
+        state.tracker.set_stage(base, &id, Stage::Waiting(eligible));
+        self.pendings.stir(base);
+    }
+
+    /// The newest announcement since `started` that may be this job's.
+    fn announced_end(&self, base: &Base, id: &[u8], started: Time) -> Option<(Due, Time)> {
+        let recent = self.recent.get(base)?;
+        recent.iter().rev().find(|(due, at)| *at >= started && due.may_be_of(id)).copied()
+    }
+
+    fn local(&self, server: Time, state: &State) -> Time {
+        server + state.server_offset.unwrap_or(0.0)
+    }
+
+    fn count_failure(&mut self, base: &Base, id: &JobId, state: &mut State) {
+        self.checks.remove(&(base.clone(), id.clone()));
+        if let Some(job) = state.tracker.note(base, id) {
+            job.failures += 1;
+        }
+    }
+
+    fn active(
+        &mut self,
+        base: &Base,
+        id: JobId,
+        worker: u64,
+        explained: bool,
+        now: Time,
+        state: &mut State,
+    ) {
+        let mut wait = None;
+        match state.tracker.stage(base, &id) {
+            Some(Stage::Waiting(eligible)) => wait = Some(now.age(eligible)),
+            Some(Stage::Scheduled(due)) if due <= now => wait = Some(now.age(due)),
+            Some(Stage::Active(attempt)) => {
+                let check = self.checks.remove(&(base.clone(), id.clone()));
+                let mut end = check
+                    .filter(|check| check.started == attempt.started)
+                    .map(|check| check.between);
+                if end.is_none() && !explained && attempt.worker == worker {
+                    end = Some((now, now));
+                }
+                let end = end.and_then(|between| certain_end(attempt.started, between));
+                self.push_failure(base, &id, attempt, end, now, state);
+                self.count_failure(base, &id, state);
+                wait = end.map(|end| now.age(end));
+            }
+            _ => {}
+        }
+        let attempt = Attempt { started: now, wait, worker };
+        state.tracker.set_stage(base, &id, Stage::Active(attempt));
+        self.push(base, &id, now, PendingFact::Sure(JobFact::Started { wait }), state);
+        if !explained {
+            self.slot_looked(base, Some(worker), Some(&id), now, state);
+        }
+    }
+
+    /// A slot of a worker (of any, if that is not known) has looked for its next job: one of the worker's running
+    /// jobs may have failed silently.
+    fn slot_looked(
+        &mut self,
+        base: &Base,
+        worker: Option<u64>,
+        took: Option<&JobId>,
+        now: Time,
+        state: &State,
+    ) {
+        let suspects = state.tracker.active(base).filter(|(id, job, attempt)| {
+            let same_worker = worker.is_none_or(|worker| attempt.worker == worker);
+            same_worker && Some(*id) != took && job.retries_at_once != Some(false)
+        });
+        for (id, _, attempt) in suspects.take(MAX_CHECKED) {
+            let check = self
+                .checks
+                .entry((base.clone(), id.clone()))
+                .or_insert(Check { started: attempt.started, between: (now, now) });
+            if check.started == attempt.started {
+                check.between.1 = now;
+            } else {
+                *check = Check { started: attempt.started, between: (now, now) };
+            }
+        }
+    }
+
+    fn ended(&mut self, base: &Base, id: JobId, outcome: Outcome, now: Time, state: &mut State) {
+        self.checks.remove(&(base.clone(), id.clone()));
+        let fact = match state.tracker.stage(base, &id) {
+            Some(Stage::Active(attempt)) => PendingFact::Sure(JobFact::Finished {
+                outcome,
+                wait: attempt.wait,
+                run: Some(now.age(attempt.started)),
+            }),
+            _ => PendingFact::EndedUnseen(outcome),
+        };
+        state.tracker.set_stage(base, &id, Stage::Ended);
+        self.push(base, &id, now, fact, state);
+    }
+
+    fn stalled(&mut self, base: &Base, id: JobId, now: Time, state: &mut State) {
+        self.checks.remove(&(base.clone(), id.clone()));
+        let attempt = match state.tracker.stage(base, &id) {
+            Some(Stage::Active(attempt)) => Some(attempt),
+            _ => None,
+        };
+        let fact = JobFact::Finished {
+            outcome: Outcome::Failed,
+            wait: attempt.and_then(|attempt| attempt.wait),
+            run: attempt.map(|attempt| now.age(attempt.started)),
+        };
+        state.tracker.set_stage(base, &id, Stage::Waiting(now));
+        self.push(base, &id, now, PendingFact::Sure(fact), state);
+    }
+
+    fn delayed(&mut self, base: &Base, due: Due, now: Time, state: &State) {
+        let recent = self.recent.entry(base.clone()).or_default();
+        if recent.len() >= RECENT_DELAYED {
+            recent.pop_front();
+        }
+        recent.push_back((due, now));
+        // With a rest it is a retry, or the next of those that are known; without one it may be a new job.
+        let retry = || state.tracker.active(base).any(|(id, _, _)| due.may_be_of(id));
+        if due.rest == 0 || retry() {
+            let announced = self.announced.entry(base.clone()).or_default();
+            if !announced.iter().any(|(other, _)| *other == due) {
+                announced.push((due, now));
+            }
+        }
+        self.pendings.stir(base);
+    }
+
+    /// What is to be asked now; whatever the answers, it is not asked again.
+    pub fn questions(&mut self, now: Time) -> Questions {
+        self.recent.retain(|_, recent| {
+            recent.retain(|(_, at)| now.since(*at) < 5.0);
+            !recent.is_empty()
+        });
+        let due = std::mem::take(&mut self.announced)
+            .into_iter()
+            .flat_map(|(base, dues)| dues.into_iter().map(move |(due, at)| (base.clone(), due, at)))
+            .collect();
+        Questions { due, checks: std::mem::take(&mut self.checks).into_iter().collect() }
+    }
+
+    /// Whether there is anything to ask or to tell.
+    pub fn is_idle(&self) -> bool {
+        self.pendings.is_empty() && self.checks.is_empty() && self.announced.is_empty()
+    }
+
+    /// Learns which jobs are due at the announced time.
+    pub fn found_due(
+        &mut self,
+        base: &Base,
+        due: Due,
+        at: Time,
+        ids: Vec<Vec<u8>>,
+        state: &mut State,
+    ) {
+        let eligible = self.local(due.time(), state);
+        for id in ids {
+            let id: JobId = id.into();
+            match state.tracker.stage(base, &id) {
+                Some(Stage::Active(attempt)) if attempt.started <= at => {
+                    self.push_failure(base, &id, attempt, Some(at), at, state);
+                    self.count_failure(base, &id, state);
+                }
+                None | Some(Stage::Ended) => {
+                    state.tracker.set_stage(base, &id, Stage::Scheduled(eligible));
+                    self.push(base, &id, at, PendingFact::PerhapsEnqueued, state);
+                    continue;
+                }
+                // Taken again since the question was sent.
+                Some(Stage::Active(_) | Stage::Waiting(_)) => continue,
+                Some(_) => {}
+            }
+            state.tracker.set_stage(base, &id, Stage::Scheduled(eligible));
+        }
+    }
+
+    /// Takes in what hashes say of jobs that were not looked up before.
+    pub fn learn(&mut self, hashes: &Hashes, state: &mut State) {
+        for ((base, id), hash) in hashes {
+            let since = state.since.get(base).map(|at| *at - state.server_offset.unwrap_or(0.0));
+            let Some(job) = state.tracker.note(base, id) else { continue };
+            let Some(hash) = hash.as_ref().filter(|_| !job.looked_up) else { continue };
+            if !(job.seen_waiting && is_new(hash, since)) {
+                // What failed before it was seen is not Vigie's to tell.
+                job.failures = job.failures.max(hash.failures());
+            }
+            job.looked_up = true;
+            job.job_type.clone_from(&hash.name);
+            job.retries_at_once = Some(hash.retries_at_once);
+        }
+    }
+
+    /// Learns from their hashes which of the suspects have failed.
+    pub fn checked(
+        &mut self,
+        checks: Vec<((Base, JobId), Check)>,
+        hashes: &Hashes,
+        state: &mut State,
+    ) {
+        for ((base, id), check) in checks {
+            let Some(Some(hash)) = hashes.get(&(base.clone(), id.clone())) else { continue };
+            let Some(job) = state.tracker.get(&base, &id) else { continue };
+            let Stage::Active(attempt) = job.stage else { continue };
+            if attempt.started != check.started || hash.failures() <= job.failures {
+                continue;
+            }
+            let end = certain_end(attempt.started, check.between);
+            self.push_failure(&base, &id, attempt, end, check.between.1, state);
+            self.count_failure(&base, &id, state);
+            state.tracker.set_stage(&base, &id, Stage::Waiting(check.between.1));
+        }
+    }
+}
+
+/// When an attempt ended that may have ended at any time in between: said only if it hardly matters.
+fn certain_end(started: Time, (first, last): (Time, Time)) -> Option<Time> {
+    let tolerance = (last.age(started) * 0.01).max(0.001);
+    (first >= started && last.since(first) <= tolerance).then_some(last)
+}
+
+/// Queues of which something is known here.
+pub(super) fn prefixes(state: &State) -> HashSet<Vec<u8>> {
+    use crate::source::bull_family::base::{PLAIN_PREFIXES, first_part};
+    if let Some(only) = &state.only_prefix {
+        return HashSet::from([only.clone()]);
+    }
+    let found = state.queues.keys().map(|base| first_part(base));
+    found.chain(PLAIN_PREFIXES).map(<[u8]>::to_vec).collect()
+}

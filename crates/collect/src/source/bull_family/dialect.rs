@@ -1,0 +1,102 @@
+//! What differs between Bull and BullMQ; everything else is common.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use vigie_model::{Broker, Counts};
+
+use super::ownership::Owner;
+use super::shared::Shared;
+use crate::source::{Plan, ReaderContext, Replies};
+
+/// The longest-running jobs that are listed of a queue.
+pub(crate) const LISTED_JOBS: usize = 20;
+
+/// A future that runs until it fails, and says why.
+pub(crate) type Reader = Pin<Box<dyn Future<Output = redis::RedisError> + Send>>;
+
+/// One of the two libraries.
+pub(crate) trait Dialect: Send + Sync + 'static {
+    /// Which.
+    const BROKER: Broker;
+    /// Which, when a queue is disputed.
+    const OWNER: Owner;
+    /// The fields of a job's hash that are read.
+    const JOB_FIELDS: &'static [&'static str];
+    /// Whether the tracker's times are the Redis server's (else they are Vigie's).
+    const SERVER_TIMES: bool;
+
+    /// First round trip of one queue. What costs more is only asked when there was something to see before.
+    fn ask(base: &[u8], before: &Seen, plan: &mut Plan);
+
+    /// Reads the answers to [`Self::ask`].
+    fn read(before: &Seen, replies: &mut Replies) -> Seen;
+
+    /// Second round trip: what the first answers made interesting. `before` as in the first.
+    fn ask_more(base: &[u8], before: &Seen, seen: &Seen, plan: &mut Plan);
+
+    /// Reads the answers to [`Self::ask_more`].
+    fn read_more(before: &Seen, seen: &mut Seen, replies: &mut Replies);
+
+    /// Reads job events until it fails.
+    fn read_events(shared: Arc<Shared>, context: ReaderContext) -> Reader;
+}
+
+/// What a poll saw of one queue.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Seen {
+    /// Some key of the queue is there (or it could not be read, which is no proof of absence).
+    pub present: bool,
+    pub counts: Counts,
+    pub raw: Vec<(&'static str, u64)>,
+    pub paused: bool,
+    /// Jobs ever added, where that was asked.
+    pub added: Option<u64>,
+    /// Waiting jobs among which the oldest is likely.
+    pub heads: Vec<Vec<u8>>,
+    /// The jobs that run, longest first.
+    pub active: Vec<Vec<u8>>,
+    /// A waiting job that was found too late in this poll to be read in it.
+    pub late_head: Vec<Vec<u8>>,
+    /// Of the least urgent class of prioritized jobs: the score at which it begins.
+    pub last_class: Option<f64>,
+    /// To be asked: how many jobs were ever added, because there are no events to count.
+    pub count_by_polling: bool,
+}
+
+impl Seen {
+    /// How many jobs a raw state had; 0 when it was not read.
+    pub fn raw(&self, state: &str) -> u64 {
+        self.raw.iter().find(|(name, _)| *name == state).map_or(0, |(_, count)| *count)
+    }
+}
+
+/// Reads a count into `raw`; an absent key counts 0, one of another type or a forbidden one is not read.
+pub(crate) fn read_count(
+    seen: &mut Seen,
+    state: &'static str,
+    replies: &mut Replies,
+) -> Option<u64> {
+    match replies.next_as::<u64>() {
+        Ok(count) => {
+            seen.present |= count > 0;
+            seen.raw.push((state, count));
+            Some(count)
+        }
+        Err(_) => {
+            seen.present = true;
+            None
+        }
+    }
+}
+
+/// Reads a list of ids.
+pub(crate) fn read_ids(replies: &mut Replies) -> Vec<Vec<u8>> {
+    replies.next_as().unwrap_or_default()
+}
+
+/// Adds, where at least one is known.
+pub(crate) fn sum(parts: &[Option<u64>]) -> Option<u64> {
+    parts.iter().copied().flatten().reduce(u64::saturating_add)
+}

@@ -1,0 +1,219 @@
+//! From what was seen to what is told: events that wait for what only the job's hash knows.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use vigie_model::{Broker, JobBatch, JobEvent, JobFact, Name, Observation, Outcome, Time};
+
+use super::base::Base;
+use super::job_hash::JobHash;
+use super::rate::Nudges;
+use super::shared::State;
+use super::tracker::{JobId, Stage};
+use crate::source::ReaderContext;
+
+/// Something that happened to a job and is not told yet.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Pending {
+    /// When, on Vigie's clock.
+    pub at: Time,
+    pub id: JobId,
+    pub job_type: Option<Name>,
+    pub fact: PendingFact,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum PendingFact {
+    /// This happened; a wait that is not known may be in the hash.
+    Sure(JobFact),
+    /// It ended for good, and its start was not seen: its times may be in the hash.
+    EndedUnseen(Outcome),
+    /// It entered the waiting jobs and was not known: new, unless its hash says otherwise.
+    PerhapsEnqueued,
+    /// It left the running jobs without an outcome: a failed attempt if the broker counts one more than Vigie
+    /// has counted, else the job stepped back by itself (to wait for its turn or its children).
+    PerhapsFailed {
+        /// Of the attempt that ended.
+        wait: Option<f64>,
+        /// Of the attempt that ended.
+        run: Option<f64>,
+    },
+}
+
+/// What is pending, by queue, and the hashes that were read for it.
+#[derive(Debug, Default)]
+pub(crate) struct Pendings {
+    by_queue: BTreeMap<Base, Vec<Pending>>,
+    /// Queues in which something happened that is no fact about a job.
+    stirred: HashSet<Base>,
+}
+
+/// Hashes of jobs that were read: `None` for those that are gone. Jobs that were not read are absent.
+pub(crate) type Hashes = HashMap<(Base, JobId), Option<JobHash>>;
+
+/// Decides about a job that entered the waiting jobs and was not known.
+pub(crate) type IsNew = fn(&JobHash, Option<Time>) -> bool;
+
+impl Pendings {
+    pub fn push(&mut self, queue: &Base, pending: Pending) {
+        self.by_queue.entry(queue.clone()).or_default().push(pending);
+    }
+
+    /// Notes that an early look at the queue is worth it.
+    pub fn stir(&mut self, queue: &Base) {
+        self.stirred.insert(queue.clone());
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_queue.is_empty() && self.stirred.is_empty()
+    }
+
+    /// The newest thing pending of a job.
+    pub fn newest(&mut self, queue: &Base, id: &[u8]) -> Option<&mut Pending> {
+        self.by_queue.get_mut(queue)?.iter_mut().rev().find(|pending| *pending.id == *id)
+    }
+
+    /// Takes all that is pending.
+    pub fn take(&mut self) -> Self {
+        std::mem::take(self)
+    }
+
+    /// The jobs whose hash is needed: once for its type, and again where only the hash can tell what happened.
+    pub fn wanted(&self, state: &State) -> Vec<(Base, JobId)> {
+        let mut seen = HashSet::new();
+        let mut wanted = Vec::new();
+        for (queue, pendings) in &self.by_queue {
+            for pending in pendings {
+                let job = state.tracker.get(queue, &pending.id);
+                let known = pending.job_type.is_some() || job.is_some_and(|job| job.looked_up);
+                let unsure = !matches!(pending.fact, PendingFact::Sure(_));
+                if (unsure || !known) && seen.insert((queue, &pending.id)) {
+                    wanted.push((queue.clone(), pending.id.clone()));
+                }
+            }
+        }
+        wanted
+    }
+
+    /// Turns everything into observations and sends them.
+    pub fn tell(
+        self,
+        broker: Broker,
+        state: &mut State,
+        hashes: &Hashes,
+        is_new: IsNew,
+        nudges: &mut Nudges,
+        context: &ReaderContext,
+    ) {
+        let now = context.clock.now();
+        for (queue, pendings) in &self.by_queue {
+            let events = settle(queue, pendings, state, hashes, is_new);
+            let incomplete = events.iter().any(|event| event.job_type.is_none());
+            let types_sampled = state.tracker.take_forgot(queue) || incomplete;
+            forget_ended(queue, pendings, state);
+            if let Some(batch) = batch(queue, state, now, types_sampled, events) {
+                context.out.send(Observation::Jobs(batch));
+            }
+        }
+        for queue in self.by_queue.keys().chain(&self.stirred) {
+            if nudges.allow(queue, now) {
+                // When too many ask, the next poll is near anyway.
+                let _ = context.nudge.try_send((broker, queue.to_vec()));
+            }
+        }
+    }
+}
+
+/// A batch of a queue, unless there is nothing to say. Whether a stretch is missing is said once.
+pub(crate) fn batch(
+    queue: &Base,
+    state: &mut State,
+    now: Time,
+    types_sampled: bool,
+    events: Vec<JobEvent>,
+) -> Option<JobBatch> {
+    let id = state.queues.get(queue)?.id.clone();
+    let gap = state.torn.remove(queue);
+    (gap || !events.is_empty()).then_some(JobBatch {
+        queue: id,
+        at: now,
+        gap,
+        types_sampled,
+        events,
+    })
+}
+
+fn settle(
+    queue: &Base,
+    pendings: &[Pending],
+    state: &mut State,
+    hashes: &Hashes,
+    is_new: IsNew,
+) -> Vec<JobEvent> {
+    let mut events = Vec::with_capacity(pendings.len());
+    for pending in pendings {
+        let read = hashes.get(&(queue.clone(), pending.id.clone()));
+        let hash = read.and_then(Option::as_ref);
+        // On the clock of whoever adds jobs, for which the server's stands.
+        let since = state.since.get(queue).map(|at| *at - state.server_offset.unwrap_or(0.0));
+        let job = state.tracker.note(queue, &pending.id);
+        let fact = match pending.fact {
+            PendingFact::Sure(fact) => Some(with_hash(fact, hash)),
+            PendingFact::EndedUnseen(outcome) => {
+                let (wait, run) = (hash.and_then(JobHash::first_wait), hash.and_then(JobHash::run));
+                Some(JobFact::Finished { outcome, wait, run })
+            }
+            PendingFact::PerhapsEnqueued => {
+                // What is gone already was short-lived, so it was new.
+                hash.is_none_or(|hash| is_new(hash, since)).then_some(JobFact::Enqueued)
+            }
+            PendingFact::PerhapsFailed { wait, run } => {
+                let counted = job.as_ref().map_or(0, |job| job.failures);
+                let failed = hash.is_none_or(|hash| hash.failures() > counted);
+                failed.then_some(JobFact::Finished { outcome: Outcome::Failed, wait, run })
+            }
+        };
+        let mut job_type =
+            pending.job_type.clone().or_else(|| hash.and_then(|hash| hash.name.clone()));
+        if let Some(job) = job {
+            if matches!(pending.fact, PendingFact::PerhapsFailed { .. }) && fact.is_some() {
+                job.failures += 1;
+                job.stepped_back = None;
+            }
+            if let Some(read) = read {
+                job.looked_up = true;
+                job.retries_at_once = read.as_ref().map(|hash| hash.retries_at_once);
+            }
+            job.job_type = job.job_type.take().or_else(|| job_type.clone());
+            job_type = job_type.or_else(|| job.job_type.clone());
+        }
+        let Some(fact) = fact else { continue };
+        if let JobFact::Started { wait: Some(wait) } = fact {
+            state.tracker.note_wait(queue, &pending.id, wait);
+        }
+        events.push(JobEvent { at: pending.at, job_type, fact });
+    }
+    // What was found out later may have happened earlier.
+    events.sort_by_key(|event| event.at);
+    events
+}
+
+/// Fills in what was not seen and the hash knows.
+fn with_hash(fact: JobFact, hash: Option<&JobHash>) -> JobFact {
+    let Some(hash) = hash else { return fact };
+    match fact {
+        JobFact::Started { wait } => JobFact::Started { wait: wait.or_else(|| hash.first_wait()) },
+        JobFact::Finished { outcome, wait, run } => {
+            JobFact::Finished { outcome, wait: wait.or_else(|| hash.first_wait()), run }
+        }
+        fact => fact,
+    }
+}
+
+/// A job that ended is of no more interest once that is told.
+fn forget_ended(queue: &Base, pendings: &[Pending], state: &mut State) {
+    for pending in pendings {
+        if state.tracker.stage(queue, &pending.id) == Some(Stage::Ended) {
+            state.tracker.forget(queue, &pending.id);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What the hash of one job says. Only fields that carry no payload are read.
+
+use redis::Value;
+use serde::Deserialize;
+use vigie_model::{Name, Time};
+
+/// Longer options than this are not parsed: nothing that is looked for in them is that long.
+const MAX_OPTIONS_BYTES: usize = 64 * 1024;
+
+/// A job as its hash describes it; times are on the clocks of whoever added it and of its workers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct JobHash {
+    /// Its type.
+    pub name: Option<Name>,
+    /// When it was added.
+    pub added: Option<Time>,
+    /// Seconds after which it was to become eligible.
+    pub delay: f64,
+    /// After a failure it goes back to the waiting jobs at once, which Bull does without a word.
+    pub retries_at_once: bool,
+    /// When its newest attempt started.
+    pub processed_on: Option<Time>,
+    /// When it ended for good.
+    pub finished_on: Option<Time>,
+    /// Attempts that ended (BullMQ counts a success too, Bull only failures).
+    pub attempts_made: u32,
+    /// Attempts that started; only BullMQ tells.
+    pub attempts_started: Option<u32>,
+    /// How often its worker vanished.
+    pub stalled: u32,
+    /// Somebody retried it by hand after it had ended.
+    pub retried: bool,
+    /// The name of the worker of its newest attempt; only BullMQ tells.
+    pub worker: Option<Name>,
+}
+
+impl JobHash {
+    /// From the values of `fields` in the order of `HMGET`; `None` when there is no such job (any more).
+    pub fn decode(fields: &[&str], values: &[Value]) -> Option<Self> {
+        let mut job = Self::default();
+        let mut exists = false;
+        for (field, value) in fields.iter().zip(values) {
+            let Some(raw) = bytes_of(value) else { continue };
+            exists = true;
+            match *field {
+                "name" => job.name = Some(Name::from_bytes(raw)),
+                "timestamp" => job.added = millis(raw),
+                "opts" => job.read_options(raw),
+                "processedOn" => job.processed_on = millis(raw),
+                "finishedOn" => job.finished_on = millis(raw),
+                // BullMQ before 5 said attemptsMade, like Bull.
+                "atm" | "attemptsMade" => job.attempts_made = job.attempts_made.max(small(raw)),
+                "ats" => job.attempts_started = Some(small(raw)),
+                "stc" | "stalledCounter" => job.stalled = small(raw),
+                "retriedOn" => job.retried = true,
+                "pb" => job.worker = Some(Name::from_bytes(raw)),
+                _ => {}
+            }
+        }
+        exists.then_some(job)
+    }
+
+    fn read_options(&mut self, raw: &[u8]) {
+        #[derive(Deserialize)]
+        struct Options {
+            delay: Option<serde_json::Value>,
+            attempts: Option<serde_json::Value>,
+            backoff: Option<serde_json::Value>,
+        }
+        if raw.len() > MAX_OPTIONS_BYTES {
+            return;
+        }
+        let Ok(options) = serde_json::from_slice::<Options>(raw) else { return };
+        let number = |value: Option<serde_json::Value>| value.and_then(|value| value.as_f64());
+        self.delay = number(options.delay).filter(|delay| *delay > 0.0).unwrap_or(0.0) / 1_000.0;
+        let pause = options.backoff.and_then(|backoff| {
+            // A strategy of the application's own may have no delay; then its type says that there is one.
+            let typed =
+                backoff.get("type").is_some_and(|name| name != "fixed" && name != "exponential");
+            backoff.get("delay").unwrap_or(&backoff).as_f64().or(typed.then_some(1.0))
+        });
+        let again = number(options.attempts).is_some_and(|attempts| attempts > 1.0);
+        self.retries_at_once = again && pause.is_none_or(|pause| pause <= 0.0);
+    }
+
+    /// When it became eligible to run, as far as the hash tells: when it was added or its delay was over, and not
+    /// before the attempt that it is retried after.
+    pub fn eligible(&self) -> Option<Time> {
+        let first = self.added? + self.delay;
+        Some(self.processed_on.map_or(first, |started| first.max(started)))
+    }
+
+    /// Seconds from eligible to started, when the newest attempt is also the first: both times are then the
+    /// library's own. Later attempts leave no trace of when they became eligible.
+    pub fn first_wait(&self) -> Option<f64> {
+        let first = match self.attempts_started {
+            Some(started) => started <= 1,
+            None => self.attempts_made == 0,
+        };
+        if !first || self.stalled > 0 || self.retried {
+            return None;
+        }
+        Some(self.processed_on?.age(self.added? + self.delay))
+    }
+
+    /// Attempts that failed, as far as the broker counts them: it counts a success as an attempt too.
+    pub fn failures(&self) -> u32 {
+        self.attempts_made.saturating_sub(u32::from(self.finished_on.is_some()))
+    }
+
+    /// Seconds that the last attempt ran, once the job has ended.
+    pub fn run(&self) -> Option<f64> {
+        Some(self.finished_on?.age(self.processed_on?))
+    }
+}
+
+/// The text of an answer.
+pub(crate) fn bytes_of(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) => Some(text.as_bytes()),
+        _ => None,
+    }
+}
+
+/// The texts of an answer that is a list of them.
+pub(crate) fn texts_of(value: &Value) -> Vec<&[u8]> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(bytes_of).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A time from a decimal text of milliseconds, possibly with a fraction; `None` for what cannot be a time.
+pub(crate) fn millis(raw: &[u8]) -> Option<Time> {
+    let number: f64 = std::str::from_utf8(raw).ok()?.trim().parse().ok()?;
+    // Until the year 9999: later "times" are something else.
+    (0.0..253_402_300_800_000.0).contains(&number).then(|| Time::from_micros((number * 1e3) as i64))
+}
+
+fn small(raw: &[u8]) -> u32 {
+    std::str::from_utf8(raw).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const FIELDS: [&str; 8] =
+        ["name", "timestamp", "opts", "processedOn", "finishedOn", "ats", "atm", "pb"];
+
+    fn values(texts: [Option<&str>; 8]) -> Vec<Value> {
+        texts
+            .map(|text| text.map_or(Value::Nil, |text| Value::BulkString(text.as_bytes().to_vec())))
+            .to_vec()
+    }
+
+    #[test]
+    fn a_finished_job_of_a_real_capture() {
+        let opts = r#"{"attempts":3,"delay":50}"#;
+        let raw = values([
+            Some("ok"),
+            Some("1795442619978"),
+            Some(opts),
+            Some("1795442621899"),
+            Some("1795442622060"),
+            Some("1"),
+            Some("1"),
+            Some("w-6038"),
+        ]);
+        let job = JobHash::decode(&FIELDS, &raw).unwrap();
+        assert_eq!(job.name.as_ref().unwrap().as_str(), "ok");
+        assert!(job.retries_at_once);
+        assert!((job.first_wait().unwrap() - 1.871).abs() < 1e-9);
+        assert!((job.run().unwrap() - 0.161).abs() < 1e-9);
+    }
+
+    #[test]
+    fn later_attempts_have_no_first_wait_and_absent_jobs_are_none() {
+        let raw = values([
+            None,
+            Some("1795442619978"),
+            None,
+            Some("1795442621899"),
+            None,
+            Some("2"),
+            None,
+            None,
+        ]);
+        let job = JobHash::decode(&FIELDS, &raw).unwrap();
+        assert_eq!(job.first_wait(), None);
+        assert_eq!(job.eligible(), Some(Time::from_millis(1_795_442_621_899)));
+        assert_eq!(JobHash::decode(&FIELDS, &values([None; 8])), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(raw in proptest::collection::vec(any::<u8>(), 0..200)) {
+            for field in FIELDS {
+                let _ = JobHash::decode(&[field], &[Value::BulkString(raw.clone())]);
+            }
+            let _ = millis(&raw);
+        }
+    }
+}

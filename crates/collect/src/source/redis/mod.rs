@@ -1,0 +1,31 @@
+//! A Redis as a source: how to reach it, what a poll is, and how queues are found in it.
+
+mod acl;
+mod checks;
+mod clients;
+mod cluster;
+mod config;
+mod discover;
+mod fault;
+mod info;
+mod jitter;
+mod link;
+mod offset;
+mod poll;
+mod readers;
+mod secret;
+mod session;
+mod systems;
+mod url;
+
+pub use acl::acl_line;
+pub use config::{
+    ConfigError, Deployment, Endpoint, Login, RawLimits, RawRedisConfig, RawSentinel, RawTls, RedisConfig,
+    SentinelConfig, Tls,
+};
+pub use fault::{Fault, TlsFault};
+pub use link::Link;
+pub use poll::RedisSource;
+pub use secret::Secret;
+pub use session::{Round, Session};
+pub use url::UrlError;

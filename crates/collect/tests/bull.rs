@@ -1,0 +1,225 @@
+//! Bull v4 for real: the library's own producers and workers, compared with what their handlers wrote down.
+
+mod node_workload;
+mod watching;
+
+use std::time::Duration;
+
+use redis::Commands as _;
+use vigie_model::{Broker, Observation, Quality, WorkersReading};
+use vigie_testkit::{Proxy, RedisServer};
+
+use node_workload::{Node, batches, ledger, observed, pool, really, spread, sums};
+use watching::Watching;
+
+const BACKOFF_MS: f64 = 200.0;
+
+fn path(dir: &std::path::Path, name: &str) -> String {
+    dir.join(name).display().to_string()
+}
+
+fn worker(server: &RedisServer, ledger: &std::path::Path, name: &str) -> Node {
+    let file = path(ledger, name);
+    let words = ["worker.js", "--ledger", &file, "--name", name, "--concurrency", "4"];
+    let times = ["--lock-duration", "2s", "--stalled-interval", "1s"];
+    Node::run("bull", &server.url(), &[&words[..], &times].concat())
+}
+
+fn producer(server: &RedisServer, ledger: &std::path::Path, jobs: &str, rate: &str) -> Node {
+    let file = path(ledger, "producer");
+    let words = ["producer.js", "--ledger", &file, "--jobs", jobs, "--rate", rate];
+    Node::run("bull", &server.url(), &words)
+}
+
+/// Jobs that ended for good, as Bull keeps them.
+fn ended(server: &RedisServer) -> usize {
+    let mut admin = server.admin();
+    ["completed", "failed"]
+        .iter()
+        .flat_map(|set| ["mail", "pdf"].map(|queue| format!("bull:{queue}:{set}")))
+        .map(|key| admin.zcard::<_, usize>(key).unwrap())
+        .sum()
+}
+
+/// How often a worker of these jobs vanished, as Bull counts it.
+fn stalls(server: &RedisServer) -> usize {
+    let mut admin = server.admin();
+    let keys: Vec<String> = admin.keys("bull:*:*").unwrap();
+    let jobs = keys.iter().filter(|key| key.rsplit(':').next().is_some_and(|id| id.parse::<u64>().is_ok()));
+    jobs.filter_map(|key| admin.hget::<_, _, Option<usize>>(key, "stalledCounter").ok().flatten()).sum()
+}
+
+async fn until_ended(server: &RedisServer, jobs: usize) {
+    for _ in 0..600 {
+        if ended(server) >= jobs {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{} of {jobs} jobs have ended", ended(server));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_are_equal_and_durations_close_to_the_ledger() {
+    let server = RedisServer::start();
+    let dir = tempfile::tempdir().unwrap();
+    let watching = Watching::url(&server.url());
+    watching.good().await;
+    let _workers = [worker(&server, dir.path(), "w1"), worker(&server, dir.path(), "w2")];
+    producer(&server, dir.path(), "300", "60").done().await;
+    until_ended(&server, 300).await;
+
+    let lines = ledger(dir.path());
+    let (real, seen) = (really(&lines, BACKOFF_MS), observed(&watching.all()));
+    for (name, real) in &real {
+        assert_eq!(seen[name].counts(), real.counts(), "{name}: enqueued, succeeded, failed");
+        assert_eq!(seen[name].unknown_runs, 0, "{name}");
+    }
+    assert_eq!(seen.len(), real.len(), "every type is known");
+    let runs = spread(&pool(&seen, |own| &own.runs), &pool(&real, |own| &own.runs));
+    let waits = spread(&pool(&seen, |own| &own.waits), &pool(&real, |own| &own.waits));
+    println!("runs above the handlers': {runs:.2?} ms; waits above: {waits:.2?} ms");
+    // Bull's run holds the handler's and the library's way there and back.
+    assert!(runs.least > -2.0 && runs.median < 10.0, "{runs:?}");
+    // The handler starts after Bull's `active`, so waits are a little shorter than the ledger's.
+    assert!(waits.median.abs() < 10.0, "{waits:?}");
+    let all = watching.all();
+    assert!(batches(&all).all(|batch| !batch.gap && !batch.types_sampled));
+    let reading = watching.queue("mail", |reading| reading.counts.active == Some(0)).await;
+    assert_eq!(reading.quality, Quality::Exact);
+    assert_eq!(reading.counts.retry, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_worker_and_a_cut_connection_are_told() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let watching = Watching::url(&format!("redis://127.0.0.1:{}", proxy.port()));
+    watching.good().await;
+    let (first, _second) = (worker(&server, dir.path(), "w1"), worker(&server, dir.path(), "w2"));
+    let producing = producer(&server, dir.path(), "300", "60");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let workers = watching
+        .until("two workers of mail", 5.0, |all| {
+            all.iter().rev().find_map(|one| match one {
+                Observation::Workers(WorkersReading { broker: Broker::Bull, workers: Some(some), .. }) => {
+                    let mail = some.iter().filter(|worker| worker.queues[0].as_str() == "mail");
+                    (mail.count() == 2).then(|| some.clone())
+                }
+                _ => None,
+            })
+        })
+        .await;
+    assert!(workers.iter().all(|worker| worker.capacity.is_none() && worker.busy.is_none()));
+    first.kill();
+    producing.done().await;
+    until_ended(&server, 300).await;
+
+    let real = really(&ledger(dir.path()), BACKOFF_MS);
+    let seen = observed(&watching.all());
+    let (enqueued, _, failed) = sums(&real);
+    let (completed, stalls) = (ended_well(&server), stalls(&server));
+    println!("stalls {stalls}, seen {:?}, real {:?}", sums(&seen), sums(&real));
+    assert!(stalls > 0, "the killed worker was busy");
+    assert_eq!(sums(&seen), (enqueued, completed, failed + stalls));
+    assert!(batches(&watching.all()).all(|batch| !batch.gap));
+
+    watching.forget();
+    proxy.cut();
+    watching
+        .until("a gap in both queues", 10.0, |all| {
+            let torn = |name: &str| batches(all).any(|one| one.gap && one.queue.name.as_str() == name);
+            (torn("mail") && torn("pdf")).then_some(())
+        })
+        .await;
+}
+
+fn ended_well(server: &RedisServer) -> usize {
+    let mut admin = server.admin();
+    ["mail", "pdf"].map(|queue| admin.zcard::<_, usize>(format!("bull:{queue}:completed")).unwrap()).iter().sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_retries_and_short_lived_jobs_are_counted() {
+    let server = RedisServer::start();
+    let watching = Watching::url(&server.url());
+    watching.good().await;
+    let script = r"
+        import Queue from 'bull';
+        const queue = new Queue('odd:name', process.env.REDIS_URL);
+        let failures = 0, ended = 0;
+        queue.process('*', 5, async (job) => {
+            await new Promise((go) => setTimeout(go, job.data.ms));
+            if (job.attemptsMade < job.data.fail) { failures += 1; throw new Error('again'); }
+        });
+        const jobs = Array.from({ length: 200 }, (_, n) => ({
+            name: n % 2 ? 'odd' : 'even',
+            data: { ms: 5 + n % 40, fail: n % 4 === 0 ? 1 + n % 3 : 0 },
+            opts: { attempts: 4, removeOnComplete: n % 2 === 1 },
+        }));
+        queue.on('completed', async () => {
+            ended += 1;
+            if (ended === jobs.length) { await queue.close(); process.exit(0); }
+        });
+        await queue.isReady();
+        for (const job of jobs) {
+            await queue.add(job.name, job.data, job.opts);
+            await new Promise((go) => setTimeout(go, 3));
+        }
+    ";
+    Node::script("bull", &server.url(), script).done().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let failures: usize = (0..200).filter(|n| n % 4 == 0).map(|n| 1 + n % 3).sum();
+    let seen = observed(&watching.all());
+    println!("{:?}", seen.iter().map(|(name, own)| (name, own.counts(), own.unknown_runs)).collect::<Vec<_>>());
+    assert_eq!(sums(&seen), (200, 200, failures));
+    assert_eq!(seen["odd:name/even"].counts(), (100, 100, failures));
+    assert_eq!(seen["odd:name/odd"].counts(), (100, 100, 0), "removed at once, their type is known all the same");
+    // At most one in ten failures cannot be said to have ended at one certain time.
+    assert!(seen["odd:name/even"].unknown_runs * 10 <= failures, "{}", seen["odd:name/even"].unknown_runs);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_come_pause_and_go() {
+    let server = RedisServer::start();
+    let watching = Watching::url(&server.url());
+    watching.good().await;
+    let script = r"
+        import Queue from 'bull';
+        const queue = new Queue('later', process.env.REDIS_URL, { prefix: 'shop' });
+        await queue.add('a', {}, { priority: 3 });
+        await queue.add('a', {});
+        await queue.add('a', {}, { delay: 60000 });
+        await queue.pause();
+        await queue.add('b', {});
+        await queue.close();
+        process.exit(0);
+    ";
+    Node::script("bull", &server.url(), script).done().await;
+    // Found by the scan alone: nobody listened to this prefix.
+    let reading = watching.queue("shop:later", |reading| reading.paused).await;
+    let counts = reading.counts;
+    assert_eq!((counts.waiting, counts.scheduled, counts.active), (Some(3), Some(1), Some(0)));
+    let reading = watching.queue("shop:later", |reading| reading.oldest.is_some()).await;
+    let age = reading.at.since(reading.oldest.unwrap());
+    assert!((0.0..60.0).contains(&age), "{age}");
+    let script = r"
+        import Queue from 'bull';
+        const queue = new Queue('later', process.env.REDIS_URL, { prefix: 'shop' });
+        await queue.add('c', {});
+        await queue.obliterate({ force: true });
+        await queue.close();
+        process.exit(0);
+    ";
+    Node::script("bull", &server.url(), script).done().await;
+    watching
+        .until("the queue is gone", 10.0, |all| {
+            let gone = |one: &Observation| matches!(one, Observation::QueueGone { queue, .. } if queue.name.as_str() == "shop:later");
+            all.iter().any(gone).then_some(())
+        })
+        .await;
+    let seen = observed(&watching.all());
+    assert_eq!(seen["shop:later/c"].enqueued, 1, "{seen:?}");
+}

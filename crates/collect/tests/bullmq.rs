@@ -1,0 +1,258 @@
+//! BullMQ for real: the library's own producers and workers, compared with what their handlers wrote down.
+
+mod node_workload;
+mod watching;
+
+use std::path::Path;
+use std::time::Duration;
+
+use redis::Commands as _;
+use vigie_model::{Broker, Observation, Quality, WorkersReading};
+use vigie_testkit::{Proxy, RedisServer};
+
+use node_workload::{ByType, Node, batches, ledger, observed, pool, really, spread, sums};
+use watching::Watching;
+
+const BACKOFF_MS: f64 = 200.0;
+
+fn worker(server: &RedisServer, ledger: &Path, name: &str) -> Node {
+    let file = ledger.join(name).display().to_string();
+    let words = ["worker.js", "--ledger", &file, "--name", name, "--concurrency", "4"];
+    let times = ["--lock-duration", "2s", "--stalled-interval", "1s"];
+    Node::run("bullmq", &server.url(), &[&words[..], &times].concat())
+}
+
+fn producer(server: &RedisServer, ledger: &Path, jobs: &str, rate: &str) -> Node {
+    let file = ledger.join("producer").display().to_string();
+    let words = ["producer.js", "--ledger", &file, "--jobs", jobs, "--rate", rate];
+    Node::run("bullmq", &server.url(), &words)
+}
+
+/// The names of all queues.
+fn queues(server: &RedisServer) -> Vec<String> {
+    let keys: Vec<String> = server.admin().keys("bull:*:events").unwrap();
+    keys.iter().filter_map(|key| Some(key.strip_suffix(":events")?.to_owned())).collect()
+}
+
+/// How many jobs ended well, and how many for good at all, as BullMQ keeps them.
+fn ended(server: &RedisServer) -> (usize, usize) {
+    let mut admin = server.admin();
+    let mut count = |set: &str| -> usize {
+        queues(server).iter().map(|queue| admin.zcard::<_, usize>(format!("{queue}:{set}")).unwrap()).sum()
+    };
+    let (completed, failed) = (count("completed"), count("failed"));
+    (completed, completed + failed)
+}
+
+/// How often a worker vanished, as BullMQ counts it.
+fn stalls(server: &RedisServer) -> usize {
+    let mut admin = server.admin();
+    let keys: Vec<String> = admin.keys("bull:*:*").unwrap();
+    keys.iter().filter_map(|key| admin.hget::<_, _, Option<usize>>(key, "stc").ok().flatten()).sum()
+}
+
+async fn until_ended(server: &RedisServer, jobs: usize) {
+    for _ in 0..600 {
+        if ended(server).1 >= jobs {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{:?} of {jobs} jobs have ended", ended(server));
+}
+
+fn compare(seen: &ByType, real: &ByType) {
+    for (name, real) in real {
+        assert_eq!(seen[name].counts(), real.counts(), "{name}: enqueued, succeeded, failed");
+        assert_eq!(seen[name].unknown_runs, 0, "{name}");
+    }
+    assert_eq!(seen.len(), real.len(), "every type is known");
+    let runs = spread(&pool(seen, |own| &own.runs), &pool(real, |own| &own.runs));
+    let waits = spread(&pool(seen, |own| &own.waits), &pool(real, |own| &own.waits));
+    println!("runs above the handlers': {runs:.2?} ms; waits above: {waits:.2?} ms");
+    // BullMQ's run holds the handler's and the library's way there and back; ids of entries are whole milliseconds.
+    assert!(runs.least > -2.0 && runs.median < 10.0, "{runs:?}");
+    assert!(waits.median.abs() < 10.0, "{waits:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_are_equal_and_durations_close_to_the_ledger_also_for_the_past() {
+    let server = RedisServer::start();
+    let dir = tempfile::tempdir().unwrap();
+    let watching = Watching::url(&server.url());
+    watching.good().await;
+    let _workers = [worker(&server, dir.path(), "w1"), worker(&server, dir.path(), "w2")];
+    producer(&server, dir.path(), "300", "60").done().await;
+    until_ended(&server, 300).await;
+
+    let real = really(&ledger(dir.path()), BACKOFF_MS);
+    let all = watching.all();
+    let seen = observed(&all);
+    compare(&seen, &real);
+    assert!(batches(&all).all(|batch| !batch.gap && !batch.types_sampled));
+    let readings = all.iter().filter_map(|one| match one {
+        Observation::Queue(reading) => Some(reading),
+        _ => None,
+    });
+    assert!(readings.clone().count() > 0);
+    assert!(readings.clone().all(|reading| reading.quality == Quality::Exact));
+
+    // Another Vigie, started now, has the same past.
+    drop(watching);
+    let later = Watching::url(&server.url());
+    let (enqueued, succeeded, failed) = sums(&real);
+    later
+        .until("the past", 10.0, |all| (sums(&observed(all)) == (enqueued, succeeded, failed)).then_some(()))
+        .await;
+    compare(&observed(&later.all()), &real);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_worker_is_told_and_a_cut_connection_loses_nothing() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let watching = Watching::url(&format!("redis://127.0.0.1:{}", proxy.port()));
+    watching.good().await;
+    let (first, _second) = (worker(&server, dir.path(), "w1"), worker(&server, dir.path(), "w2"));
+    let producing = producer(&server, dir.path(), "300", "60");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    watching
+        .until("two named workers of a queue", 5.0, |all| {
+            all.iter().rev().find_map(|one| match one {
+                Observation::Workers(WorkersReading { broker: Broker::BullMq, workers: Some(some), .. }) => {
+                    let name = some.first()?.queues[0].clone();
+                    let own: Vec<_> = some.iter().filter(|worker| worker.queues[0] == name).collect();
+                    (own.len() == 2 && own.iter().all(|worker| worker.busy.is_some())).then_some(())
+                }
+                _ => None,
+            })
+        })
+        .await;
+    proxy.cut();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    first.kill();
+    producing.done().await;
+    until_ended(&server, 300).await;
+
+    let real = really(&ledger(dir.path()), BACKOFF_MS);
+    let (enqueued, _, failed) = sums(&real);
+    let (completed, _) = ended(&server);
+    let stalls = stalls(&server);
+    println!("stalls {stalls}, real {:?}", sums(&real));
+    assert!(stalls > 0, "the killed worker was busy");
+    let expected = (enqueued, completed, failed + stalls);
+    // The reader starts again with backoff; what it missed is in the stream.
+    watching
+        .until("every job", 10.0, |all| (sums(&observed(all)) == expected).then_some(()))
+        .await;
+    assert!(batches(&watching.all()).all(|batch| !batch.gap), "nothing was trimmed, so nothing is missing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_trimmed_before_it_was_read_is_a_gap() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port()).await;
+    let watching = Watching::url(&format!("redis://127.0.0.1:{}", proxy.port()));
+    watching.good().await;
+    let script = |count: usize| {
+        format!(
+            r"
+            import {{ Queue }} from 'bullmq';
+            const queue = new Queue('small', {{ connection: {{ url: process.env.REDIS_URL }}, streams: {{ events: {{ maxLen: 100 }} }} }});
+            await queue.addBulk(Array.from({{ length: {count} }}, () => ({{ name: 'a', data: {{}} }})));
+            await queue.close();
+            process.exit(0);"
+        )
+    };
+    Node::script("bullmq", &server.url(), &script(20)).done().await;
+    watching.until("20 jobs", 10.0, |all| (sums(&observed(all)).0 == 20).then_some(())).await;
+    assert!(batches(&watching.all()).all(|batch| !batch.gap));
+    proxy.set(vigie_testkit::ProxyMode::Refuse);
+    Node::script("bullmq", &server.url(), &script(2_000)).done().await;
+    proxy.set(vigie_testkit::ProxyMode::Forward);
+    watching
+        .until("a gap", 20.0, |all| batches(all).any(|batch| batch.gap).then_some(()))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_come_pause_and_go() {
+    let server = RedisServer::start();
+    let watching = Watching::url(&server.url());
+    watching.good().await;
+    let script = r"
+        import { Queue, FlowProducer } from 'bullmq';
+        const connection = { url: process.env.REDIS_URL };
+        const idle = new Queue('idle', { connection });
+        await idle.waitUntilReady();
+        const queue = new Queue('busy', { connection });
+        await queue.add('a', {}, { priority: 3 });
+        await queue.add('a', {}, { priority: 1 });
+        await queue.add('a', {});
+        await queue.add('a', {}, { delay: 60000 });
+        await queue.pause();
+        const flow = new FlowProducer({ connection });
+        await flow.add({ name: 'parent', queueName: 'busy', children: [{ name: 'child', queueName: 'idle' }] });
+        await Promise.all([idle.close(), queue.close(), flow.close()]);
+        process.exit(0);
+    ";
+    Node::script("bullmq", &server.url(), script).done().await;
+    let reading = watching.queue("busy", |reading| reading.paused && reading.counts.blocked == Some(1)).await;
+    let counts = reading.counts;
+    assert_eq!((counts.waiting, counts.scheduled, counts.active), (Some(3), Some(1), Some(0)));
+    let reading = watching.queue("busy", |reading| reading.oldest.is_some()).await;
+    let age = reading.at.since(reading.oldest.unwrap());
+    assert!((0.0..60.0).contains(&age), "{age}");
+    watching.queue("idle", |reading| reading.counts.waiting == Some(1)).await;
+    let script = r"
+        import { Queue } from 'bullmq';
+        const queue = new Queue('busy', { connection: { url: process.env.REDIS_URL } });
+        await queue.obliterate({ force: true });
+        await queue.close();
+        process.exit(0);
+    ";
+    Node::script("bullmq", &server.url(), script).done().await;
+    let mut admin = server.admin();
+    // What BullMQ writes when it opens a queue stays behind.
+    let _: () = admin.del(&["bull:busy:meta", "bull:busy:events"]).unwrap();
+    watching
+        .until("the queue is gone", 10.0, |all| {
+            let gone = |one: &Observation| matches!(one, Observation::QueueGone { queue, .. } if queue.name.as_str() == "busy");
+            all.iter().any(gone).then_some(())
+        })
+        .await;
+    let bull = watching.all().iter().any(|one| matches!(one, Observation::Queue(reading) if reading.queue.broker == Broker::Bull));
+    assert!(!bull, "a queue of BullMQ is never Bull's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_right_to_read_streams_totals_are_sampled() {
+    let server = RedisServer::start();
+    server.run(&["ACL", "SETUSER", "vigie", "on", ">secret", "~*", "&*", "+@all", "-xread"]);
+    let script = r"
+        import { Queue } from 'bullmq';
+        const queue = new Queue('q', { connection: { url: process.env.REDIS_URL } });
+        for (let n = 0; n < 30; n += 1) { await queue.add('a', {}); await new Promise((go) => setTimeout(go, 50)); }
+        await queue.close();
+        process.exit(0);
+    ";
+    let adding = Node::script("bullmq", &server.url(), script);
+    let watching = Watching::url(&format!("redis://vigie:secret@127.0.0.1:{}", server.port()));
+    let reading = watching.queue("q", |reading| reading.quality == Quality::Sampled).await;
+    adding.done().await;
+    let counted = watching
+        .until("counted jobs", 10.0, |all| {
+            let counted: u64 = batches(all)
+                .flat_map(|batch| &batch.events)
+                .map(|event| match event.fact {
+                    vigie_model::JobFact::Counted { enqueued, .. } => enqueued,
+                    _ => 0,
+                })
+                .sum();
+            (counted > 0).then_some(counted)
+        })
+        .await;
+    assert!(counted <= 30 && reading.counts.waiting.is_some());
+}

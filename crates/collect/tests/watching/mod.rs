@@ -1,0 +1,160 @@
+//! A source that runs, and what it has observed so far.
+#![allow(dead_code, reason = "each test file uses some of it")]
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use redis::Commands as _;
+use tokio_util::sync::CancellationToken;
+use vigie_collect::source::redis::{RedisConfig, RedisSource};
+use vigie_collect::{SystemClock, observations};
+use vigie_model::{Check, Observation, PollReport, QueueReading, SourceFault};
+
+/// A source that runs until dropped.
+pub struct Watching {
+    seen: Arc<Mutex<Vec<(Instant, Observation)>>>,
+    stop: CancellationToken,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Watching {
+    /// Watches the Redis at `url`, polling every 200 ms so that tests are quick.
+    pub fn url(url: &str) -> Self {
+        let mut config = RedisConfig::from_url("main", url).unwrap();
+        config.poll = Duration::from_millis(200);
+        Self::config(config)
+    }
+
+    /// Watches what a configuration in JSON describes.
+    pub fn json(json: serde_json::Value) -> Self {
+        let raw: vigie_collect::source::redis::RawRedisConfig = serde_json::from_value(json).unwrap();
+        Self::config(RedisConfig::try_from(raw).unwrap())
+    }
+
+    pub fn config(config: RedisConfig) -> Self {
+        let (sender, receiver) = observations(100_000);
+        let stop = CancellationToken::new();
+        let source = RedisSource::new(config, Arc::new(SystemClock::start()), sender);
+        let running = tokio::spawn(source.run(stop.clone()));
+        let seen: Arc<Mutex<Vec<(Instant, Observation)>>> = Arc::default();
+        let log = Arc::clone(&seen);
+        let listening = tokio::spawn(async move {
+            loop {
+                let now = receiver.receive().await;
+                let at = Instant::now();
+                log.lock().unwrap().extend(now.into_iter().map(|one| (at, one)));
+            }
+        });
+        Self { seen, stop, tasks: vec![running, listening] }
+    }
+
+    /// Everything observed so far.
+    pub fn all(&self) -> Vec<Observation> {
+        self.seen.lock().unwrap().iter().map(|(_, one)| one.clone()).collect()
+    }
+
+    /// Forgets what was observed so far.
+    pub fn forget(&self) {
+        self.seen.lock().unwrap().clear();
+    }
+
+    /// All reports so far.
+    pub fn reports(&self) -> Vec<(Instant, PollReport)> {
+        let seen = self.seen.lock().unwrap();
+        let reports = seen.iter().filter_map(|(at, one)| match one {
+            Observation::Polled(report) => Some((*at, report.clone())),
+            _ => None,
+        });
+        reports.collect()
+    }
+
+    /// Waits until something is so, at most `seconds`.
+    pub async fn until<T>(&self, what: &str, seconds: f64, mut look: impl FnMut(&[Observation]) -> Option<T>) -> T {
+        let deadline = Instant::now() + Duration::from_secs_f64(seconds);
+        loop {
+            let all = self.all();
+            if let Some(found) = look(&all) {
+                return found;
+            }
+            if Instant::now() > deadline {
+                let last = all.iter().rev().find(|one| matches!(one, Observation::Polled(_)));
+                panic!("not within {seconds} s: {what}; last report: {last:#?}");
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits for a good poll after now.
+    pub async fn good(&self) -> PollReport {
+        self.forget();
+        self.until("a good poll", 10.0, |all| {
+            all.iter().find_map(|one| match one {
+                Observation::Polled(report) if report.outcome.is_ok() => Some(report.clone()),
+                _ => None,
+            })
+        })
+        .await
+    }
+
+    /// Waits for a fault, within `seconds`.
+    pub async fn fault(&self, seconds: f64) -> SourceFault {
+        self.until("a fault", seconds, |all| {
+            all.iter().find_map(|one| match one {
+                Observation::Polled(PollReport { outcome: Err(fault), .. }) => Some(fault.clone()),
+                _ => None,
+            })
+        })
+        .await
+    }
+
+    /// Waits for a reading of the queue, such that.
+    pub async fn queue(&self, name: &str, mut fits: impl FnMut(&QueueReading) -> bool) -> QueueReading {
+        self.until(&format!("such a reading of {name}"), 10.0, |all| {
+            all.iter().rev().find_map(|one| match one {
+                Observation::Queue(reading) if reading.queue.name.as_str() == name && fits(reading) => {
+                    Some(reading.clone())
+                }
+                _ => None,
+            })
+        })
+        .await
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// One line of a checklist.
+pub fn check<'a>(report: &'a PollReport, id: &str) -> &'a Check {
+    report.checks.iter().find(|check| check.id == id).unwrap_or_else(|| panic!("no check {id}"))
+}
+
+/// Makes a queue of asynq with `pending` tasks of type `mail`, as asynq writes it.
+pub fn fill_asynq(admin: &mut redis::Connection, queue: &str, pending: usize) {
+    let _: () = admin.sadd("asynq:queues", queue).unwrap();
+    let mut pipe = redis::pipe();
+    for id in 0..pending {
+        let task = format!("asynq:{{{queue}}}:t:{id}");
+        // TaskMessage { type: "mail", payload: "{}", id, queue }
+        let mut message = Vec::new();
+        for (tag, text) in [(1_u8, "mail"), (2, "{}"), (3, &*id.to_string()), (4, queue)] {
+            message.extend([tag << 3 | 2, u8::try_from(text.len()).unwrap()]);
+            message.extend(text.as_bytes());
+        }
+        pipe.hset(&task, "msg", message).hset(&task, "state", "pending").hset(&task, "pending_since", nanos());
+        pipe.lpush(format!("asynq:{{{queue}}}:pending"), id.to_string());
+    }
+    let _: () = pipe.query(admin).unwrap();
+}
+
+/// Now, as asynq writes it.
+pub fn nanos() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_nanos()).unwrap()
+}

@@ -1,0 +1,149 @@
+//! Every metric that Vigie has, declared once: `GET /metrics`, the store and the docs are derived from this list.
+
+/// What kind of series a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Goes up and down.
+    Gauge,
+    /// Only goes up, and starts again at 0 when Vigie does.
+    Counter,
+    /// Counts in cumulative buckets.
+    Histogram,
+    /// Always 1; its labels are the message.
+    Info,
+}
+
+/// One metric: what `# HELP` and `# TYPE` say, its labels, and where its values come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// The name, in Prometheus's conventions (base units, `_total` for counters).
+    pub name: &'static str,
+    /// What kind of series it is.
+    pub kind: MetricKind,
+    /// The unit of its values: `seconds`, `jobs`, `bytes`, … or empty for a number without one.
+    pub unit: &'static str,
+    /// The labels of each series, in order.
+    pub labels: &'static [&'static str],
+    /// One sentence for people.
+    pub help: &'static str,
+    /// Where the values come from.
+    pub origin: &'static str,
+}
+
+/// Upper bounds in seconds of the buckets of every duration histogram in `/metrics`.
+pub const DURATION_BUCKETS: [f64; 18] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    300.0, 1_800.0, 3_600.0,
+];
+
+macro_rules! catalogue {
+    ($($constant:ident = $name:literal, $kind:ident, $unit:literal, [$($label:literal),*], $help:literal, $origin:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $constant: Metric = Metric {
+                name: $name, kind: MetricKind::$kind, unit: $unit, labels: &[$($label),*], help: $help, origin: $origin,
+            };
+        )*
+        /// Every metric, in the order in which `/metrics` shows them.
+        pub const ALL: &[Metric] = &[$($constant),*];
+    };
+}
+
+catalogue! {
+    QUEUE_JOBS = "vigie_queue_jobs", Gauge, "", ["source", "kind", "queue", "state"],
+        "Jobs of a queue by state.", "counted in Redis at each poll";
+    QUEUE_OLDEST = "vigie_queue_oldest_seconds", Gauge, "seconds", ["source", "kind", "queue"],
+        "Age of the oldest waiting job; absent when nothing waits.", "the job at the head of the queue";
+    QUEUE_PAUSED = "vigie_queue_paused", Gauge, "", ["source", "kind", "queue"],
+        "1 when the queue is paused.", "the broker's own mark";
+    QUEUE_DRAIN = "vigie_queue_drain_seconds", Gauge, "seconds", ["source", "kind", "queue"],
+        "Seconds until the queue is empty at the net rate of the last minute; negative when it grows.", "waiting jobs and rates";
+    QUEUE_WORKERS = "vigie_queue_workers", Gauge, "", ["source", "kind", "queue"],
+        "Workers that consume the queue.", "the broker's registry, or CLIENT LIST";
+    QUEUE_CAPACITY = "vigie_queue_capacity", Gauge, "", ["source", "kind", "queue"],
+        "Jobs that those workers can run at once; absent where the broker does not tell.", "asynq's registry";
+    QUEUE_BUSY = "vigie_queue_busy", Gauge, "", ["source", "kind", "queue"],
+        "Jobs that run now.", "asynq's registry, or the active list";
+    JOBS_ENQUEUED = "vigie_jobs_enqueued_total", Counter, "", ["source", "kind", "queue", "type"],
+        "Jobs added to a queue since Vigie watches it; type is empty where the broker does not tell.", "job events, or counted from asynq's totals";
+    JOBS_FINISHED = "vigie_jobs_finished_total", Counter, "", ["source", "kind", "queue", "type", "outcome"],
+        "Attempts that ended since Vigie watches the queue; type is empty where the broker does not tell.", "job events, or asynq's totals";
+    JOB_WAIT = "vigie_job_wait_seconds", Histogram, "seconds", ["source", "kind", "queue", "type", "outcome"],
+        "Seconds from eligible to started of finished attempts.", "job events, or samples of asynq's queue";
+    JOB_WAIT_MIN = "vigie_job_wait_seconds_min", Gauge, "seconds", ["source", "kind", "queue", "type", "outcome"],
+        "Shortest wait of the last 5 minutes.", "job events, or samples of asynq's queue";
+    JOB_WAIT_MAX = "vigie_job_wait_seconds_max", Gauge, "seconds", ["source", "kind", "queue", "type", "outcome"],
+        "Longest wait of the last 5 minutes.", "job events, or samples of asynq's queue";
+    JOB_RUN = "vigie_job_run_seconds", Histogram, "seconds", ["source", "kind", "queue", "type", "outcome"],
+        "Seconds from started to finished of finished attempts.", "job events, or samples of asynq's workers";
+    JOB_RUN_MIN = "vigie_job_run_seconds_min", Gauge, "seconds", ["source", "kind", "queue", "type", "outcome"],
+        "Shortest run of the last 5 minutes.", "job events, or samples of asynq's workers";
+    JOB_RUN_MAX = "vigie_job_run_seconds_max", Gauge, "seconds", ["source", "kind", "queue", "type", "outcome"],
+        "Longest run of the last 5 minutes.", "job events, or samples of asynq's workers";
+    WORKER_UP = "vigie_worker_up", Gauge, "", ["source", "kind", "worker", "host"],
+        "1 while the worker is registered with its broker.", "asynq's registry, or CLIENT LIST";
+    WORKER_CAPACITY = "vigie_worker_capacity", Gauge, "", ["source", "kind", "worker", "host"],
+        "Jobs that the worker can run at once; absent where the broker does not tell.", "asynq's registry";
+    WORKER_BUSY = "vigie_worker_busy", Gauge, "", ["source", "kind", "worker", "host"],
+        "Jobs that the worker runs now; absent where the broker does not tell.", "asynq's registry, BullMQ's processedBy";
+    SOURCE_UP = "vigie_source_up", Gauge, "", ["source"],
+        "1 when the last poll of the source succeeded.", "the poll";
+    SOURCE_AGE = "vigie_source_age_seconds", Gauge, "seconds", ["source"],
+        "Seconds since the last good poll; absent before the first.", "the poll";
+    SOURCE_POLL = "vigie_source_poll_seconds", Gauge, "seconds", ["source"],
+        "Duration of the last good poll.", "the poll";
+    POLL_COMMANDS = "vigie_source_poll_commands", Gauge, "", ["source"],
+        "Redis commands that the last good poll sent.", "the poll";
+    POLL_ROUND_TRIPS = "vigie_source_poll_round_trips", Gauge, "", ["source"],
+        "Times that the last good poll waited for Redis.", "the poll";
+    POLL_BYTES = "vigie_source_poll_bytes", Gauge, "bytes", ["source"],
+        "Bytes of names and values that the last good poll read.", "the poll";
+    POLLS = "vigie_source_polls_total", Counter, "", ["source", "outcome"],
+        "Polls by outcome.", "the poll";
+    FOLDED = "vigie_folded_total", Counter, "", ["source", "what"],
+        "Entries over a memory limit that were folded into `other`.", "the limits";
+    OBSERVATIONS_DROPPED = "vigie_observations_dropped_total", Counter, "", [],
+        "Observations dropped because the board was behind.", "the channel between sources and board";
+    STREAM_CLIENTS = "vigie_stream_clients", Gauge, "", [],
+        "Clients of the live stream.", "the live hub";
+    STREAM_DROPPED = "vigie_stream_dropped_total", Counter, "", [],
+        "Clients of the live stream that were cut because they read too slowly.", "the live hub";
+    STREAM_MESSAGES = "vigie_stream_messages_total", Counter, "", [],
+        "Messages that the live hub encoded.", "the live hub";
+    STREAM_BYTES = "vigie_stream_bytes_total", Counter, "bytes", [],
+        "Bytes that the live hub encoded, once for all clients, before compression.", "the live hub";
+    PROCESS_CPU = "process_cpu_seconds_total", Counter, "seconds", [],
+        "CPU seconds that Vigie has used, user and system.", "the operating system";
+    PROCESS_MEMORY = "process_resident_memory_bytes", Gauge, "bytes", [],
+        "Resident memory of Vigie.", "the operating system";
+    BUILD_INFO = "vigie_build_info", Info, "", ["version"],
+        "The version of Vigie.", "the build";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_follow_the_conventions() {
+        let mut seen = HashSet::new();
+        for metric in ALL {
+            assert!(seen.insert(metric.name), "{} is declared twice", metric.name);
+            assert!(metric.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+            let counter = metric.kind == MetricKind::Counter;
+            assert_eq!(counter, metric.name.ends_with("_total"), "{}", metric.name);
+            assert!(metric.help.ends_with('.'), "{}: help is a sentence", metric.name);
+            assert!(
+                metric.unit.is_empty() || metric.name.contains(metric.unit),
+                "{}: unit in the name",
+                metric.name
+            );
+        }
+    }
+
+    #[test]
+    fn buckets_ascend() {
+        assert!(DURATION_BUCKETS.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+}

@@ -1,0 +1,28 @@
+//! The words of Vigie: what a queue, a worker, a job and an observation are, and every metric that exists.
+//!
+//! This crate does no I/O and reads no clock; everything here is plain data that the other crates agree on.
+
+pub mod catalogue;
+mod event;
+mod histogram;
+mod job;
+mod limits;
+mod name;
+mod observation;
+mod quality;
+mod queue;
+mod source;
+mod time;
+mod worker;
+
+pub use event::{Event, EventKind, Severity};
+pub use histogram::{DurationHistogram, Summary};
+pub use job::{ActiveJob, JobEvent, JobFact, Outcome};
+pub use limits::Limits;
+pub use name::Name;
+pub use observation::{JobBatch, Observation, QueueReading, WorkersReading};
+pub use quality::Quality;
+pub use queue::{Broker, Counts, QueueId};
+pub use source::{Check, CheckState, PollCost, PollReport, RedisFacts, SourceFault, SourceName};
+pub use time::Time;
+pub use worker::{Worker, WorkerId};

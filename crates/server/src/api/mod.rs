@@ -1,0 +1,16 @@
+//! The REST API: one module a resource.
+
+mod events;
+mod health;
+mod history;
+mod kpis;
+mod openapi;
+mod queues;
+mod sources;
+pub(crate) mod verdict;
+pub mod wire;
+mod workers;
+
+pub(crate) use history::figures;
+pub use openapi::openapi_json;
+pub(crate) use openapi::{document, routes};

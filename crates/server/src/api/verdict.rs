@@ -1,0 +1,104 @@
+//! The verdict on the wire, and how the board's figures are handed to the diagnosis.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use vigie_board::{Board, QueueView};
+use vigie_diagnose::{Place, QueueFacts, SourceFacts, Value, Verdict as Diagnosis};
+use vigie_model::Time;
+
+use crate::time_text::rfc3339;
+
+/// What a person should read first: is anything wrong, what, where, since when.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(no_recursion)]
+pub struct Verdict {
+    /// `ok`, `unknown`, `warning` or `critical`.
+    pub severity: &'static str,
+    /// What is the matter, for example `stuck_workers_idle`.
+    pub code: &'static str,
+    /// The source, when it is about one.
+    pub source: Option<String>,
+    /// The broker, when it is about a queue.
+    pub kind: Option<&'static str>,
+    /// The queue, when it is about one.
+    pub queue: Option<String>,
+    /// Since when, if that is known.
+    pub since: Option<String>,
+    /// What the sentence is made with: numbers, words, or null.
+    pub values: BTreeMap<&'static str, serde_json::Value>,
+    /// The sentence, in English.
+    pub text: String,
+    /// What else is the matter, worst first; at most four.
+    pub also: Vec<Verdict>,
+    /// How many things are the matter beyond those.
+    pub more: usize,
+}
+
+impl Verdict {
+    fn new(diagnosis: &Diagnosis, now: Time) -> Self {
+        let values = diagnosis.cause.values().into_iter().map(|(name, value)| (name, json(value)));
+        Self {
+            severity: diagnosis.severity().as_str(),
+            code: diagnosis.cause.code(),
+            source: diagnosis.place.source.clone(),
+            kind: diagnosis.place.broker.map(|broker| broker.as_str()),
+            queue: diagnosis.place.queue.clone(),
+            since: diagnosis.since.map(rfc3339),
+            values: values.collect(),
+            text: diagnosis.sentence(now),
+            also: diagnosis.also.iter().map(|also| Self::new(also, now)).collect(),
+            more: diagnosis.more,
+        }
+    }
+}
+
+fn json(value: Value) -> serde_json::Value {
+    match value {
+        Value::Number(number) => super::wire::micros(number).into(),
+        Value::Text(text) => text.into(),
+        Value::Absent => serde_json::Value::Null,
+    }
+}
+
+/// What the diagnosis may know of a queue.
+pub(crate) fn facts(view: &QueueView<'_>) -> QueueFacts {
+    QueueFacts {
+        stale: view.stale,
+        paused: view.paused,
+        waiting: view.counts.waiting,
+        workers: view.workers,
+        oldest: view.oldest,
+        idle_since: view.idle_since,
+        net_rate: view.rates.map(|rates| rates.enqueued - rates.processed),
+        drains: view.drain.drains(),
+        error_ratio: view.rates.and_then(|rates| rates.error_ratio()),
+        failed_rate: view.rates.map(|rates| rates.failed),
+    }
+}
+
+/// The verdict on everything that the board holds.
+pub(crate) fn verdict(board: &Board, now: Time) -> Verdict {
+    let sources: Vec<SourceFacts> = board
+        .sources(now)
+        .map(|source| SourceFacts {
+            name: source.name().to_string(),
+            polled: source.report.is_some(),
+            error: source.error(),
+            since: source.since,
+        })
+        .collect();
+    let queues: Vec<(Place, QueueFacts, Option<f64>)> = board
+        .queues(now)
+        .map(|view| {
+            let place = Place {
+                source: Some(view.id.source.to_string()),
+                broker: Some(view.id.broker),
+                queue: Some(view.id.name.to_string()),
+            };
+            (place, facts(&view), view.drain.seconds())
+        })
+        .collect();
+    Verdict::new(&vigie_diagnose::verdict(&sources, &queues, now), now)
+}

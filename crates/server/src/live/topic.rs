@@ -1,0 +1,91 @@
+//! What a client can listen to.
+
+use percent_encoding::percent_decode_str;
+use vigie_model::{Broker, Name, QueueId, SourceName};
+
+use crate::problem::Problem;
+
+/// Topics of one connection; more is no dashboard.
+const MAX_TOPICS: usize = 16;
+
+/// Something to listen to: each is a JSON document that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Topic {
+    /// The verdict, the overview and the latency bars.
+    Now,
+    /// A row for each queue.
+    Queues,
+    /// Every worker.
+    Workers,
+    /// Every source.
+    Sources,
+    /// The last events.
+    Events,
+    /// Everything about one queue.
+    Queue(QueueId),
+}
+
+impl Topic {
+    /// Reads `now,queues,queue:main/bullmq/emails`; the parts of a queue are percent-encoded.
+    pub(crate) fn parse_list(list: &str) -> Result<Vec<(String, Self)>, Problem> {
+        let mut topics = Vec::new();
+        for text in list.split(',').filter(|text| !text.is_empty()) {
+            let topic = Self::parse(text).ok_or_else(|| {
+                let shown: String = text.chars().take(200).collect();
+                Problem::bad_parameter(format!(
+                    "There is no topic {shown:?}: topics are now, queues, workers, sources, events and \
+                     queue:<source>/<kind>/<queue> with each part percent-encoded."
+                ))
+            })?;
+            topics.push((text.to_owned(), topic));
+        }
+        if topics.is_empty() || topics.len() > MAX_TOPICS {
+            return Err(Problem::bad_parameter(format!(
+                "topics names between 1 and {MAX_TOPICS} topics."
+            )));
+        }
+        Ok(topics)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "now" => Self::Now,
+            "queues" => Self::Queues,
+            "workers" => Self::Workers,
+            "sources" => Self::Sources,
+            "events" => Self::Events,
+            _ => {
+                let mut parts = text.strip_prefix("queue:")?.splitn(3, '/');
+                let mut part =
+                    || Some(percent_decode_str(parts.next()?).decode_utf8_lossy().into_owned());
+                let (source, broker, name) = (part()?, part()?, part()?);
+                Self::Queue(QueueId {
+                    source: SourceName::new(&source),
+                    broker: Broker::parse(&broker)?,
+                    name: Name::from(name.as_str()),
+                })
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_with_any_name_can_be_listened_to() {
+        let topics = Topic::parse_list("now,queue:main/bullmq/a%2Fb%2C%22c").unwrap();
+        let Topic::Queue(id) = &topics[1].1 else { unreachable!("{topics:?}") };
+        assert_eq!((id.name.as_str(), id.broker), ("a/b,\"c", Broker::BullMq));
+    }
+
+    #[test]
+    fn what_is_no_topic_is_named() {
+        for list in ["", "nope", "queue:main", "queue:main/kafka/q"] {
+            assert!(Topic::parse_list(list).is_err(), "{list}");
+        }
+        assert!(Topic::parse_list("nope").unwrap_err().detail.contains("nope"));
+        assert!(Topic::parse_list(&"now,".repeat(17)).is_err());
+    }
+}

@@ -1,0 +1,86 @@
+//! Errors as RFC 9457 problem documents: what was wrong, where, and what to do.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// An answer that says what was wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Problem {
+    /// A name for this kind of problem, stable for programs: `/problems/<kind>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in words.
+    pub title: String,
+    /// The HTTP status code.
+    pub status: u16,
+    /// What was wrong this time and what to do.
+    pub detail: String,
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &str, title: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("/problems/{kind}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+        }
+    }
+
+    /// 400: a parameter is not what it should be.
+    pub fn bad_parameter(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-parameter", "A parameter is not valid", detail)
+    }
+
+    /// 404: there is no such thing.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
+    }
+
+    /// 405: the path exists, the method does not.
+    pub fn method_not_allowed() -> Self {
+        let detail = "This path answers to GET and HEAD only; see /api/openapi.json.";
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "This method is not allowed",
+            detail,
+        )
+    }
+
+    /// 409: the name is that of several things.
+    pub fn ambiguous(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "ambiguous", "The name is that of several things", detail)
+    }
+
+    /// 421: the request was made for another host.
+    pub fn wrong_host(host: &str) -> Self {
+        let shown: String = host.chars().take(100).collect();
+        let detail = format!(
+            "The Host header says {shown:?}, and that is not this Vigie: use 127.0.0.1 or localhost, or add the name to `hosts` in vigie.yaml."
+        );
+        Self::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "Not this host", detail)
+    }
+
+    /// 500: Vigie's own fault; the cause is in the log under the same words.
+    pub fn internal() -> Self {
+        let detail = "Vigie failed to answer; the cause is in its log.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Vigie's own fault", detail)
+    }
+
+    /// 503: not ready yet.
+    pub fn not_ready(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready yet", detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        (status, kind, Json(self)).into_response()
+    }
+}

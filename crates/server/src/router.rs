@@ -1,0 +1,54 @@
+//! All routes and what wraps them.
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::timeout::TimeoutLayer;
+
+use crate::access::{AllowedHosts, check_host, protect};
+use crate::api;
+use crate::problem::Problem;
+use crate::state::AppState;
+use crate::web_files;
+
+/// No answer takes longer to begin; the live stream begins at once.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Nothing here takes a body of any size.
+const BODY_BYTES: usize = 64 * 1024;
+
+/// Everything that Vigie answers.
+pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
+    let (routes, document) = api::routes().split_for_parts();
+    // The stream is compressed by the hub, once for all clients; small answers are not worth it.
+    let compressible = SizeAbove::new(1_024).and(NotForContentType::const_new("text/event-stream"));
+    routes
+        .route("/api/openapi.json", get(move || api::document(document.clone())))
+        .fallback(web_files::serve)
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .with_state(state)
+        .layer(CompressionLayer::new().gzip(true).compress_when(compressible))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
+        .layer(CatchPanicLayer::custom(after_panic))
+        .layer(axum::middleware::from_fn_with_state(hosts, check_host))
+        .layer(axum::middleware::from_fn(protect))
+}
+
+/// A panic is Vigie's own fault: it is logged, and the client learns no more than that.
+fn after_panic(panic: Box<dyn Any + Send>) -> Response {
+    let words = panic
+        .downcast_ref::<&str>()
+        .map(|words| (*words).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    tracing::error!(panic = words, "a request handler panicked");
+    Problem::internal().into_response()
+}

@@ -1,0 +1,65 @@
+//! What every handler can reach.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use vigie_board::Board;
+use vigie_model::Time;
+
+use crate::live::Hub;
+
+/// Tells the time.
+pub type Now = Arc<dyn Fn() -> Time + Send + Sync>;
+
+/// The board, shared between the one who writes and those who ask. Nobody holds it over an `await`.
+#[derive(Clone)]
+pub struct SharedBoard(Arc<RwLock<Board>>);
+
+impl SharedBoard {
+    /// Shares a board.
+    #[must_use]
+    pub fn new(board: Board) -> Self {
+        Self(Arc::new(RwLock::new(board)))
+    }
+
+    /// To ask. A panic of a writer leaves figures that the next observation puts right, so it is not passed on.
+    pub fn read(&self) -> RwLockReadGuard<'_, Board> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To write.
+    pub fn write(&self) -> RwLockWriteGuard<'_, Board> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub struct AppState {
+    /// What is true now.
+    pub board: SharedBoard,
+    /// The clock.
+    pub now: Now,
+    /// The live stream.
+    pub hub: Hub,
+    /// Observations that were dropped before the board, counted by whoever feeds it.
+    pub dropped: Arc<AtomicU64>,
+}
+
+impl AppState {
+    /// The state around a board.
+    #[must_use]
+    pub fn new(board: Board, now: Now) -> Self {
+        let board = SharedBoard::new(board);
+        let hub = Hub::new(board.clone(), Arc::clone(&now));
+        Self { board, now, hub, dropped: Arc::default() }
+    }
+
+    pub(crate) fn time(&self) -> Time {
+        (self.now)()
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}

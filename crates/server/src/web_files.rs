@@ -1,0 +1,104 @@
+//! The dashboard's files, embedded in the binary and compressed when it was built.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+use crate::problem::Problem;
+
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/../../web/dist"]
+struct WebFiles;
+
+/// Compressed variants, best first, with their suffix on disk.
+const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+
+/// Serves a file, or the page itself for paths that the dashboard routes; what looks like an API or a file that
+/// is not there is a 404.
+pub(crate) async fn serve(request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Problem::method_not_allowed().into_response();
+    }
+    let path = request.uri().path().trim_start_matches('/');
+    let is_file = WebFiles::get(path).is_some();
+    let is_page =
+        !is_file && !names_a_file(path) && (!path.starts_with("api/") || path == "api/docs");
+    if !is_file && !is_page {
+        let shown: String = path.chars().take(200).collect();
+        return Problem::not_found(format!("There is nothing at /{shown}; see /api/docs."))
+            .into_response();
+    }
+    let name = if is_file { path } else { "index.html" };
+    file(name, request.headers())
+}
+
+/// Pages have no extension; a path that does is a file that was asked for by name. Queue names may hold dots, so
+/// this is about the folder of hashed files and the top level only.
+fn names_a_file(path: &str) -> bool {
+    path.starts_with("assets/") || (!path.contains('/') && path.contains('.'))
+}
+
+fn file(name: &str, request: &HeaderMap) -> Response {
+    let accepted = request
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let encoded = ENCODINGS.iter().find_map(|(encoding, suffix)| {
+        let wanted = accepted.split(',').any(|one| accepts(one, encoding));
+        wanted
+            .then(|| WebFiles::get(&format!("{name}{suffix}")))?
+            .map(|file| (Some(*encoding), file))
+    });
+    let Some((encoding, file)) = encoded.or_else(|| WebFiles::get(name).map(|file| (None, file)))
+    else {
+        return Problem::not_found("The dashboard was not built into this binary.").into_response();
+    };
+    answer(name, encoding, &file, request)
+}
+
+fn accepts(offer: &str, encoding: &str) -> bool {
+    let mut parts = offer.split(';').map(str::trim);
+    let name = parts.next().unwrap_or_default();
+    let refused = parts.any(|weight| weight.trim_start_matches("q=").parse() == Ok(0.0));
+    name.eq_ignore_ascii_case(encoding) && !refused
+}
+
+fn answer(
+    name: &str,
+    encoding: Option<&'static str>,
+    file: &EmbeddedFile,
+    request: &HeaderMap,
+) -> Response {
+    let tag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
+    let mut headers = HeaderMap::new();
+    let kind = mime_guess::from_path(name).first_or_octet_stream();
+    let kind =
+        if kind.type_() == "text" { format!("{kind}; charset=utf-8") } else { kind.to_string() };
+    // Hashed names never change their content; everything else is asked for again each time.
+    let caching = if name.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    for (key, value) in [(header::CONTENT_TYPE, &kind), (header::ETAG, &tag)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(key, value);
+        }
+    }
+    if let Some(encoding) = encoding {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    let known = request.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    if known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    (headers, Body::from(file.data.clone().into_owned())).into_response()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,7 @@
+//! The server over HTTP, on a board that the tests fill.
+
+mod exposition;
+mod filled;
+mod resources;
+mod security;
+mod stream;

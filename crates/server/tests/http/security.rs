@@ -1,0 +1,150 @@
+//! Who may ask, what a browser may do, and what becomes of bad requests.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use vigie_server::{AllowedHosts, router, serve};
+
+use crate::filled::{Filled, text};
+
+#[tokio::test]
+async fn a_page_of_another_site_gets_nothing() {
+    let filled = Filled::new();
+    for host in ["evil.example", "127.0.0.1.evil.example:4780", "", "localhost.evil"] {
+        let request =
+            Request::get("/api/v1/queue/status").header("host", host).body(Body::empty()).unwrap();
+        let response = filled.send(request).await;
+        assert_eq!(response.status().as_u16(), 421, "{host:?}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let problem = text(response).await;
+        assert!(problem.contains("Host header") && !problem.contains("emails"), "{problem}");
+    }
+    let none = Request::get("/healthz").body(Body::empty()).unwrap();
+    assert_eq!(filled.send(none).await.status().as_u16(), 421, "no Host at all");
+    let two = Request::get("/healthz")
+        .header("host", "localhost")
+        .header("host", "evil")
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(filled.send(two).await.status().as_u16(), 421, "two Hosts");
+}
+
+#[tokio::test]
+async fn every_answer_tells_the_browser_to_be_careful() {
+    let filled = Filled::new();
+    for path in ["/", "/healthz", "/nope.js", "/api/v1/nope"] {
+        let response = filled.get_with(path, &[]).await;
+        let headers = response.headers();
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{path}"
+        );
+        assert!(!policy.contains("unsafe"), "{path}");
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+        assert!(headers.contains_key("cache-control"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn paths_that_lead_nowhere_are_clear_errors() {
+    let filled = Filled::new();
+    for (path, status) in [
+        ("/api/v1/nope", 404),
+        ("/api/v1/queue/status/", 404),
+        ("/assets/nope.js", 404),
+        ("/assets/..%2f..%2fCargo.toml", 404),
+        ("/..%2f..%2fetc/passwd.txt", 200), // a page of the dashboard, which knows no such page
+        ("/favicon.nope", 404),
+        ("/queues/main/bull/a.b", 200),
+    ] {
+        let response = filled.get_with(path, &[]).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        let body = text(response).await;
+        assert!(!body.contains("[workspace]") && !body.contains("root:"), "{path}");
+    }
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
+        for path in ["/api/v1/queue/status", "/nope", "/"] {
+            let request = Request::builder().method(method).uri(path).header("host", "localhost");
+            let response = filled.send(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(response.status().as_u16(), 405, "{method} {path}");
+        }
+    }
+    let head = Request::head("/api/v1/queue/status")
+        .header("host", "localhost")
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(filled.send(head).await.status().as_u16(), 200);
+}
+
+#[tokio::test]
+async fn files_are_compressed_and_cached_by_their_content() {
+    let filled = Filled::new();
+    let page = filled.get_with("/", &[("accept-encoding", "gzip, br")]).await;
+    assert_eq!(page.headers()["content-encoding"], "br");
+    assert_eq!(page.headers()["cache-control"], "no-cache");
+    let tag = page.headers()["etag"].to_str().unwrap().to_owned();
+    let again =
+        filled.get_with("/", &[("accept-encoding", "gzip, br"), ("if-none-match", &tag)]).await;
+    assert_eq!(again.status().as_u16(), 304);
+    let html = text(filled.get_with("/queues", &[]).await).await;
+    let script = html
+        .split('"')
+        .find(|part| part.starts_with("/assets/") && part.ends_with(".js"))
+        .unwrap()
+        .to_owned();
+    let response = filled.get_with(&script, &[("accept-encoding", "br;q=0, gzip")]).await;
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    assert_eq!(response.headers()["cache-control"], "public, max-age=31536000, immutable");
+    assert!(response.headers()["content-type"].to_str().unwrap().contains("javascript"));
+}
+
+/// A real listener on loopback; ends with the returned guard.
+async fn listening(filled: &Filled) -> (std::net::SocketAddr, tokio_util::sync::DropGuard) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    tokio::spawn(serve(
+        listener,
+        router(filled.state.clone(), AllowedHosts::new(&[])),
+        stop.clone(),
+    ));
+    (address, stop.drop_guard())
+}
+
+async fn answer_to(address: std::net::SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    // Some of these are answered by closing: what was read until then is the answer.
+    let _ = tokio::time::timeout(Duration::from_secs(2), stream.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused_and_the_next_is_served() {
+    let filled = Filled::new();
+    let (address, _guard) = listening(&filled).await;
+    let many_headers: String = (0..10_000).map(|number| format!("x-{number}: y\r\n")).collect();
+    let long_path = "a".repeat(70_000);
+    for (what, request, expected) in [
+        ("garbage", "\x16\x03\x01\x00\r\n\r\n".to_owned(), "400"),
+        ("10,000 headers", format!("GET / HTTP/1.1\r\nhost: localhost\r\n{many_headers}\r\n"), "431"),
+        ("a long path", format!("GET /{long_path} HTTP/1.1\r\nhost: localhost\r\n\r\n"), "4"),
+        ("a smuggled body", "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(), "4"),
+        ("NUL", "GET /\0 HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned(), "400"),
+    ] {
+        let answer = answer_to(address, request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {expected}")), "{what}: {}", &answer[..answer.len().min(200)]);
+    }
+    let fine = answer_to(
+        address,
+        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+    )
+    .await;
+    assert!(fine.starts_with("HTTP/1.1 200"), "{fine}");
+}

@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+// Enqueues: the demo's endless day, or a counted ledger run.
+import Queue from 'bull';
+
+import { PRODUCER_HELP, PRODUCER_OPTIONS, positive, readFlags } from '../workload/flags.js';
+import { openLedger } from '../workload/ledger.js';
+import { closeAndExit, stopped, untilStopped } from '../workload/lifecycle.js';
+import { playDay, runLedger } from '../workload/produce.js';
+import { connect } from './connection.js';
+import { FLOWS, LEDGER_QUEUES } from './queues.js';
+
+const INTRO = `Enqueues Bull jobs.
+
+  node producer.js --demo
+  node producer.js --ledger producer.jsonl --jobs 200 --rate 50`;
+// Enough of what is finished to look at, and a bound for an endless demo.
+const KEPT = { removeOnComplete: { count: 200 }, removeOnFail: { count: 500 } };
+
+const flags = readFlags(PRODUCER_OPTIONS, INTRO, PRODUCER_HELP);
+const name = flags.name ?? 'bull-producer';
+const seed = Math.trunc(Number(flags.seed)) || 0;
+const signal = untilStopped(flags);
+const { link, report, createClient } = connect(name);
+const queues = new Map();
+
+function queue(queueName) {
+  if (!queues.has(queueName)) {
+    const made = new Queue(queueName, { createClient, prefix: flags.prefix });
+    made.on('error', report);
+    queues.set(queueName, made);
+  }
+  return queues.get(queueName);
+}
+
+function addDemoJob({ queue: queueName, type, data, attempts, delayMs, priority, flow }) {
+  return queue(queueName).add(type, data, {
+    attempts,
+    delay: delayMs,
+    priority,
+    backoff: { type: 'exponential', delay: 700 },
+    ...KEPT,
+    ...(flow.forget ? { removeOnComplete: true } : {}),
+  });
+}
+
+/** Only on a change: each call is told to everybody who listens, even when nothing changes. */
+async function setPaused(queueName, paused) {
+  if ((await queue(queueName).isPaused()) === paused) return;
+  await (paused ? queue(queueName).pause() : queue(queueName).resume());
+}
+
+async function demo() {
+  await queue('mail').add('reminder', { sleep_ms: 40 }, { repeat: { every: 15_000 }, ...KEPT });
+  await playDay(seed, {
+    flows: FLOWS,
+    link,
+    add: addDemoJob,
+    waiting: async (queueName) => {
+      const counts = await queue(queueName).getJobCounts();
+      return counts.waiting + (counts.paused ?? 0);
+    },
+    setPaused,
+  }, signal);
+}
+
+function ledgerRun() {
+  return runLedger({
+    seed,
+    jobs: positive(flags.jobs, 'jobs'),
+    rate: positive(flags.rate, 'rate'),
+    run: flags.run,
+    types: Object.keys(LEDGER_QUEUES),
+    queueOf: (type) => LEDGER_QUEUES[type],
+    ledger: openLedger(flags.ledger, 'bull'),
+    report,
+    add: ({ queue: queueName, type, id, data, attempts, delayMs }) =>
+      queue(queueName).add(type, data, { jobId: id, attempts, delay: delayMs, backoff: { type: 'fixed', delay: 200 } }),
+  }, signal);
+}
+
+try {
+  await Promise.race([flags.demo ? demo() : ledgerRun(), stopped(signal)]);
+} catch (error) {
+  console.error(`${name}: ${error.message}`);
+  process.exit(1);
+}
+await closeAndExit([...queues.values()].map((each) => () => each.close()));

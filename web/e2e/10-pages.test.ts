@@ -1,0 +1,94 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { anyQueue, LANDMARK, live, PAGES, QUEUE_LANDMARK, visit } from './browser.ts';
+
+const KILO = 1_024;
+const SCRIPT_BUDGET = 170 * KILO;
+
+describe('every page', () => {
+  it.each(PAGES)('%s shows live data', async (path) => {
+    const { page, leave } = await visit(path);
+    await live(page);
+    await page.locator(LANDMARK[path] ?? 'main').first().waitFor();
+    expect(await page.locator('main .skeleton').count()).toBe(0);
+    expect(await page.title()).toMatch(/· Vigie$/);
+    await leave();
+  });
+
+  it('of a queue shows charts, types and events', async () => {
+    const { page, leave } = await visit('/');
+    await page.goto(new URL(await anyQueue(page), page.url()).href);
+    await live(page);
+    await page.locator(QUEUE_LANDMARK).first().waitFor();
+    await expect.poll(() => page.locator('.chart canvas').count()).toBe(4);
+    await leave();
+  });
+
+  it('says so when there is no such page or queue', async () => {
+    const { page, leave } = await visit('/nowhere/at/all/of/these', { tolerate: /404/ });
+    await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+    await page.goto(new URL('/queues/main/asynq/no-such-queue-here', page.url()).href);
+    await page.locator('[data-state=unknown]').waitFor();
+    await leave();
+  });
+});
+
+describe('the first route', () => {
+  it('stays within its script budget, and paints in time', async () => {
+    const { page, leave } = await visit('/settings/sources');
+    let bytes = 0;
+    const sizes: Promise<void>[] = [];
+    page.on('response', (response) => {
+      if (!/javascript/.test(response.headers()['content-type'] ?? '')) return;
+      sizes.push(response.body().then((body) => {
+        bytes += gzipSync(body, { level: 9 }).length;
+      }));
+    });
+    await page.route('**/*', (route) => route.continue());
+    await page.goto(new URL('/', page.url()).href);
+    await live(page);
+    await page.locator('.chart canvas').first().waitFor();
+    await Promise.all(sizes);
+    expect(bytes).toBeGreaterThan(50 * KILO);
+    expect(bytes).toBeLessThanOrEqual(SCRIPT_BUDGET);
+    const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
+    expect(paint).toBeLessThanOrEqual(1_000);
+    await leave();
+  });
+});
+
+describe('live', () => {
+  it('moves by itself, freezes on a press and catches up', async () => {
+    const { page, leave } = await visit('/');
+    await live(page);
+    const throughput = page.locator('section[aria-label=Throughput] .legend');
+    const first = await throughput.textContent();
+    await expect.poll(() => throughput.textContent(), { timeout: 8_000 }).not.toBe(first);
+    await page.locator('.live').click();
+    await page.locator('.live[data-state=paused]').waitFor();
+    const board = page.locator('main');
+    const frozen = await board.textContent();
+    await page.waitForTimeout(2_500);
+    expect(await board.textContent()).toBe(frozen);
+    await page.locator('.live').click();
+    await page.locator('.live[data-state=fresh]').waitFor();
+    await expect.poll(() => board.textContent(), { timeout: 8_000 }).not.toBe(frozen);
+    await leave();
+  });
+
+  it('keeps one stream a tab', async () => {
+    const { page, leave } = await visit('/');
+    const open = new Set<string>();
+    page.on('request', (request) => request.url().includes('/stream') && open.add(request.url()));
+    page.on('requestfailed', (request) => open.delete(request.url()));
+    await live(page);
+    for (const name of ['Queues', 'Workers', 'Settings', 'Now']) {
+      // oxlint-disable-next-line no-await-in-loop -- one page after the other is the point
+      await page.getByRole('navigation', { name: 'Pages', exact: true }).getByRole('link', { name }).click();
+      // oxlint-disable-next-line no-await-in-loop
+      await live(page);
+    }
+    expect(open.size).toBeLessThanOrEqual(1);
+    await leave();
+  });
+});

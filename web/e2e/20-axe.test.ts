@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { anyQueue, LANDMARK, live, PAGES, QUEUE_LANDMARK, visit } from './browser.ts';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface Finding {
+  id: string;
+  nodes: { html: string; failureSummary?: string }[];
+}
+
+async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate<{ violations: Finding[] }>(
+    'axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] })',
+  );
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary ?? ''}`));
+}
+
+describe.each(['light', 'dark'] as const)('axe, %s', (colorScheme) => {
+  it.each(PAGES)('finds nothing on %s', async (path) => {
+    const { page, leave } = await visit(path, { colorScheme });
+    await live(page);
+    await page.locator(LANDMARK[path] ?? 'main').first().waitFor();
+    expect(await page.locator('html').getAttribute('data-theme')).toBe(colorScheme);
+    expect(await findings(page)).toEqual([]);
+    await leave();
+  });
+
+  it('finds nothing on a queue, in the palette, in the list of keys', async () => {
+    const { page, leave } = await visit('/', { colorScheme });
+    await page.goto(new URL(await anyQueue(page), page.url()).href);
+    await live(page);
+    await page.locator(QUEUE_LANDMARK).first().waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.keyboard.press('Control+k');
+    await page.locator('.palette-list [role=option]').nth(5).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('?');
+    await page.getByRole('heading', { name: 'Keyboard shortcuts' }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await leave();
+  });
+});
+
+describe('axe, phone', () => {
+  it.each(PAGES)('finds nothing on %s', async (path) => {
+    const { page, leave } = await visit(path, { viewport: { width: 390, height: 844 } });
+    await live(page);
+    await page.locator(LANDMARK[path] ?? 'main').first().waitFor();
+    expect(await findings(page)).toEqual([]);
+    await leave();
+  });
+});

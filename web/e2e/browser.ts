@@ -1,0 +1,93 @@
+import { execSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
+import { expect } from 'vitest';
+
+/** The Vigie under test, with real data in it. */
+export const base = process.env['VIGIE_URL'] ?? 'http://127.0.0.1:4780';
+
+const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+export interface Visit {
+  page: Page;
+  context: BrowserContext;
+  /** Console errors, uncaught exceptions, broken policies and requests to elsewhere, as they come. */
+  problems: string[];
+  /** Ends the visit; fails when anything was wrong on the way. */
+  leave(): Promise<void>;
+}
+
+function listen(page: Page, problems: string[], tolerated: RegExp | null): void {
+  page.on('console', (message) => {
+    if (message.type() !== 'error' && !message.text().includes('Content Security Policy')) return;
+    if (!tolerated?.test(message.text())) problems.push(`console: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => problems.push(`exception: ${error.message}`));
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.origin !== base && !['blob:', 'data:'].includes(url.protocol)) problems.push(`elsewhere: ${request.url()}`);
+  });
+}
+
+/** Opens a browser of its own, with a profile that dies with it. `tolerate` names console errors that the test provokes. */
+export async function visit(path: string, options: BrowserContextOptions & { tolerate?: RegExp } = {}): Promise<Visit> {
+  const profile = mkdtempSync(join(tmpdir(), 'vigie-e2e-'));
+  const { tolerate, ...settings } = options;
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env['VIGIE_CHROMIUM'] ?? '/usr/bin/chromium',
+    args: ARGS, viewport: { width: 1440, height: 900 }, locale: 'en-GB', colorScheme: 'light', ...settings,
+  });
+  const page = context.pages()[0] ?? (await context.newPage());
+  const problems: string[] = [];
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      // oxlint-disable-next-line no-console -- the way out of the page under test
+      console.error(`Content Security Policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+    });
+  });
+  listen(page, problems, tolerate ?? null);
+  await page.goto(new URL(path, base).href);
+  const leave = async () => {
+    await context.close();
+    rmSync(profile, { recursive: true, force: true });
+    expect(problems).toEqual([]);
+  };
+  return { page, context, problems, leave };
+}
+
+/** Waits until the stream has brought the first verdict and the data is fresh. */
+export async function live(page: Page): Promise<void> {
+  await page.locator('[role=status][data-code]').waitFor({ state: 'attached' });
+  await page.locator('.live[data-state=fresh]').waitFor();
+}
+
+/** The path of some queue that is there, worst first. */
+export async function anyQueue(page: Page): Promise<string> {
+  const { pathname, search } = new URL(page.url());
+  await page.goto(new URL('/queues', base).href);
+  const link = page.locator('table.queues a[data-row]').first();
+  const href = (await link.getAttribute('href')) ?? '';
+  await page.goto(new URL(pathname + search, base).href);
+  return href;
+}
+
+export const PAGES = ['/', '/queues', '/queues?group=source', '/workers', '/settings/sources', '/api/docs'] as const;
+
+/** What shows that a page has its data. */
+export const LANDMARK: Record<string, string> = {
+  '/': '.kpi strong:not(:has(.skeleton))',
+  '/queues': 'table.queues a[data-row]',
+  '/queues?group=source': 'tr.group',
+  '/workers': 'table.workers [data-row]',
+  '/settings/sources': '.checks .check',
+  '/api/docs': '.operation code',
+};
+export const QUEUE_LANDMARK = 'table.types tbody tr';
+
+export function shell(name: 'VIGIE_E2E_STOP_REDIS' | 'VIGIE_E2E_START_REDIS'): void {
+  const command = process.env[name];
+  if (!command) throw new Error(`${name} has to say how; cargo xtask e2e sets it`);
+  execSync(command, { stdio: 'inherit', shell: '/bin/sh' });
+}

@@ -1,0 +1,16 @@
+export type Ink = 'in' | 'out' | 'third' | 'crit' | 'warn-mark' | 'ink-3' | 'ink-2' | 'line' | 'line-soft' | 'area' | 'surface';
+
+let read: CSSStyleDeclaration | null = null;
+const cache = new Map<Ink, string>();
+
+/** A colour of the present theme, for the canvas. */
+export function ink(name: Ink): string {
+  const known = cache.get(name);
+  if (known) return known;
+  read ??= getComputedStyle(document.documentElement);
+  const value = read.getPropertyValue(`--${name}`).trim();
+  cache.set(name, value);
+  return value;
+}
+
+window.addEventListener('vigie:theme', () => cache.clear(), { capture: true });

@@ -1,0 +1,15 @@
+import type { Row, Severity } from '../api/contract.ts';
+
+/** Worst first: what is broken, what is going to be, what cannot be seen, what is well. */
+const RANK: Record<Severity, number> = { critical: 0, warning: 1, unknown: 2, ok: 3 };
+
+export const severityRank = (severity: Severity): number => RANK[severity] ?? 2;
+
+/** A failed share from which it is worth a colour. */
+export const ERROR_RATIO_WARNS = 0.02;
+
+export function poolTone(row: Pick<Row, 'reason' | 'busy' | 'capacity'>): 'ok' | 'full' | 'dead' {
+  if (row.reason === 'stuck_workers_idle' || row.reason === 'no_workers') return 'dead';
+  if (row.capacity && row.busy !== null && row.busy !== undefined && row.busy >= row.capacity) return 'full';
+  return 'ok';
+}

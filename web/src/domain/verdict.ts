@@ -1,0 +1,46 @@
+import type { Clue, VerdictCode } from '../api/contract.ts';
+import type { MessageId, Values } from '../i18n/index.ts';
+import { age, duration, secondsSince } from './duration.ts';
+import { timeOfDay } from './moment.ts';
+import { count, percent, ratePerSecond, signedRate } from './quantity.ts';
+import { showName } from './queue-name.ts';
+
+const CODES: ReadonlySet<VerdictCode> = new Set([
+  'starting', 'no_source', 'no_queues', 'source_down', 'stuck_workers_idle', 'no_workers', 'paused_waiting', 'does_not_drain', 'failing', 'flowing', 'idle',
+]);
+
+/** A newer server may know causes that this screen does not: then its own English text is shown. */
+export const isKnown = (clue: Clue): boolean => CODES.has(clue.code);
+
+const numeric = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
+
+/** The values of a clue, formatted for its sentences. Raw numbers stay beside them for plural forms. */
+export function clueValues(clue: Clue, now: number): Values {
+  const { values } = clue;
+  const n = (name: string) => numeric(values[name]);
+  const net = n('net_rate');
+  return {
+    queue: showName(clue.queue ?? ''),
+    source: showName(clue.source ?? (typeof values['source'] === 'string' ? values['source'] : '')),
+    age: age(secondsSince(clue.since, now) ?? n('idle_seconds')),
+    known: clue.since || n('idle_seconds') !== null ? 'yes' : 'no',
+    since: timeOfDay(clue.since, now),
+    sourceCount: n('source_count') ?? 0,
+    workers: n('workers') ?? 0,
+    waiting: n('waiting') ?? 0,
+    waitingText: count(n('waiting')),
+    oldest: duration(n('oldest_seconds')),
+    net: net === null ? '–' : `${signedRate(net)}/s`,
+    errorRatio: percent(n('error_ratio')),
+    failedRate: ratePerSecond(n('failed_rate')),
+    queues: n('queues') ?? 0,
+    drain: duration(n('slowest_drain_seconds')),
+    slowest: typeof values['slowest_queue'] === 'string' ? showName(values['slowest_queue']) : '',
+    hasSlowest: n('slowest_drain_seconds') === null ? 'no' : 'yes',
+    error: typeof values['error'] === 'string' ? values['error'] : '',
+  };
+}
+
+export const headline = (clue: Clue): MessageId => `verdict.${clue.code}`;
+export const detail = (clue: Clue): MessageId => `verdict.${clue.code}.more`;
+export const shortly = (clue: Clue): MessageId => `chip.${clue.code}`;

@@ -1,0 +1,68 @@
+import { i18n } from '@lingui/core';
+import { Trans, useLingui } from '@lingui/react';
+import { createElement, type ReactElement, type ReactNode } from 'react';
+import { readPreferences } from '../domain/preferences.ts';
+import type en from './en.json';
+
+export type MessageId = keyof typeof en;
+export type Locale = 'en' | 'fr';
+export type Values = Record<string, string | number | null | undefined>;
+export type Translate = (id: MessageId, values?: Values) => string;
+
+/** The language of the screen: the user's choice, else the first of the browser's languages that we speak. */
+export function chooseLocale(chosen: 'auto' | Locale, languages: readonly string[]): Locale {
+  if (chosen !== 'auto') return chosen;
+  const spoken = languages.map((language) => language.toLowerCase().split('-')[0]).find((l) => l === 'en' || l === 'fr');
+  return spoken === 'fr' ? 'fr' : 'en';
+}
+
+const load = {
+  en: () => import('virtual:catalogue/en'),
+  fr: () => import('virtual:catalogue/fr'),
+} satisfies Record<Locale, () => Promise<{ default: Record<string, string> }>>;
+
+export async function activateLocale(locale: Locale): Promise<void> {
+  const catalogue = await load[locale]();
+  i18n.load(locale, catalogue.default);
+  i18n.activate(locale);
+  if (typeof document !== 'undefined') document.documentElement.lang = locale;
+}
+
+export const followLocale = (): Promise<void> =>
+  activateLocale(chooseLocale(readPreferences().locale, navigator.languages));
+
+/** A sentence of the catalogue in the language on the screen. Inside React take `useSentence`, which follows a change. */
+export const sentence: Translate = (id, values) => i18n._(id, values);
+
+export function useSentence(): Translate {
+  useLingui();
+  return sentence;
+}
+
+/** A sentence with elements in it: `<0>…</0>` in the catalogue is drawn by the first of `parts`. */
+export function Rich(props: { id: MessageId; values?: Values; parts?: ReactElement[] }): ReactNode {
+  const components = Object.fromEntries((props.parts ?? []).map((part, i) => [String(i), part]));
+  return createElement(Trans, { id: props.id, values: props.values ?? {}, components });
+}
+
+/** The locale for Intl: the browser's own variant of the screen's language (en-GB, fr-CA) when it has one. */
+export function currentLocale(): string {
+  const locale = i18n.locale || 'en';
+  const variant = typeof navigator === 'undefined' ? undefined : navigator.languages?.find((l) => l.startsWith(locale));
+  return variant ?? locale;
+}
+
+const formats = new Map<string, Intl.NumberFormat>();
+
+export function numberFormat(most: number, least = 0, notation: 'standard' | 'compact' = 'standard'): Intl.NumberFormat {
+  const key = `${currentLocale()}|${most}|${least}|${notation}`;
+  const known = formats.get(key);
+  if (known) return known;
+  const made = new Intl.NumberFormat(currentLocale(), {
+    maximumFractionDigits: most,
+    minimumFractionDigits: least,
+    notation,
+  });
+  formats.set(key, made);
+  return made;
+}

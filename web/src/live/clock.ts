@@ -1,0 +1,58 @@
+type Listener = () => void;
+
+/**
+ * The server's time as this browser knows it. Every message carries the time it was made; the one that travelled
+ * fastest in the last minute gives the difference between the two clocks.
+ */
+export class ServerClock {
+  #samples: { heard: number; offset: number }[] = [];
+  #offset = 0;
+
+  hear(at: string, heard = Date.now()): void {
+    const made = Date.parse(at);
+    if (Number.isNaN(made)) return;
+    this.#samples = this.#samples.filter((sample) => heard - sample.heard < 60_000 && sample.heard <= heard);
+    this.#samples.push({ heard, offset: made - heard });
+    this.#offset = this.#samples.reduce((best, sample) => Math.max(best, sample.offset), -Infinity);
+  }
+
+  now(local = Date.now()): number {
+    return local + this.#offset;
+  }
+}
+
+/** One timer for the whole page; whoever shows an age listens to it. Nothing runs while nobody listens. */
+export class Ticker {
+  #listeners = new Set<Listener>();
+  #timer: ReturnType<typeof setInterval> | null = null;
+  readonly #period: number;
+  readonly #read: () => number;
+  #value: number;
+
+  constructor(period: number, read: () => number) {
+    this.#period = period;
+    this.#read = read;
+    this.#value = read();
+  }
+
+  watch = (listener: Listener): (() => void) => {
+    this.#listeners.add(listener);
+    if (this.#timer === null) {
+      this.#value = this.#read();
+      this.#timer = setInterval(this.#tick, this.#period);
+    }
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size > 0 || this.#timer === null) return;
+      clearInterval(this.#timer);
+      this.#timer = null;
+    };
+  };
+
+  value = (): number => this.#value;
+
+  #tick = (): void => {
+    this.#value = this.#read();
+    for (const listener of this.#listeners) listener();
+  };
+}

@@ -1,0 +1,54 @@
+import type { Rows, Source } from '../api/contract.ts';
+import { ServerClock, Ticker } from './clock.ts';
+import { isLate, judgeFreshness, LagMeter, type Freshness, type Link } from './freshness.ts';
+import { LiveStore } from './store.ts';
+import { LiveStream } from './stream.ts';
+
+/** The live side of this tab: one store, one clock, one stream. */
+export const store = new LiveStore();
+export const clock = new ServerClock();
+
+const lags = new LagMeter();
+
+let link: Link = { state: 'connecting', reason: null, since: Date.now() };
+
+export const stream = new LiveStream({
+  message({ topic, at, kind, body }) {
+    clock.hear(at);
+    if (kind === 'snapshot') store.snapshot(topic, body);
+    else store.patch(topic, body);
+    if (topic === 'sources' && kind === 'patch') lags.hear(store.readCurrent<Rows<Source>>('sources'), clock.now());
+  },
+  state(state, reason) {
+    if (state === link.state) return;
+    link = { state, reason, since: Date.now() };
+  },
+});
+
+/** The time to count ages against: the server's, or the moment at which the screen was frozen. */
+const shownNow = (): number => store.pausedAt ?? clock.now();
+
+export const secondTicker = new Ticker(1_000, () => Math.round(shownNow() / 1_000) * 1_000);
+
+let freshness: Freshness = { state: 'waiting', age: null, source: null, reason: null };
+
+/** Looks five times a second whether the data is still fresh, whatever comes or does not come over the stream. */
+export const freshnessTicker = new Ticker(200, () => {
+  freshness = judgeFreshness(link, store.readCurrent<Rows<Source>>('sources'), clock.now(), Date.now(), lags);
+  return clock.now();
+});
+
+/** Whether a source has missed its turn; for its own card. */
+export const isOverdue = (source: Source): boolean => isLate(source, clock.now(), lags.of(source.source));
+export const readFreshness = (): Freshness => freshness;
+export const readLink = (): Link => link;
+
+export function togglePause(): void {
+  if (store.pausedAt === null) store.pause(clock.now());
+  else store.resume();
+}
+
+export function startLive(): void {
+  stream.start();
+  freshnessTicker.watch(() => undefined);
+}

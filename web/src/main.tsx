@@ -1,0 +1,37 @@
+import { i18n } from '@lingui/core';
+import { I18nProvider } from '@lingui/react';
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { RouterProvider } from '@tanstack/react-router';
+import { createRoot } from 'react-dom/client';
+import 'uplot/dist/uPlot.min.css';
+import './ui/tokens.css';
+import './ui/base.css';
+import './charts/charts.css';
+import './widgets/widgets.css';
+import './widgets/phone.css';
+import { followTheme, watchPreferences } from './domain/preferences.ts';
+import { followLocale } from './i18n/index.ts';
+import { startLive } from './live/session.ts';
+import { router } from './routes/router.tsx';
+import { installTips } from './ui/tips.ts';
+
+const queries = new QueryClient({ defaultOptions: { queries: { retry: 2, staleTime: 10_000, refetchOnWindowFocus: false } } });
+
+async function start(): Promise<void> {
+  followTheme();
+  startLive();
+  installTips();
+  await followLocale();
+  watchPreferences(() => void followLocale());
+  const place = document.getElementById('root');
+  if (!place) return;
+  createRoot(place).render(
+    <I18nProvider i18n={i18n}>
+      <QueryClientProvider client={queries}>
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </I18nProvider>,
+  );
+}
+
+void start();

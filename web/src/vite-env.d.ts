@@ -1,0 +1,5 @@
+/// <reference types="vite/client" />
+declare module 'virtual:catalogue/*' {
+  const catalogue: Record<string, string>;
+  export default catalogue;
+}

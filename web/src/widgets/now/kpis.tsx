@@ -1,0 +1,120 @@
+import { useEffect, useState, type ReactNode } from 'react';
+import type { Column, Overview } from '../../api/contract.ts';
+import { age, duration, secondsSince } from '../../domain/duration.ts';
+import { count, percent, rate } from '../../domain/quantity.ts';
+import { ERROR_RATIO_WARNS } from '../../domain/severity.ts';
+import { useSentence, type MessageId, type Translate } from '../../i18n/index.ts';
+import { historyFeed, type HistoryFeed } from '../../live/history.ts';
+import type { Track } from '../../live/track.ts';
+import { useNow } from '../../live/hooks.ts';
+import { store } from '../../live/session.ts';
+import { Skeleton, Spark, type Tone } from '../../ui/index.tsx';
+
+const POINTS = 60;
+const REFRESH_MS = 5_000;
+
+type Read = (track: Track, at: number) => number | null;
+const column = (name: Column): Read => (track, at) => track[name][at] ?? null;
+const failedShare: Read = (track, at) => {
+  const failed = track.failed_rate[at];
+  const out = track.out_rate[at];
+  return typeof failed === 'number' && typeof out === 'number' ? (out > 0 ? failed / out : 0) : null;
+};
+
+/** The mean of each sixtieth of the quarter of an hour; a part without a figure is a gap. */
+function thin(track: Track, read: Read): (number | null)[] {
+  const last = track.times.at(-1);
+  if (last === undefined) return [];
+  const sums = Array.from({ length: POINTS }, () => ({ sum: 0, n: 0 }));
+  track.times.forEach((time, i) => {
+    const slot = sums[POINTS - 1 - Math.floor(((last - time) / 900) * POINTS)];
+    const value = read(track, i);
+    if (!slot || value === null) return;
+    slot.sum += value;
+    slot.n += 1;
+  });
+  return sums.map(({ sum, n }) => (n > 0 ? sum / n : null));
+}
+
+function useThinned(feed: HistoryFeed, read: Read): (number | null)[] {
+  const [values, setValues] = useState<(number | null)[]>([]);
+  useEffect(() => {
+    let drawn = 0;
+    const refresh = () => {
+      if (store.pausedAt !== null || feed.track.times.length === 0 || Date.now() - drawn < REFRESH_MS) return;
+      drawn = Date.now();
+      setValues(thin(feed.track, read));
+    };
+    refresh();
+    return feed.watch(refresh);
+  }, [feed, read]);
+  return values;
+}
+
+interface KpiProps {
+  label: MessageId;
+  tip: MessageId;
+  value: string | undefined;
+  unit?: string;
+  foot: ReactNode;
+  tone?: Tone;
+  read: Read;
+}
+
+function Kpi(props: KpiProps) {
+  const t = useSentence();
+  const values = useThinned(historyFeed('now', null), props.read);
+  const tone = { critical: 'crit', warning: 'warn', ok: '', unknown: '' }[props.tone ?? 'ok'];
+  return (
+    <div className="kpi">
+      <button type="button" className="hint" data-tip={t(props.tip)}>{t(props.label)}</button>
+      <strong className={tone}>
+        {props.value === undefined ? <Skeleton width="3ch" /> : props.value}
+        {props.unit && props.value !== '–' ? <i>{props.unit}</i> : null}
+      </strong>
+      <em>{props.foot ?? '\u00a0'}</em>
+      <Spark values={values} tone={props.tone ?? 'ok'} />
+    </div>
+  );
+}
+
+/** "3.2 s" as figure and unit apart, so that the unit can be small. */
+function split(text: string | undefined): [string | undefined, string] {
+  if (text === undefined) return [undefined, ''];
+  const cut = text.search(/[\s\u00a0\u202f](?=\D+$)/);
+  return cut < 0 ? [text, ''] : [text.slice(0, cut), text.slice(cut + 1)];
+}
+
+function OldestFoot({ overview }: { overview: Overview }) {
+  const t = useSentence();
+  const now = useNow();
+  const seconds = secondsSince(overview.oldest_at, now);
+  return <>{seconds === null ? t('kpi.oldestNone') : t('kpi.oldest', { age: age(seconds) })}</>;
+}
+
+const READ = {
+  waiting: column('waiting'), in: column('in_rate'), out: column('out_rate'), failed: failedShare, wait: column('wait_p95'), busy: column('busy'),
+} satisfies Record<string, Read>;
+
+function poolFoot(t: Translate, overview: Overview): string {
+  return t(overview.capacity === null || overview.capacity === undefined ? 'kpi.workersNoCapacity' : 'kpi.workers', { n: overview.workers ?? 0 });
+}
+
+/** Six figures with their last quarter of an hour. */
+export function KpiStrip({ overview: o }: { overview: Overview | undefined }) {
+  const t = useSentence();
+  const [failed, percentSign] = split(o && percent(o.error_ratio));
+  const [wait, waitUnit] = split(o && duration(o.wait_p95));
+  const perSecond = t('unit.perSecondOnly');
+  const falls = o && typeof o.in_rate === 'number' && typeof o.out_rate === 'number' && o.in_rate > o.out_rate * 1.05 + 0.5;
+  return (
+    <section className="card kpis" aria-label={t('kpi.title')}>
+      <Kpi label="kpi.waiting" tip="kpi.waitingTip" value={o && count(o.waiting)} read={READ.waiting} foot={o ? <OldestFoot overview={o} /> : null} />
+      <Kpi label="kpi.in" tip="kpi.inTip" value={o && rate(o.in_rate)} unit={perSecond} read={READ.in} foot={t('kpi.over60')} />
+      <Kpi label="kpi.out" tip="kpi.outTip" value={o && rate(o.out_rate)} unit={perSecond} read={READ.out} tone={falls ? 'warning' : 'ok'} foot={falls ? t('kpi.behind') : t('kpi.over60')} />
+      <Kpi label="kpi.failed" tip="kpi.failedTip" value={failed} unit={percentSign} read={READ.failed} tone={(o?.error_ratio ?? 0) >= ERROR_RATIO_WARNS ? 'warning' : 'ok'} foot={o ? t('kpi.failedRate', { rate: rate(o.failed_rate) }) : null} />
+      <Kpi label="kpi.wait" tip="kpi.waitTip" value={wait} unit={waitUnit} read={READ.wait} foot={o ? t('kpi.run', { run: duration(o.run_p95) }) : null} />
+      <Kpi label="kpi.busy" tip="kpi.busyTip" value={o && count(o.busy)} unit={o?.capacity ? `/ ${count(o.capacity)}` : ''} read={READ.busy} foot={o ? poolFoot(t, o) : null} />
+    </section>
+  );
+}

@@ -1,0 +1,35 @@
+import type { LiveQueue } from '../../api/contract.ts';
+import { count } from '../../domain/quantity.ts';
+import { showName } from '../../domain/queue-name.ts';
+import { useSentence } from '../../i18n/index.ts';
+import { Card } from '../../ui/index.tsx';
+import { SinceCell } from '../workers/worker-table.tsx';
+
+const SHOWN = 50;
+
+/** What is being worked on right now, the longest first. */
+export function ActiveJobsCard({ detail }: { detail: LiveQueue }) {
+  const t = useSentence();
+  const jobs = (detail.active_jobs ?? []).toSorted((a, b) => (a.since ?? '9') < (b.since ?? '9') ? -1 : 1).slice(0, SHOWN);
+  return (
+    <Card className="s5 fill" title={t('active.title')} small={t('active.small', { shown: jobs.length, all: count(detail.active) })} info={t('active.info')}>
+      {/* A region that scrolls has to be reachable without a mouse. */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <div className="scroll short" tabIndex={0} role="region" aria-label={t('active.title')}>
+        <table>
+          <thead><tr><th scope="col">{t('active.job')}</th><th scope="col" className="l">{t('types.type')}</th><th scope="col">{t('active.for')}</th></tr></thead>
+          <tbody>
+            {jobs.map((job) => (
+              <tr key={job.id}>
+                <td className="cut mono">{showName(job.id)}</td>
+                <td className="l cut">{job.type ? <bdi className="name">{showName(job.type)}</bdi> : <span data-tip={t('absent.type')}>–</span>}</td>
+                <td>{job.since ? <SinceCell at={job.since} /> : <span data-tip={t('absent.since')}>–</span>}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        {jobs.length === 0 ? <p className="empty">{t('active.none')}</p> : null}
+      </div>
+    </Card>
+  );
+}

@@ -1,0 +1,57 @@
+import type { Direction, Sort } from '../../domain/order.ts';
+import { useSentence, type MessageId } from '../../i18n/index.ts';
+
+export type QueueColumn = Exclude<Sort, 'worst'> | 'spark';
+
+/** All columns of the table of queues, in order; `width` in pixels, the name takes what is left. */
+export const QUEUE_COLUMNS: readonly QueueColumn[] = [
+  'name', 'waiting', 'active', 'scheduled', 'retry', 'failed', 'oldest', 'in', 'out', 'net', 'drain', 'wait', 'run', 'errors', 'busy', 'spark',
+];
+export const COLUMNS_NOW: readonly QueueColumn[] = ['name', 'waiting', 'oldest', 'in', 'out', 'drain', 'wait', 'run', 'errors', 'busy', 'spark'];
+
+export const WIDTHS: Record<QueueColumn, number> = {
+  name: 0, waiting: 74, active: 62, scheduled: 74, retry: 58, failed: 66, oldest: 96, in: 66, out: 66, net: 66, drain: 116, wait: 90, run: 84, errors: 64, busy: 116, spark: 92,
+};
+
+/** Columns that a phone has room for. */
+export const ON_PHONE: readonly QueueColumn[] = ['name', 'waiting', 'oldest', 'drain'];
+/** Columns that a middling window leaves out. */
+const WIDE_ONLY: ReadonlySet<QueueColumn> = new Set(['active', 'scheduled', 'retry', 'failed', 'net'] as const);
+
+export function columnClass(column: QueueColumn): string {
+  const left = column === 'busy' ? 'l ' : '';
+  const wide = WIDE_ONLY.has(column) ? 'wide ' : '';
+  return `${left}${wide}${ON_PHONE.includes(column) ? '' : 'ph'} c-${column}`;
+}
+
+const label = (column: QueueColumn): MessageId => `col.${column}`;
+const tip = (column: QueueColumn): MessageId => `col.${column}Tip`;
+
+/** The first press sorts the worst to the top; a name starts with A. */
+const firstDirection = (column: Sort): Direction => (column === 'name' ? 'asc' : 'desc');
+
+export interface SortState {
+  sort: Sort;
+  direction: Direction;
+  onSort: (sort: Sort, direction: Direction) => void;
+}
+
+/** A column's head: says what the figure is; where a table can be sorted, a press does it, a third one ends it. */
+export function HeadCell({ column, state }: { column: QueueColumn; state?: SortState }) {
+  const t = useSentence();
+  if (column === 'spark') return <th scope="col" className={columnClass(column)} data-tip={t(tip(column))}>{t(label(column))}</th>;
+  if (!state) return <th scope="col" className={columnClass(column)}><button type="button" data-tip={t(tip(column))}>{t(label(column))}</button></th>;
+  const active = state.sort === column;
+  const first = firstDirection(column);
+  const press = () => {
+    if (!active) state.onSort(column, first);
+    else if (state.direction === first) state.onSort(column, first === 'asc' ? 'desc' : 'asc');
+    else state.onSort('worst', 'desc');
+  };
+  const arrow = active ? (state.direction === 'asc' ? ' ↑' : ' ↓') : '';
+  return (
+    <th scope="col" className={columnClass(column)} aria-sort={active ? (state.direction === 'asc' ? 'ascending' : 'descending') : undefined}>
+      <button type="button" data-tip={t(tip(column))} onClick={press}>{t(label(column))}{arrow}</button>
+    </th>
+  );
+}

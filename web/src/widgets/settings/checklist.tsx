@@ -1,0 +1,49 @@
+import type { Rows, Source, SourceCheck } from '../../api/contract.ts';
+import { showName } from '../../domain/queue-name.ts';
+import { useSentence, type MessageId } from '../../i18n/index.ts';
+import { useLive, useTopic } from '../../live/hooks.ts';
+import { Card, CopyButton, Mark, type Tone } from '../../ui/index.tsx';
+
+const TONE: Record<SourceCheck['state'], Tone> = { ok: 'ok', missing: 'critical', warning: 'warning', unknown: 'unknown' };
+const STATE: Record<SourceCheck['state'], MessageId> = { ok: 'check.ok', missing: 'check.missing', warning: 'check.warning', unknown: 'check.unknown' };
+const NAMES = ['connect', 'auth', 'acl', 'asynq', 'bull', 'bullmq', 'events', 'workers'] as const;
+
+function Check({ check }: { check: SourceCheck }) {
+  const t = useSentence();
+  const name = NAMES.find((known) => known === check.id);
+  return (
+    <li className={`check k-${check.state}`}>
+      <Mark tone={TONE[check.state] ?? 'unknown'} label={t(STATE[check.state] ?? 'check.unknown')} />
+      <div>
+        <b>{name ? t(`check.${name}`) : check.id}</b> <span className="dim">{check.detail}</span>
+        {check.fix ? (
+          <div className="fix">
+            <code>{check.fix}</code>
+            <CopyButton text={check.fix} label={t('action.copy')} done={t('action.copied')} />
+          </div>
+        ) : null}
+      </div>
+    </li>
+  );
+}
+
+export const Checks = ({ checks }: { checks: SourceCheck[] }) => <ul className="checks">{checks.map((check) => <Check key={check.id} check={check} />)}</ul>;
+
+/** The first run: what was found in each source, what is missing, and the line that mends it. */
+export function Checklist(props: { className?: string }) {
+  const t = useSentence();
+  useTopic('sources');
+  const rows = useLive<Rows<Source>, Record<string, Source> | undefined>('sources', (doc) => doc?.rows);
+  const sources = Object.values(rows ?? {});
+  return (
+    <Card className={props.className ?? ''} title={t('first.title')} small={t('first.small')} info={t('first.info')}>
+      {sources.length === 0 ? <p className="empty">{t('first.noSource')}</p> : null}
+      {sources.map((source) => (
+        <div key={source.source} className="first">
+          <h3>{showName(source.source)} <span className="mono dim">{source.url}</span></h3>
+          <Checks checks={source.checks} />
+        </div>
+      ))}
+    </Card>
+  );
+}

@@ -1,0 +1,85 @@
+import type { ReactNode } from 'react';
+import type { Rows, Source } from '../../api/contract.ts';
+import { age, duration, secondsSince } from '../../domain/duration.ts';
+import { fullMoment, timeOfDay } from '../../domain/moment.ts';
+import { bytes, count } from '../../domain/quantity.ts';
+import { showName } from '../../domain/queue-name.ts';
+import { useSentence, type MessageId } from '../../i18n/index.ts';
+import { useLive, useNow, useTopic } from '../../live/hooks.ts';
+import { isOverdue } from '../../live/session.ts';
+import { CopyButton, Mark, Skeleton, type Tone } from '../../ui/index.tsx';
+import { Checks } from './checklist.tsx';
+
+function Fact(props: { label: MessageId; tip: MessageId; children: ReactNode }) {
+  const t = useSentence();
+  return (
+    <div className="fact">
+      <dt><button type="button" className="hint" data-tip={t(props.tip)}>{t(props.label)}</button></dt>
+      <dd>{props.children}</dd>
+    </div>
+  );
+}
+
+function Facts({ source }: { source: Source }) {
+  const t = useSentence();
+  const now = useNow();
+  const seen = source.seen ? secondsSince(source.seen, now) : (source.age_seconds ?? null);
+  const { cost } = source;
+  const found = Object.entries(source.queues).filter(([, n]) => (n ?? 0) > 0).map(([kind, n]) => `${kind} ${count(n)}`).join(', ');
+  return (
+    <dl className="facts">
+      <Fact label="source.seen" tip="source.seenTip">{seen === null ? '–' : age(seen)}</Fact>
+      <Fact label="source.since" tip="source.sinceTip"><span data-tip={fullMoment(source.since)}>{timeOfDay(source.since, now)}</span></Fact>
+      <Fact label="source.poll" tip="source.pollTip">{duration(source.poll_seconds)} <span className="dim">/ {duration(source.poll_interval_seconds)}</span></Fact>
+      <Fact label="source.cost" tip="source.costTip">{cost ? t('source.costText', { trips: cost.round_trips, commands: cost.commands }) : '–'}</Fact>
+      <Fact label="source.cpu" tip="source.cpuTip">{duration(cost?.redis_cpu_seconds)} <span className="dim">· {bytes(cost?.bytes_in)}</span></Fact>
+      <Fact label="source.queues" tip="source.queuesTip">{found || t('source.noQueues')}</Fact>
+      <Fact label="source.server" tip="source.serverTip">{source.redis_version ?? '–'} <span className="dim">{source.mode ?? ''}</span></Fact>
+    </dl>
+  );
+}
+
+function SourceCard({ id }: { id: string }) {
+  const t = useSentence();
+  useNow();
+  const source = useLive<Rows<Source>, Source | undefined>('sources', (doc) => doc?.rows[id]);
+  if (!source) return null;
+  const late = source.up && isOverdue(source);
+  const tone: Tone = !source.up ? 'critical' : late ? 'warning' : 'ok';
+  const word = t(!source.up ? 'source.down' : late ? 'source.late' : 'source.up');
+  return (
+    <section className="card s12 source" aria-label={showName(source.source)}>
+      <div className="source-head">
+        <Mark tone={tone} label={word} />
+        <h2>{showName(source.source)}</h2>
+        <span className={tone === 'critical' ? 'crit' : tone === 'warning' ? 'warn' : 'dim'}>{word}</span>
+        <code className="dim">{source.url}</code>
+        {source.kinds.map((kind) => <span key={kind} className="tag">{kind}</span>)}
+      </div>
+      {source.error ? <p className="source-error"><strong>{t('source.error')}</strong> <span className="mono">{source.error}</span></p> : null}
+      {source.hint ? <div className="fix"><code>{source.hint}</code><CopyButton text={source.hint} label={t('action.copy')} done={t('action.copied')} /></div> : null}
+      <Facts source={source} />
+      <Checks checks={source.checks} />
+    </section>
+  );
+}
+
+/** The health of each source, what looking at it costs, and what is missing. */
+export function SourcesBoard() {
+  const t = useSentence();
+  useTopic('sources');
+  const rows = useLive<Rows<Source>, Record<string, Source> | undefined>('sources', (doc) => doc?.rows);
+  const ids = Object.keys(rows ?? {});
+  return (
+    <div className="grid">
+      <div className="toolbar s12">
+        <h1 className="page">{t('page.sources')}</h1>
+        <span className="dim">{rows ? t('sources.count', { n: ids.length }) : ''}</span>
+        <a className="end" href="/api/docs">{t('page.apidocs')}</a>
+      </div>
+      {rows ? null : <div className="card s12 note"><Skeleton width="100%" /></div>}
+      {ids.map((id) => <SourceCard key={id} id={id} />)}
+      {rows && ids.length === 0 ? <p className="card s12 empty">{t('first.noSource')}</p> : null}
+    </div>
+  );
+}

@@ -1,0 +1,54 @@
+import { Outlet, useNavigate, useSearch } from '@tanstack/react-router';
+import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
+import { chartView } from '../../charts/view.ts';
+import { followAddressZone } from '../../domain/moment.ts';
+import { readPreferences, watchPreferences } from '../../domain/preferences.ts';
+import { useSentence } from '../../i18n/index.ts';
+import { useTopic } from '../../live/hooks.ts';
+import { Header, PhoneNav } from './header.tsx';
+import { Palette } from './palette.tsx';
+import { ShortcutList } from './shortcut-list.tsx';
+import { useShortcuts } from './shortcuts.ts';
+import { VerdictBar } from './verdict-bar.tsx';
+
+export const usePreferences = () => useSyncExternalStore(watchPreferences, readPreferences);
+
+/** Tells the charts what the address says, and the address what a brush asks for. */
+function useChartView(): void {
+  const { range, from, to } = useSearch({ from: '__root__' });
+  const navigate = useNavigate();
+  useEffect(() => {
+    chartView.set(range === '5m' ? 300 : 900, from !== undefined && to !== undefined ? { from, to } : null);
+  }, [range, from, to]);
+  useEffect(() => {
+    chartView.answerWith((zoom) => void navigate({ to: '.', search: (old) => ({ ...old, from: zoom?.from, to: zoom?.to }) }));
+  }, [navigate]);
+}
+
+/** What surrounds every page: where one is, how it stands, how old the news is. */
+export function Shell() {
+  const t = useSentence();
+  const [open, setOpen] = useState<'palette' | 'shortcuts' | null>(null);
+  const { tz } = useSearch({ from: '__root__' });
+  usePreferences();
+  followAddressZone(tz);
+  useTopic('now');
+  useTopic('sources');
+  useChartView();
+  const palette = useCallback(() => setOpen('palette'), []);
+  const shortcuts = useCallback(() => setOpen('shortcuts'), []);
+  useShortcuts({ palette, shortcuts });
+  return (
+    <>
+      <a className="skip" href="#page">{t('shell.skip')}</a>
+      <Header onPalette={palette} onShortcuts={shortcuts} />
+      <main id="page" tabIndex={-1}>
+        <VerdictBar />
+        <Outlet />
+      </main>
+      <PhoneNav />
+      {open === 'palette' ? <Palette onClose={() => setOpen(null)} onShortcuts={() => setOpen('shortcuts')} /> : null}
+      {open === 'shortcuts' ? <ShortcutList onClose={() => setOpen(null)} /> : null}
+    </>
+  );
+}

@@ -1,0 +1,101 @@
+import { useMemo } from 'react';
+import type { Clue, NowDoc, Severity, Verdict } from '../../api/contract.ts';
+
+import { showName } from '../../domain/queue-name.ts';
+import { clueValues, detail, headline, isKnown, shortly } from '../../domain/verdict.ts';
+import { currentLocale, Rich, useSentence, type MessageId, type Translate } from '../../i18n/index.ts';
+import { useFreshnessState, useLive, useNow } from '../../live/hooks.ts';
+import { clock } from '../../live/session.ts';
+import { Mark, Skeleton } from '../../ui/index.tsx';
+import { QueueLink } from '../queue-link.tsx';
+import { Link } from '@tanstack/react-router';
+
+const WORD: Record<Severity, MessageId> = {
+  ok: 'severity.ok', warning: 'severity.warning', critical: 'severity.critical', unknown: 'severity.unknown',
+};
+
+/** The name in a sentence: a link to the queue where there is one, else to the sources. */
+function Subject({ clue }: { clue: Clue }) {
+  if (clue.queue && clue.kind && clue.source) return <QueueLink source={clue.source} kind={clue.kind} queue={clue.queue} className="subject" />;
+  const name = clue.queue ?? clue.source ?? (typeof clue.values['source'] === 'string' ? clue.values['source'] : '');
+  return <Link className="subject" to="/settings/sources"><bdi className="name">{showName(name)}</bdi></Link>;
+}
+
+function Slowest({ clue }: { clue: Clue }) {
+  const name = clue.values['slowest_queue'];
+  return <bdi className="name">{typeof name === 'string' ? showName(name) : ''}</bdi>;
+}
+
+function Sentence({ clue, id, now }: { clue: Clue; id: MessageId; now: number }) {
+  if (!isKnown(clue)) return <>{clue.text}</>;
+  return <Rich id={id} values={clueValues(clue, now)} parts={[<Subject key="s" clue={clue} />, <Slowest key="w" clue={clue} />]} />;
+}
+
+function Also({ clues, now }: { clues: Clue[]; now: number }) {
+  const t = useSentence();
+  return (
+    <ul className="also">
+      {clues.map((clue) => (
+        <li className="chip" key={`${clue.code} ${clue.source} ${clue.kind} ${clue.queue}`}>
+          <Mark tone={clue.severity} label={t(WORD[clue.severity] ?? 'severity.unknown')} />
+          <span className="chip-text"><Sentence clue={clue} id={shortly(clue)} now={now} /></span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Why the figures below are not of now; it stands above whatever the verdict said last. */
+function StaleNotice() {
+  const t = useSentence();
+  const fresh = useFreshnessState();
+  if (fresh.state !== 'stale' && fresh.state !== 'lost') return null;
+  const text = fresh.state === 'lost'
+    ? t('stale.lost')
+    : t(fresh.reason ? 'stale.reason' : 'stale.silent', { source: showName(fresh.source ?? ''), reason: fresh.reason });
+  return (
+    <div className="stale" role="alert">
+      <Mark tone="warning" label={t('severity.warning')} />
+      <strong>{t('stale.title')}</strong> <span>{text}</span>
+    </div>
+  );
+}
+
+function Body({ verdict }: { verdict: Verdict }) {
+  const t = useSentence();
+  const now = useNow();
+  const more = isKnown(verdict) ? t(detail(verdict), clueValues(verdict, now)).trim() : '';
+  return (
+    <>
+      <h1>
+        <Mark tone={verdict.severity} label={t(WORD[verdict.severity] ?? 'severity.unknown')} />
+        <span><Sentence clue={verdict} id={headline(verdict)} now={now} /></span>
+      </h1>
+      {more ? <p>{more}</p> : null}
+      {verdict.also && verdict.also.length > 0 ? <Also clues={verdict.also} now={now} /> : null}
+    </>
+  );
+}
+
+/** The one sentence at the top of every page: what is wrong, where and since when. */
+export function VerdictBar() {
+  const t = useSentence();
+  const verdict = useLive<NowDoc, Verdict | undefined>('now', (doc) => doc?.verdict);
+  const tone = verdict?.severity ?? 'unknown';
+  const matter = `${verdict?.code} ${tone} ${verdict?.source} ${verdict?.kind} ${verdict?.queue} ${currentLocale()}`;
+  // Said once a matter, not once a second: the figures in the sentence keep moving.
+  // oxlint-disable-next-line react-hooks/exhaustive-deps
+  const said = useMemo(() => (verdict ? `${t(WORD[tone] ?? 'severity.unknown')}: ${saying(verdict, t)}` : t('verdict.loading')), [matter]);
+  return (
+    <>
+      <StaleNotice />
+      <section className={`verdict v-${tone}`} aria-label={t('verdict.label')}>
+        {verdict ? <Body verdict={verdict} /> : <h1><Skeleton width="28ch" /></h1>}
+      </section>
+      <p className="sr" role="status" data-code={verdict?.code}>{said}</p>
+    </>
+  );
+}
+
+const saying = (verdict: Verdict, t: Translate): string =>
+  isKnown(verdict) ? t(headline(verdict), clueValues(verdict, clock.now())).replaceAll(/<\/?\d+\/?>/g, '') : verdict.text;

@@ -1,0 +1,89 @@
+//! Debian's packages, for the servers and the browser that tests and the demo start.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::{Need, step};
+use crate::command;
+use crate::project::Project;
+
+/// The program that shows a package to be there, the package, and who needs it.
+const PACKAGES: [(&str, &str, Need); 4] = [
+    // Sentinel is this same program: `redis-server FILE --sentinel`.
+    ("redis-server", "redis-server", Need::Redis),
+    ("redis-cli", "redis-tools", Need::Redis),
+    ("chromium", "chromium", Need::Chromium),
+    ("promtool", "prometheus", Need::Promtool),
+];
+
+/// Installs the packages that these needs ask for and whose programs are not found.
+pub fn install(project: &Project, needs: &[Need]) -> Result<()> {
+    let missing: Vec<&str> = PACKAGES
+        .iter()
+        .filter(|(program, _, need)| needs.contains(need) && project.which(program).is_none())
+        .map(|(_, package, _)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    if project.which("apt-get").is_none() {
+        bail!(
+            "these programs are missing, and this machine has no apt-get: install {names} with its own packager"
+        );
+    }
+    step(&format!("Debian packages {names}"), || {
+        let _quiet = ServicesStayStopped::new()?;
+        command::show(apt(project).args(["update", "-qq"]))?;
+        let options = ["install", "-y", "-qq", "--no-install-recommends"];
+        command::show(apt(project).args(options).args(&missing))
+            .with_context(|| format!("installing {names}"))
+    })
+}
+
+/// `apt-get` with the rights it needs.
+fn apt(project: &Project) -> Command {
+    let mut command = if rustix::process::geteuid().is_root() {
+        project.command("apt-get")
+    } else {
+        let mut sudo = project.command("sudo");
+        sudo.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        sudo
+    };
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+/// While this lives, installing a package does not start the services in it: the tests start their own servers, on
+/// free ports. An existing policy of the machine is left alone; without root's rights there is none of ours.
+struct ServicesStayStopped {
+    ours: bool,
+}
+
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+impl ServicesStayStopped {
+    fn new() -> Result<Self> {
+        use std::os::unix::fs::PermissionsExt;
+        let ours = rustix::process::geteuid().is_root() && !Path::new(POLICY).exists();
+        if ours {
+            std::fs::write(POLICY, "#!/bin/sh\nexit 101\n")
+                .with_context(|| format!("writing {POLICY}"))?;
+            std::fs::set_permissions(POLICY, std::fs::Permissions::from_mode(0o755))
+                .with_context(|| format!("making {POLICY} executable"))?;
+        }
+        Ok(Self { ours })
+    }
+}
+
+impl Drop for ServicesStayStopped {
+    fn drop(&mut self) {
+        if self.ours && std::fs::remove_file(POLICY).is_err() {
+            eprintln!(
+                "setup: {POLICY} could not be removed: while it is there, installed services do not start"
+            );
+        }
+    }
+}
