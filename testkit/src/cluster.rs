@@ -16,7 +16,11 @@ impl RedisCluster {
     pub fn start() -> Self {
         let node = |_| {
             let bus = format!("cluster-port {}", free_port());
-            RedisServer::builder().config("cluster-enabled yes").config("cluster-node-timeout 2000").config(&bus).start()
+            RedisServer::builder()
+                .config("cluster-enabled yes")
+                .config("cluster-node-timeout 2000")
+                .config(&bus)
+                .start()
         };
         let cluster = Self { nodes: (0..3).map(node).collect() };
         let mut create = Command::new("redis-cli");
@@ -48,7 +52,9 @@ impl RedisCluster {
     /// The node that holds `key`.
     #[must_use]
     pub fn node_of(&self, key: &str) -> &RedisServer {
-        let holds = |node: &&RedisServer| redis::cmd("TYPE").arg(key).query::<String>(&mut node.admin()).is_ok();
+        let holds = |node: &&RedisServer| {
+            redis::cmd("TYPE").arg(key).query::<String>(&mut node.admin()).is_ok()
+        };
         self.nodes.iter().find(holds).expect("some node holds every key")
     }
 

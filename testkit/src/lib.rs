@@ -4,6 +4,7 @@
 
 mod certificates;
 mod cluster;
+mod ledger;
 mod port;
 mod process;
 mod proxy;
@@ -12,6 +13,7 @@ mod sentinel;
 
 pub use certificates::Certificates;
 pub use cluster::RedisCluster;
+pub use ledger::{Durations, Ledger, LedgerAttempt, LedgerLine, duration_tolerance, rate_agrees};
 pub use port::free_port;
 pub use proxy::{Proxy, ProxyMode};
 pub use redis_server::{RedisServer, RedisServerBuilder};

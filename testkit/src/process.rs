@@ -17,7 +17,8 @@ impl Process {
 
     /// Sends a signal, by its name without `SIG`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.0.id().to_string()).status();
+        let sent =
+            Command::new("kill").arg(format!("-{name}")).arg(self.0.id().to_string()).status();
         assert!(sent.is_ok_and(|status| status.success()), "kill -{name} {} failed", self.0.id());
     }
 
@@ -41,7 +42,10 @@ impl Drop for Process {
 }
 
 /// Tries until it works, for at most 10 s.
-pub(crate) fn eventually<T, E: std::fmt::Display>(what: &str, mut attempt: impl FnMut() -> Result<T, E>) -> T {
+pub(crate) fn eventually<T, E: std::fmt::Display>(
+    what: &str,
+    mut attempt: impl FnMut() -> Result<T, E>,
+) -> T {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         match attempt() {

@@ -61,7 +61,8 @@ impl RedisServerBuilder {
     pub fn prepare(self) -> RedisServer {
         let dir = TempDir::new().expect("a temporary directory");
         let port = free_port();
-        let mut text = format!("bind 127.0.0.1\ndir {0}\nunixsocket {0}/redis.sock\n", dir.path().display());
+        let mut text =
+            format!("bind 127.0.0.1\ndir {0}\nunixsocket {0}/redis.sock\n", dir.path().display());
         match &self.tls {
             None => text.push_str(&format!("port {port}\n")),
             Some((ca, certificate, key)) => {
@@ -81,8 +82,16 @@ impl RedisServerBuilder {
             text.push_str(&format!("requirepass \"{password}\"\n"));
         }
         text.push_str(&self.lines);
-        std::fs::write(dir.path().join("redis.conf"), text).expect("a file in a temporary directory");
-        RedisServer { dir, port, tls: self.tls.is_some(), password: self.password, sentinel: self.sentinel, process: None }
+        std::fs::write(dir.path().join("redis.conf"), text)
+            .expect("a file in a temporary directory");
+        RedisServer {
+            dir,
+            port,
+            tls: self.tls.is_some(),
+            password: self.password,
+            sentinel: self.sentinel,
+            process: None,
+        }
     }
 }
 
@@ -142,7 +151,11 @@ impl RedisServer {
     /// Its URL without credentials; `rediss://localhost:…` when it speaks TLS.
     #[must_use]
     pub fn url(&self) -> String {
-        if self.tls { format!("rediss://localhost:{}", self.port) } else { format!("redis://127.0.0.1:{}", self.port) }
+        if self.tls {
+            format!("rediss://localhost:{}", self.port)
+        } else {
+            format!("redis://127.0.0.1:{}", self.port)
+        }
     }
 
     /// Its directory.
@@ -176,7 +189,8 @@ impl RedisServer {
 
     /// Runs one command and returns its answer as text.
     pub fn text(&self, words: &[&str]) -> String {
-        redis::from_redis_value(self.run(words)).unwrap_or_else(|error| panic!("{}: {error}", words.join(" ")))
+        redis::from_redis_value(self.run(words))
+            .unwrap_or_else(|error| panic!("{}: {error}", words.join(" ")))
     }
 
     /// Asks it to end (SIGTERM) and waits.

@@ -16,11 +16,14 @@ impl Sentinels {
     /// Starts all five and waits until the sentinels know each other and the replica.
     #[must_use]
     pub fn start() -> Self {
-        let master = RedisServer::start();
+        let master = RedisServer::builder().config("repl-diskless-sync-delay 0").start();
         let replica = RedisServer::builder()
             .config(&format!("replicaof 127.0.0.1 {}", master.port()))
-            .config("repl-diskless-sync-delay 0")
             .start();
+        eventually("the replica does not find its master", || {
+            let state = replica.text(&["INFO", "replication"]);
+            if state.contains("master_link_status:up") { Ok(()) } else { Err(state) }
+        });
         let name = Self::MASTER;
         let sentinel = |_| {
             RedisServer::builder()
@@ -53,9 +56,14 @@ impl Sentinels {
     }
 
     fn master_index(&self) -> usize {
-        let question = redis::cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(Self::MASTER).clone();
-        let (_, port): (String, u16) = question.query(&mut self.sentinels[0].admin()).expect("the sentinels know");
-        self.servers.iter().position(|server| server.port() == port).expect("the master is one of ours")
+        let question =
+            redis::cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(Self::MASTER).clone();
+        let (_, port): (String, u16) =
+            question.query(&mut self.sentinels[0].admin()).expect("the sentinels know");
+        self.servers
+            .iter()
+            .position(|server| server.port() == port)
+            .expect("the master is one of ours")
     }
 
     /// Kills the master and waits until the other one has taken over.
@@ -64,8 +72,16 @@ impl Sentinels {
         self.servers[old].kill();
         eventually("the sentinels do not fail over", || {
             let now = self.master_index();
-            let roles = if now == old { String::new() } else { self.servers[now].text(&["INFO", "replication"]) };
-            if roles.contains("role:master") { Ok(()) } else { Err("the old master is still named") }
+            let roles = if now == old {
+                String::new()
+            } else {
+                self.servers[now].text(&["INFO", "replication"])
+            };
+            if roles.contains("role:master") {
+                Ok(())
+            } else {
+                Err("the old master is still named")
+            }
         });
     }
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
-import { expect } from 'vitest';
+import { afterEach, expect } from 'vitest';
 
 /** The Vigie under test, with real data in it. */
 export const base = process.env['VIGIE_URL'] ?? 'http://127.0.0.1:4780';
@@ -31,6 +31,13 @@ function listen(page: Page, problems: string[], tolerated: RegExp | null): void 
   });
 }
 
+const opened = new Set<() => Promise<void>>();
+
+/** A test that failed half way leaves its browser behind; nothing may outlive a test. */
+afterEach(async () => {
+  await Promise.all([...opened].map((close) => close()));
+});
+
 /** Opens a browser of its own, with a profile that dies with it. `tolerate` names console errors that the test provokes. */
 export async function visit(path: string, options: BrowserContextOptions & { tolerate?: RegExp } = {}): Promise<Visit> {
   const profile = mkdtempSync(join(tmpdir(), 'vigie-e2e-'));
@@ -48,10 +55,15 @@ export async function visit(path: string, options: BrowserContextOptions & { tol
     });
   });
   listen(page, problems, tolerate ?? null);
-  await page.goto(new URL(path, base).href);
-  const leave = async () => {
+  const close = async () => {
+    opened.delete(close);
     await context.close();
     rmSync(profile, { recursive: true, force: true });
+  };
+  opened.add(close);
+  await page.goto(new URL(path, base).href);
+  const leave = async () => {
+    await close();
     expect(problems).toEqual([]);
   };
   return { page, context, problems, leave };

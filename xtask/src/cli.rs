@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use lexopt::{Arg, Parser, ValueExt};
 
+use crate::bench;
 use crate::setup::Need;
 use crate::test::{Options, Part};
 
@@ -17,6 +18,7 @@ The project's chores.
   cargo xtask fmt              format Rust and Go
   cargo xtask dev              hot reload of the web against a running vigie (starts one if none answers)
   cargo xtask e2e [ARG...]     the browser tests against real servers; ARGs go to the test runner (a file, -t NAME)
+  cargo xtask bench [PART...]  measure redis, live, web, memory beside the peers, into bench/RESULTS.md
   cargo xtask setup [run|test] only install what is missing for that; safe to repeat
 
 Everything is installed into .tools/, node_modules/ and, by apt-get, the machine; nothing is installed twice.";
@@ -52,6 +54,7 @@ pub enum Chore {
     Fmt,
     Tidy,
     Test(Options),
+    Bench(Vec<bench::Part>),
     E2e(Vec<OsString>),
 }
 
@@ -67,6 +70,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Chore, lex
         "help" => Ok(Chore::Help(HELP)),
         "setup" => setup(&mut parser),
         "test" => test(&mut parser),
+        "bench" => benches(&mut parser),
         "e2e" => Ok(Chore::E2e(rest(&mut parser)?)),
         "run" => alone(&mut parser, Chore::Run),
         "dev" => alone(&mut parser, Chore::Dev),
@@ -106,6 +110,18 @@ fn test(parser: &mut Parser) -> Result<Chore, lexopt::Error> {
         }
     }
     Ok(Chore::Test(options))
+}
+
+fn benches(parser: &mut Parser) -> Result<Chore, lexopt::Error> {
+    let mut parts = Vec::new();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Chore::Help(bench::HELP)),
+            Arg::Value(name) => parts.push(name.parse_with(bench::Part::parse)?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Chore::Bench(parts))
 }
 
 fn rest(parser: &mut Parser) -> Result<Vec<OsString>, lexopt::Error> {

@@ -6,6 +6,7 @@
     reason = "a command-line program speaks by printing"
 )]
 
+mod bench;
 mod cli;
 mod command;
 mod dev;
@@ -54,6 +55,7 @@ fn start(chore: Chore) -> anyhow::Result<ExitCode> {
         Chore::Fmt => test::format(&project)?,
         Chore::Tidy => return Ok(code(tidy::report(&project)?)),
         Chore::Test(options) => return Ok(code(test::start(&project, &options)?)),
+        Chore::Bench(parts) => bench::start(&project, &parts)?,
         Chore::E2e(arguments) => return Ok(code(e2e::start(&project, &arguments)?)),
     }
     Ok(ExitCode::SUCCESS)

@@ -197,8 +197,7 @@ impl Board {
             self.sources.iter().map(|(name, source)| (name.clone(), source.stale(now))).collect();
         for queue in self.queues.values_mut() {
             let stale = stale.iter().any(|(name, stale)| *stale && *name == queue.id.source);
-            let active = queue.reading.as_ref().and_then(|reading| reading.counts.active);
-            let workers = self.workers.of_queue(&queue.id, active);
+            let workers = self.workers.of_queue(&queue.id);
             queue.tick(now, stale, workers);
         }
         for window in [&mut self.overall.wait, &mut self.overall.run, &mut self.overall.latency] {
@@ -251,7 +250,7 @@ impl Board {
         let reading = queue.reading.as_ref();
         let counts = reading.map(|reading| reading.counts).unwrap_or_default();
         let rates = queue.rates(now);
-        let workers = self.workers.of_queue(&queue.id, counts.active);
+        let workers = self.workers.of_queue(&queue.id);
         QueueView {
             id: &queue.id,
             row: queue.row,
@@ -269,7 +268,7 @@ impl Board {
             drain: Drain::of(counts.waiting, rates),
             workers: workers.workers,
             capacity: workers.capacity,
-            busy: workers.busy,
+            busy: counts.active,
             wait: queue.stat(queue.wait.summary(now), now),
             run: queue.stat(queue.run.summary(now), now),
             active_jobs: reading.map_or(&[], |reading| &reading.active_jobs),
@@ -360,7 +359,7 @@ impl Board {
                 let queue = self.queues.get(&id)?;
                 let counts =
                     queue.reading.as_ref().map(|reading| reading.counts).unwrap_or_default();
-                idle_since(queue, counts, self.workers.of_queue(&id, counts.active), now)
+                idle_since(queue, counts, self.workers.of_queue(&id), now)
             })
             .min()
     }
@@ -525,22 +524,19 @@ fn totals(queue: &QueueState) -> Totals {
     Totals { enqueued, succeeded, failed, since: queue.since, quality: queue.totals_quality() }
 }
 
-/// Since when a queue's workers start nothing although they could. Where the broker does not tell a worker's
-/// slots, a running job may well fill them, so only workers without any running job are called idle.
+/// Since when a queue's workers start nothing although they could: nothing of it runs, and not every worker is
+/// known to be full (of another queue's jobs).
 fn idle_since(
     queue: &QueueState,
     counts: Counts,
     workers: WorkerFigures,
     now: Time,
 ) -> Option<Time> {
-    let waits = counts.waiting.unwrap_or(0) > 0
-        && !queue.reading.as_ref().is_none_or(|reading| reading.paused);
+    let paused = queue.reading.as_ref().is_none_or(|reading| reading.paused);
+    let waits = counts.waiting.unwrap_or(0) > 0 && !paused;
     let alive = workers.workers.unwrap_or(0) > 0;
-    let free = match workers.capacity {
-        Some(capacity) => workers.busy.unwrap_or(0) < capacity && workers.busy.unwrap_or(0) == 0,
-        None => counts.active.unwrap_or(0) == 0,
-    };
-    (waits && alive && free && now.since(queue.last_progress) >= IDLE_SECONDS)
+    let could = counts.active.unwrap_or(0) == 0 && !workers.full;
+    (waits && alive && could && now.since(queue.last_progress) >= IDLE_SECONDS)
         .then_some(queue.last_progress)
 }
 

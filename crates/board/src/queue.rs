@@ -208,7 +208,7 @@ impl QueueState {
             retry: counts.retry,
             workers: workers.workers,
             capacity: workers.capacity,
-            busy: workers.busy,
+            busy: counts.active,
             wait_p50: wait.quantile(0.5),
             wait_p95: wait.quantile(0.95),
             run_p50: run.quantile(0.5),
@@ -223,7 +223,8 @@ impl QueueState {
 pub(crate) struct WorkerFigures {
     pub workers: Option<u64>,
     pub capacity: Option<u64>,
-    pub busy: Option<u64>,
+    /// Each of them is known to have no free slot.
+    pub full: bool,
 }
 
 impl OverviewView {

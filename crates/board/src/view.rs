@@ -37,7 +37,7 @@ pub struct QueueView<'a> {
     pub workers: Option<u64>,
     /// Slots of those workers.
     pub capacity: Option<u64>,
-    /// Jobs that run.
+    /// Its jobs that run: the active ones.
     pub busy: Option<u64>,
     /// Waits of the last five minutes.
     pub wait: Stat,
@@ -229,7 +229,7 @@ pub struct OverviewView {
     pub oldest: Option<Time>,
     /// Workers.
     pub workers: Option<u64>,
-    /// Known slots.
+    /// Their slots; `None` when a broker does not tell.
     pub capacity: Option<u64>,
     /// Jobs that run.
     pub busy: Option<u64>,

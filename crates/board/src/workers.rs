@@ -65,16 +65,13 @@ impl WorkersState {
     }
 
     /// The workers of a queue; 0 when its broker's workers are known and none consumes it.
-    pub(crate) fn of_queue(&self, queue: &QueueId, active: Option<u64>) -> WorkerFigures {
-        let Some(group) = self.groups.get(&(queue.source.clone(), queue.broker)) else {
-            return WorkerFigures { busy: active, ..WorkerFigures::default() };
+    pub(crate) fn of_queue(&self, queue: &QueueId) -> WorkerFigures {
+        let group = self.groups.get(&(queue.source.clone(), queue.broker));
+        let Some(group) = group.filter(|group| group.workers.is_some()) else {
+            return WorkerFigures::default();
         };
-        if group.workers.is_none() {
-            return WorkerFigures { busy: active, ..WorkerFigures::default() };
-        }
         let none = WorkerFigures { workers: Some(0), ..WorkerFigures::default() };
-        let figures = group.by_queue.get(queue.name.as_str()).copied().unwrap_or(none);
-        WorkerFigures { busy: figures.busy.or(active), ..figures }
+        group.by_queue.get(queue.name.as_str()).copied().unwrap_or(none)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = (&SourceName, Time, &Worker)> {
@@ -87,41 +84,37 @@ impl WorkersState {
         })
     }
 
-    /// All workers together. Capacity and busy are those that are known; `None` when none is.
+    /// All workers together.
     pub(crate) fn overall(&self) -> WorkerFigures {
-        let mut sum = WorkerFigures::default();
-        for (_, _, worker) in self.all() {
-            add(&mut sum.workers, Some(1));
-            add(&mut sum.capacity, worker.capacity.map(u64::from));
-        }
-        if sum.workers.is_none() && self.groups.values().any(|group| group.workers.is_some()) {
-            sum.workers = Some(0);
-        }
-        sum
+        let known = self.groups.values().any(|group| group.workers.is_some());
+        let start =
+            known.then_some(WorkerFigures { workers: Some(0), capacity: Some(0), full: true });
+        let sum = self.all().fold(start.unwrap_or_default(), |sum, (_, _, worker)| sum.and(worker));
+        WorkerFigures { capacity: sum.capacity.filter(|_| sum.workers != Some(0)), ..sum }
     }
 }
 
 fn figures_by_queue(workers: &BTreeMap<WorkerId, Worker>) -> BTreeMap<Name, WorkerFigures> {
+    let start = WorkerFigures { workers: Some(0), capacity: Some(0), full: true };
     let mut figures: BTreeMap<Name, WorkerFigures> = BTreeMap::new();
     for worker in workers.values() {
         for queue in &worker.queues {
-            let of_queue = figures.entry(queue.clone()).or_default();
-            add(&mut of_queue.workers, Some(1));
-            add(&mut of_queue.capacity, worker.capacity.map(u64::from));
-            if let Some(jobs) = &worker.jobs {
-                let own = jobs.iter().filter(|(name, _)| name == queue).count() as u64;
-                // A broker that tells who runs what tells it of all its workers, or busy stays unknown.
-                if worker.capacity.is_some() {
-                    add(&mut of_queue.busy, Some(own));
-                }
-            }
+            let of_queue = figures.entry(queue.clone()).or_insert(start);
+            *of_queue = of_queue.and(worker);
         }
     }
     figures
 }
 
-fn add(sum: &mut Option<u64>, more: Option<u64>) {
-    if let Some(more) = more {
-        *sum = Some(sum.unwrap_or(0) + more);
+impl WorkerFigures {
+    /// With one worker more. Slots are known only if those of all are: a sum of some would look like all.
+    fn and(self, worker: &Worker) -> Self {
+        let full =
+            worker.capacity.zip(worker.busy).is_some_and(|(capacity, busy)| busy >= capacity);
+        Self {
+            workers: self.workers.map(|workers| workers + 1),
+            capacity: self.capacity.zip(worker.capacity).map(|(sum, own)| sum + u64::from(own)),
+            full: self.full && full,
+        }
     }
 }

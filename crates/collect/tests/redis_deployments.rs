@@ -26,7 +26,8 @@ async fn a_failover_is_followed() {
     watching.forget();
     let killed = Instant::now();
     let failing = watching.fault(3.0);
-    let (fault, ()) = tokio::join!(failing, async { tokio::task::block_in_place(|| sentinels.fail_over()) });
+    let (fault, ()) =
+        tokio::join!(failing, async { tokio::task::block_in_place(|| sentinels.fail_over()) });
     assert!(fault.error.starts_with(&format!("127.0.0.1:{old}: ")), "{fault}");
     watching.good().await;
     watching.queue("default", |reading| reading.counts.waiting == Some(4)).await;
@@ -35,7 +36,9 @@ async fn a_failover_is_followed() {
     // The same by URL.
     let url = format!("redis+sentinel://{}/{}", sentinels.addresses().join(","), Sentinels::MASTER);
     Watching::url(&url).good().await;
-    let fault = Watching::url(&format!("redis+sentinel://{}/nobody", sentinels.addresses()[0])).fault(2.0).await;
+    let fault = Watching::url(&format!("redis+sentinel://{}/nobody", sentinels.addresses()[0]))
+        .fault(2.0)
+        .await;
     assert_eq!(fault.error, "the sentinels know no master called nobody");
 }
 
@@ -44,7 +47,9 @@ async fn sentinels_that_are_away_or_are_none() {
     let fault = Watching::url("redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster").fault(3.0).await;
     assert_eq!(fault.error, "no sentinel answers; the last one: 127.0.0.1:2: connection refused");
     let server = RedisServer::start();
-    let fault = Watching::url(&format!("redis+sentinel://127.0.0.1:{}/mymaster", server.port())).fault(3.0).await;
+    let fault = Watching::url(&format!("redis+sentinel://127.0.0.1:{}/mymaster", server.port()))
+        .fault(3.0)
+        .await;
     assert!(fault.error.contains("unknown command 'SENTINEL'"), "{fault}");
 }
 
@@ -55,7 +60,14 @@ async fn a_cluster_is_one_source() {
     for name in &names {
         cluster.run(&["SADD", "asynq:queues", name]);
         cluster.run(&["LPUSH", &format!("asynq:{{{name}}}:pending"), "1", "2"]);
-        cluster.run(&["HSET", &format!("asynq:{{{name}}}:t:1"), "state", "pending", "pending_since", "1700000000000000000"]);
+        cluster.run(&[
+            "HSET",
+            &format!("asynq:{{{name}}}:t:1"),
+            "state",
+            "pending",
+            "pending_since",
+            "1700000000000000000",
+        ]);
     }
     cluster.run(&["HSET", "{bull}:mail:meta", "opts.maxLenEvents", "10000"]);
     cluster.run(&["XADD", "{bull}:mail:events", "*", "event", "added", "jobId", "1"]);
@@ -90,7 +102,8 @@ async fn a_cluster_is_one_source() {
 
 /// Gives the slot of `key`, with its keys, to another node.
 fn move_slot(cluster: &RedisCluster, key: &str) {
-    let slot: u16 = redis::from_redis_value(cluster.nodes()[0].run(&["CLUSTER", "KEYSLOT", key])).unwrap();
+    let slot: u16 =
+        redis::from_redis_value(cluster.nodes()[0].run(&["CLUSTER", "KEYSLOT", key])).unwrap();
     let slot = slot.to_string();
     let from = cluster.node_of(key);
     let to = cluster.nodes().iter().find(|node| node.port() != from.port()).unwrap();

@@ -45,7 +45,10 @@ async fn five_hundred_queues_of_asynq() {
     let worst = costs.iter().map(|cost| cost.round_trips).max().unwrap();
     let (commands, bytes) = (costs[0].commands, costs[0].bytes);
     let seconds = costs.iter().map(|cost| cost.seconds).sum::<f64>() / costs.len() as f64;
-    println!("500 queues: {commands} commands, {worst} round trips, {bytes} bytes, {:.1} ms, Redis {spent:.1} ms a poll", seconds * 1e3);
+    println!(
+        "500 queues: {commands} commands, {worst} round trips, {bytes} bytes, {:.1} ms, Redis {spent:.1} ms a poll",
+        seconds * 1e3
+    );
     assert!(worst <= 2);
     assert!(commands < 5_500, "{commands}");
 }
@@ -64,7 +67,10 @@ async fn a_million_other_keys_do_not_matter() {
     let watching = every_second(&server);
     let first = watching.good().await;
     assert_eq!(check(&first, "asynq").detail, "1 queue");
-    assert_eq!(check(&first, "bull").detail, "no queue yet; the keys are still being looked through");
+    assert_eq!(
+        check(&first, "bull").detail,
+        "no queue yet; the keys are still being looked through"
+    );
     watching.forget();
     let before = cpu(&server);
     tokio::time::sleep(Duration::from_secs(6)).await;
@@ -91,13 +97,20 @@ async fn a_queue_among_many_keys_is_found_and_a_new_one_too() {
     make("mail");
     let watching = Watching::url(&server.url());
     let first = watching.good().await;
-    assert_eq!(check(&first, "bullmq").detail, "1 queue", "15,000 keys are looked through before the first report");
+    assert_eq!(
+        check(&first, "bullmq").detail,
+        "1 queue",
+        "15,000 keys are looked through before the first report"
+    );
     make("later");
     watching
         .until("the new queue", 25.0, |all| {
-            all.iter().any(|one| matches!(one, vigie_model::Observation::Queue(reading)
-                if reading.queue.name.as_str() == "later"))
-            .then_some(())
+            all.iter()
+                .any(|one| {
+                    matches!(one, vigie_model::Observation::Queue(reading)
+                if reading.queue.name.as_str() == "later")
+                })
+                .then_some(())
         })
         .await;
 }
@@ -119,8 +132,10 @@ async fn it_only_reads() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(costs(&watching).iter().skip(1).all(|cost| cost.round_trips <= 2));
     let stats = server.text(&["INFO", "commandstats"]);
-    let writes: Vec<String> = redis::from_redis_value(server.run(&["ACL", "CAT", "write"])).unwrap();
-    let scripts: Vec<String> = redis::from_redis_value(server.run(&["ACL", "CAT", "scripting"])).unwrap();
+    let writes: Vec<String> =
+        redis::from_redis_value(server.run(&["ACL", "CAT", "write"])).unwrap();
+    let scripts: Vec<String> =
+        redis::from_redis_value(server.run(&["ACL", "CAT", "scripting"])).unwrap();
     let forbidden: BTreeSet<String> = writes
         .into_iter()
         .chain(scripts)

@@ -29,7 +29,7 @@ export function clueValues(clue: Clue, now: number): Values {
     workers: n('workers') ?? 0,
     waiting: n('waiting') ?? 0,
     waitingText: count(n('waiting')),
-    oldest: duration(n('oldest_seconds')),
+    oldest: duration(secondsSince(clue.since, now) ?? n('oldest_seconds')),
     net: net === null ? '–' : `${signedRate(net)}/s`,
     errorRatio: percent(n('error_ratio')),
     failedRate: ratePerSecond(n('failed_rate')),

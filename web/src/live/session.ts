@@ -30,11 +30,18 @@ const shownNow = (): number => store.pausedAt ?? clock.now();
 
 export const secondTicker = new Ticker(1_000, () => Math.round(shownNow() / 1_000) * 1_000);
 
+const CALM_MS = 950;
+let toldAt = 0;
 let freshness: Freshness = { state: 'waiting', age: null, source: null, reason: null };
 
 /** Looks five times a second whether the data is still fresh, whatever comes or does not come over the stream. */
 export const freshnessTicker = new Ticker(200, () => {
-  freshness = judgeFreshness(link, store.readCurrent<Rows<Source>>('sources'), clock.now(), Date.now(), lags);
+  const next = judgeFreshness(link, store.readCurrent<Rows<Source>>('sources'), clock.now(), Date.now(), lags);
+  const local = performance.now();
+  // A good age is told once a second: drawing it more often costs more than it says. Bad news is told at once.
+  if (next.state === 'fresh' && freshness.state === 'fresh' && local - toldAt < CALM_MS) return clock.now();
+  toldAt = local;
+  freshness = next;
   return clock.now();
 });
 
@@ -44,7 +51,8 @@ export const readFreshness = (): Freshness => freshness;
 export const readLink = (): Link => link;
 
 export function togglePause(): void {
-  if (store.pausedAt === null) store.pause(clock.now());
+  // Frozen at the second that is on the screen, so that no age makes a last step.
+  if (store.pausedAt === null) store.pause(secondTicker.value());
   else store.resume();
 }
 

@@ -87,6 +87,12 @@ export function Segmented<T extends string>(props: {
   );
 }
 
+/** Content that is wider than a phone scrolls by itself, also without a mouse. */
+export const ScrollX = (props: { label: string; children: ReactNode }) => (
+  // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+  <div className="scroll-x" role="region" aria-label={props.label} tabIndex={0}>{props.children}</div>
+);
+
 export const Skeleton = (props: { width?: number | string; block?: boolean }) => (
   <span className={props.block ? 'skeleton block' : 'skeleton'} style={{ width: props.width ?? undefined }} aria-hidden="true" />
 );

@@ -31,7 +31,7 @@ pub(crate) async fn run(arguments: &QueuesArgs) -> Result<(), Failure> {
     loop {
         let answer = client::get(&arguments.url, &path).await;
         match (answer, arguments.watch) {
-            (Ok(body), _) => show(arguments, &body)?,
+            (Ok(body), _) => show(arguments, &body, &verdict(arguments).await)?,
             // While watching, a Vigie that restarts comes back.
             (Err(error @ ClientError::Unreachable { .. }), true) => anstream::eprintln!("{error}"),
             (Err(error @ ClientError::Refused { .. }), _) => {
@@ -72,7 +72,24 @@ fn percent_encoded(byte: u8) -> String {
     }
 }
 
-fn show(arguments: &QueuesArgs, body: &[u8]) -> Result<(), Failure> {
+/// The sentence that comes first; empty when it cannot be had, as the table says more.
+async fn verdict(arguments: &QueuesArgs) -> String {
+    if arguments.json {
+        return String::new();
+    }
+    let answer = client::get(&arguments.url, "/api/v1/verdict").await;
+    let verdict: Value =
+        answer.ok().and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
+    let colour = match verdict["severity"].as_str() {
+        Some("critical") => AnsiColor::Red,
+        Some("warning" | "unknown") => AnsiColor::Yellow,
+        _ => AnsiColor::Green,
+    };
+    let style = Style::new().bold().fg_color(Some(colour.into()));
+    format!("{style}{}{style:#}\n", printable(&verdict["text"]))
+}
+
+fn show(arguments: &QueuesArgs, body: &[u8], verdict: &str) -> Result<(), Failure> {
     if arguments.json {
         anstream::println!("{}", String::from_utf8_lossy(body));
         return Ok(());
@@ -82,7 +99,7 @@ fn show(arguments: &QueuesArgs, body: &[u8]) -> Result<(), Failure> {
     if arguments.watch && std::io::stdout().is_terminal() {
         anstream::print!("\x1b[H\x1b[2J");
     }
-    anstream::print!("{}", table(&answer));
+    anstream::print!("{verdict}{}", table(&answer));
     Ok(())
 }
 

@@ -258,7 +258,8 @@ mod tests {
 
     #[test]
     fn the_environment_is_filled_in_as_it_is_and_never_shown() {
-        let text = "sources:\n- name: a\n  kind: redis\n  url: redis://h\n  password: ${PASSWORD}\n";
+        let text =
+            "sources:\n- name: a\n  kind: redis\n  url: redis://h\n  password: ${PASSWORD}\n";
         let config = with(text).unwrap();
         assert_eq!(config.sources[0].login.password.as_ref().unwrap().reveal(), "p: \"x\" # y");
         assert!(!format!("{config:?}").contains("p: "), "secrets are not printed");

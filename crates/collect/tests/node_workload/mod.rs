@@ -39,7 +39,7 @@ impl Node {
 
     /// Waits until it has ended well.
     pub async fn done(mut self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             if let Some(status) = self.0.try_wait().unwrap() {
                 assert!(status.success(), "{status}");
@@ -84,7 +84,9 @@ pub fn ledger(dir: &Path) -> Vec<Line> {
     let mut lines: Vec<Line> = std::fs::read_dir(dir)
         .unwrap()
         .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
-        .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+        .flat_map(|text| {
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>()
+        })
         .collect();
     lines.sort_by(|one, two| one.t.total_cmp(&two.t));
     lines
@@ -100,6 +102,8 @@ pub struct Figures {
     pub runs: Vec<f64>,
     /// Attempts whose run is not told.
     pub unknown_runs: usize,
+    /// Attempts whose wait is not told.
+    pub unknown_waits: usize,
 }
 
 impl Figures {
@@ -157,7 +161,10 @@ pub fn observed(all: &[Observation]) -> ByType {
             let own = figures.entry(format!("{}/{job_type}", batch.queue.name)).or_default();
             match event.fact {
                 JobFact::Enqueued => own.enqueued += 1,
-                JobFact::Started { wait } => own.waits.extend(wait.map(|wait| wait * 1e3)),
+                JobFact::Started { wait } => {
+                    own.waits.extend(wait.map(|wait| wait * 1e3));
+                    own.unknown_waits += usize::from(wait.is_none());
+                }
                 JobFact::Finished { outcome, run, .. } => {
                     match outcome {
                         Outcome::Succeeded => own.succeeded += 1,

@@ -27,7 +27,8 @@ impl Watching {
 
     /// Watches what a configuration in JSON describes.
     pub fn json(json: serde_json::Value) -> Self {
-        let raw: vigie_collect::source::redis::RawRedisConfig = serde_json::from_value(json).unwrap();
+        let raw: vigie_collect::source::redis::RawRedisConfig =
+            serde_json::from_value(json).unwrap();
         Self::config(RedisConfig::try_from(raw).unwrap())
     }
 
@@ -69,7 +70,12 @@ impl Watching {
     }
 
     /// Waits until something is so, at most `seconds`.
-    pub async fn until<T>(&self, what: &str, seconds: f64, mut look: impl FnMut(&[Observation]) -> Option<T>) -> T {
+    pub async fn until<T>(
+        &self,
+        what: &str,
+        seconds: f64,
+        mut look: impl FnMut(&[Observation]) -> Option<T>,
+    ) -> T {
         let deadline = Instant::now() + Duration::from_secs_f64(seconds);
         loop {
             let all = self.all();
@@ -96,6 +102,18 @@ impl Watching {
         .await
     }
 
+    /// Waits for two more good polls, and keeps what was observed.
+    pub async fn good_keeping(&self) {
+        let good = |all: &[Observation]| {
+            all.iter()
+                .filter(|one| matches!(one, Observation::Polled(report) if report.outcome.is_ok()))
+                .count()
+        };
+        let before = good(&self.all());
+        self.until("two more good polls", 10.0, |all| (good(all) >= before + 2).then_some(()))
+            .await;
+    }
+
     /// Waits for a fault, within `seconds`.
     pub async fn fault(&self, seconds: f64) -> SourceFault {
         self.until("a fault", seconds, |all| {
@@ -108,10 +126,16 @@ impl Watching {
     }
 
     /// Waits for a reading of the queue, such that.
-    pub async fn queue(&self, name: &str, mut fits: impl FnMut(&QueueReading) -> bool) -> QueueReading {
+    pub async fn queue(
+        &self,
+        name: &str,
+        mut fits: impl FnMut(&QueueReading) -> bool,
+    ) -> QueueReading {
         self.until(&format!("such a reading of {name}"), 10.0, |all| {
             all.iter().rev().find_map(|one| match one {
-                Observation::Queue(reading) if reading.queue.name.as_str() == name && fits(reading) => {
+                Observation::Queue(reading)
+                    if reading.queue.name.as_str() == name && fits(reading) =>
+                {
                     Some(reading.clone())
                 }
                 _ => None,
@@ -147,7 +171,11 @@ pub fn fill_asynq(admin: &mut redis::Connection, queue: &str, pending: usize) {
             message.extend([tag << 3 | 2, u8::try_from(text.len()).unwrap()]);
             message.extend(text.as_bytes());
         }
-        pipe.hset(&task, "msg", message).hset(&task, "state", "pending").hset(&task, "pending_since", nanos());
+        pipe.hset(&task, "msg", message).hset(&task, "state", "pending").hset(
+            &task,
+            "pending_since",
+            nanos(),
+        );
         pipe.lpush(format!("asynq:{{{queue}}}:pending"), id.to_string());
     }
     let _: () = pipe.query(admin).unwrap();

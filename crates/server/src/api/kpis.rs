@@ -26,7 +26,7 @@ pub struct Kpis {
     run: Stat,
     /// Workers; null when no server lets us see them.
     workers: Option<u64>,
-    /// Slots of the workers whose broker tells.
+    /// Their slots; null when a broker does not tell.
     capacity: Option<u64>,
     /// Jobs that run.
     busy: Option<u64>,

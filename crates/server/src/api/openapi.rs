@@ -6,7 +6,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{events, health, history, kpis, queues, sources, workers};
+use super::{events, health, history, kpis, queues, sources, verdict, workers};
 use crate::state::AppState;
 use crate::{exposition, live};
 
@@ -26,6 +26,7 @@ struct Document;
 /// Every documented route with its handler.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(verdict::show))
         .routes(routes!(queues::status))
         .routes(routes!(queues::detail))
         .routes(routes!(workers::list))

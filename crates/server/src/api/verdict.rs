@@ -1,13 +1,17 @@
-//! The verdict on the wire, and how the board's figures are handed to the diagnosis.
+//! `GET /api/v1/verdict`: the verdict on the wire, and how the board's figures are handed to the diagnosis.
 
 use std::collections::BTreeMap;
 
+use axum::Json;
+use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use vigie_board::{Board, QueueView};
 use vigie_diagnose::{Place, QueueFacts, SourceFacts, Value, Verdict as Diagnosis};
 use vigie_model::Time;
 
+use crate::live::wire::shown;
+use crate::state::AppState;
 use crate::time_text::rfc3339;
 
 /// What a person should read first: is anything wrong, what, where, since when.
@@ -26,9 +30,9 @@ pub struct Verdict {
     pub queue: Option<String>,
     /// Since when, if that is known.
     pub since: Option<String>,
-    /// What the sentence is made with: numbers, words, or null.
+    /// What the sentence is made with: numbers, words, or null. Ages are not among them: see `since`.
     pub values: BTreeMap<&'static str, serde_json::Value>,
-    /// The sentence, in English.
+    /// The sentence, in English; absent on the live stream, where it would be a message a second.
     pub text: String,
     /// What else is the matter, worst first; at most four.
     pub also: Vec<Verdict>,
@@ -36,9 +40,19 @@ pub struct Verdict {
     pub more: usize,
 }
 
+/// Is anything stuck, where, since when, and why: one sentence, and what it is made of.
+#[utoipa::path(get, path = "/api/v1/verdict", tag = "queues", responses((status = 200, body = Verdict)))]
+pub(crate) async fn show(State(app): State<AppState>) -> Json<Verdict> {
+    let now = app.time();
+    Json(verdict(&app.board.read(), now))
+}
+
 impl Verdict {
     fn new(diagnosis: &Diagnosis, now: Time) -> Self {
-        let values = diagnosis.cause.values().into_iter().map(|(name, value)| (name, json(value)));
+        // What ticks by itself would be a message every time; who shows an age counts it from `since`.
+        let lasting = |name: &str| matches!(name, "idle_seconds" | "oldest_seconds");
+        let values = diagnosis.cause.values().into_iter().filter(|(name, _)| !lasting(name));
+        let values = values.map(|(name, value)| (name, json(value)));
         Self {
             severity: diagnosis.severity().as_str(),
             code: diagnosis.cause.code(),
@@ -56,7 +70,10 @@ impl Verdict {
 
 fn json(value: Value) -> serde_json::Value {
     match value {
-        Value::Number(number) => super::wire::micros(number).into(),
+        Value::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+            (number as i64).into()
+        }
+        Value::Number(number) => shown(number).into(),
         Value::Text(text) => text.into(),
         Value::Absent => serde_json::Value::Null,
     }

@@ -20,7 +20,7 @@ const SETTLED_SECONDS: f64 = 0.4;
 pub(crate) fn document(topic: &Topic, board: &Board, now: Time) -> Value {
     let document = match topic {
         Topic::Now => json!({
-            "verdict": value(&verdict(board, now)),
+            "verdict": without_text(value(&verdict(board, now))),
             "overview": value(&Overview::new(&board.overview(now))),
             "latency": value(&LatencyHistogram::new(board, now)),
             "point": overall_point(board, now),
@@ -58,6 +58,19 @@ pub(crate) fn changed_rows<'a>(
         .queues(now)
         .filter(move |view| changed(view.row, view.version))
         .map(move |view| (view.row.to_string(), without_nulls(value(&Row::new(&view, now)))))
+}
+
+/// The sentence ticks, and who listens has words of its own.
+fn without_text(mut verdict: Value) -> Value {
+    if let Some(map) = verdict.as_object_mut() {
+        map.remove("text");
+        for also in map.get_mut("also").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(also) = also.as_object_mut() {
+                also.remove("text");
+            }
+        }
+    }
+    verdict
 }
 
 fn rows<T: Serialize>(rows: impl Iterator<Item = (String, T)>) -> Value {

@@ -19,6 +19,8 @@ use crate::time_text::rfc3339;
 
 /// How often the hub looks for changes: what brokers tell by events is on the screen that fast.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Between two full looks a topic has at most a message in this time: one change is shown at once, many together.
+const APART_SECONDS: f64 = 0.2;
 /// A client that is this many messages behind is cut.
 const BEHIND: usize = 256;
 /// A topic nobody listens to is kept up for this long, so that who comes back misses nothing.
@@ -67,6 +69,8 @@ struct Watched {
     versions: HashMap<u32, u64>,
     listeners: usize,
     left: Time,
+    /// When its newest message was made.
+    sent: Time,
     /// Every change after this message was sent.
     whole_since: u64,
     snapshot: Option<Arc<Frame>>,
@@ -193,7 +197,6 @@ impl Hub {
         if !full && state.board_version == board.version() {
             return;
         }
-        state.board_version = board.version();
         if full {
             // Keeps the beat of whole seconds after a late look.
             state.last_full =
@@ -202,11 +205,19 @@ impl Hub {
                 .topics
                 .retain(|_, own| own.listeners > 0 || now.since(own.left) < KEPT_UP_SECONDS);
         }
-        let topics: Vec<Topic> = state.topics.keys().cloned().collect();
-        for topic in topics {
+        let (due, early): (Vec<&Topic>, Vec<&Topic>) = state
+            .topics
+            .keys()
+            .partition(|topic| full || now.since(state.topics[*topic].sent) >= APART_SECONDS);
+        let due: Vec<Topic> = due.into_iter().cloned().collect();
+        if early.is_empty() {
+            state.board_version = board.version();
+        }
+        for topic in due {
             let patch = match (&topic, full) {
                 (Topic::Queues, _) => state.patch_rows(&board, now, full),
-                (Topic::Workers | Topic::Sources, false) => None,
+                // Sums over everything change with everything: once a second is as often as they can be read.
+                (Topic::Now | Topic::Workers | Topic::Sources, false) => None,
                 _ => state.patch(&topic, document(&topic, &board, now)),
             };
             if let Some(patch) = patch {
@@ -218,6 +229,7 @@ impl Hub {
     fn send(&self, state: &mut State, topic: &Topic, patch: &Value, now: Time) {
         let Some(watched) = state.topics.get_mut(topic) else { return };
         watched.snapshot = None;
+        watched.sent = now;
         state.last_number += 1;
         let number = state.last_number;
         let data = json!({ "topic": watched.name, "at": rfc3339(now), "patch": patch }).to_string();
@@ -244,6 +256,7 @@ impl State {
             versions: HashMap::new(),
             listeners: 0,
             left: Time::default(),
+            sent: Time::default(),
             whole_since: number,
             snapshot: None,
         });

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -25,8 +25,8 @@ use crate::state::AppState;
 /// A line that says "still here" when nothing else does.
 const HEARTBEAT: &[u8] = b": hb\n\n";
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
-/// A client that leaves with this many messages unread was too slow.
-const TOO_SLOW: usize = 64;
+/// A client that took nothing for this long while there was something did not leave: the listener cut it.
+const TOO_SLOW: Duration = Duration::from_secs(5);
 
 /// What to listen to.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -78,9 +78,11 @@ fn messages(
     let newest = first.iter().map(|frame| frame.number).max().unwrap_or(0);
     let begin = gzip.then(|| Bytes::from_static(&GZIP_HEAD)).into_iter();
     let first: Vec<Bytes> = begin.chain(first.iter().map(|frame| bytes_of(frame, gzip))).collect();
-    let listener = Listener { hub, receiver, topics, newest, gzip, lagged: false };
+    let took = Instant::now();
+    let listener = Listener { hub, receiver, topics, newest, gzip, lagged: false, took };
     let later = stream::unfold(listener, |mut listener| async {
         let bytes = listener.next().await?;
+        listener.took = Instant::now();
         Some((bytes, listener))
     });
     stream::iter(first).chain(later).map(Ok)
@@ -99,6 +101,8 @@ struct Listener {
     newest: u64,
     gzip: bool,
     lagged: bool,
+    /// When the connection last took something.
+    took: Instant,
 }
 
 impl Listener {
@@ -123,7 +127,8 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let cut = self.lagged || self.receiver.len() > TOO_SLOW;
+        let stuck = !self.receiver.is_empty() && self.took.elapsed() > TOO_SLOW;
+        let cut = self.lagged || stuck;
         self.hub.unsubscribe(&self.topics, cut);
     }
 }

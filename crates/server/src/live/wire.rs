@@ -112,7 +112,7 @@ pub struct Overview {
     pub run_p95: Option<f64>,
     /// Workers.
     pub workers: Option<u64>,
-    /// Known slots.
+    /// Their slots; absent when a broker does not tell.
     pub capacity: Option<u64>,
     /// Jobs that run.
     pub busy: Option<u64>,
@@ -222,7 +222,7 @@ pub struct Queue {
 }
 
 /// Three significant digits: what a screen shows, and no more than that on the wire.
-fn shown(value: f64) -> f64 {
+pub(crate) fn shown(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return 0.0;
     }
@@ -269,7 +269,18 @@ impl LatencyHistogram {
 
     pub(crate) fn new(board: &Board, now: Time) -> Self {
         let view = board.latency(&Self::BOUNDS, now);
-        Self { bounds_seconds: view.bounds, counts: view.counts, stat: view.stat.into() }
+        let exact = Stat::from(view.stat);
+        let shown = |value: Option<f64>| value.map(shown);
+        let stat = Stat {
+            avg: shown(exact.avg),
+            min: shown(exact.min),
+            max: shown(exact.max),
+            p50: shown(exact.p50),
+            p95: shown(exact.p95),
+            p99: shown(exact.p99),
+            ..exact
+        };
+        Self { bounds_seconds: view.bounds, counts: view.counts, stat }
     }
 }
 

@@ -140,6 +140,18 @@ async fn workers_tell_what_they_run() {
 }
 
 #[tokio::test]
+async fn the_verdict_is_a_sentence_and_what_it_is_made_of() {
+    let filled = Filled::new();
+    let (_, verdict) = filled.json("/api/v1/verdict").await;
+    assert_eq!((&verdict["severity"], &verdict["code"]), (&json!("ok"), &json!("flowing")));
+    filled.polled(Err("connection refused"));
+    let (_, verdict) = filled.json("/api/v1/verdict").await;
+    assert_eq!(verdict["code"], "source_down");
+    assert_eq!(verdict["text"], "main does not answer for 0 s: connection refused.");
+    assert_eq!(verdict["values"], json!({"error": "connection refused"}));
+}
+
+#[tokio::test]
 async fn the_key_figures_add_up() {
     let (status, kpis) = Filled::new().json("/api/v1/metrics").await;
     assert_eq!(status, 200);
@@ -230,7 +242,7 @@ async fn every_operation_is_documented_and_answers() {
         let response = filled.get_with(&asked, &[]).await;
         assert_eq!(response.status().as_u16(), 200, "{asked}");
     }
-    assert_eq!(paths.len(), 12);
+    assert_eq!(paths.len(), 13);
 }
 
 #[tokio::test]

@@ -58,6 +58,12 @@ impl Live {
         Client { reader }
     }
 
+    /// One queue is read anew, a moment later.
+    fn emails_wait(&self, waiting: u64) {
+        self.filled.later(0.25);
+        self.filled.read(queue(Broker::BullMq, "emails"), waiting);
+    }
+
     async fn counter(&self, name: &str) -> f64 {
         let metrics = text(self.filled.get_with("/metrics", &[]).await).await;
         let line = metrics.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
@@ -78,11 +84,14 @@ struct Message {
 
 impl Client {
     async fn message(&mut self) -> Message {
+        timeout(Duration::from_secs(8), self.next()).await.expect("a message comes in time")
+    }
+
+    async fn next(&mut self) -> Message {
         let mut message = Message { id: String::new(), event: String::new(), data: Value::Null };
         loop {
             let mut line = String::new();
-            let read = timeout(Duration::from_secs(8), self.reader.read_line(&mut line)).await;
-            assert_ne!(read.expect("a message comes in time").unwrap(), 0, "the stream ended");
+            assert_ne!(self.reader.read_line(&mut line).await.unwrap(), 0, "the stream ended");
             match line.trim_end().split_once(": ") {
                 Some(("id", id)) => message.id = id.to_owned(),
                 Some(("event", event)) => message.event = event.to_owned(),
@@ -103,7 +112,7 @@ async fn each_topic_begins_with_a_snapshot_and_goes_on_with_what_changed() {
     assert_eq!(queues.data["doc"]["rows"]["1"]["waiting"], 3);
     assert_eq!(queues.data["doc"]["rows"].as_object().unwrap().len(), 3);
     assert_eq!(sources.data["doc"]["rows"]["main"]["up"], true);
-    live.filled.read(queue(Broker::BullMq, "emails"), 5);
+    live.emails_wait(5);
     let patch = client.message().await;
     assert_eq!(
         (patch.event.as_str(), &patch.data["patch"]),
@@ -144,7 +153,7 @@ async fn who_comes_back_gets_what_was_missed_and_who_comes_late_a_snapshot() {
     let last = client.message().await.id;
     drop(client);
     for waiting in [6, 7] {
-        live.filled.read(queue(Broker::BullMq, "emails"), waiting);
+        live.emails_wait(waiting);
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     let mut back = live.listen("topics=queues", &format!("last-event-id: {last}\r\n")).await;
@@ -175,7 +184,7 @@ async fn a_compressed_stream_says_the_same() {
     while !bytes.windows(4).any(|window| window == b"\r\n\r\n") {
         reader.read_buf(&mut bytes).await.unwrap();
     }
-    live.filled.read(queue(Broker::BullMq, "emails"), 8);
+    live.emails_wait(8);
     let _ = timeout(Duration::from_millis(1_500), reader.read_to_end(&mut bytes)).await;
     let split = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
     let head = String::from_utf8_lossy(&bytes[..split]).to_lowercase();
@@ -211,6 +220,7 @@ async fn a_client_that_does_not_read_is_cut_and_counted_and_the_others_are_serve
     // Many queues that change at once fill the kernel's buffers of the one who does not read.
     let mut cut = false;
     for round in 0..200_u64 {
+        live.filled.later(0.25);
         for number in 0..1_500 {
             live.filled.read(
                 queue(

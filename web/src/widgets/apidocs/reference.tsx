@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { fetchOpenApi } from '../../api/client.ts';
 import { useSentence } from '../../i18n/index.ts';
-import { CopyButton, Fault, Skeleton } from '../../ui/index.tsx';
+import { CopyButton, Fault, ScrollX, Skeleton } from '../../ui/index.tsx';
 import { curlLine, readDocument, refsOf, typeText, type Operation, type Schema } from './document.ts';
 
 const anchor = (name: string): string => `schema-${name}`;
@@ -20,7 +20,7 @@ function Parameters({ op }: { op: Operation }) {
   const t = useSentence();
   if (op.parameters.length === 0) return null;
   return (
-    <div className="scroll-x">
+    <ScrollX label={`${op.method} ${op.path}, ${t('api.parameter')}`}>
       <table className="prose">
         <thead><tr><th scope="col">{t('api.parameter')}</th><th scope="col" className="l">{t('api.type')}</th><th scope="col" className="l">{t('api.meaning')}</th></tr></thead>
         <tbody>
@@ -33,7 +33,7 @@ function Parameters({ op }: { op: Operation }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </ScrollX>
   );
 }
 

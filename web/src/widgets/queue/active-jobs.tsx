@@ -15,7 +15,7 @@ export function ActiveJobsCard({ detail }: { detail: LiveQueue }) {
     <Card className="s5 fill" title={t('active.title')} small={t('active.small', { shown: jobs.length, all: count(detail.active) })} info={t('active.info')}>
       {/* A region that scrolls has to be reachable without a mouse. */}
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
-      <div className="scroll short" tabIndex={0} role="region" aria-label={t('active.title')}>
+      <div className="scroll short" tabIndex={0} role="region" aria-label={t('active.info')}>
         <table>
           <thead><tr><th scope="col">{t('active.job')}</th><th scope="col" className="l">{t('types.type')}</th><th scope="col">{t('active.for')}</th></tr></thead>
           <tbody>

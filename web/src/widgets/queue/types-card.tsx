@@ -3,7 +3,7 @@ import { duration } from '../../domain/duration.ts';
 import { count } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
-import { Card } from '../../ui/index.tsx';
+import { Card, ScrollX } from '../../ui/index.tsx';
 import { QualityTag } from '../quality-tag.tsx';
 
 const STATS = ['avg', 'min', 'max', 'p50', 'p95', 'p99'] as const;
@@ -34,7 +34,7 @@ export function TypesCard({ detail }: { detail: LiveQueue }) {
   const types = (detail.types ?? []).toSorted((a, b) => b.succeeded + b.failed - (a.succeeded + a.failed) || (a.type < b.type ? -1 : 1));
   return (
     <Card className="s12" title={t('types.title')} small={t('types.small', { window: duration(detail.run.window_seconds) })} info={t('types.info')}>
-      <div className="scroll-x">
+      <ScrollX label={t('types.info')}>
         <table className="types">
           <thead>
             <tr className="over"><th colSpan={3} aria-hidden="true" /><th colSpan={STATS.length} scope="colgroup" className="edge">{t('types.wait')}</th><th colSpan={STATS.length} scope="colgroup" className="edge">{t('types.run')}</th><th className="ph" aria-hidden="true" /></tr>
@@ -48,7 +48,7 @@ export function TypesCard({ detail }: { detail: LiveQueue }) {
           </thead>
           <tbody>{types.map((type) => <TypeRow key={type.type} type={type} />)}</tbody>
         </table>
-      </div>
+      </ScrollX>
       {types.length === 0 ? <p className="empty">{t('types.none')}</p> : null}
     </Card>
   );

@@ -18,9 +18,10 @@ export function AgePill() {
   const word = paused ? t('live.paused') : t(WORD[fresh.state]);
   const tail = paused ? timeOfDay(store.pausedAt) : fresh.age === null ? '' : dataAge(fresh.age);
   return (
-    <button type="button" className={`pill live s-${state}`} onClick={togglePause} aria-pressed={paused} aria-label={`${word}. ${paused ? t('live.resume') : t('live.pause')}`} data-tip={t(paused ? 'live.pausedTip' : 'live.tip')} data-state={state}>
+    <button type="button" className={`pill live s-${state}`} onClick={togglePause} aria-pressed={paused} data-tip={t(paused ? 'live.pausedTip' : 'live.tip')} data-state={state}>
       <span className="word">{word}</span>
       <span className="tail">{tail}</span>
+      <span className="sr">{paused ? t('live.resume') : t('live.pause')}</span>
     </button>
   );
 }

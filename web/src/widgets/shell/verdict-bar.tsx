@@ -97,5 +97,10 @@ export function VerdictBar() {
   );
 }
 
-const saying = (verdict: Verdict, t: Translate): string =>
-  isKnown(verdict) ? t(headline(verdict), clueValues(verdict, clock.now())).replaceAll(/<\/?\d+\/?>/g, '') : verdict.text;
+/** The sentence as plain text, with the names where the screen has links. */
+function saying(verdict: Verdict, t: Translate): string {
+  if (!isKnown(verdict)) return verdict.text;
+  const values = clueValues(verdict, clock.now());
+  const names = [verdict.queue ? values['queue'] : values['source'], values['slowest']];
+  return t(headline(verdict), values).replaceAll(/<(\d)\/>/g, (_, i: string) => String(names[Number(i)] ?? ''));
+}

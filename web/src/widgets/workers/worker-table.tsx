@@ -7,7 +7,7 @@ import { count } from '../../domain/quantity.ts';
 import { workerTone } from '../../domain/worker.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { useLive, useNow } from '../../live/hooks.ts';
-import { Bar, Mark } from '../../ui/index.tsx';
+import { Bar, Mark, ScrollX } from '../../ui/index.tsx';
 import { QueueLink } from '../queue-link.tsx';
 import { workerState } from './state.ts';
 
@@ -92,11 +92,11 @@ const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {
 export function WorkerTable({ ids }: { ids: string[] }) {
   const t = useSentence();
   return (
-    <div className="scroll-x" role="region" aria-label={t('nav.workers')}>
+    <ScrollX label={t('workers.small')}>
       <table className="workers" data-rows="">
         <thead><tr>{HEADS.map(([label, tip, className]) => <th key={label} scope="col" className={className}><button type="button" data-tip={t(tip)}>{t(label)}</button></th>)}</tr></thead>
         <tbody>{ids.map((id) => <WorkerRow key={id} id={id} />)}</tbody>
       </table>
-    </div>
+    </ScrollX>
   );
 }

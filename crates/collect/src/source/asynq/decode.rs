@@ -91,7 +91,8 @@ impl Timestamp {
     /// `None` for Go's zero time and everything else before 1970.
     fn time(self) -> Option<Time> {
         let whole = Time::from_seconds(self.seconds).micros();
-        (self.seconds > 0).then(|| Time::from_micros(whole.saturating_add(i64::from(self.nanos) / 1_000)))
+        (self.seconds > 0)
+            .then(|| Time::from_micros(whole.saturating_add(i64::from(self.nanos) / 1_000)))
     }
 }
 
@@ -190,6 +191,9 @@ pub fn count(text: &[u8]) -> Result<u64, DecodeError> {
 }
 
 fn number<N: std::str::FromStr>(what: &'static str, text: &[u8]) -> Result<N, DecodeError> {
-    let wrong = || DecodeError::Number { what, text: String::from_utf8_lossy(&text[..text.len().min(40)]).into_owned() };
+    let wrong = || DecodeError::Number {
+        what,
+        text: String::from_utf8_lossy(&text[..text.len().min(40)]).into_owned(),
+    };
     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or_else(wrong)
 }

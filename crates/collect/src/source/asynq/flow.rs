@@ -9,8 +9,8 @@ pub(super) struct Level {
     pub(super) failed: u64,
     /// Tasks that wait, run, are scheduled or are to run again.
     pub(super) live: u64,
-    /// Tasks that wait to be aggregated.
-    pub(super) blocked: u64,
+    /// Tasks that wait to be aggregated; `None` until all groups were counted.
+    pub(super) blocked: Option<u64>,
     /// Tasks that failed for good and are kept.
     pub(super) archived: u64,
 }
@@ -37,7 +37,19 @@ pub(super) struct Flow {
     in_debt: u8,
 }
 
+/// More than this cannot have been added, or have ended, between two polls: a queue that has it is not new.
+const MOST_ADDED: u64 = 200_000;
+const MOST_ENDED: u64 = 20_000;
+
 impl Flow {
+    /// Of a queue that was not there at the poll before: what it has now has happened since.
+    pub(super) fn of_new_queue(first: &Level) -> Self {
+        let new = first.processed <= MOST_ENDED && first.live <= MOST_ADDED;
+        let nothing =
+            Level { processed: 0, failed: 0, live: 0, blocked: first.blocked, archived: 0 };
+        Self { last: new.then_some(nothing), ..Self::default() }
+    }
+
     /// Takes the next level. `None` the first time, and when the counters began anew.
     pub(super) fn next(&mut self, level: Level) -> Option<Change> {
         let last = self.last.replace(level)?;
@@ -50,7 +62,7 @@ impl Flow {
         // Groups shrink when they are aggregated, and the archive when it is trimmed: neither takes anything back.
         let grown = |now: u64, before: u64| signed(now.saturating_sub(before));
         let net = signed(level.live).saturating_sub(signed(last.live))
-            + grown(level.blocked, last.blocked)
+            + level.blocked.zip(last.blocked).map_or(0, |(now, before)| grown(now, before))
             + grown(level.archived, last.archived)
             + signed(succeeded);
         Some(Change { enqueued: self.settle(net), succeeded, failed })

@@ -36,7 +36,12 @@ impl Folded {
     pub(super) fn ask(&mut self, plan: &mut Plan) {
         use std::ops::Bound::{Excluded, Unbounded};
         let after = self.last.take().map_or(Unbounded, Excluded);
-        self.asked = self.queues.range((after, Unbounded)).map(|(name, _)| name.clone()).take(A_POLL).collect();
+        self.asked = self
+            .queues
+            .range((after, Unbounded))
+            .map(|(name, _)| name.clone())
+            .take(A_POLL)
+            .collect();
         if self.asked.len() == A_POLL {
             self.last = self.asked.last().cloned();
         }
@@ -73,14 +78,21 @@ impl Folded {
     }
 
     /// All of them as one queue; `None` when there are none.
-    pub(super) fn reading(&mut self, queue: QueueId, context: &PollContext) -> Option<QueueReading> {
+    pub(super) fn reading(
+        &mut self,
+        queue: QueueId,
+        context: &PollContext,
+    ) -> Option<QueueReading> {
         if self.queues.is_empty() {
             self.since = None;
             return None;
         }
         let since = *self.since.get_or_insert(context.now);
         let sum = |pick: fn(&Counts) -> Option<u64>| {
-            self.queues.values().filter_map(pick).fold(None, |sum: Option<u64>, count| Some(sum.unwrap_or(0) + count))
+            self.queues
+                .values()
+                .filter_map(pick)
+                .fold(None, |sum: Option<u64>, count| Some(sum.unwrap_or(0) + count))
         };
         let counts = Counts {
             waiting: sum(|counts| counts.waiting),

@@ -10,4 +10,9 @@ mod queue;
 mod registry;
 mod watch;
 
+#[cfg(test)]
+mod dump;
+#[cfg(test)]
+mod tests;
+
 pub use poll::AsynqSystem;

@@ -5,7 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 
 use redis::RedisError;
-use vigie_model::{Broker, JobBatch, JobEvent, Limits, Name, Observation, QueueId, SourceName, WorkersReading};
+use vigie_model::{
+    Broker, JobBatch, JobEvent, Limits, Name, Observation, QueueId, SourceName, WorkersReading,
+};
 
 use super::folded::Folded;
 use super::keys;
@@ -22,6 +24,8 @@ const MOST_LOOKUPS: usize = 2_000;
 const MOST_ACTIVE: usize = 20;
 /// Things that could not be read that are told at each poll.
 const MOST_WRONG: usize = 5;
+/// A queue that has no groups is asked for them at each so many-th poll.
+const GROUPS_EVERY: usize = 10;
 /// Polls between two looks at the set of queues, when it is enormous.
 const ENORMOUS_PAUSE: u32 = 60;
 
@@ -38,12 +42,17 @@ pub struct AsynqSystem {
     gone: Vec<QueueId>,
     /// Whose task each lookup of this poll is.
     lookups: Vec<(Vec<u8>, Lookup)>,
+    /// Of each task that is followed: this poll saw it wait, so that its state need not be asked.
+    still_waiting: Vec<bool>,
     /// What the tasks that are followed did, by queue.
     events: HashMap<Vec<u8>, Vec<JobEvent>>,
     asked_names: bool,
+    /// Whether the set of queues was read before over this connection.
+    knows_names: bool,
     names_pause: u32,
     /// Where the next poll begins to look up tasks, so that every queue gets its turn.
     turn: usize,
+    polls: usize,
     workers_folded: usize,
     wrong: Vec<String>,
 }
@@ -62,10 +71,13 @@ impl AsynqSystem {
             fresh: Vec::new(),
             gone: Vec::new(),
             lookups: Vec::new(),
+            still_waiting: Vec::new(),
             events: HashMap::new(),
             asked_names: false,
+            knows_names: false,
             names_pause: 0,
             turn: 0,
+            polls: 0,
             workers_folded: 0,
             wrong: Vec::new(),
         }
@@ -89,7 +101,8 @@ impl AsynqSystem {
             self.names_pause = ENORMOUS_PAUSE;
         }
         let names: BTreeSet<Vec<u8>> = names.into_iter().collect();
-        let gone: Vec<Vec<u8>> = self.queues.keys().filter(|name| !names.contains(*name)).cloned().collect();
+        let gone: Vec<Vec<u8>> =
+            self.queues.keys().filter(|name| !names.contains(*name)).cloned().collect();
         for name in gone {
             if let Some(queue) = self.queues.remove(&name) {
                 self.gone.push(queue.id);
@@ -101,25 +114,41 @@ impl AsynqSystem {
                 continue;
             }
             if self.queues.len() < self.limits.queues {
-                self.queues.insert(name.clone(), Queue::new(self.id(&name), &name, context.now));
+                self.queues.insert(
+                    name.clone(),
+                    Queue::new(self.id(&name), &name, context.now, self.knows_names),
+                );
                 self.fresh.push(name);
             } else {
                 over.insert(name);
             }
         }
         self.folded.set(over, self.limits.queues);
+        self.knows_names = true;
+    }
+
+    /// Asks for the states of the tasks that are followed, but not of those that are still seen to wait.
+    fn ask_watched(&mut self, plan: &mut Plan) {
+        self.still_waiting.clear();
+        for task in self.watch.tasks() {
+            let queue = self.queues.get(&task.queue);
+            let waits = Watch::waits(task) && queue.is_some_and(|queue| queue.is_at_head(&task.id));
+            self.still_waiting.push(waits);
+            if !waits {
+                plan.ask("HMGET", &keys::QueueKeys::new(&task.queue).task(&task.id)).arg("state");
+            }
+        }
     }
 
     fn read_watched(&mut self, replies: &mut Replies, context: &PollContext) {
-        let states: Vec<TaskState> = self
-            .watch
-            .tasks()
-            .iter()
-            .map(|_| match replies.next_as::<Option<Vec<u8>>>() {
-                Ok(state) => TaskState::parse(state.as_deref()),
+        let state = |waits: &bool| match waits {
+            true => TaskState::Pending,
+            false => match replies.next_as::<Vec<Option<Vec<u8>>>>() {
+                Ok(fields) => TaskState::parse(fields.first().and_then(Option::as_deref)),
                 Err(_) => TaskState::Other,
-            })
-            .collect();
+            },
+        };
+        let states: Vec<TaskState> = self.still_waiting.iter().map(state).collect();
         for (queue, id, event) in self.watch.look(&states, context.now) {
             self.registry.ended(&queue, &id);
             self.events.entry(queue).or_default().push(event);
@@ -132,7 +161,8 @@ impl AsynqSystem {
         let count = self.queues.len().max(1);
         let start = self.turn % count;
         self.turn = start + 1;
-        let (before, from): (Vec<_>, Vec<_>) = self.queues.iter_mut().enumerate().partition(|(place, _)| *place < start);
+        let (before, from): (Vec<_>, Vec<_>) =
+            self.queues.iter_mut().enumerate().partition(|(place, _)| *place < start);
         for (_, (name, queue)) in from.into_iter().chain(before) {
             for lookup in queue.lookups(&self.watch, &mut budget) {
                 if self.lookups.len() < MOST_LOOKUPS {
@@ -152,7 +182,13 @@ impl AsynqSystem {
             out.push(Observation::Queue(queue.reading(jobs, context)));
             if !events.is_empty() {
                 let queue = queue.id.clone();
-                out.push(Observation::Jobs(JobBatch { queue, at: context.now, gap: false, types_sampled: true, events }));
+                out.push(Observation::Jobs(JobBatch {
+                    queue,
+                    at: context.now,
+                    gap: false,
+                    types_sampled: true,
+                    events,
+                }));
             }
         }
         self.events.clear();
@@ -161,7 +197,11 @@ impl AsynqSystem {
     fn tell_folded(&mut self, context: &PollContext, out: &mut Vec<Observation>) {
         let folded = self.folded.news();
         if folded > 0 {
-            out.push(Observation::Folded { source: self.source.clone(), what: "queues", count: folded });
+            out.push(Observation::Folded {
+                source: self.source.clone(),
+                what: "queues",
+                count: folded,
+            });
         }
         if self.registry.over > self.workers_folded {
             let count = (self.registry.over - self.workers_folded) as u64;
@@ -194,23 +234,26 @@ impl QueueSystem for AsynqSystem {
             plan.ask("SMEMBERS", keys::QUEUES);
         }
         self.registry.ask(self.limits.workers, plan);
-        for task in self.watch.tasks() {
-            plan.ask("HGET", &keys::QueueKeys::new(&task.queue).task(&task.id)).arg("state");
-        }
-        for queue in self.queues.values_mut() {
-            queue.ask(plan);
+        self.polls = self.polls.wrapping_add(1);
+        for (place, queue) in self.queues.values_mut().enumerate() {
+            queue.ask(plan, (self.polls.wrapping_add(place)).is_multiple_of(GROUPS_EVERY));
         }
         self.folded.ask(plan);
     }
 
-    fn ask_more(&mut self, which: &Which, replies: &mut Replies, plan: &mut Plan, context: &PollContext) {
+    fn ask_more(
+        &mut self,
+        which: &Which,
+        replies: &mut Replies,
+        plan: &mut Plan,
+        context: &PollContext,
+    ) {
         if *which != Which::All {
             return;
         }
         let names = self.asked_names.then(|| replies.next_value());
         let trouble = self.registry.read(replies, self.limits.workers, context);
         self.wrong.extend(trouble);
-        self.read_watched(replies, context);
         for queue in self.queues.values_mut() {
             let trouble = queue.read(replies);
             self.wrong.extend(trouble);
@@ -222,14 +265,21 @@ impl QueueSystem for AsynqSystem {
         }
         for name in &self.fresh {
             if let Some(queue) = self.queues.get_mut(name) {
-                queue.ask(plan);
+                queue.ask(plan, true);
             }
         }
+        self.ask_watched(plan);
         self.ask_lookups(plan);
         self.registry.ask_servers(plan);
     }
 
-    fn tell(&mut self, which: &Which, replies: &mut Replies, context: &PollContext, out: &mut Vec<Observation>) {
+    fn tell(
+        &mut self,
+        which: &Which,
+        replies: &mut Replies,
+        context: &PollContext,
+        out: &mut Vec<Observation>,
+    ) {
         if *which != Which::All {
             return;
         }
@@ -239,9 +289,12 @@ impl QueueSystem for AsynqSystem {
                 self.wrong.extend(trouble);
             }
         }
+        self.read_watched(replies, context);
         for (name, lookup) in std::mem::take(&mut self.lookups) {
             match self.queues.get_mut(&name) {
-                Some(queue) => self.wrong.extend(queue.read_task(&lookup, replies, &mut self.watch, context)),
+                Some(queue) => {
+                    self.wrong.extend(queue.read_task(&lookup, replies, &mut self.watch, context))
+                }
                 None => drop(replies.next_value()),
             }
         }
@@ -272,6 +325,7 @@ impl QueueSystem for AsynqSystem {
         // Tasks ended while nobody looked, nobody knows when.
         self.watch.clear();
         self.registry.reread();
+        self.knows_names = false;
     }
 
     fn reader(&self, _: ReaderContext) -> Option<Pin<Box<dyn Future<Output = RedisError> + Send>>> {

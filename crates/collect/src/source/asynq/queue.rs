@@ -26,7 +26,8 @@ pub(super) struct Queue {
     pub(super) keys: QueueKeys,
     pub(super) id: QueueId,
     since: Time,
-    flow: Flow,
+    /// `None` until the first level of a queue that was not there before.
+    flow: Option<Flow>,
     asked: Asked,
     /// Sizes of its groups, when last counted.
     groups: BTreeMap<Vec<u8>, u64>,
@@ -45,6 +46,7 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Asked {
     head: bool,
+    groups: bool,
     group_names: bool,
     group_sizes: Vec<Vec<u8>>,
 }
@@ -53,7 +55,7 @@ struct Asked {
 #[derive(Debug, Default)]
 struct Found {
     counts: Counts,
-    group_count: u64,
+    group_count: Option<u64>,
     paused: bool,
     level: Option<Level>,
     /// Ids of the tasks that are next, the oldest first.
@@ -69,12 +71,13 @@ pub(super) struct Lookup {
 }
 
 impl Queue {
-    pub(super) fn new(id: QueueId, name: &[u8], now: Time) -> Self {
+    /// `appeared`: it was not there at the poll before, so nothing of it was missed.
+    pub(super) fn new(id: QueueId, name: &[u8], now: Time, appeared: bool) -> Self {
         Self {
             keys: QueueKeys::new(name),
             id,
             since: now,
-            flow: Flow::default(),
+            flow: (!appeared).then(Flow::default),
             asked: Asked::default(),
             groups: BTreeMap::new(),
             last_group: None,
@@ -85,8 +88,14 @@ impl Queue {
         }
     }
 
-    /// Adds the commands about this queue; a queue where nothing waits is not asked for its head.
-    pub(super) fn ask(&mut self, plan: &mut Plan) {
+    /// Whether this poll saw the task among those that are next.
+    pub(super) fn is_at_head(&self, id: &[u8]) -> bool {
+        self.found.head.iter().any(|one| one == id)
+    }
+
+    /// Adds the commands about this queue. A queue where nothing waits is not asked for its head, and one without
+    /// groups is asked for them only when told to.
+    pub(super) fn ask(&mut self, plan: &mut Plan, groups: bool) {
         let keys = self.keys.clone();
         plan.ask("LLEN", &keys.pending());
         plan.ask("LLEN", &keys.active());
@@ -94,12 +103,18 @@ impl Queue {
             plan.ask("ZCARD", &key);
         }
         plan.ask("MGET", &keys.paused()).arg(keys.processed()).arg(keys.failed());
-        plan.ask("SCARD", &keys.groups());
-        self.asked = Asked { head: self.found.counts.waiting != Some(0), ..Asked::default() };
+        self.asked = Asked {
+            head: self.found.counts.waiting != Some(0),
+            groups: groups || self.found.group_count != Some(0),
+            ..Asked::default()
+        };
+        if self.asked.groups {
+            plan.ask("SCARD", &keys.groups());
+        }
         if self.asked.head {
             plan.ask("LRANGE", &keys.pending()).arg(-HEAD).arg(-1);
         }
-        if self.found.group_count > 0 && self.found.group_count <= MOST_GROUPS as u64 {
+        if self.found.group_count.is_some_and(|count| (1..=MOST_GROUPS as u64).contains(&count)) {
             self.asked.group_names = true;
             plan.ask("SMEMBERS", &keys.groups());
             self.asked.group_sizes = self.next_groups();
@@ -112,8 +127,12 @@ impl Queue {
     fn next_groups(&mut self) -> Vec<Vec<u8>> {
         use std::ops::Bound::{Excluded, Unbounded};
         let after = self.last_group.take().map_or(Unbounded, Excluded);
-        let mut next: Vec<Vec<u8>> =
-            self.groups.range((after, Unbounded)).map(|(name, _)| name.clone()).take(GROUPS_A_POLL).collect();
+        let mut next: Vec<Vec<u8>> = self
+            .groups
+            .range((after, Unbounded))
+            .map(|(name, _)| name.clone())
+            .take(GROUPS_A_POLL)
+            .collect();
         if next.len() == GROUPS_A_POLL {
             self.last_group = next.last().cloned();
         } else {
@@ -143,7 +162,7 @@ impl Queue {
             blocked: None,
         };
         let marks: Result<Vec<Value>, ReplyError> = replies.next_as();
-        let group_count = replies.next_as::<u64>();
+        let group_count = if self.asked.groups { replies.next_as::<u64>() } else { Ok(0) };
         if let Err(error) = &group_count {
             wrong.get_or_insert(("groups", error.clone()));
         }
@@ -156,13 +175,14 @@ impl Queue {
             self.groups.clear();
         }
         counts.blocked = group_count.and_then(|count| {
-            let known = count as usize <= self.groups.len() && self.groups.values().all(|size| *size != u64::MAX);
+            let known = count as usize <= self.groups.len()
+                && self.groups.values().all(|size| *size != u64::MAX);
             known.then(|| self.groups.values().sum())
         });
         self.found = Found {
             level: marks.as_ref().ok().and_then(|marks| level(marks, &counts)),
             paused: marks.is_ok_and(|marks| marks.first().is_some_and(|mark| *mark != Value::Nil)),
-            group_count: group_count.unwrap_or(0),
+            group_count,
             counts,
             head,
         };
@@ -199,7 +219,11 @@ impl Queue {
         }
         let mut lookups: Vec<Lookup> = Vec::new();
         let mut room = watch.room(self.keys.queue()).min(LOOKUPS_A_POLL);
-        let fresh = self.found.head.iter().filter(|id| !self.silent.contains(id) && !watch.contains(self.keys.queue(), id));
+        let fresh = self
+            .found
+            .head
+            .iter()
+            .filter(|id| !self.silent.contains(id) && !watch.contains(self.keys.queue(), id));
         for id in fresh.take(LOOKUPS_A_POLL) {
             if room > 0 && *budget >= self.message_bytes {
                 *budget -= self.message_bytes;
@@ -265,27 +289,44 @@ impl Queue {
             }
         }
         wrong.map(|error| {
-            format!("asynq queue {}: task {}: {error}", self.id.name, vigie_model::Name::from_bytes(&lookup.id))
+            format!(
+                "asynq queue {}: task {}: {error}",
+                self.id.name,
+                vigie_model::Name::from_bytes(&lookup.id)
+            )
         })
     }
 
     fn is_oldest(&self, id: &[u8]) -> bool {
-        self.found.head.iter().find(|one| !self.silent.contains(one)).is_some_and(|first| first == id)
+        self.found
+            .head
+            .iter()
+            .find(|one| !self.silent.contains(one))
+            .is_some_and(|first| first == id)
     }
 
     /// What went through the queue since the poll before.
     pub(super) fn count(&mut self, now: Time) -> Option<JobEvent> {
-        let change = self.flow.next(self.found.level?)?;
+        let level = self.found.level?;
+        let change = self.flow.get_or_insert_with(|| Flow::of_new_queue(&level)).next(level)?;
         let fact = JobFact::Counted {
             enqueued: change.enqueued,
             succeeded: change.succeeded,
             failed: change.failed,
         };
-        (change != super::flow::Change::default()).then_some(JobEvent { at: now, job_type: None, fact })
+        (change != super::flow::Change::default()).then_some(JobEvent {
+            at: now,
+            job_type: None,
+            fact,
+        })
     }
 
     /// The reading of this poll.
-    pub(super) fn reading(&self, active_jobs: Vec<ActiveJob>, context: &PollContext) -> QueueReading {
+    pub(super) fn reading(
+        &self,
+        active_jobs: Vec<ActiveJob>,
+        context: &PollContext,
+    ) -> QueueReading {
         let counts = self.found.counts;
         let raw = [
             ("pending", counts.waiting),
@@ -321,8 +362,12 @@ fn level(marks: &[Value], counts: &Counts) -> Option<Level> {
     Some(Level {
         processed: total(1)?,
         failed: total(2)?,
-        live: counts.waiting? + counts.active? + counts.scheduled? + counts.retry?,
-        blocked: counts.blocked.unwrap_or(0),
+        live: counts
+            .waiting?
+            .saturating_add(counts.active?)
+            .saturating_add(counts.scheduled?)
+            .saturating_add(counts.retry?),
+        blocked: counts.blocked,
         archived: counts.failed?,
     })
 }

@@ -70,7 +70,12 @@ impl Registry {
     }
 
     /// Reads its answer. Returns what could not be read, for people.
-    pub(super) fn read(&mut self, replies: &mut Replies, limit: usize, context: &PollContext) -> Option<String> {
+    pub(super) fn read(
+        &mut self,
+        replies: &mut Replies,
+        limit: usize,
+        context: &PollContext,
+    ) -> Option<String> {
         let scores: Vec<(Vec<u8>, f64)> = match replies.next_as() {
             Ok(scores) => scores,
             Err(error) => {
@@ -101,7 +106,14 @@ impl Registry {
                     }
                     entry
                 }
-                None => Entry { score, beat: first_beat(score, context), reads: 2, server: None, jobs: Vec::new(), busy: 0 },
+                None => Entry {
+                    score,
+                    beat: first_beat(score, context),
+                    reads: 2,
+                    server: None,
+                    jobs: Vec::new(),
+                    busy: 0,
+                },
             };
             self.servers.insert(key, entry);
         }
@@ -151,7 +163,9 @@ impl Registry {
             }
             match running {
                 Ok(answer) => entry.take_jobs(&answer, watch, context, wrong),
-                Err(error) => wrong.push(format!("asynq:workers of {}: {error}", Name::from_bytes(&key))),
+                Err(error) => {
+                    wrong.push(format!("asynq:workers of {}: {error}", Name::from_bytes(&key)))
+                }
             }
         }
     }
@@ -172,7 +186,11 @@ impl Registry {
     }
 
     /// The tasks that run, by queue, the longest-running first, at most `most` of each.
-    pub(super) fn active(&self, context: &PollContext, most: usize) -> HashMap<Vec<u8>, Vec<ActiveJob>> {
+    pub(super) fn active(
+        &self,
+        context: &PollContext,
+        most: usize,
+    ) -> HashMap<Vec<u8>, Vec<ActiveJob>> {
         let mut by_queue: HashMap<Vec<u8>, Vec<ActiveJob>> = HashMap::new();
         for (key, entry) in &self.servers {
             let worker = worker_id(key, context);
@@ -196,7 +214,13 @@ impl Registry {
 }
 
 impl Entry {
-    fn take_jobs(&mut self, answer: &Value, watch: &mut Watch, context: &PollContext, wrong: &mut Vec<String>) {
+    fn take_jobs(
+        &mut self,
+        answer: &Value,
+        watch: &mut Watch,
+        context: &PollContext,
+        wrong: &mut Vec<String>,
+    ) {
         let before = std::mem::take(&mut self.jobs);
         let values: Vec<&Value> = match answer {
             Value::Array(flat) => flat.iter().skip(1).step_by(2).collect(),
@@ -213,16 +237,15 @@ impl Entry {
                     continue;
                 }
             };
-            let known = before.iter().find(|job| job.id == running.id && job.stamp == running.started);
+            let known =
+                before.iter().find(|job| job.id == running.id && job.stamp == running.started);
             let started = running.started.map(|started| context.local(started).min(context.now));
-            match (known, started) {
-                (None, Some(started)) => {
-                    watch.running(&running.queue, &running.id, &running.kind, started, context.now);
-                }
-                _ => {}
+            if let (None, Some(started)) = (known, started) {
+                watch.running(&running.queue, &running.id, &running.kind, started, context.now);
             }
             let over = known.is_some_and(|job| job.over);
-            let (queue, id, kind, stamp) = (running.queue, running.id, running.kind, running.started);
+            let (queue, id, kind, stamp) =
+                (running.queue, running.id, running.kind, running.started);
             self.jobs.push(Job { queue, id, kind, started, stamp, over });
         }
     }
@@ -235,7 +258,9 @@ impl Entry {
         Worker {
             broker: Broker::Asynq,
             name: match server {
-                Some(Server { host, pid: Some(pid), .. }) => Name::from(format!("{host}:{pid}").as_str()),
+                Some(Server { host, pid: Some(pid), .. }) => {
+                    Name::from(format!("{host}:{pid}").as_str())
+                }
                 _ => own,
             },
             host: server.map(|server| server.host.clone()),
@@ -245,9 +270,13 @@ impl Entry {
             capacity: server.and_then(|server| server.concurrency),
             busy: server.map(|_| self.busy),
             status: server.map(|server| server.status.clone()),
-            started: server.and_then(|server| server.started).map(|started| context.local(started).min(context.now)),
+            started: server
+                .and_then(|server| server.started)
+                .map(|started| context.local(started).min(context.now)),
             heartbeat: Some(self.beat),
-            jobs: Some(jobs.map(|job| (Name::from_bytes(&job.queue), job.active(id.clone()))).collect()),
+            jobs: Some(
+                jobs.map(|job| (Name::from_bytes(&job.queue), job.active(id.clone()))).collect(),
+            ),
             id,
         }
     }

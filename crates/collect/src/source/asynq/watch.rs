@@ -89,6 +89,11 @@ impl Watch {
         &self.tasks
     }
 
+    /// Whether a task was still waiting when it was last looked at.
+    pub(super) fn waits(task: &Watched) -> bool {
+        task.phase == Phase::Waiting
+    }
+
     pub(super) fn contains(&self, queue: &[u8], id: &[u8]) -> bool {
         self.known.contains(&(queue.to_vec(), id.to_vec()))
     }
@@ -100,7 +105,14 @@ impl Watch {
     }
 
     /// Follows a task that waits.
-    pub(super) fn waiting(&mut self, queue: &[u8], id: &[u8], kind: Option<Name>, since: Option<Time>, now: Time) {
+    pub(super) fn waiting(
+        &mut self,
+        queue: &[u8],
+        id: &[u8],
+        kind: Option<Name>,
+        since: Option<Time>,
+        now: Time,
+    ) {
         self.add(Watched {
             queue: queue.to_vec(),
             id: id.to_vec(),
@@ -112,7 +124,14 @@ impl Watch {
     }
 
     /// Follows a task that a worker runs since `started`, or learns that of one that is followed already.
-    pub(super) fn running(&mut self, queue: &[u8], id: &[u8], kind: &Name, started: Time, now: Time) {
+    pub(super) fn running(
+        &mut self,
+        queue: &[u8],
+        id: &[u8],
+        kind: &Name,
+        started: Time,
+        now: Time,
+    ) {
         if self.contains(queue, id) {
             let task = self.tasks.iter_mut().find(|task| task.id == id && task.queue == queue);
             if let Some(task) = task {
@@ -139,7 +158,11 @@ impl Watch {
     }
 
     /// Takes the states of all tasks, in their order, as of `now`; tells what ended, by queue.
-    pub(super) fn look(&mut self, states: &[TaskState], now: Time) -> Vec<(Vec<u8>, Vec<u8>, JobEvent)> {
+    pub(super) fn look(
+        &mut self,
+        states: &[TaskState],
+        now: Time,
+    ) -> Vec<(Vec<u8>, Vec<u8>, JobEvent)> {
         let mut ended = Vec::new();
         let mut kept = Vec::with_capacity(self.tasks.len());
         for (index, mut task) in std::mem::take(&mut self.tasks).into_iter().enumerate() {
@@ -183,13 +206,19 @@ impl Watched {
         let between = Span { earliest: self.seen, latest: now };
         self.seen = now;
         match (self.phase, state) {
-            (Phase::Waiting, TaskState::Pending) | (Phase::Running { .. }, TaskState::Active) => Step::Keep,
+            (Phase::Waiting, TaskState::Pending) | (Phase::Running { .. }, TaskState::Active) => {
+                Step::Keep
+            }
             (Phase::Waiting, TaskState::Active) => {
                 self.phase = Phase::Running { started: between };
                 Step::Keep
             }
-            (Phase::Waiting, TaskState::Failed) => Step::Ended(self.end(between, between, Outcome::Failed, now)),
-            (Phase::Waiting, TaskState::Gone) => Step::Ended(self.end(between, between, Outcome::Succeeded, now)),
+            (Phase::Waiting, TaskState::Failed) => {
+                Step::Ended(self.end(between, between, Outcome::Failed, now))
+            }
+            (Phase::Waiting, TaskState::Gone) => {
+                Step::Ended(self.end(between, between, Outcome::Succeeded, now))
+            }
             (Phase::Running { started }, TaskState::Failed) => {
                 Step::Ended(self.end(started, between, Outcome::Failed, now))
             }
@@ -203,7 +232,11 @@ impl Watched {
     fn end(&self, started: Span, ended: Span, outcome: Outcome, now: Time) -> JobEvent {
         let wait = self.pending_since.and_then(|since| Span::exactly(since).until(started));
         let run = started.until(ended);
-        JobEvent { at: now, job_type: self.kind.clone(), fact: JobFact::Seen { outcome, wait, run } }
+        JobEvent {
+            at: now,
+            job_type: self.kind.clone(),
+            fact: JobFact::Seen { outcome, wait, run },
+        }
     }
 }
 
@@ -217,7 +250,9 @@ mod tests {
 
     fn seen(events: &[(Vec<u8>, Vec<u8>, JobEvent)]) -> (Outcome, Option<f64>, Option<f64>) {
         match events {
-            [(_, _, JobEvent { fact: JobFact::Seen { outcome, wait, run }, .. })] => (*outcome, *wait, *run),
+            [(_, _, JobEvent { fact: JobFact::Seen { outcome, wait, run }, .. })] => {
+                (*outcome, *wait, *run)
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -232,7 +267,10 @@ mod tests {
         let ended = watch.look(&[TaskState::Gone], at(7.0));
         let (outcome, wait, run) = seen(&ended);
         assert_eq!(outcome, Outcome::Succeeded);
-        assert!((wait.unwrap() - 11.0).abs() < 1e-6, "{wait:?}: eligible at -9.5, started between 1 and 2");
+        assert!(
+            (wait.unwrap() - 11.0).abs() < 1e-6,
+            "{wait:?}: eligible at -9.5, started between 1 and 2"
+        );
         assert!((run.unwrap() - 5.0).abs() < 1e-6, "{run:?}: 4 to 6 seconds");
         assert_eq!(watch.room(b"q"), MOST_OF_QUEUE);
     }

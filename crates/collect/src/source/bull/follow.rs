@@ -25,6 +25,10 @@ use crate::source::bull_family::tracker::{Attempt, JobId, Stage};
 
 /// `delayed` messages of one queue that may still find their job.
 const RECENT_DELAYED: usize = 256;
+/// A worker's own time of a start and the message about it are no further apart, or they are not about the same.
+const SAME_START: f64 = 0.25;
+/// A job may wait so many seconds before it is due, as far as clocks can tell.
+const DUE_SLACK: f64 = 0.1;
 /// More running jobs of one worker than this are not asked for a silent retry.
 const MAX_CHECKED: usize = 100;
 
@@ -100,8 +104,27 @@ impl Follower {
     }
 
     fn push(&mut self, base: &Base, id: &JobId, at: Time, fact: PendingFact, state: &State) {
-        let job_type = state.tracker.get(base, id).and_then(|job| job.job_type.clone());
-        self.pendings.push(base, Pending { at, id: id.clone(), job_type, fact });
+        let job = state.tracker.get(base, id);
+        let job_type = job.and_then(|job| job.job_type.clone());
+        let due = job.and_then(|job| job.due);
+        self.pendings.push(base, Pending { at, id: id.clone(), job_type, due, fact });
+    }
+
+    /// How long the attempt ran that was announced to be retried at `due`, on its worker's clock: that time is the
+    /// end of the attempt and the pause that the job's options say.
+    fn own_run(base: &Base, id: &JobId, due: Due, heard: f64, state: &State) -> Option<f64> {
+        let job = state.tracker.get(base, id)?;
+        let end = due.time() - job.backoff?.seconds(job.failures + 1);
+        let run = end.since(job.processed_on?);
+        ((run - heard).abs() < SAME_START && run >= 0.0).then_some(run)
+    }
+
+    /// An attempt ended and the job was announced for `due`, a message that arrived at `end`.
+    fn push_announced(&mut self, base: &Base, id: &JobId, run: Attempt, (due, end): (Due, Time), state: &State) {
+        let heard = end.age(run.started);
+        let run_seconds = Self::own_run(base, id, due, heard, state).unwrap_or(heard);
+        let fact = JobFact::Finished { outcome: Outcome::Failed, wait: run.wait, run: Some(run_seconds) };
+        self.push(base, id, end, PendingFact::Sure(fact), state);
     }
 
     /// An attempt ended at `end`, or at a time that is not known.
@@ -131,16 +154,23 @@ impl Follower {
                 self.push(base, &id, now, PendingFact::PerhapsEnqueued, state);
                 return;
             }
-            Some(Stage::Scheduled(due)) => eligible = due.min(now),
+            Some(Stage::Scheduled(due)) if due <= now => eligible = due,
+            // Somebody did not want to wait for it.
+            Some(Stage::Scheduled(_)) => self.set_due(base, &id, None, state),
             Some(Stage::Active(attempt)) => {
-                let announced = self.announced_end(base, &id, attempt.started);
+                let announced = self.announced_end(base, &id, attempt.started, now, state);
                 if let Some((due, _)) = announced {
                     eligible = self.local(due.time(), state).min(now);
                 }
-                let end = announced.map(|(_, end)| end);
-                eligible = eligible.max(end.unwrap_or(eligible));
-                self.push_failure(base, &id, attempt, end, now, state);
+                match announced {
+                    Some((due, end)) => {
+                        eligible = eligible.max(end);
+                        self.push_announced(base, &id, attempt, (due, end), state);
+                    }
+                    None => self.push_failure(base, &id, attempt, None, now, state),
+                }
                 self.count_failure(base, &id, state);
+                self.set_due(base, &id, announced.map(|(due, _)| due.time()), state);
             }
             Some(Stage::Added | Stage::Waiting(_) | Stage::Blocked) => {}
         }
@@ -148,10 +178,25 @@ impl Follower {
         self.pendings.stir(base);
     }
 
-    /// The newest announcement since `started` that may be this job's.
-    fn announced_end(&self, base: &Base, id: &[u8], started: Time) -> Option<(Due, Time)> {
-        let recent = self.recent.get(base)?;
-        recent.iter().rev().find(|(due, at)| *at >= started && due.may_be_of(id)).copied()
+    /// The announcement since `started` that may be this job's: one that has just become due.
+    fn announced_end(
+        &self,
+        base: &Base,
+        id: &[u8],
+        started: Time,
+        now: Time,
+        state: &State,
+    ) -> Option<(Due, Time)> {
+        let fits = |(due, at): &&(Due, Time)| {
+            *at >= started && due.may_be_of(id) && self.local(due.time(), state) <= now + DUE_SLACK
+        };
+        self.recent.get(base)?.iter().filter(fits).max_by_key(|(due, _)| due.millis).copied()
+    }
+
+    fn set_due(&self, base: &Base, id: &JobId, due: Option<Time>, state: &mut State) {
+        if let Some(job) = state.tracker.note(base, id) {
+            job.due = due;
+        }
     }
 
     fn local(&self, server: Time, state: &State) -> Time {
@@ -190,11 +235,12 @@ impl Follower {
                 self.push_failure(base, &id, attempt, end, now, state);
                 self.count_failure(base, &id, state);
                 wait = end.map(|end| now.age(end));
+                self.set_due(base, &id, None, state);
             }
             _ => {}
         }
         let attempt = Attempt { started: now, wait, worker };
-        state.tracker.set_stage(base, &id, Stage::Active(attempt));
+        state.tracker.set_stage(base, &id, Stage::Active(attempt)).processed_on = None;
         self.push(base, &id, now, PendingFact::Sure(JobFact::Started { wait }), state);
         if !explained {
             self.slot_looked(base, Some(worker), Some(&id), now, state);
@@ -253,8 +299,8 @@ impl Follower {
             wait: attempt.and_then(|attempt| attempt.wait),
             run: attempt.map(|attempt| now.age(attempt.started)),
         };
-        state.tracker.set_stage(base, &id, Stage::Waiting(now));
         self.push(base, &id, now, PendingFact::Sure(fact), state);
+        state.tracker.set_stage(base, &id, Stage::Waiting(now)).due = None;
     }
 
     fn delayed(&mut self, base: &Base, due: Due, now: Time, state: &State) {
@@ -287,9 +333,14 @@ impl Follower {
         Questions { due, checks: std::mem::take(&mut self.checks).into_iter().collect() }
     }
 
-    /// Whether there is anything to ask or to tell.
+    /// Whether there is nothing to ask or to tell.
     pub fn is_idle(&self) -> bool {
         self.pendings.is_empty() && self.checks.is_empty() && self.announced.is_empty()
+    }
+
+    /// Whether running jobs may have failed silently: the sooner they are asked, the better it is known when.
+    pub fn has_suspects(&self) -> bool {
+        !self.checks.is_empty()
     }
 
     /// Learns which jobs are due at the announced time.
@@ -306,12 +357,13 @@ impl Follower {
             let id: JobId = id.into();
             match state.tracker.stage(base, &id) {
                 Some(Stage::Active(attempt)) if attempt.started <= at => {
-                    self.push_failure(base, &id, attempt, Some(at), at, state);
+                    self.push_announced(base, &id, attempt, (due, at), state);
                     self.count_failure(base, &id, state);
                 }
                 None | Some(Stage::Ended) => {
                     state.tracker.set_stage(base, &id, Stage::Scheduled(eligible));
                     self.push(base, &id, at, PendingFact::PerhapsEnqueued, state);
+                    self.set_due(base, &id, Some(due.time()), state);
                     continue;
                 }
                 // Taken again since the question was sent.
@@ -319,6 +371,7 @@ impl Follower {
                 Some(_) => {}
             }
             state.tracker.set_stage(base, &id, Stage::Scheduled(eligible));
+            self.set_due(base, &id, Some(due.time()), state);
         }
     }
 
@@ -326,15 +379,25 @@ impl Follower {
     pub fn learn(&mut self, hashes: &Hashes, state: &mut State) {
         for ((base, id), hash) in hashes {
             let since = state.since.get(base).map(|at| *at - state.server_offset.unwrap_or(0.0));
+            let offset = state.server_offset.unwrap_or(0.0);
             let Some(job) = state.tracker.note(base, id) else { continue };
-            let Some(hash) = hash.as_ref().filter(|_| !job.looked_up) else { continue };
+            if let (Stage::Active(attempt), Some(Some(started))) =
+                (job.stage, hash.as_ref().map(|hash| hash.processed_on))
+            {
+                let same = (started + offset).since(attempt.started).abs() < SAME_START;
+                job.processed_on = same.then_some(started);
+            }
+            if std::mem::replace(&mut job.looked_up, true) {
+                continue;
+            }
+            job.retries_at_once = Some(hash.as_ref().is_some_and(|hash| hash.retries_at_once));
+            let Some(hash) = hash else { continue };
             if !(job.seen_waiting && is_new(hash, since)) {
                 // What failed before it was seen is not Vigie's to tell.
                 job.failures = job.failures.max(hash.failures());
             }
-            job.looked_up = true;
+            job.backoff = hash.backoff;
             job.job_type.clone_from(&hash.name);
-            job.retries_at_once = Some(hash.retries_at_once);
         }
     }
 
@@ -355,7 +418,7 @@ impl Follower {
             let end = certain_end(attempt.started, check.between);
             self.push_failure(&base, &id, attempt, end, check.between.1, state);
             self.count_failure(&base, &id, state);
-            state.tracker.set_stage(&base, &id, Stage::Waiting(check.between.1));
+            state.tracker.set_stage(&base, &id, Stage::Waiting(check.between.1)).due = None;
         }
     }
 }

@@ -23,13 +23,17 @@ use crate::source::bull_family::dialect::Reader;
 use crate::source::bull_family::facts::{Hashes, Pendings, batch};
 use crate::source::bull_family::job_hash::{JobHash, texts_of};
 use crate::source::bull_family::rate::{LookupBudget, Nudges};
-use crate::source::bull_family::shared::{ReaderState, Shared, State};
+use crate::source::bull_family::shared::{ReaderState, Shared};
 use crate::source::bull_family::tracker::JobId;
 
 /// From the first message to the look-up of what it leaves out: jobs that are removed when they end live short.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(2);
 /// From one look-up to the next.
-const SPACING: Duration = Duration::from_millis(50);
+const SPACING: Duration = Duration::from_millis(10);
+/// From one telling to the next.
+const TELL_SPACING: Duration = Duration::from_millis(50);
+/// A job is looked up when it enters the queue (its type), when it starts and when it ends (the library's times).
+const LOOK_UPS_A_JOB: u32 = 3;
 /// Jobs of one due time that are looked up.
 const MAX_DUE: usize = 1_000;
 /// A score is milliseconds · this.
@@ -38,8 +42,9 @@ const SCORE: i64 = 4_096;
 /// Reads until that fails.
 pub(super) fn follow(shared: Arc<Shared>, context: ReaderContext) -> Reader {
     Box::pin(async move {
-        let listening = Listening::new(&shared, &context);
+        let mut listening = Listening::new(&shared, &context);
         let Err(error) = listening.listen().await;
+        listening.tell_rest();
         shared.lock().reader_ended(&error);
         error
     })
@@ -47,7 +52,6 @@ pub(super) fn follow(shared: Arc<Shared>, context: ReaderContext) -> Reader {
 
 /// What an answer to questions is put together from.
 struct Asked {
-    pendings: Pendings,
     due: Vec<(Base, Due, vigie_model::Time)>,
     checks: Vec<((Base, JobId), Check)>,
     jobs: Vec<(Base, JobId)>,
@@ -69,6 +73,11 @@ struct Listening<'a> {
     budget: LookupBudget,
     nudges: Nudges,
     subscribed: HashSet<Vec<u8>>,
+    /// What the questions under way are about.
+    asked: Pendings,
+    /// What is known completely and not told yet, and the hashes that were read for it.
+    ready: Pendings,
+    hashes: Hashes,
     /// Here while no question is under way.
     connections: Option<Connections>,
 }
@@ -79,14 +88,17 @@ impl<'a> Listening<'a> {
             shared,
             context,
             follower: Follower::default(),
-            budget: LookupBudget::new(shared.exact_jobs_per_second),
+            budget: LookupBudget::new(shared.exact_jobs_per_second.saturating_mul(LOOK_UPS_A_JOB)),
             nudges: Nudges::default(),
             subscribed: HashSet::new(),
+            asked: Pendings::default(),
+            ready: Pendings::default(),
+            hashes: Hashes::new(),
             connections: Some(Connections::new(context.link.clone())),
         }
     }
 
-    async fn listen(mut self) -> Result<Infallible, RedisError> {
+    async fn listen(&mut self) -> Result<Infallible, RedisError> {
         let (mut sink, mut stream) = self.context.link.pubsub().await?.split();
         if let Some(connections) = &mut self.connections {
             let (_, offset) = connections.server_time(&*self.context.clock).await?;
@@ -97,12 +109,13 @@ impl<'a> Listening<'a> {
         let mut asking: Asking = None;
         let mut ask_at: Option<Instant> = None;
         let mut last_asked = Instant::now();
+        let mut last_told = last_asked;
         loop {
+            let tell_at = (!self.ready.is_empty()).then_some(last_told + TELL_SPACING);
             tokio::select! {
                 biased;
                 message = stream.next() => {
-                    let message = message.ok_or_else(cut)?;
-                    self.hear(&message);
+                    self.hear(&message.ok_or_else(cut)?);
                     self.hear_more(&mut stream)?;
                 }
                 answered = under_way(&mut asking) => {
@@ -115,12 +128,17 @@ impl<'a> Listening<'a> {
                     last_asked = Instant::now();
                     ask_at = None;
                 }
+                () = until(tell_at) => {
+                    self.tell();
+                    last_told = Instant::now();
+                }
             }
-            if self.follower.is_idle() {
-                ask_at = None;
-            } else if ask_at.is_none() {
-                ask_at = Some((Instant::now() + GATHER).max(last_asked + SPACING));
-            }
+            ask_at = match ask_at {
+                _ if self.follower.is_idle() => None,
+                _ if self.follower.has_suspects() => Some(Instant::now()),
+                None => Some((Instant::now() + GATHER).max(last_asked + SPACING)),
+                set => set,
+            };
         }
     }
 
@@ -137,11 +155,12 @@ impl<'a> Listening<'a> {
         }
         let now = self.context.clock.now();
         let mut state = self.shared.lock();
-        let State { queues, since, first_heard, .. } = &mut *state;
-        // Queues of a prefix that is listened to all along had nothing before they were found.
-        let heard_since = *first_heard.get_or_insert(now);
-        for base in queues.keys() {
-            since.entry(base.clone()).or_insert(heard_since);
+        for prefix in &self.subscribed {
+            state.heard_since.entry(prefix.clone()).or_insert(now);
+        }
+        let known: Vec<Base> = state.queues.keys().cloned().collect();
+        for base in known {
+            state.count_since(&base);
         }
         Ok(())
     }
@@ -196,7 +215,7 @@ impl<'a> Listening<'a> {
         let now = self.context.clock.now();
         let pendings = self.follower.pendings.take();
         let mut questions = self.follower.questions(now);
-        let mut jobs = pendings.wanted(&self.shared.lock());
+        let mut jobs = pendings.wanted(&self.shared.lock(), true);
         let total = questions.due.len() + questions.checks.len() + jobs.len();
         let granted = self.budget.take(now, total);
         // What the counts need goes first.
@@ -204,7 +223,8 @@ impl<'a> Listening<'a> {
         questions.checks.truncate(granted - questions.due.len());
         jobs.truncate(granted - questions.due.len() - questions.checks.len());
         let commands = commands(&questions, &jobs);
-        let asked = Asked { pendings, due: questions.due, checks: questions.checks, jobs };
+        self.asked = pendings;
+        let asked = Asked { due: questions.due, checks: questions.checks, jobs };
         Some(Box::pin(async move {
             let answers = connections.ask(commands).await;
             Answered { connections, asked, answers }
@@ -232,15 +252,28 @@ impl<'a> Listening<'a> {
         }
         self.follower.learn(&hashes, &mut state);
         self.follower.checked(asked.checks, &hashes, &mut state);
-        asked.pendings.tell(
-            Broker::Bull,
-            &mut state,
-            &hashes,
-            is_new,
-            &mut self.nudges,
-            self.context,
-        );
+        self.ready.append(self.asked.take());
+        for (job, hash) in hashes {
+            // A hash that is gone now was perhaps read before.
+            if hash.is_some() || !self.hashes.contains_key(&job) {
+                self.hashes.insert(job, hash);
+            }
+        }
         Ok(())
+    }
+
+    /// What was heard before the connection broke is told, although nothing more can be asked about it.
+    fn tell_rest(&mut self) {
+        self.ready.append(self.asked.take());
+        self.ready.append(self.follower.pendings.take());
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        let hashes = std::mem::take(&mut self.hashes);
+        let mut state = self.shared.lock();
+        let nudges = &mut self.nudges;
+        self.ready.take().tell(Broker::Bull, &mut state, &hashes, is_new, nudges, self.context);
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Pending {
     pub at: Time,
     pub id: JobId,
     pub job_type: Option<Name>,
+    /// When the job became eligible for the attempt that this is about, on the clock of whoever delayed it.
+    pub due: Option<Time>,
     pub fact: PendingFact,
 }
 
@@ -72,25 +74,37 @@ impl Pendings {
         self.by_queue.get_mut(queue)?.iter_mut().rev().find(|pending| *pending.id == *id)
     }
 
+    /// Adds what became pending later.
+    pub fn append(&mut self, later: Self) {
+        for (queue, mut pendings) in later.by_queue {
+            self.by_queue.entry(queue).or_default().append(&mut pendings);
+        }
+        self.stirred.extend(later.stirred);
+    }
+
     /// Takes all that is pending.
     pub fn take(&mut self) -> Self {
         std::mem::take(self)
     }
 
     /// The jobs whose hash is needed: once for its type, and again where only the hash can tell what happened.
-    pub fn wanted(&self, state: &State) -> Vec<(Base, JobId)> {
+    /// `times`: the hash is also wanted for when attempts began and ended. The most needed come first.
+    pub fn wanted(&self, state: &State, times: bool) -> Vec<(Base, JobId)> {
         let mut seen = HashSet::new();
         let mut wanted = Vec::new();
+        let mut for_times = Vec::new();
         for (queue, pendings) in &self.by_queue {
             for pending in pendings {
                 let job = state.tracker.get(queue, &pending.id);
                 let known = pending.job_type.is_some() || job.is_some_and(|job| job.looked_up);
                 let unsure = !matches!(pending.fact, PendingFact::Sure(_));
-                if (unsure || !known) && seen.insert((queue, &pending.id)) {
-                    wanted.push((queue.clone(), pending.id.clone()));
+                if (unsure || !known || times) && seen.insert((queue, &pending.id)) {
+                    let list = if unsure || !known { &mut wanted } else { &mut for_times };
+                    list.push((queue.clone(), pending.id.clone()));
                 }
             }
         }
+        wanted.append(&mut for_times);
         wanted
     }
 
@@ -157,7 +171,7 @@ fn settle(
         let since = state.since.get(queue).map(|at| *at - state.server_offset.unwrap_or(0.0));
         let job = state.tracker.note(queue, &pending.id);
         let fact = match pending.fact {
-            PendingFact::Sure(fact) => Some(with_hash(fact, hash)),
+            PendingFact::Sure(fact) => Some(with_hash(fact, pending.due, hash)),
             PendingFact::EndedUnseen(outcome) => {
                 let (wait, run) = (hash.and_then(JobHash::first_wait), hash.and_then(JobHash::run));
                 Some(JobFact::Finished { outcome, wait, run })
@@ -187,8 +201,10 @@ fn settle(
             job_type = job_type.or_else(|| job.job_type.clone());
         }
         let Some(fact) = fact else { continue };
-        if let JobFact::Started { wait: Some(wait) } = fact {
-            state.tracker.note_wait(queue, &pending.id, wait);
+        if let (JobFact::Started { wait: Some(wait) }, PendingFact::Sure(JobFact::Started { wait: heard })) =
+            (fact, pending.fact)
+        {
+            state.tracker.note_wait(queue, &pending.id, heard, wait);
         }
         events.push(JobEvent { at: pending.at, job_type, fact });
     }
@@ -197,13 +213,29 @@ fn settle(
     events
 }
 
-/// Fills in what was not seen and the hash knows.
-fn with_hash(fact: JobFact, hash: Option<&JobHash>) -> JobFact {
+/// Clocks of producers and workers that differ by more than this say nothing about a wait.
+const CLOCKS_DIFFER: f64 = 0.25;
+
+/// Fills in what was not seen and the hash knows. Where both are known, the library's own times are better than
+/// those at which messages arrived here: they do not depend on how busy this machine is.
+fn with_hash(fact: JobFact, due: Option<Time>, hash: Option<&JobHash>) -> JobFact {
     let Some(hash) = hash else { return fact };
+    let better = |wait: Option<f64>| {
+        let own = match due {
+            Some(due) => hash.processed_on.map(|started| started.age(due)),
+            None => hash.first_wait(),
+        };
+        match (wait, own) {
+            (Some(heard), Some(own)) if (heard - own).abs() > CLOCKS_DIFFER => Some(heard),
+            (heard, own) => own.or(heard),
+        }
+    };
     match fact {
-        JobFact::Started { wait } => JobFact::Started { wait: wait.or_else(|| hash.first_wait()) },
+        JobFact::Started { wait } => JobFact::Started { wait: better(wait) },
         JobFact::Finished { outcome, wait, run } => {
-            JobFact::Finished { outcome, wait: wait.or_else(|| hash.first_wait()), run }
+            // Only an attempt that ended the job for good has left its end.
+            let run = run.map(|run| hash.run().unwrap_or(run));
+            JobFact::Finished { outcome, wait: better(wait), run }
         }
         fact => fact,
     }

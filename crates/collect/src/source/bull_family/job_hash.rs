@@ -7,6 +7,25 @@ use vigie_model::{Name, Time};
 /// Longer options than this are not parsed: nothing that is looked for in them is that long.
 const MAX_OPTIONS_BYTES: usize = 64 * 1024;
 
+/// How long a failed job has to wait for its next attempt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Backoff {
+    /// Always so many milliseconds.
+    Fixed(f64),
+    /// So many milliseconds · (2^attempts − 1), rounded (Bull).
+    Exponential(f64),
+}
+
+impl Backoff {
+    /// Seconds after this many failed attempts.
+    pub fn seconds(self, failures: u32) -> f64 {
+        match self {
+            Self::Fixed(ms) => ms / 1e3,
+            Self::Exponential(ms) => ((f64::from(failures).exp2() - 1.0) * ms).round() / 1e3,
+        }
+    }
+}
+
 /// A job as its hash describes it; times are on the clocks of whoever added it and of its workers.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct JobHash {
@@ -18,6 +37,8 @@ pub(crate) struct JobHash {
     pub delay: f64,
     /// After a failure it goes back to the waiting jobs at once, which Bull does without a word.
     pub retries_at_once: bool,
+    /// How long it waits after a failure, if that is one of the library's own ways.
+    pub backoff: Option<Backoff>,
     /// When its newest attempt started.
     pub processed_on: Option<Time>,
     /// When it ended for good.
@@ -73,14 +94,20 @@ impl JobHash {
         let Ok(options) = serde_json::from_slice::<Options>(raw) else { return };
         let number = |value: Option<serde_json::Value>| value.and_then(|value| value.as_f64());
         self.delay = number(options.delay).filter(|delay| *delay > 0.0).unwrap_or(0.0) / 1_000.0;
-        let pause = options.backoff.and_then(|backoff| {
-            // A strategy of the application's own may have no delay; then its type says that there is one.
-            let typed =
-                backoff.get("type").is_some_and(|name| name != "fixed" && name != "exponential");
-            backoff.get("delay").unwrap_or(&backoff).as_f64().or(typed.then_some(1.0))
-        });
-        let again = number(options.attempts).is_some_and(|attempts| attempts > 1.0);
-        self.retries_at_once = again && pause.is_none_or(|pause| pause <= 0.0);
+        let kind = |backoff: &serde_json::Value| match backoff.get("type").map(|kind| kind.as_str()) {
+            None => backoff.as_f64().map(Backoff::Fixed),
+            Some(Some("fixed")) => backoff.get("delay")?.as_f64().map(Backoff::Fixed),
+            Some(Some("exponential")) => backoff.get("delay")?.as_f64().map(Backoff::Exponential),
+            Some(_) => None,
+        };
+        let backoff = options.backoff.filter(|backoff| !backoff.is_null());
+        self.backoff = backoff.as_ref().and_then(kind);
+        let pauses = match (&backoff, self.backoff) {
+            (_, Some(Backoff::Fixed(ms) | Backoff::Exponential(ms))) => ms > 0.0,
+            // A way of the application's own: most pause, and one that does not is found out by the next start.
+            (other, None) => other.is_some(),
+        };
+        self.retries_at_once = !pauses && number(options.attempts).is_some_and(|attempts| attempts > 1.0);
     }
 
     /// When it became eligible to run, as far as the hash tells: when it was added or its delay was over, and not
@@ -192,6 +219,23 @@ mod tests {
         assert_eq!(job.first_wait(), None);
         assert_eq!(job.eligible(), Some(Time::from_millis(1_795_442_621_899)));
         assert_eq!(JobHash::decode(&FIELDS, &values([None; 8])), None);
+    }
+
+    #[test]
+    fn backoffs_are_those_of_the_library() {
+        let read = |options: &str| {
+            let mut job = JobHash::default();
+            job.read_options(options.as_bytes());
+            (job.retries_at_once, job.backoff.map(|backoff| backoff.seconds(2)))
+        };
+        assert_eq!(read(r#"{"attempts":3,"backoff":{"type":"exponential","delay":600}}"#), (false, Some(1.8)));
+        assert_eq!(read(r#"{"attempts":3,"backoff":{"type":"fixed","delay":600}}"#), (false, Some(0.6)));
+        assert_eq!(read(r#"{"attempts":3,"backoff":200}"#), (false, Some(0.2)));
+        assert_eq!(read(r#"{"attempts":3,"backoff":{"type":"mine"}}"#), (false, None));
+        assert_eq!(read(r#"{"attempts":3}"#), (true, None));
+        assert_eq!(read(r#"{"attempts":3,"backoff":0}"#), (true, Some(0.0)));
+        assert_eq!(read(r#"{"attempts":1,"backoff":null}"#), (false, None));
+        assert_eq!(read("[]"), (false, None));
     }
 
     proptest! {

@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use vigie_model::{Broker, Limits, Name, QueueId, SourceName, Time};
 
-use super::base::{Base, is_within, shown_name};
+use super::base::{Base, first_part, is_within, shown_name};
+use super::facts::Pendings;
 use super::tracker::Tracker;
 
 /// Jobs that one source remembers between two of their events.
@@ -39,12 +40,14 @@ pub(crate) struct State {
     pub since: HashMap<Base, Time>,
     /// Seconds to add to the Redis server's clock to get Vigie's, as the polls measure it.
     pub server_offset: Option<f64>,
-    /// When published messages were first listened to (Bull).
-    pub first_heard: Option<Time>,
+    /// Since when the messages of each key prefix are listened to (Bull).
+    pub heard_since: HashMap<Vec<u8>, Time>,
     /// Whether they ever were: what is published before the next connection is missed.
     pub heard_before: bool,
     /// The next batch of these queues must say that a stretch is missing.
     pub torn: HashSet<Base>,
+    /// What a reader that broke off had read and not told yet (BullMQ).
+    pub untold: Pendings,
     /// The newest entry read of each event stream (BullMQ), so that a reader that starts again goes on there.
     pub positions: HashMap<Base, Position>,
 }
@@ -99,9 +102,10 @@ impl Shared {
                 reader: ReaderState::Away,
                 since: HashMap::new(),
                 server_offset: None,
-                first_heard: None,
+                heard_since: HashMap::new(),
                 heard_before: false,
                 torn: HashSet::new(),
+                untold: Pendings::default(),
                 positions: HashMap::new(),
             }),
             changed: Notify::new(),
@@ -140,7 +144,16 @@ impl State {
             self.names.insert(name.clone());
         }
         let id = QueueId { source: self.source.clone(), broker: self.broker, name };
+        self.count_since(base);
         Some((self.queues.entry(base.clone()).or_insert(Adopted { id, folded }), true))
+    }
+
+    /// A queue under a prefix that is listened to had nothing that was not heard.
+    pub fn count_since(&mut self, base: &Base) {
+        let prefix = self.only_prefix.as_deref().unwrap_or_else(|| first_part(base));
+        if let Some(since) = self.heard_since.get(prefix) {
+            self.since.entry(base.clone()).or_insert(*since);
+        }
     }
 
     pub fn forget_queue(&mut self, queue: &[u8]) -> Option<Adopted> {

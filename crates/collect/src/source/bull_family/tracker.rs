@@ -6,6 +6,7 @@ use std::sync::Arc;
 use vigie_model::{Name, Time};
 
 use super::base::Base;
+use super::job_hash::Backoff;
 
 /// The id of a job as its broker knows it: any bytes, colons included.
 pub(crate) type JobId = Arc<[u8]>;
@@ -49,6 +50,11 @@ pub(crate) struct Job {
     pub retries_at_once: Option<bool>,
     /// Failed attempts that were counted and that the broker counts too (those whose worker vanished are not).
     pub failures: u32,
+    /// When it became eligible after a delay, on the clock of whoever delayed it (Bull).
+    pub due: Option<Time>,
+    /// When its newest attempt started, on its worker's clock, and how long it waits after a failure (Bull).
+    pub processed_on: Option<Time>,
+    pub backoff: Option<Backoff>,
     /// Its first event seen was that it became eligible, so nothing of this attempt or before was missed.
     pub seen_waiting: bool,
     /// Its worker vanished at some time, and that was counted.
@@ -123,6 +129,9 @@ impl Tracker {
                 looked_up: false,
                 retries_at_once: None,
                 failures: 0,
+                due: None,
+                processed_on: None,
+                backoff: None,
                 seen_waiting: matches!(stage, Stage::Waiting(_)),
                 stalled: false,
                 stepped_back: None,
@@ -138,10 +147,11 @@ impl Tracker {
         self.queues.get_mut(queue)?.jobs.get_mut(id)
     }
 
-    /// Fills in the wait of the attempt that runs now, when it was found out later.
-    pub fn note_wait(&mut self, queue: &[u8], id: &[u8], seconds: f64) {
+    /// Corrects the wait of the attempt that runs now, when it was found out better later. `before` is what it was
+    /// taken for: another attempt that has begun since has another.
+    pub fn note_wait(&mut self, queue: &[u8], id: &[u8], before: Option<f64>, seconds: f64) {
         if let Some(Job { stage: Stage::Active(attempt), .. }) = self.note(queue, id)
-            && attempt.wait.is_none()
+            && attempt.wait == before
         {
             attempt.wait = Some(seconds);
         }
@@ -266,7 +276,7 @@ mod tests {
         assert_eq!(tracker.oldest_waiting(&queue()), Some((at(1), &id(1))));
         let attempt = Attempt { started: at(6), wait: None, worker: 0 };
         tracker.set_stage(&queue(), &id(1), Stage::Active(attempt));
-        tracker.note_wait(&queue(), &id(1), 5.0);
+        tracker.note_wait(&queue(), &id(1), None, 5.0);
         assert_eq!(tracker.oldest_waiting(&queue()), Some((at(3), &id(2))));
         let active: Vec<_> =
             tracker.active(&queue()).map(|(id, _, run)| (id.clone(), run.wait)).collect();

@@ -11,6 +11,9 @@ use super::shared::{ReaderState, State};
 use super::tracker::{Stage, Tracker};
 use crate::source::PollContext;
 
+/// Events are read within a fraction of this.
+const UNTOLD_SECONDS: f64 = 5.0;
+
 /// A queue that is polled.
 #[derive(Debug)]
 pub(crate) struct Watched {
@@ -26,6 +29,8 @@ pub(crate) struct Watched {
     hashes: HashMap<Vec<u8>, Known>,
     /// The known job that has waited longest, after a look whether it still does.
     oldest: Option<Time>,
+    /// A job that no longer waits although no event has said so, and since when that is known.
+    doubted: Option<(Vec<u8>, Time)>,
     pub jobs: Vec<ActiveJob>,
     pub run_by: Vec<Option<Name>>,
 }
@@ -56,6 +61,7 @@ impl Watched {
             absent: 0,
             hashes: HashMap::new(),
             oldest: None,
+            doubted: None,
             jobs: Vec::new(),
             run_by: Vec::new(),
         }
@@ -119,11 +125,17 @@ impl Watched {
                     let started = hash.processed_on.map(|started| context.local(started));
                     hash.finished_on.is_some() || started.is_some_and(|at| at > eligible)
                 };
-                // Some ways to take a job out of a queue are told by no event.
-                if hash.as_ref().is_none_or(gone) {
-                    tracker.forget(base, &id);
-                } else {
+                if !hash.as_ref().is_none_or(gone) {
                     self.oldest = Some(eligible);
+                    return;
+                }
+                // Its event may be on its way still. But some ways to take a job out of a queue are told by none.
+                let doubted = self.doubted.take().filter(|(doubted, _)| *doubted == id);
+                let (_, since) = doubted.unwrap_or_else(|| (Vec::new(), context.now));
+                if context.now.since(since) < UNTOLD_SECONDS {
+                    self.doubted = Some((id, since));
+                } else {
+                    tracker.forget(base, &id);
                 }
             }
         }

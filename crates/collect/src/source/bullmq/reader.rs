@@ -87,6 +87,7 @@ impl Reading<'_> {
         {
             let mut state = self.shared.lock();
             state.server_offset.get_or_insert(offset);
+            self.follower.pendings = state.untold.take();
             for position in state.positions.values_mut() {
                 position.doubtful = true;
             }
@@ -196,7 +197,7 @@ impl Reading<'_> {
             position.doubtful = false;
             let Some(first) = first else { continue };
             let renewed = first < position.first;
-            let trimmed = first > position.read && position.first != (0, 0);
+            let trimmed = first > position.read && first > position.first && position.first != (0, 0);
             if renewed {
                 position.read = (0, 0);
             }
@@ -262,7 +263,7 @@ impl Reading<'_> {
             return Ok(());
         }
         let pendings = self.follower.pendings.take();
-        let mut jobs: Vec<(Base, JobId)> = pendings.wanted(&self.shared.lock());
+        let mut jobs: Vec<(Base, JobId)> = pendings.wanted(&self.shared.lock(), false);
         jobs.truncate(self.budget.take(self.context.clock.now(), jobs.len()));
         let commands = jobs.iter().map(|(base, id)| {
             let key = job_key(base, id);
@@ -270,7 +271,14 @@ impl Reading<'_> {
             command.arg(&key).arg(keys::JOB_FIELDS);
             (key, command)
         });
-        let answers = self.connections.ask(commands.collect()).await?;
+        let answers = match self.connections.ask(commands.collect()).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                // The streams will not be read there again: the next reader tells it.
+                self.shared.lock().untold.append(pendings);
+                return Err(error);
+            }
+        };
         let hashes: Hashes = jobs
             .into_iter()
             .zip(answers)

@@ -87,7 +87,7 @@ impl Play {
         {
             let mut state = self.stage.shared.lock();
             let mut hashes = Hashes::new();
-            for (queue, id) in pendings.wanted(&state) {
+            for (queue, id) in pendings.wanted(&state, false) {
                 let name = String::from_utf8_lossy(&id).into_owned();
                 let hash = jobs.iter().find(|(id, _)| *id == name).map(|(_, hash)| hash.clone());
                 asked.push(name);

@@ -31,7 +31,6 @@ pub(super) const COMMANDS: &[(&str, Need)] = &[
     ("zcard", Need::Queues),
     ("zrange", Need::Queues),
     ("zrangebyscore", Need::Queues),
-    ("hget", Need::Queues),
     ("hmget", Need::Queues),
     ("hgetall", Need::Queues),
     ("cluster|slots", Need::Cluster),
@@ -101,7 +100,9 @@ impl Forbidden {
 impl std::fmt::Display for Forbidden {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Command(command) => write!(out, "the command {}", command.replace('|', " ").to_uppercase()),
+            Self::Command(command) => {
+                write!(out, "the command {}", command.replace('|', " ").to_uppercase())
+            }
             Self::Key => out.write_str("some keys"),
             Self::Channel => out.write_str("pub/sub channels"),
         }
@@ -127,7 +128,8 @@ mod tests {
             for opening in ["ask(\"", "cmd(\"", "command(&[\""] {
                 for rest in text.split(opening).skip(1) {
                     let command = rest.split('"').next().unwrap_or_default();
-                    if !command.is_empty() && command.bytes().all(|byte| byte.is_ascii_uppercase()) {
+                    if !command.is_empty() && command.bytes().all(|byte| byte.is_ascii_uppercase())
+                    {
                         found.insert(command.to_ascii_lowercase());
                     }
                 }
@@ -156,17 +158,35 @@ mod tests {
     #[test]
     fn the_words_of_several_versions_are_understood() {
         for (words, expected) in [
-            ("this user has no permissions to run the 'llen' command", Forbidden::Command("llen".into())),
-            ("User vigie has no permissions to run the 'client|list' command", Forbidden::Command("client|list".into())),
-            ("this user has no permissions to run the 'client' command or its subcommand", Forbidden::Command("client".into())),
-            ("this user has no permissions to access one of the keys used as arguments", Forbidden::Key),
+            (
+                "this user has no permissions to run the 'llen' command",
+                Forbidden::Command("llen".into()),
+            ),
+            (
+                "User vigie has no permissions to run the 'client|list' command",
+                Forbidden::Command("client|list".into()),
+            ),
+            (
+                "this user has no permissions to run the 'client' command or its subcommand",
+                Forbidden::Command("client".into()),
+            ),
+            (
+                "this user has no permissions to access one of the keys used as arguments",
+                Forbidden::Key,
+            ),
             ("No permissions to access a key", Forbidden::Key),
-            ("this user has no permissions to access one of the channels used as arguments", Forbidden::Channel),
+            (
+                "this user has no permissions to access one of the channels used as arguments",
+                Forbidden::Channel,
+            ),
         ] {
             assert_eq!(Forbidden::parse(words), expected, "{words}");
         }
         assert_eq!(Forbidden::Command("client|list".into()).to_string(), "the command CLIENT LIST");
-        assert!(Forbidden::Command("client".into()).loss().is_some(), "Redis 6 names no subcommand");
+        assert!(
+            Forbidden::Command("client".into()).loss().is_some(),
+            "Redis 6 names no subcommand"
+        );
         assert!(Forbidden::Command("llen".into()).loss().is_none());
         assert!(acl_line("vigie", true).ends_with("+cluster|slots"));
         assert!(!acl_line("vigie", false).contains("cluster"));

@@ -8,7 +8,12 @@ use super::discover::Discovery;
 use super::session::Session;
 use super::systems::Systems;
 
-fn check(id: &'static str, state: CheckState, detail: impl Into<String>, fix: Option<String>) -> Check {
+fn check(
+    id: &'static str,
+    state: CheckState,
+    detail: impl Into<String>,
+    fix: Option<String>,
+) -> Check {
     Check { id, state, detail: detail.into(), fix }
 }
 
@@ -22,13 +27,18 @@ pub(super) fn answering(
     let facts = session.facts();
     let server = format!("Redis {} ({}) at {}", facts.version, facts.mode, config.display_url());
     let forbidden: Vec<&Forbidden> = session.forbidden().collect();
-    let mut checks = vec![check("connect", CheckState::Ok, server, None), acl(config, &forbidden, facts.mode == "cluster")];
+    let mut checks = vec![
+        check("connect", CheckState::Ok, server, None),
+        acl(config, &forbidden, facts.mode == "cluster"),
+    ];
     for system in systems.all() {
         checks.push(broker(system.broker(), system.queues(), system.troubles(), config, discovery));
     }
     checks.push(events(config, systems));
-    let unseen = forbidden.iter().find(|what| matches!(what, Forbidden::Command(command) if command.starts_with("client")
-        && !command.ends_with("setname")));
+    let unseen = forbidden.iter().find(|what| {
+        matches!(what, Forbidden::Command(command) if command.starts_with("client")
+        && !command.ends_with("setname"))
+    });
     checks.push(match unseen {
         None => check("workers", CheckState::Ok, "CLIENT LIST may be read", None),
         Some(what) => {
@@ -81,7 +91,11 @@ fn broker(
 ) -> Check {
     let id = broker.as_str();
     if let Some(trouble) = troubles.first() {
-        let more = if troubles.len() > 1 { format!(" (and {} more)", troubles.len() - 1) } else { String::new() };
+        let more = if troubles.len() > 1 {
+            format!(" (and {} more)", troubles.len() - 1)
+        } else {
+            String::new()
+        };
         return check(id, CheckState::Warning, format!("{trouble}{more}"), None);
     }
     match queues {
@@ -91,17 +105,27 @@ fn broker(
     }
     let database = config.database;
     match broker {
-        Broker::Asynq => {
-            check(id, CheckState::Missing, format!("no asynq queue in database {database} (no asynq:queues)"), None)
-        }
+        Broker::Asynq => check(
+            id,
+            CheckState::Missing,
+            format!("no asynq queue in database {database} (no asynq:queues)"),
+            None,
+        ),
         Broker::Bull | Broker::BullMq if discovery.is_forbidden() => {
             check(id, CheckState::Unknown, "queues cannot be looked for: SCAN is forbidden", None)
         }
-        Broker::Bull | Broker::BullMq if !discovery.is_complete() => {
-            check(id, CheckState::Unknown, "no queue yet; the keys are still being looked through", None)
-        }
+        Broker::Bull | Broker::BullMq if !discovery.is_complete() => check(
+            id,
+            CheckState::Unknown,
+            "no queue yet; the keys are still being looked through",
+            None,
+        ),
         Broker::Bull | Broker::BullMq => {
-            let prefix = config.prefix.as_ref().map(|prefix| format!(" under the prefix {prefix}")).unwrap_or_default();
+            let prefix = config
+                .prefix
+                .as_ref()
+                .map(|prefix| format!(" under the prefix {prefix}"))
+                .unwrap_or_default();
             check(id, CheckState::Missing, format!("no queue in database {database}{prefix}"), None)
         }
     }
@@ -118,6 +142,11 @@ fn events(config: &RedisConfig, systems: &Systems) -> Check {
     } else if found.is_empty() {
         check("events", CheckState::Missing, "no queue yet whose jobs could be followed", None)
     } else {
-        check("events", CheckState::Missing, "asynq has no job events: types and durations are sampled", None)
+        check(
+            "events",
+            CheckState::Missing,
+            "asynq has no job events: types and durations are sampled",
+            None,
+        )
     }
 }

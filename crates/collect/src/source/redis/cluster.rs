@@ -20,7 +20,9 @@ impl SlotMap {
         let Value::Array(rows) = answer else { return Err("CLUSTER SLOTS is not a list") };
         let mut map = Self::default();
         for row in rows {
-            let Value::Array(parts) = row else { return Err("a row of CLUSTER SLOTS is not a list") };
+            let Value::Array(parts) = row else {
+                return Err("a row of CLUSTER SLOTS is not a list");
+            };
             let (Some(Value::Int(first)), Some(Value::Int(last)), Some(Value::Array(master))) =
                 (parts.first(), parts.get(1), parts.get(2))
             else {
@@ -30,23 +32,31 @@ impl SlotMap {
             let (Some(first), Some(last)) = (slot(first), slot(last)) else {
                 return Err("a slot of CLUSTER SLOTS is out of range");
             };
-            let Some(Value::Int(port)) = master.get(1) else { return Err("a node of CLUSTER SLOTS has no port") };
+            let Some(Value::Int(port)) = master.get(1) else {
+                return Err("a node of CLUSTER SLOTS has no port");
+            };
             let host = match master.first() {
                 Some(Value::BulkString(host)) if !host.is_empty() && host != b"?" => {
                     String::from_utf8_lossy(host).into_owned()
                 }
                 _ => asked.host.clone(),
             };
-            let port = u16::try_from(*port).map_err(|_| "a port of CLUSTER SLOTS is out of range")?;
+            let port =
+                u16::try_from(*port).map_err(|_| "a port of CLUSTER SLOTS is out of range")?;
             let endpoint = Endpoint { host, port };
-            let index = map.masters.iter().position(|known| *known == endpoint).unwrap_or_else(|| {
-                map.masters.push(endpoint);
-                map.masters.len() - 1
-            });
+            let index =
+                map.masters.iter().position(|known| *known == endpoint).unwrap_or_else(|| {
+                    map.masters.push(endpoint);
+                    map.masters.len() - 1
+                });
             map.ranges.push((first, last, index));
         }
         map.ranges.sort_unstable();
-        if map.masters.is_empty() { Err("CLUSTER SLOTS names no node: no slot is assigned") } else { Ok(map) }
+        if map.masters.is_empty() {
+            Err("CLUSTER SLOTS names no node: no slot is assigned")
+        } else {
+            Ok(map)
+        }
     }
 
     /// The index of the master of `key`; `None` when nobody serves its slot.
@@ -61,7 +71,11 @@ impl SlotMap {
 fn slot_of(key: &[u8]) -> u16 {
     let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
         let inner = &key[open + 1..];
-        inner.iter().position(|byte| *byte == b'}').filter(|length| *length > 0).map(|length| &inner[..length])
+        inner
+            .iter()
+            .position(|byte| *byte == b'}')
+            .filter(|length| *length > 0)
+            .map(|length| &inner[..length])
     });
     crc16(tag.unwrap_or(key)) % SLOTS
 }
@@ -80,7 +94,11 @@ mod tests {
     use super::*;
 
     fn node(host: &str, port: i64) -> Value {
-        Value::Array(vec![Value::BulkString(host.into()), Value::Int(port), Value::BulkString("id".into())])
+        Value::Array(vec![
+            Value::BulkString(host.into()),
+            Value::Int(port),
+            Value::BulkString("id".into()),
+        ])
     }
 
     fn row(first: i64, last: i64, master: Value) -> Value {
@@ -102,7 +120,10 @@ mod tests {
     #[test]
     fn keys_find_their_master() {
         let asked = Endpoint { host: "10.0.0.1".into(), port: 7000 };
-        let answer = Value::Array(vec![row(8_192, 16_383, node("10.0.0.2", 7001)), row(0, 8_191, node("", 7000))]);
+        let answer = Value::Array(vec![
+            row(8_192, 16_383, node("10.0.0.2", 7001)),
+            row(0, 8_191, node("", 7000)),
+        ]);
         let map = SlotMap::parse(&answer, &asked).unwrap();
         assert_eq!(map.masters[1], asked, "a nameless node is the one that was asked");
         for key in [&b"foo"[..], b"bar", b"{x}y"] {

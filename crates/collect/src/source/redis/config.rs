@@ -257,15 +257,22 @@ impl RedisConfig {
     #[must_use]
     pub fn display_url(&self) -> String {
         let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
-        let database = if self.database == 0 { String::new() } else { format!("/{}", self.database) };
-        let list = |nodes: &[Endpoint]| nodes.iter().map(Endpoint::to_string).collect::<Vec<_>>().join(",");
+        let database =
+            if self.database == 0 { String::new() } else { format!("/{}", self.database) };
+        let list = |nodes: &[Endpoint]| {
+            nodes.iter().map(Endpoint::to_string).collect::<Vec<_>>().join(",")
+        };
         match &self.deployment {
             Deployment::Single(endpoint) => format!("{scheme}://{endpoint}{database}"),
             Deployment::Cluster(nodes) => format!("{scheme}://{}{database}", list(nodes)),
             Deployment::Unix(path) if self.database == 0 => format!("unix://{}", path.display()),
             Deployment::Unix(path) => format!("unix://{}?db={}", path.display(), self.database),
             Deployment::Sentinel(sentinel) => {
-                format!("{scheme}+sentinel://{}/{}{database}", list(&sentinel.nodes), sentinel.master)
+                format!(
+                    "{scheme}+sentinel://{}/{}{database}",
+                    list(&sentinel.nodes),
+                    sentinel.master
+                )
             }
         }
     }
@@ -279,16 +286,31 @@ impl TryFrom<RawRedisConfig> for RedisConfig {
         let in_file = raw.password_file.as_deref().map(password_in).transpose()?;
         let password = once("password", raw.password, in_file)?;
         let login = Login {
-            username: once("username", parsed.as_ref().and_then(|url| url.username.clone()), raw.username)?,
-            password: once("password", parsed.as_ref().and_then(|url| url.password.clone()), password)?,
+            username: once(
+                "username",
+                parsed.as_ref().and_then(|url| url.username.clone()),
+                raw.username,
+            )?,
+            password: once(
+                "password",
+                parsed.as_ref().and_then(|url| url.password.clone()),
+                password,
+            )?,
         };
-        let database = once("database", parsed.as_ref().and_then(|url| url.database), raw.database)?.unwrap_or(0);
+        let database =
+            once("database", parsed.as_ref().and_then(|url| url.database), raw.database)?
+                .unwrap_or(0);
         let scheme = parsed.as_ref().map(|url| url.scheme);
-        let deployment = deployment(parsed.map(|url| url.place), raw.sentinel, raw.cluster, &login)?;
+        let deployment =
+            deployment(parsed.map(|url| url.place), raw.sentinel, raw.cluster, &login)?;
         if database < 0 || (database > 0 && matches!(deployment, Deployment::Cluster(_))) {
             return Err(ConfigError::Database(database));
         }
-        if raw.prefix.as_ref().is_some_and(|prefix| prefix.is_empty() || prefix.contains(['*', '?', '[', ']', '\\'])) {
+        if raw
+            .prefix
+            .as_ref()
+            .is_some_and(|prefix| prefix.is_empty() || prefix.contains(['*', '?', '[', ']', '\\']))
+        {
             return Err(ConfigError::Prefix);
         }
         Ok(Self {
@@ -299,7 +321,13 @@ impl TryFrom<RawRedisConfig> for RedisConfig {
             database,
             prefix: raw.prefix,
             poll: seconds("poll_seconds", raw.poll_seconds, 1.0, 0.1, "0.1 to 3600")?,
-            connect_timeout: seconds("connect_timeout_seconds", raw.connect_timeout_seconds, 2.0, 0.1, "0.1 to 3600")?,
+            connect_timeout: seconds(
+                "connect_timeout_seconds",
+                raw.connect_timeout_seconds,
+                2.0,
+                0.1,
+                "0.1 to 3600",
+            )?,
             response_timeout: seconds(
                 "response_timeout_seconds",
                 raw.response_timeout_seconds,
@@ -314,7 +342,10 @@ impl TryFrom<RawRedisConfig> for RedisConfig {
 }
 
 fn password_in(path: &std::path::Path) -> Result<Secret, ConfigError> {
-    let wrong = |error: std::io::Error| ConfigError::PasswordFile { path: path.to_owned(), error: error.to_string() };
+    let wrong = |error: std::io::Error| ConfigError::PasswordFile {
+        path: path.to_owned(),
+        error: error.to_string(),
+    };
     let text = std::fs::read_to_string(path).map_err(wrong)?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
@@ -328,7 +359,11 @@ fn source_name(text: &str) -> Result<SourceName, ConfigError> {
     }
 }
 
-fn once<T>(key: &'static str, in_url: Option<T>, beside: Option<T>) -> Result<Option<T>, ConfigError> {
+fn once<T>(
+    key: &'static str,
+    in_url: Option<T>,
+    beside: Option<T>,
+) -> Result<Option<T>, ConfigError> {
     match (in_url, beside) {
         (Some(_), Some(_)) => Err(ConfigError::Twice(key)),
         (one, other) => Ok(one.or(other)),
@@ -349,12 +384,16 @@ fn deployment(
         }
         (None, Some(raw)) => {
             if raw.master.is_empty() {
-                return Err(ConfigError::Sentinel("master is empty; it is the name in sentinel monitor"));
+                return Err(ConfigError::Sentinel(
+                    "master is empty; it is the name in sentinel monitor",
+                ));
             }
             if raw.nodes.is_empty() {
                 return Err(ConfigError::Sentinel("nodes is empty; give at least one host:port"));
             }
-            let parse = |node: &String| url::endpoint(node, url::SENTINEL_PORT).map_err(ConfigError::SentinelNode);
+            let parse = |node: &String| {
+                url::endpoint(node, url::SENTINEL_PORT).map_err(ConfigError::SentinelNode)
+            };
             let nodes = raw.nodes.iter().map(parse).collect::<Result<_, _>>()?;
             let login = Login { username: raw.username, password: raw.password };
             Ok(Deployment::Sentinel(SentinelConfig { master: raw.master, nodes, login }))
@@ -379,7 +418,9 @@ fn tls(scheme: Option<Scheme>, raw: Option<RawTls>) -> Result<Option<Tls>, Confi
         return Ok((scheme == Some(Scheme::Tls)).then(Tls::default));
     };
     match scheme {
-        Some(Scheme::Plain) => return Err(ConfigError::Tls("the url must begin with rediss:// for it")),
+        Some(Scheme::Plain) => {
+            return Err(ConfigError::Tls("the url must begin with rediss:// for it"));
+        }
         Some(Scheme::Unix) => return Err(ConfigError::Tls("a unix socket has no TLS")),
         Some(Scheme::Tls) | None => {}
     }

@@ -105,7 +105,12 @@ impl Discovery {
         let scan = |cursor: &Cursor| match cursor {
             Cursor::At(position) if !idle => {
                 let mut command = redis::cmd("SCAN");
-                command.arg(*position).arg("MATCH").arg(&self.pattern).arg("COUNT").arg(KEYS_A_SCAN);
+                command
+                    .arg(*position)
+                    .arg("MATCH")
+                    .arg(&self.pattern)
+                    .arg("COUNT")
+                    .arg(KEYS_A_SCAN);
                 Some(command)
             }
             _ => None,
@@ -116,7 +121,8 @@ impl Discovery {
     /// Takes the answer of one node to its `SCAN`.
     pub(super) fn scanned(&mut self, node: usize, answer: Reply) {
         let parsed = answer.and_then(|value| {
-            redis::from_redis_value::<(u64, Vec<Vec<u8>>)>(value).map_err(|_| ReplyError::Shape("SCAN"))
+            redis::from_redis_value::<(u64, Vec<Vec<u8>>)>(value)
+                .map_err(|_| ReplyError::Shape("SCAN"))
         });
         let Some(cursor) = self.nodes.get_mut(node) else { return };
         match parsed {
@@ -147,7 +153,9 @@ impl Discovery {
         }
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
-        if self.pending.len() >= MOST_PENDING || self.known.len() >= MOST_KNOWN || !self.known.insert(hasher.finish())
+        if self.pending.len() >= MOST_PENDING
+            || self.known.len() >= MOST_KNOWN
+            || !self.known.insert(hasher.finish())
         {
             return;
         }
@@ -228,11 +236,25 @@ mod tests {
     fn only_what_looks_like_a_queue_becomes_a_candidate() {
         let mut discovery = Discovery::new(None);
         discovery.scans(1);
-        discovery.scanned(0, page(0, &["bull:mail:meta", "user:7:id", "x:meta", "a:b:metadata", "q:t:id", "bull:mail:meta"]));
+        discovery.scanned(
+            0,
+            page(
+                0,
+                &[
+                    "bull:mail:meta",
+                    "user:7:id",
+                    "x:meta",
+                    "a:b:metadata",
+                    "q:t:id",
+                    "bull:mail:meta",
+                ],
+            ),
+        );
         let mut plan = Plan::default();
         discovery.ask_types(&mut plan);
         assert_eq!(plan.len(), 6, "three keys, two types each");
-        let found = discovery.candidates(&mut types(&["hash", "stream", "string", "none", "hash", "none"]));
+        let found =
+            discovery.candidates(&mut types(&["hash", "stream", "string", "none", "hash", "none"]));
         assert_eq!(found.len(), 2);
         assert_eq!((&*found[0].base, found[0].has_event_stream), (&b"bull:mail"[..], true));
         assert_eq!((&*found[1].base, found[1].has_event_stream), (&b"user:7"[..], false));
@@ -243,8 +265,12 @@ mod tests {
         let mut discovery = Discovery::new(None);
         discovery.scans(1);
         for page_number in 0..300_u64 {
-            let keys: Vec<String> = (0..1_000).map(|key| format!("user:{}:id", page_number * 1_000 + key)).collect();
-            discovery.scanned(0, page(page_number + 1, &keys.iter().map(String::as_str).collect::<Vec<_>>()));
+            let keys: Vec<String> =
+                (0..1_000).map(|key| format!("user:{}:id", page_number * 1_000 + key)).collect();
+            discovery.scanned(
+                0,
+                page(page_number + 1, &keys.iter().map(String::as_str).collect::<Vec<_>>()),
+            );
         }
         assert!(discovery.pending.len() <= MOST_PENDING && discovery.known.len() <= MOST_KNOWN);
         let mut plan = Plan::default();

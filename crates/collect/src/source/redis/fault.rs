@@ -38,6 +38,9 @@ pub enum Fault {
     /// The connection ended.
     #[error("{0}: the server closed the connection")]
     Closed(String),
+    /// The connection ended before anything was said.
+    #[error("{0}: the server closed the connection before its first answer")]
+    ClosedAtOnce(String),
     /// The network failed in another way; the system's words.
     #[error("{0}: {1}")]
     Network(String, String),
@@ -110,7 +113,9 @@ pub enum Fault {
     #[error("no sentinel answers; the last one: {0}")]
     NoSentinel(Box<Self>),
     /// The sentinels' master is none.
-    #[error("{0}: the sentinels call this the master, but it is a replica: a failover is under way")]
+    #[error(
+        "{0}: the sentinels call this the master, but it is a replica: a failover is under way"
+    )]
     NotMaster(String),
     /// No node of the cluster answers; the last one's fault.
     #[error("no node of the cluster answers; the last one: {0}")]
@@ -151,15 +156,21 @@ impl Fault {
     pub(super) fn of(error: &RedisError, place: &str, patience: Duration) -> Self {
         let place = place.to_owned();
         if let ErrorKind::Server(_) | ErrorKind::Extension = error.kind() {
-            return Self::of_reply(error.code().unwrap_or_default(), error.detail().unwrap_or_default(), &place);
+            return Self::of_reply(
+                error.code().unwrap_or_default(),
+                error.detail().unwrap_or_default(),
+                &place,
+            );
         }
         if error.kind() == ErrorKind::Parse {
             return Self::NotRedis(place);
         }
         // The library keeps its source behind an Arc, which is an error of its own.
-        let source = error.source().map(|inner| match inner.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
-            Some(shared) => &**shared as &(dyn Error + 'static),
-            None => inner,
+        let source = error.source().map(|inner| {
+            match inner.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
+                Some(shared) => &**shared as &(dyn Error + 'static),
+                None => inner,
+            }
         });
         if let Some(tls) = source.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             return Self::Tls(place, TlsFault::of(tls));
@@ -178,7 +189,9 @@ impl Fault {
             io::ErrorKind::ConnectionRefused => Self::Refused(place),
             io::ErrorKind::NotFound => Self::NoSocket(place),
             io::ErrorKind::PermissionDenied => Self::SocketDenied(place),
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::Timeout { place, after: patience },
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+                Self::Timeout { place, after: patience }
+            }
             io::ErrorKind::BrokenPipe
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
@@ -186,7 +199,11 @@ impl Fault {
             | io::ErrorKind::UnexpectedEof => Self::Closed(place),
             _ => {
                 let words = error.to_string();
-                if words.contains("lookup address") { Self::UnknownHost(place) } else { Self::Network(place, words) }
+                if words.contains("lookup address") {
+                    Self::UnknownHost(place)
+                } else {
+                    Self::Network(place, words)
+                }
             }
         }
     }
@@ -203,7 +220,10 @@ impl Fault {
             "DENIED" => Self::Protected(place),
             "CLUSTERDOWN" => Self::ClusterDown(place, detail.to_owned()),
             "ERR" if detail.contains("max number of clients") => Self::TooManyClients(place),
-            "ERR" if detail.contains("without any password configured") || detail.contains("no password is set") => {
+            "ERR"
+                if detail.contains("without any password configured")
+                    || detail.contains("no password is set") =>
+            {
                 Self::NeedlessPassword(place)
             }
             "ERR" if detail.contains("invalid password") => Self::WrongPassword(place),
@@ -217,7 +237,12 @@ impl Fault {
     }
 
     /// That `user` may not do something without which nothing can be read.
-    pub(super) fn forbidden(place: &str, user: Option<&str>, what: &Forbidden, cluster: bool) -> Self {
+    pub(super) fn forbidden(
+        place: &str,
+        user: Option<&str>,
+        what: &Forbidden,
+        cluster: bool,
+    ) -> Self {
         let user = user.unwrap_or("default");
         Self::Forbidden {
             place: place.to_owned(),
@@ -233,17 +258,30 @@ impl Fault {
         let text = match self {
             Self::Refused(_) => "is Redis running, and are host and port right?",
             Self::NoSocket(_) => "is Redis running, and is its unixsocket at this path?",
-            Self::SocketDenied(_) => "give Vigie's user access to the socket: unixsocketperm in redis.conf",
+            Self::SocketDenied(_) => {
+                "give Vigie's user access to the socket: unixsocketperm in redis.conf"
+            }
             Self::UnknownHost(_) => "check the host in the url, and the DNS of this machine",
-            Self::WrongPassword(_) => "check user and password; the user of a plain requirepass is default",
+            Self::WrongPassword(_) => {
+                "check user and password; the user of a plain requirepass is default"
+            }
             Self::NeedlessPassword(_) => "remove the password from Vigie's configuration",
-            Self::NoPassword(_) => "put it in the url (redis://:PASSWORD@host or redis://USER:PASSWORD@host), or set password",
+            Self::NoPassword(_) => {
+                "put it in the url (redis://:PASSWORD@host or redis://USER:PASSWORD@host), or set password"
+            }
             Self::Forbidden { line, .. } => return Some(line.clone()),
-            Self::Database(..) => "use a number below databases in redis.conf (16 by default); a cluster has only 0",
+            Self::Database(..) => {
+                "use a number below databases in redis.conf (16 by default); a cluster has only 0"
+            }
             Self::Loading(_) | Self::Busy(_) => "it answers again by itself when it is done",
             Self::MasterDown(_) => "point Vigie at the master, or use sentinel",
-            Self::TooManyClients(_) => "raise maxclients in redis.conf, or find who leaks connections with CLIENT LIST",
-            Self::Protected(_) => "set a password and bind in redis.conf; protected mode ends by itself then",
+            Self::TooManyClients(_) => {
+                "raise maxclients in redis.conf, or find who leaks connections with CLIENT LIST"
+            }
+            Self::ClosedAtOnce(_) => "a Redis with TLS needs rediss://; else see the server's log",
+            Self::Protected(_) => {
+                "set a password and bind in redis.conf; protected mode ends by itself then"
+            }
             Self::ClusterDown(..) => "see CLUSTER INFO: some slots have no master",
             Self::NotRedis(_) => "check host and port; a Redis with TLS needs rediss://",
             Self::Tls(_, fault) => fault.hint(),
@@ -278,9 +316,14 @@ impl TlsFault {
         match error {
             rustls::Error::InvalidCertificate(certificate) => match certificate {
                 CertificateError::UnknownIssuer => Self::UnknownAuthority,
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYet,
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Self::WrongName,
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                    Self::Expired
+                }
+                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                    Self::NotYet
+                }
+                CertificateError::NotValidForName
+                | CertificateError::NotValidForNameContext { .. } => Self::WrongName,
                 other => Self::Other(other.to_string()),
             },
             rustls::Error::InvalidMessage(_) => Self::Plaintext,
@@ -302,12 +345,16 @@ impl TlsFault {
 
     fn hint(&self) -> &'static str {
         match self {
-            Self::UnknownAuthority => "set tls.ca_file to the certificate of the authority that signed it",
+            Self::UnknownAuthority => {
+                "set tls.ca_file to the certificate of the authority that signed it"
+            }
             Self::Expired => "renew the server's certificate",
             Self::NotYet => "compare the clocks of this machine and the server",
             Self::WrongName => "use the name that is in the certificate as host in the url",
             Self::ClientCertificate => "set tls.cert_file and tls.key_file",
-            Self::ClientRefused => "use a tls.cert_file that the server's tls-ca-cert-file has signed",
+            Self::ClientRefused => {
+                "use a tls.cert_file that the server's tls-ca-cert-file has signed"
+            }
             Self::Plaintext => "use redis:// instead of rediss://, or the tls-port",
             Self::Other(_) => "compare the TLS settings of both sides",
         }

@@ -23,7 +23,8 @@ impl ServerInfo {
 pub(super) async fn ask_server(node: &Node) -> Result<ServerInfo, Fault> {
     let text = ask(node, "server").await?;
     Ok(ServerInfo {
-        version: field(&text, "redis_version").map_or_else(|| "unknown".to_owned(), |text| shorten(text).to_owned()),
+        version: field(&text, "redis_version")
+            .map_or_else(|| "unknown".to_owned(), |text| shorten(text).to_owned()),
         cluster: field(&text, "redis_mode") == Some("cluster"),
     })
 }
@@ -45,7 +46,8 @@ pub(super) fn cpu_seconds(info: &str) -> Option<f64> {
         let system: f64 = field(info, system)?.parse().ok()?;
         Some(user + system).filter(|sum| sum.is_finite())
     };
-    read("used_cpu_user_main_thread", "used_cpu_sys_main_thread").or_else(|| read("used_cpu_user", "used_cpu_sys"))
+    read("used_cpu_user_main_thread", "used_cpu_sys_main_thread")
+        .or_else(|| read("used_cpu_user", "used_cpu_sys"))
 }
 
 /// The text of an `INFO` answer.
@@ -62,9 +64,11 @@ async fn ask(node: &Node, section: &str) -> Result<String, Fault> {
     question.arg(section);
     match node.ask_one_raw(&question).await? {
         Value::ServerError(error) if error.code() == "NOPERM" => Ok(String::new()),
-        Value::ServerError(error) => {
-            Err(Fault::of_reply(error.code(), error.details().unwrap_or_default(), &node.place.to_string()))
-        }
+        Value::ServerError(error) => Err(Fault::of_reply(
+            error.code(),
+            error.details().unwrap_or_default(),
+            &node.place.to_string(),
+        )),
         answer => Ok(text(&answer)),
     }
 }

@@ -63,7 +63,10 @@ mod tests {
         let second = Duration::from_secs(1);
         let drawn: Vec<Duration> = (0..1_000).map(|_| jitter.around(second, 0.1)).collect();
         assert!(drawn.iter().all(|one| (0.9..=1.1).contains(&one.as_secs_f64())));
-        assert!(drawn.iter().any(|one| one.as_secs_f64() < 0.95) && drawn.iter().any(|one| one.as_secs_f64() > 1.05));
+        assert!(
+            drawn.iter().any(|one| one.as_secs_f64() < 0.95)
+                && drawn.iter().any(|one| one.as_secs_f64() > 1.05)
+        );
     }
 
     #[test]

@@ -8,8 +8,8 @@ use futures_util::future::try_join_all;
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::io::tcp::{TcpSettings, socket2};
 use redis::{
-    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    RedisConnectionInfo, RedisResult, TlsCertificates, Value,
+    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo,
+    IntoConnectionInfo, RedisConnectionInfo, RedisResult, TlsCertificates, Value,
 };
 
 use super::acl::Forbidden;
@@ -77,7 +77,9 @@ impl Link {
     pub async fn connect(&self) -> Result<Session, Fault> {
         let patience = Some(self.config().response_timeout);
         match &self.config().deployment {
-            Deployment::Single(endpoint) => self.connect_first(std::slice::from_ref(endpoint)).await,
+            Deployment::Single(endpoint) => {
+                self.connect_first(std::slice::from_ref(endpoint)).await
+            }
             Deployment::Cluster(seeds) => self.connect_first(seeds).await,
             Deployment::Unix(path) => {
                 let node = self.open(Place::Unix(path.clone()), patience).await?;
@@ -117,7 +119,10 @@ impl Link {
         let client = self.client(&place, &config.login, config.database).await?;
         match tokio::time::timeout(config.connect_timeout, client.get_async_pubsub()).await {
             Ok(connected) => connected,
-            Err(_) => Err(Fault::Timeout { place: place.to_string(), after: config.connect_timeout }.into()),
+            Err(_) => {
+                Err(Fault::Timeout { place: place.to_string(), after: config.connect_timeout }
+                    .into())
+            }
         }
     }
 
@@ -138,7 +143,11 @@ impl Link {
     ///
     /// # Errors
     /// The connection's; those of single commands are in the answers.
-    pub async fn ask(&self, connection: &mut MultiplexedConnection, plan: Plan) -> RedisResult<Replies> {
+    pub async fn ask(
+        &self,
+        connection: &mut MultiplexedConnection,
+        plan: Plan,
+    ) -> RedisResult<Replies> {
         let commands = plan.into_commands();
         let mut pipeline = redis::Pipeline::with_capacity(commands.len());
         for (_, command) in commands {
@@ -153,8 +162,13 @@ impl Link {
     }
 
     /// Asks the cluster again who holds what, and connects to its masters.
-    pub(super) async fn reconnect_cluster(&self, nodes: &[Node]) -> Result<(Vec<Node>, SlotMap), Fault> {
-        let seed = nodes.first().ok_or_else(|| Fault::ClusterDown(self.config().display_url(), "no node".into()))?;
+    pub(super) async fn reconnect_cluster(
+        &self,
+        nodes: &[Node],
+    ) -> Result<(Vec<Node>, SlotMap), Fault> {
+        let seed = nodes
+            .first()
+            .ok_or_else(|| Fault::ClusterDown(self.config().display_url(), "no node".into()))?;
         let Place::Tcp(asked) = &seed.place else {
             return Err(Fault::Unexpected(seed.place.to_string(), "a unix socket is no cluster"));
         };
@@ -192,7 +206,8 @@ impl Link {
     }
 
     async fn connect_seed(&self, seed: &Endpoint) -> Result<Session, Fault> {
-        let node = self.open(Place::Tcp(seed.clone()), Some(self.config().response_timeout)).await?;
+        let node =
+            self.open(Place::Tcp(seed.clone()), Some(self.config().response_timeout)).await?;
         let facts = info::ask_server(&node).await?;
         if facts.cluster || matches!(self.config().deployment, Deployment::Cluster(_)) {
             let (nodes, slots) = self.reconnect_cluster(&[node]).await?;
@@ -218,7 +233,9 @@ impl Link {
                 match (owner, &self.config().deployment) {
                     (Some(owner), _) => Ok(Place::Tcp(owner)),
                     (None, Deployment::Single(endpoint)) => Ok(Place::Tcp(endpoint.clone())),
-                    (None, Deployment::Cluster(seeds)) if !seeds.is_empty() => Ok(Place::Tcp(seeds[0].clone())),
+                    (None, Deployment::Cluster(seeds)) if !seeds.is_empty() => {
+                        Ok(Place::Tcp(seeds[0].clone()))
+                    }
                     (None, _) => Err(Fault::Unexpected(self.config().display_url(), "no address")),
                 }
             }
@@ -239,21 +256,33 @@ impl Link {
         Err(last.unwrap_or_else(|| Fault::UnknownMaster(sentinel.master.clone())))
     }
 
-    async fn ask_sentinel(&self, at: &Endpoint, sentinel: &SentinelConfig) -> Result<Option<Endpoint>, Fault> {
+    async fn ask_sentinel(
+        &self,
+        at: &Endpoint,
+        sentinel: &SentinelConfig,
+    ) -> Result<Option<Endpoint>, Fault> {
         let place = Place::Tcp(at.clone());
-        let node = self.open_as(place, Some(self.config().response_timeout), &sentinel.login, 0).await?;
+        let node =
+            self.open_as(place, Some(self.config().response_timeout), &sentinel.login, 0).await?;
         let mut question = redis::cmd("SENTINEL");
         question.arg("GET-MASTER-ADDR-BY-NAME").arg(&sentinel.master);
         match node.ask_one(&question).await? {
             Value::Nil => Ok(None),
             answer => match redis::from_redis_value::<(String, u16)>(answer) {
                 Ok((host, port)) => Ok(Some(Endpoint { host, port })),
-                Err(_) => Err(Fault::Unexpected(at.to_string(), "the master's address is no host and port")),
+                Err(_) => Err(Fault::Unexpected(
+                    at.to_string(),
+                    "the master's address is no host and port",
+                )),
             },
         }
     }
 
-    pub(super) async fn open(&self, place: Place, patience: Option<Duration>) -> Result<Node, Fault> {
+    pub(super) async fn open(
+        &self,
+        place: Place,
+        patience: Option<Duration>,
+    ) -> Result<Node, Fault> {
         self.open_as(place, patience, &self.config().login, self.config().database).await
     }
 
@@ -266,7 +295,9 @@ impl Link {
         database: i64,
     ) -> Result<Node, Fault> {
         let limit = self.config().connect_timeout;
-        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(patience);
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(patience);
         // The library's own login keeps the server's words to itself, so Vigie logs in by itself.
         let client = self.client(&place, &Login::default(), 0).await?;
         let name = place.to_string();
@@ -276,9 +307,17 @@ impl Link {
                 .await
                 .map_err(|error| Fault::of(&error, &name, limit))?;
             let forbidden = log_in(&connection, &name, login, database, self.config()).await?;
-            Ok(Node { place: place.clone(), patience: patience.unwrap_or(limit), connection, forbidden })
+            Ok(Node {
+                place: place.clone(),
+                patience: patience.unwrap_or(limit),
+                connection,
+                forbidden,
+            })
         };
         match tokio::time::timeout(limit, connecting).await {
+            Ok(Err(Fault::Closed(_))) if self.config().tls.is_none() => {
+                Err(parting_words(&place).await)
+            }
             Ok(node) => node,
             Err(_) if self.config().tls.is_some() && speaks_plainly(&place).await => {
                 Err(Fault::Tls(name, super::TlsFault::Plaintext))
@@ -301,13 +340,18 @@ impl Link {
             .with_time(Duration::from_secs(15))
             .with_interval(Duration::from_secs(5))
             .with_retries(3);
-        let info: ConnectionInfo =
-            info.set_redis_settings(redis).set_tcp_settings(TcpSettings::default().set_nodelay(true).set_keepalive(keepalive));
+        let info: ConnectionInfo = info
+            .set_redis_settings(redis)
+            .set_tcp_settings(TcpSettings::default().set_nodelay(true).set_keepalive(keepalive));
         match (&self.config().tls, place) {
             (Some(tls), Place::Tcp(_)) if tls.ca_file.is_some() || tls.client.is_some() => {
                 let certificates = certificates(tls).await?;
                 let unusable = |error: redis::RedisError| Fault::File {
-                    path: tls.ca_file.clone().or_else(|| tls.client.clone().map(|(path, _)| path)).unwrap_or_default(),
+                    path: tls
+                        .ca_file
+                        .clone()
+                        .or_else(|| tls.client.clone().map(|(path, _)| path))
+                        .unwrap_or_default(),
                     reason: format!("no usable certificates: {error}"),
                 };
                 Client::build_with_tls(info, certificates).map_err(unusable)
@@ -320,7 +364,12 @@ impl Link {
         match place {
             Place::Unix(path) => ConnectionAddr::Unix(path.clone()),
             Place::Tcp(Endpoint { host, port }) if self.config().tls.is_some() => {
-                ConnectionAddr::TcpTls { host: host.clone(), port: *port, insecure: false, tls_params: None }
+                ConnectionAddr::TcpTls {
+                    host: host.clone(),
+                    port: *port,
+                    insecure: false,
+                    tls_params: None,
+                }
             }
             Place::Tcp(Endpoint { host, port }) => ConnectionAddr::Tcp(host.clone(), *port),
         }
@@ -333,12 +382,33 @@ async fn speaks_plainly(place: &Place) -> bool {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let Place::Tcp(endpoint) = place else { return false };
     let asking = async {
-        let mut stream = tokio::net::TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.ok()?;
+        let mut stream =
+            tokio::net::TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.ok()?;
         stream.write_all(b"PING\r\n").await.ok()?;
         stream.read_u8().await.ok()
     };
     let first = tokio::time::timeout(Duration::from_millis(500), asking).await;
     matches!(first, Ok(Some(b'+' | b'-')))
+}
+
+/// Why a server closes connections at once. What it said is lost when Vigie's own first words cross it on the way, so
+/// this connects once more and only listens.
+async fn parting_words(place: &Place) -> Fault {
+    use tokio::io::AsyncReadExt as _;
+    let name = place.to_string();
+    let Place::Tcp(endpoint) = place else { return Fault::ClosedAtOnce(name) };
+    let listening = async {
+        let mut stream =
+            tokio::net::TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.ok()?;
+        let mut words = [0; 512];
+        let length = stream.read(&mut words).await.ok()?;
+        Some(String::from_utf8_lossy(&words[..length]).trim_end().to_owned())
+    };
+    let heard = tokio::time::timeout(Duration::from_millis(300), listening).await.ok().flatten();
+    match heard.as_deref().and_then(|words| words.strip_prefix('-')?.split_once(' ')) {
+        Some((code, detail)) => Fault::of_reply(code, detail, &name),
+        None => Fault::ClosedAtOnce(name),
+    }
 }
 
 async fn slot_map(seed: &Node, asked: &Endpoint, config: &RedisConfig) -> Result<SlotMap, Fault> {
@@ -347,14 +417,24 @@ async fn slot_map(seed: &Node, asked: &Endpoint, config: &RedisConfig) -> Result
     let answer = match seed.ask_one_raw(&question).await? {
         Value::ServerError(error) if error.code() == "NOPERM" => {
             let what = Forbidden::parse(error.details().unwrap_or_default());
-            return Err(Fault::forbidden(&asked.to_string(), config.login.username.as_deref(), &what, true));
+            return Err(Fault::forbidden(
+                &asked.to_string(),
+                config.login.username.as_deref(),
+                &what,
+                true,
+            ));
         }
         Value::ServerError(error) => {
-            return Err(Fault::of_reply(error.code(), error.details().unwrap_or_default(), &asked.to_string()));
+            return Err(Fault::of_reply(
+                error.code(),
+                error.details().unwrap_or_default(),
+                &asked.to_string(),
+            ));
         }
         answer => answer,
     };
-    SlotMap::parse(&answer, asked).map_err(|wrong| Fault::ClusterDown(asked.to_string(), wrong.to_owned()))
+    SlotMap::parse(&answer, asked)
+        .map_err(|wrong| Fault::ClusterDown(asked.to_string(), wrong.to_owned()))
 }
 
 /// `AUTH`, `SELECT` and `CLIENT SETNAME` in one round trip. Returns what is forbidden and can be done without.
@@ -389,7 +469,8 @@ async fn log_in(
         let mut connection = connection.clone();
         async move { connection.send_packed_command(step).await }
     }));
-    let answers = answers.await.map_err(|error| Fault::of(&error, place, config.response_timeout))?;
+    let answers =
+        answers.await.map_err(|error| Fault::of(&error, place, config.response_timeout))?;
     let mut forbidden = Vec::new();
     for (index, answer) in answers.iter().enumerate() {
         let Value::ServerError(error) = answer else { continue };
@@ -417,9 +498,10 @@ async fn certificates(tls: &super::Tls) -> Result<TlsCertificates, Fault> {
         None => None,
     };
     let client_tls = match &tls.client {
-        Some((certificate, key)) => {
-            Some(ClientTlsConfig { client_cert: read(certificate).await?, client_key: read(key).await? })
-        }
+        Some((certificate, key)) => Some(ClientTlsConfig {
+            client_cert: read(certificate).await?,
+            client_key: read(key).await?,
+        }),
         None => None,
     };
     Ok(TlsCertificates { client_tls, root_cert })
@@ -427,11 +509,16 @@ async fn certificates(tls: &super::Tls) -> Result<TlsCertificates, Fault> {
 
 async fn read(path: &Path) -> Result<Vec<u8>, Fault> {
     let content = tokio::fs::read(path).await;
-    let content =
-        content.map_err(|error| Fault::File { path: path.to_owned(), reason: format!("cannot be read: {error}") })?;
+    let content = content.map_err(|error| Fault::File {
+        path: path.to_owned(),
+        reason: format!("cannot be read: {error}"),
+    })?;
     if content.windows(11).any(|text| text == b"-----BEGIN ") {
         Ok(content)
     } else {
-        Err(Fault::File { path: path.to_owned(), reason: "is no PEM file: it has no -----BEGIN line".into() })
+        Err(Fault::File {
+            path: path.to_owned(),
+            reason: "is no PEM file: it has no -----BEGIN line".into(),
+        })
     }
 }

@@ -18,10 +18,13 @@ mod session;
 mod systems;
 mod url;
 
+#[cfg(test)]
+mod config_tests;
+
 pub use acl::acl_line;
 pub use config::{
-    ConfigError, Deployment, Endpoint, Login, RawLimits, RawRedisConfig, RawSentinel, RawTls, RedisConfig,
-    SentinelConfig, Tls,
+    ConfigError, Deployment, Endpoint, Login, RawLimits, RawRedisConfig, RawSentinel, RawTls,
+    RedisConfig, SentinelConfig, Tls,
 };
 pub use fault::{Fault, TlsFault};
 pub use link::Link;

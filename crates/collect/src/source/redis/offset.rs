@@ -30,10 +30,14 @@ impl Offset {
     /// `received` on Vigie's clock.
     pub(super) fn measure(&mut self, sent: Time, first: Time, last: Time, received: Time) {
         let (highest, lowest) = (received.since(last), sent.since(first));
-        let measured = Measured { seconds: f64::midpoint(highest, lowest), doubt: (highest - lowest).abs() / 2.0 };
+        let measured = Measured {
+            seconds: f64::midpoint(highest, lowest),
+            doubt: (highest - lowest).abs() / 2.0,
+        };
         self.age += 1;
         let replace = self.best.is_none_or(|best| {
-            let jumped = (measured.seconds - best.seconds).abs() > measured.doubt + best.doubt + 0.001;
+            let jumped =
+                (measured.seconds - best.seconds).abs() > measured.doubt + best.doubt + 0.001;
             jumped || measured.doubt <= best.doubt * 1.2 || self.age >= STALE_AFTER
         });
         if replace {
@@ -81,10 +85,15 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_time() {
-        for answer in [Value::Nil, Value::Array(vec![]), Value::Array(vec![Value::Int(i64::MAX), Value::Int(i64::MAX)])] {
+        for answer in [
+            Value::Nil,
+            Value::Array(vec![]),
+            Value::Array(vec![Value::Int(i64::MAX), Value::Int(i64::MAX)]),
+        ] {
             assert_eq!(server_time(&answer), None, "{answer:?}");
         }
-        let answer = Value::Array(vec![Value::BulkString("12".into()), Value::BulkString("34".into())]);
+        let answer =
+            Value::Array(vec![Value::BulkString("12".into()), Value::BulkString("34".into())]);
         assert_eq!(server_time(&answer), Some(Time::from_micros(12_000_034)));
     }
 }

@@ -94,7 +94,16 @@ impl RedisSource {
             exact_jobs_per_second,
             limits,
         };
-        Self { link, clock, out, polls, readers: Readers::new(), reader_context, nudges, jitter: Jitter::new() }
+        Self {
+            link,
+            clock,
+            out,
+            polls,
+            readers: Readers::new(),
+            reader_context,
+            nudges,
+            jitter: Jitter::new(),
+        }
     }
 
     /// Polls until told to stop. Nothing of it outlives the call.
@@ -143,7 +152,10 @@ impl RedisSource {
 
     /// One poll, after connecting if need be. While it takes long to connect, the last fault is repeated, so that
     /// everybody downstream knows how old things are.
-    async fn connect_and_poll(&mut self, last_fault: Option<&SourceFault>) -> Result<PollCost, Fault> {
+    async fn connect_and_poll(
+        &mut self,
+        last_fault: Option<&SourceFault>,
+    ) -> Result<PollCost, Fault> {
         if self.polls.session.is_none() {
             let interval = self.link.config().poll;
             let link = self.link.clone();
@@ -212,7 +224,9 @@ impl RedisSource {
         let config = self.link.config();
         let polls = &mut self.polls;
         polls.checks = match (&outcome, &polls.session) {
-            (Ok(_), Some(session)) => checks::answering(config, session, &polls.systems, &polls.discovery),
+            (Ok(_), Some(session)) => {
+                checks::answering(config, session, &polls.systems, &polls.discovery)
+            }
             (Err(fault), _) => checks::failing(&polls.checks, config, fault),
             (Ok(_), None) => std::mem::take(&mut polls.checks),
         };
@@ -249,7 +263,8 @@ impl Polls {
             let (beside, scanned) = beside_scans(scans);
             let round = session.round(plan, beside).await?;
             self.take_scans(round.by_node, &scanned);
-            let candidates = self.discovery.candidates(&mut Parts::new(round.answers, Vec::new()).rest());
+            let candidates =
+                self.discovery.candidates(&mut Parts::new(round.answers, Vec::new()).rest());
             self.systems.offer(&candidates);
         }
         self.session = Some(session);
@@ -265,7 +280,12 @@ impl Polls {
     }
 
     /// Asks everything, and sends what was observed.
-    async fn poll(&mut self, link: &Link, clock: &dyn Clock, out: &ObservationSender) -> Result<PollCost, Fault> {
+    async fn poll(
+        &mut self,
+        link: &Link,
+        clock: &dyn Clock,
+        out: &ObservationSender,
+    ) -> Result<PollCost, Fault> {
         let Some(mut session) = self.session.take() else {
             return Err(Fault::Closed(link.config().display_url()));
         };
@@ -286,7 +306,11 @@ impl Polls {
         if seen.is_replica {
             return Err(Fault::NotMaster(link.config().display_url()));
         }
-        self.client_list_pause = if with_clients { (seen.client_bytes / LARGE_CLIENT_LIST).min(30) } else { self.client_list_pause };
+        self.client_list_pause = if with_clients {
+            (seen.client_bytes / LARGE_CLIENT_LIST).min(30)
+        } else {
+            self.client_list_pause
+        };
         cost.total.server_cpu_seconds = self.cpu_since(seen.cpu_seconds);
         for (node, answer) in seen.scans.into_iter().enumerate() {
             if let Some(answer) = answer.filter(|_| scanned.get(node) == Some(&true)) {
@@ -296,7 +320,12 @@ impl Polls {
 
         let context = self.context(link, received, seen.clients.map(Arc::new));
         let mut plan = Plan::default();
-        let counts = self.systems.ask_more(&looks, &mut Parts::new(round.answers, counts), &mut plan, &context);
+        let counts = self.systems.ask_more(
+            &looks,
+            &mut Parts::new(round.answers, counts),
+            &mut plan,
+            &context,
+        );
         self.discovery.ask_types(&mut plan);
         let (beside, scanned) = beside_scans(self.discovery.scans(session.nodes()));
         let mut answers = Vec::new();
@@ -329,7 +358,8 @@ impl Polls {
         for (broker, queue) in wanted {
             by_broker.entry(broker).or_default().insert(queue);
         }
-        let looks: Looks = by_broker.into_iter().map(|(broker, some)| (broker, Which::These(some))).collect();
+        let looks: Looks =
+            by_broker.into_iter().map(|(broker, some)| (broker, Which::These(some))).collect();
         let mut cost = Cost::new(self.looks, 0);
         let mut plan = Plan::default();
         let counts = self.systems.ask(&looks, &mut plan);
@@ -339,7 +369,8 @@ impl Polls {
         }
         let context = self.context(link, clock.now(), None);
         let mut plan = Plan::default();
-        let counts = self.systems.ask_more(&looks, &mut Parts::new(answers, counts), &mut plan, &context);
+        let counts =
+            self.systems.ask_more(&looks, &mut Parts::new(answers, counts), &mut plan, &context);
         let mut answers = Vec::new();
         if !plan.is_empty() {
             answers = cost.time(session.round(plan, Vec::new())).await?.answers;
@@ -422,11 +453,14 @@ impl Seen {
             let mut answers = answers.into_iter();
             let mut next = || answers.next().unwrap_or(Err(ReplyError::Shape("no answer")));
             let first = next().ok().and_then(|answer| server_time(&answer));
-            if let Some(cpu) = next().ok().and_then(|answer| info::cpu_seconds(&info::text(&answer))) {
+            if let Some(cpu) =
+                next().ok().and_then(|answer| info::cpu_seconds(&info::text(&answer)))
+            {
                 *seen.cpu_seconds.get_or_insert(0.0) += cpu;
             }
             if with_role {
-                seen.is_replica |= next().is_ok_and(|answer| info::says_replica(&info::text(&answer)));
+                seen.is_replica |=
+                    next().is_ok_and(|answer| info::says_replica(&info::text(&answer)));
             }
             if with_clients && let Ok(answer) = next() {
                 seen.client_bytes += info::text(&answer).len() as u64;
@@ -452,7 +486,10 @@ impl Cost {
         Self { total: PollCost { round_trips, ..before } }
     }
 
-    async fn time(&mut self, round: impl Future<Output = Result<Round, Fault>>) -> Result<Round, Fault> {
+    async fn time(
+        &mut self,
+        round: impl Future<Output = Result<Round, Fault>>,
+    ) -> Result<Round, Fault> {
         let begun = Instant::now();
         let round = round.await?;
         self.total.seconds += begun.elapsed().as_secs_f64();
@@ -466,6 +503,8 @@ impl Cost {
 /// One scan for each node that has one, and which have.
 fn beside_scans(scans: Vec<Option<Cmd>>) -> (Vec<Beside>, Vec<bool>) {
     let scanned = scans.iter().map(Option::is_some).collect();
-    let beside = scans.into_iter().map(|scan| Beside { first: scan.into_iter().collect(), last: Vec::new() });
+    let beside = scans
+        .into_iter()
+        .map(|scan| Beside { first: scan.into_iter().collect(), last: Vec::new() });
     (beside.collect(), scanned)
 }

@@ -31,7 +31,8 @@ struct State {
 impl Readers {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        let state = |broker| State { broker, backoff: Backoff::new(), started: now, due: Some(now) };
+        let state =
+            |broker| State { broker, backoff: Backoff::new(), started: now, due: Some(now) };
         Self { running: JoinSet::new(), states: Broker::ALL.into_iter().map(state).collect() }
     }
 
@@ -40,7 +41,9 @@ impl Readers {
         let now = Instant::now();
         for system in systems.all() {
             let broker = system.broker();
-            let Some(state) = self.states.iter_mut().find(|state| state.broker == broker) else { continue };
+            let Some(state) = self.states.iter_mut().find(|state| state.broker == broker) else {
+                continue;
+            };
             if state.due.is_none_or(|due| due > now) {
                 continue;
             }

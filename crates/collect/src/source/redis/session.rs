@@ -35,9 +35,11 @@ impl Node {
     /// One command and its answer; an error reply is a fault.
     pub(super) async fn ask_one(&self, command: &Cmd) -> Result<Value, Fault> {
         match self.ask_one_raw(command).await? {
-            Value::ServerError(error) => {
-                Err(Fault::of_reply(error.code(), error.details().unwrap_or_default(), &self.place.to_string()))
-            }
+            Value::ServerError(error) => Err(Fault::of_reply(
+                error.code(),
+                error.details().unwrap_or_default(),
+                &self.place.to_string(),
+            )),
             answer => Ok(answer),
         }
     }
@@ -45,7 +47,10 @@ impl Node {
     /// One command and its answer, which may be an error reply.
     pub(super) async fn ask_one_raw(&self, command: &Cmd) -> Result<Value, Fault> {
         let answers = self.send(vec![command.clone()]).await?;
-        answers.into_iter().next().ok_or_else(|| Fault::Unexpected(self.place.to_string(), "no answer"))
+        answers
+            .into_iter()
+            .next()
+            .ok_or_else(|| Fault::Unexpected(self.place.to_string(), "no answer"))
     }
 
     async fn send(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, Fault> {
@@ -110,8 +115,16 @@ enum Asked {
 }
 
 impl Session {
-    pub(super) fn new(link: Link, nodes: Vec<Node>, slots: Option<SlotMap>, facts: RedisFacts) -> Self {
-        let forbidden = nodes.iter().flat_map(|node| node.forbidden.iter().map(|what| (what.clone(), None))).collect();
+    pub(super) fn new(
+        link: Link,
+        nodes: Vec<Node>,
+        slots: Option<SlotMap>,
+        facts: RedisFacts,
+    ) -> Self {
+        let forbidden = nodes
+            .iter()
+            .flat_map(|node| node.forbidden.iter().map(|what| (what.clone(), None)))
+            .collect();
         Self { link, nodes, slots, facts, moved: false, forbidden }
     }
 
@@ -149,8 +162,10 @@ impl Session {
     /// When a connection failed, or when an answer says that the server cannot be read at all. Errors of single
     /// commands are in the answers.
     pub(super) async fn round(&mut self, plan: Plan, beside: Vec<Beside>) -> Result<Round, Fault> {
-        let mut answers: Vec<Reply> = vec![Err(ReplyError::Shape("no node serves this key")); plan.len()];
-        let mut asked: Vec<(Vec<Asked>, Vec<Cmd>)> = self.nodes.iter().map(|_| (Vec::new(), Vec::new())).collect();
+        let mut answers: Vec<Reply> =
+            vec![Err(ReplyError::Shape("no node serves this key")); plan.len()];
+        let mut asked: Vec<(Vec<Asked>, Vec<Cmd>)> =
+            self.nodes.iter().map(|_| (Vec::new(), Vec::new())).collect();
         let mut lasts = Vec::with_capacity(asked.len());
         for ((targets, commands), Beside { first, last }) in asked.iter_mut().zip(beside) {
             targets.extend(first.iter().map(|_| Asked::Node));
@@ -207,7 +222,12 @@ impl Session {
                 let what = Forbidden::parse(words);
                 if what.loss().is_none() {
                     let user = self.link.config().login.username.as_deref();
-                    return Err(Fault::forbidden(&place.to_string(), user, &what, self.slots.is_some()));
+                    return Err(Fault::forbidden(
+                        &place.to_string(),
+                        user,
+                        &what,
+                        self.slots.is_some(),
+                    ));
                 }
                 self.forbidden.insert(what, Some(Instant::now()));
             }

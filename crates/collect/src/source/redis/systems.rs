@@ -100,7 +100,12 @@ impl Systems {
     }
 
     /// Hands each its last answers and gathers what was observed.
-    pub(super) fn tell(&mut self, looks: &Looks, answers: &mut Parts, context: &PollContext) -> Vec<Observation> {
+    pub(super) fn tell(
+        &mut self,
+        looks: &Looks,
+        answers: &mut Parts,
+        context: &PollContext,
+    ) -> Vec<Observation> {
         let mut out = Vec::new();
         for (broker, which) in looks {
             self.one(*broker).tell(which, &mut answers.next_part(), context, &mut out);

@@ -96,7 +96,9 @@ pub(super) fn endpoint(text: &str, port: u16) -> Result<Endpoint, UrlError> {
         None if rest.is_empty() => port,
         None => return Err(wrong()),
     };
-    let strange = |one: char| one.is_whitespace() || one.is_control() || matches!(one, '/' | '@' | '[' | ']' | '%');
+    let strange = |one: char| {
+        one.is_whitespace() || one.is_control() || matches!(one, '/' | '@' | '[' | ']' | '%')
+    };
     if host.is_empty() || host.len() > 255 || host.contains(strange) {
         return Err(wrong());
     }
@@ -119,11 +121,18 @@ fn sentinel(scheme: Scheme, rest: &str) -> Result<Parts, UrlError> {
         return Err(UrlError::NoMaster);
     }
     let master = unescape(master, "the master's name")?;
-    Ok(Parts { scheme, place: Where::Sentinel { nodes, master }, username, password, database: database(number)? })
+    Ok(Parts {
+        scheme,
+        place: Where::Sentinel { nodes, master },
+        username,
+        password,
+        database: database(number)?,
+    })
 }
 
 fn unix(rest: &str) -> Result<Parts, UrlError> {
-    let (rest, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
+    let (rest, query) =
+        rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
     let (username, password, path) = match rest.find('/') {
         Some(slash) if rest[..slash].contains('@') => {
             let (username, password, _) = login_and_rest(&rest[..slash])?;
@@ -138,7 +147,11 @@ fn unix(rest: &str) -> Result<Parts, UrlError> {
     for pair in query.into_iter().flat_map(|query| query.split('&')) {
         match pair.split_once('=') {
             Some(("db", text)) => number = database(text)?,
-            _ => return Err(UrlError::Parameter(pair.split('=').next().unwrap_or_default().chars().take(80).collect())),
+            _ => {
+                return Err(UrlError::Parameter(
+                    pair.split('=').next().unwrap_or_default().chars().take(80).collect(),
+                ));
+            }
         }
     }
     let place = Where::Unix(PathBuf::from(unescape(path, "the path")?));
@@ -150,7 +163,8 @@ type Credentials<'a> = (Option<String>, Option<Secret>, &'a str);
 /// `user:password@rest`, `:password@rest` or `rest`. The last `@` counts: a password may hold one.
 fn login_and_rest(text: &str) -> Result<Credentials<'_>, UrlError> {
     let Some((login, rest)) = text.rsplit_once('@') else { return Ok((None, None, text)) };
-    let (user, password) = login.split_once(':').map_or((login, None), |(user, password)| (user, Some(password)));
+    let (user, password) =
+        login.split_once(':').map_or((login, None), |(user, password)| (user, Some(password)));
     let user = unescape(user, "the user")?;
     let password = password.map(|password| unescape(password, "the password")).transpose()?;
     Ok((
@@ -184,9 +198,9 @@ fn without_parameters(rest: &str) -> Result<(&str, &str), UrlError> {
             let rest = rest.trim_end_matches('?');
             Ok(rest.split_once('/').unwrap_or((rest, "")))
         }
-        Some((_, query)) => {
-            Err(UrlError::Parameter(query.split('=').next().unwrap_or_default().chars().take(80).collect()))
-        }
+        Some((_, query)) => Err(UrlError::Parameter(
+            query.split('=').next().unwrap_or_default().chars().take(80).collect(),
+        )),
     }
 }
 

@@ -1,0 +1,100 @@
+//! The command line as a person or a script uses it: output, exit codes, colours.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn vigie(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+    command.args(arguments).env_remove("REDIS_URL").env_remove("VIGIE_CONFIG").env_remove("VIGIE_URL");
+    command
+}
+
+fn run(arguments: &[&str], folder: &Path) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = vigie(arguments).current_dir(folder).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn what_needs_no_vigie_works_without_one() {
+    let folder = folder();
+    let (code, version, _) = run(&["version"], folder.path());
+    assert_eq!((code, version.trim()), (0, concat!("vigie ", env!("CARGO_PKG_VERSION"))));
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, script, _) = run(&["completions", shell], folder.path());
+        assert!(code == 0 && script.contains("vigie"), "{shell}");
+    }
+    let (code, help, _) = run(&["--help"], folder.path());
+    assert!(code == 0 && help.contains("Examples:") && help.contains("Exit codes:"), "{help}");
+    assert!(!help.contains('\u{1b}'), "no colours into a pipe");
+}
+
+#[test]
+fn the_printed_default_configuration_can_be_used() {
+    let folder = folder();
+    let (code, yaml, _) = run(&["config", "init"], folder.path());
+    assert_eq!(code, 0);
+    // The default Redis need not run here; the configuration is found valid all the same.
+    std::fs::write(folder.path().join("vigie.yaml"), yaml).unwrap();
+    let (_, report, _) = run(&["check"], folder.path());
+    assert!(report.starts_with("configuration: vigie.yaml is valid"), "{report}");
+}
+
+#[test]
+fn wrong_input_is_exit_code_2_with_the_place_and_what_to_do() {
+    let folder = folder();
+    let file = folder.path().join("vigie.yaml");
+    for (text, expected) in [
+        ("sources: []", "there is no source"),
+        ("lisen: 127.0.0.1:1\nsources: []", "did you mean \"listen\"?"),
+        ("listen: 0.0.0.0:4780\nsources: [{name: a, kind: redis, url: redis://h}]", "not a loopback address"),
+        ("sources: [{name: a, kind: redis, url: 'http://h'}]", "sources[0]"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let (code, _, error) = run(&[], folder.path());
+        assert_eq!(code, 2, "{text}: {error}");
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+    let (code, _, error) = run(&["--config", "nowhere.yaml"], folder.path());
+    assert!(code == 2 && error.contains("vigie config init"), "{error}");
+    let (code, _, error) = run(&["--listen", "192.0.2.1:80"], folder.path());
+    assert!(code == 2, "{error}");
+    assert_eq!(run(&["no-such-command"], folder.path()).0, 2);
+}
+
+#[test]
+fn checking_a_redis_that_is_not_there_says_so_and_fails() {
+    let folder = folder();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let output = vigie(&["check"])
+        .current_dir(folder.path())
+        .env("REDIS_URL", format!("redis://:s3cret@127.0.0.1:{port}"))
+        .output()
+        .unwrap();
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(report.contains("refused"), "{report}");
+    assert!(!report.contains("s3cret"), "secrets are never printed: {report}");
+}
+
+#[test]
+fn no_vigie_to_ask_is_exit_code_3() {
+    let folder = folder();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (code, _, error) = run(&["queues", "--url", &format!("http://127.0.0.1:{port}")], folder.path());
+    assert!(code == 3 && error.contains("is it running?"), "{error}");
+    assert_eq!(run(&["queues", "--url", "nonsense"], folder.path()).0, 2);
+}
+
+#[test]
+fn a_port_that_is_taken_is_a_clear_failure() {
+    let folder = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, _, error) = run(&["--listen", &address], folder.path());
+    assert!(code == 1 && error.contains(&address) && error.contains("--listen"), "{error}");
+}

@@ -1,0 +1,250 @@
+//! The processes of a run: the example workloads by their manifest, and the built `vigie`.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A child; killed (-9), by its id, when dropped.
+pub struct Process(Child);
+
+impl Process {
+    fn start(command: &mut Command, log: &Path) -> Self {
+        let log = File::create(log).unwrap();
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let started = command.spawn();
+        Self(started.unwrap_or_else(|error| {
+            panic!("{command:?}: {error}; `cargo xtask setup` installs what is missing")
+        }))
+    }
+
+    /// Whether it has ended well; panics if it has ended otherwise.
+    pub fn is_done(&mut self) -> bool {
+        let status = self.0.try_wait().unwrap();
+        assert!(status.is_none_or(|status| status.success()), "{status:?}");
+        status.is_some()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Tries for so long until there is something.
+pub fn eventually<T>(what: &str, seconds: u64, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        if let Some(value) = attempt() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "not within {seconds} s: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The folder of the examples, with everything installed that their manifest asks for.
+fn examples() -> PathBuf {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let demo = json(&dir.join("demo.json"));
+    for step in demo["install"].as_array().unwrap() {
+        let place = dir.join(step["dir"].as_str().unwrap());
+        let outputs = step["outputs"].as_array().unwrap();
+        if outputs.iter().any(|output| !place.join(output.as_str().unwrap()).exists()) {
+            let words = texts(&step["command"]);
+            let status = Command::new(&words[0]).args(&words[1..]).current_dir(&place).status();
+            assert!(
+                status.as_ref().is_ok_and(std::process::ExitStatus::success),
+                "in examples/{}: {}: {status:?}; `cargo xtask setup` installs what is missing",
+                step["dir"],
+                words.join(" ")
+            );
+        }
+    }
+    dir
+}
+
+fn json(path: &Path) -> Value {
+    let text =
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
+/// The processes of `examples/ledger.json`.
+pub struct Workload {
+    pub producers: Vec<Process>,
+    /// Broker, name, process.
+    pub workers: Vec<(String, String, Process)>,
+}
+
+impl Workload {
+    /// Starts all of them; their ledgers and their own words go to `dir`.
+    pub fn start(dir: &Path, redis: &str, jobs: usize, rate: usize) -> Self {
+        let examples = examples();
+        let manifest = json(&examples.join("ledger.json"));
+        let mut workload = Self { producers: Vec::new(), workers: Vec::new() };
+        for process in manifest["processes"].as_array().unwrap() {
+            let words: Vec<String> = texts(&process["command"])
+                .into_iter()
+                .map(|word| {
+                    word.replace("${LEDGER}", dir.to_str().unwrap())
+                        .replace("${JOBS}", &jobs.to_string())
+                        .replace("${RATE}", &rate.to_string())
+                })
+                .collect();
+            let place = examples.join(process["dir"].as_str().unwrap());
+            let program = if words[0].starts_with("./") {
+                place.join(&words[0])
+            } else {
+                PathBuf::from(&words[0])
+            };
+            let name = process["name"].as_str().unwrap();
+            let mut command = Command::new(program);
+            command.args(&words[1..]).current_dir(&place).env("REDIS_URL", redis);
+            let process_started = Process::start(&mut command, &dir.join(format!("{name}.log")));
+            match process["role"].as_str().unwrap() {
+                "producer" => workload.producers.push(process_started),
+                _ => {
+                    let broker = process["broker"].as_str().unwrap().to_owned();
+                    workload.workers.push((broker, name.to_owned(), process_started));
+                }
+            }
+        }
+        workload
+    }
+
+    /// `kill -9` for the first worker of each broker, while it is busy.
+    pub fn kill_one_of_each(&mut self, dir: &Path) {
+        for kind in ["asynq", "bullmq", "bull"] {
+            let place = self.workers.iter().position(|(broker, _, _)| broker == kind).unwrap();
+            let (_, name, worker) = self.workers.remove(place);
+            let ledger = dir.join(format!("{name}.jsonl"));
+            let busy = |what: &str| {
+                let text = std::fs::read_to_string(&ledger).unwrap_or_default();
+                text.matches(what).count()
+            };
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while busy("\"what\":\"start\"") < busy("\"what\":\"finish\"") + 2 {
+                assert!(Instant::now() < deadline, "{name} is never busy");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            drop(worker);
+        }
+    }
+}
+
+/// The built binary at work.
+pub struct Vigie {
+    port: u16,
+    dir: PathBuf,
+    process: Option<Process>,
+}
+
+impl Vigie {
+    /// Watches the Redis at this port as `main`.
+    pub fn start(dir: &Path, redis_port: u16) -> Self {
+        let port = vigie_testkit::free_port();
+        let config = format!(
+            "listen: 127.0.0.1:{port}\ndata_dir: {}\nsources: [{{name: main, kind: redis, url: \"redis://127.0.0.1:{redis_port}\"}}]\n",
+            dir.join("data").display()
+        );
+        std::fs::write(dir.join("vigie.yaml"), config).unwrap();
+        let mut vigie = Self { port, dir: dir.to_owned(), process: None };
+        vigie.boot();
+        vigie
+    }
+
+    /// Starts it (again) and waits until it has looked at its source.
+    pub fn boot(&mut self) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+        command.arg("--config").arg(self.dir.join("vigie.yaml"));
+        self.process = Some(Process::start(&mut command, &self.dir.join("vigie.log")));
+        eventually("vigie has looked at its source", 20, || {
+            self.get("/api/v1/sources").filter(|answer| answer.to_string().contains("\"up\":true"))
+        });
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// `GET`; `None` when nobody answers or it is not there.
+    pub fn get(&self, path: &str) -> Option<Value> {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        connection.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        write!(
+            connection,
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n",
+            self.port
+        )
+        .ok()?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        assert!(!head.contains("chunked"), "{head}");
+        head.starts_with("HTTP/1.1 200").then(|| serde_json::from_str(body).unwrap())
+    }
+
+    /// `GET /api/v1/queue/status`.
+    pub fn status(&self) -> Status {
+        Status(self.get("/api/v1/queue/status").expect("vigie answers"))
+    }
+}
+
+/// An answer of `/api/v1/queue/status`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status(Value);
+
+impl Status {
+    /// The moment that it describes, in Unix seconds.
+    pub fn at(&self) -> f64 {
+        seconds(&self.0["at"])
+    }
+
+    pub fn queues(&self) -> &[Value] {
+        self.0["queues"].as_array().unwrap()
+    }
+
+    pub fn of(&self, kind: &str) -> Vec<&Value> {
+        self.queues().iter().filter(|queue| queue["kind"] == kind).collect()
+    }
+
+    pub fn queue(&self, kind: &str, name: &str) -> &Value {
+        let found =
+            self.queues().iter().find(|queue| queue["kind"] == kind && queue["queue"] == name);
+        found.unwrap_or_else(|| panic!("{kind} {name} is not in {}", self.0))
+    }
+
+    /// Every total of every queue, to see whether something still moves.
+    pub fn totals(&self) -> Vec<Value> {
+        self.queues().iter().map(|queue| queue["totals"].clone()).collect()
+    }
+
+    pub fn sources(&self) -> &[Value] {
+        self.0["sources"].as_array().unwrap()
+    }
+}
+
+/// Unix seconds of an RFC 3339 text.
+pub fn seconds(text: &Value) -> f64 {
+    let time: jiff::Timestamp = text.as_str().unwrap().parse().unwrap();
+    time.as_microsecond() as f64 / 1e6
+}
+
+/// `(enqueued, succeeded, failed)` of a queue's totals.
+pub fn totals(queue: &Value) -> (u64, u64, u64) {
+    let total = |name: &str| queue["totals"][name].as_u64().unwrap();
+    assert_eq!(total("processed"), total("succeeded") + total("failed"));
+    (total("enqueued"), total("succeeded"), total("failed"))
+}

@@ -1,0 +1,81 @@
+//! `cargo xtask bench`: what Vigie costs and how fast it is, beside its peers, into `bench/RESULTS.md`.
+
+mod ask;
+mod browser;
+mod cast;
+mod memory;
+mod program;
+mod proxy;
+mod redis;
+mod report;
+mod resp;
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::project::Project;
+use crate::setup::{self, Need};
+use cast::Cast;
+use report::Section;
+
+/// What `cargo xtask bench --help` prints.
+pub const HELP: &str = "\
+cargo xtask bench [PART...]
+
+  redis   commands, round trips and processor time of Redis a poll, at 10, 100 and 500 queues
+  live    from a change in Redis to the stream, and to the pixel
+  web     script size, first paint, main thread, long tasks, heap, bytes on the wire
+  memory  memory and processor time of the watchers
+
+All parts by default, within 10 minutes. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
+
+/// One part, named as on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Redis,
+    Live,
+    Web,
+    Memory,
+}
+
+impl Part {
+    const ALL: [Self; 4] = [Self::Redis, Self::Live, Self::Web, Self::Memory];
+
+    /// The part of this name.
+    pub fn parse(name: &str) -> Result<Self> {
+        match name {
+            "redis" => Ok(Self::Redis),
+            "live" => Ok(Self::Live),
+            "web" => Ok(Self::Web),
+            "memory" => Ok(Self::Memory),
+            other => bail!("'{other}' is no part of the bench: redis, live, web, memory"),
+        }
+    }
+
+    fn measure(self, cast: &Cast<'_>) -> Result<Section> {
+        match self {
+            Self::Redis => redis::measure(cast),
+            Self::Live => browser::live(cast),
+            Self::Web => browser::web(cast),
+            Self::Memory => memory::measure(cast),
+        }
+    }
+}
+
+/// Measures these parts, or all; each is written as soon as it is measured.
+pub fn start(project: &Project, parts: &[Part]) -> Result<()> {
+    setup::ensure(project, &[Need::Redis, Need::Chromium, Need::Go, Need::Web])?;
+    let cast = Cast::assemble(project, project.target("bench"))?;
+    let begin = Instant::now();
+    let parts = if parts.is_empty() { &Part::ALL } else { parts };
+    for part in parts {
+        let load = report::load();
+        let mut section = part.measure(&cast)?;
+        section.say(&report::moment(&load));
+        println!("\n{}", section.text());
+        report::write(project, &[section])?;
+    }
+    println!("{} is written ({:.0} s)", report::PAGE, begin.elapsed().as_secs_f64());
+    Ok(())
+}

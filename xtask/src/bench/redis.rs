@@ -1,0 +1,347 @@
+//! What watching costs Redis: commands, round trips and processor time of a poll, beside the peers.
+
+use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::ask;
+use super::cast::{Broker, Cast, Watcher, Who};
+use super::proxy::{Counted, Proxy, Traffic};
+use super::report::{Section, Table, count, millis, times};
+use crate::interrupt;
+
+const SIZES: [usize; 3] = [10, 100, 500];
+/// Jobs a second that are added and completed all the while.
+pub const RATE: u32 = 20;
+const BASELINE: Duration = Duration::from_secs(4);
+const SETTLE: Duration = Duration::from_secs(3);
+const WINDOW: Duration = Duration::from_secs(10);
+/// Polls of a peer that are measured, and the time from one to the next.
+const PEER_POLLS: u32 = 4;
+const PEER_EVERY: Duration = Duration::from_millis(1200);
+/// Redis' processor time a poll at 500 queues.
+const BUDGET_MS: f64 = 5.0;
+const BUDGET_ROUND_TRIPS: f64 = 2.0;
+
+/// One watcher at one size.
+struct Measured {
+    who: Who,
+    broker: Broker,
+    queues: usize,
+    /// Jobs a second that came and went.
+    rate: u32,
+    polls: f64,
+    polling: Traffic,
+    reading: Traffic,
+    /// Milliseconds of Redis' processor a poll, above what it spends without a watcher.
+    redis_ms: f64,
+    /// Commands a poll that Redis ran, also inside of scripts, above those without a watcher.
+    ran: f64,
+    /// Mean duration of a poll in seconds.
+    seconds: f64,
+    /// Microseconds a call while this was measured.
+    usec: BTreeMap<String, f64>,
+    /// Vigie's own word: commands and round trips of a poll.
+    own: Option<(f64, f64)>,
+}
+
+impl Measured {
+    fn label(&self) -> String {
+        let still = if self.rate == 0 { ", still" } else { "" };
+        format!("{} {}{still}", self.queues, self.broker)
+    }
+}
+
+/// What passed in a stretch of time.
+struct Stretch {
+    seconds: f64,
+    cpu: f64,
+    calls: BTreeMap<String, f64>,
+    usec: BTreeMap<String, f64>,
+}
+
+/// Measures all sizes of all brokers.
+pub fn measure(cast: &Cast<'_>) -> Result<Section> {
+    let mut all = Vec::new();
+    for broker in Broker::ALL {
+        for queues in SIZES {
+            println!("redis: {queues} {broker} queues ...");
+            all.extend(one_size(cast, broker, queues, RATE)?);
+        }
+        println!("redis: {} {broker} queues, still ...", SIZES[2]);
+        all.extend(one_size(cast, broker, SIZES[2], 0)?);
+    }
+    Ok(section(&all))
+}
+
+/// Vigie and the peer, one after the other, on one Redis that goes on changing; without either before and after.
+fn one_size(cast: &Cast<'_>, broker: Broker, queues: usize, rate: u32) -> Result<[Measured; 2]> {
+    let (_redis, port) = cast.redis("redis")?;
+    let _fill = cast.fill(broker, (queues, 100), port, rate)?;
+    rest(Duration::from_secs(1))?;
+    let before = stretch(port, || rest(BASELINE))?;
+
+    let vigie = {
+        let proxy = Proxy::start(port)?;
+        let watcher = cast.watch(Who::Vigie, queues, proxy.port())?;
+        rest(SETTLE)?;
+        vigie(&proxy, &watcher, port)?
+    };
+    let peer = {
+        let proxy = Proxy::start(port)?;
+        let watcher = cast.watch(broker.peer(), queues, proxy.port())?;
+        ask::page(watcher.port, broker.peer().polled().0)?;
+        rest(Duration::from_secs(1))?;
+        peer(broker.peer(), &proxy, &watcher, port)?
+    };
+    let after = stretch(port, || rest(BASELINE))?;
+
+    let idle = (before.cpu + after.cpu) / (before.seconds + after.seconds);
+    let calls = |stretch: &Stretch| stretch.calls.values().sum::<f64>();
+    let idle_calls = (calls(&before) + calls(&after)) / (before.seconds + after.seconds);
+    let measured = |who, raw: Raw| Measured {
+        who,
+        broker,
+        queues,
+        rate,
+        polls: raw.polls,
+        polling: raw.counted.polls,
+        reading: raw.counted.readers,
+        redis_ms: (raw.stretch.cpu - idle * raw.stretch.seconds) / raw.polls * 1000.0,
+        ran: (calls(&raw.stretch) - idle_calls * raw.stretch.seconds) / raw.polls,
+        seconds: raw.seconds,
+        usec: raw.stretch.usec,
+        own: raw.own,
+    };
+    Ok([measured(Who::Vigie, vigie), measured(broker.peer(), peer)])
+}
+
+/// A watcher's stretch, before the baseline is taken off.
+struct Raw {
+    polls: f64,
+    stretch: Stretch,
+    counted: Counted,
+    seconds: f64,
+    own: Option<(f64, f64)>,
+}
+
+fn vigie(proxy: &Proxy, watcher: &Watcher, redis: u16) -> Result<Raw> {
+    let metrics = || Ok::<_, anyhow::Error>(ask::page(watcher.port, "/metrics")?.0);
+    let polls = |text: &str| ask::metric(text, "vigie_source_polls_total", "");
+    let text = metrics()?;
+    let (first, before) = (polls(&text), proxy.counted());
+    let (mut own, mut looks, mut seconds) = ((0.0, 0.0), 0.0, 0.0);
+    let stretch = stretch(redis, || {
+        let end = Instant::now() + WINDOW;
+        while Instant::now() < end {
+            rest(Duration::from_secs(1))?;
+            let text = metrics()?;
+            own.0 += ask::metric(&text, "vigie_source_poll_commands", "");
+            own.1 += ask::metric(&text, "vigie_source_poll_round_trips", "");
+            seconds += ask::metric(&text, "vigie_source_poll_seconds", "");
+            looks += 1.0;
+        }
+        Ok(())
+    })?;
+    let counted = since(&proxy.counted(), &before);
+    let polls = polls(&metrics()?) - first;
+    let own = Some((own.0 / looks, own.1 / looks));
+    Ok(Raw { polls, stretch, counted, seconds: seconds / looks, own })
+}
+
+fn peer(who: Who, proxy: &Proxy, watcher: &Watcher, redis: u16) -> Result<Raw> {
+    let before = proxy.counted();
+    let mut seconds = 0.0;
+    let stretch = stretch(redis, || {
+        for _ in 0..PEER_POLLS {
+            let next = Instant::now() + PEER_EVERY;
+            seconds += ask::page(watcher.port, who.polled().0)?.1;
+            rest(next.saturating_duration_since(Instant::now()))?;
+        }
+        Ok(())
+    })?;
+    let counted = since(&proxy.counted(), &before);
+    let polls = f64::from(PEER_POLLS);
+    Ok(Raw { polls, stretch, counted, seconds: seconds / polls, own: None })
+}
+
+/// What Redis spends while `act` goes on.
+fn stretch(redis: u16, act: impl FnOnce() -> Result<()>) -> Result<Stretch> {
+    let (before, start) = (ask::redis(redis)?, Instant::now());
+    act()?;
+    let (after, seconds) = (ask::redis(redis)?, start.elapsed().as_secs_f64());
+    let mut all = Stretch {
+        seconds,
+        cpu: after.cpu - before.cpu,
+        calls: BTreeMap::new(),
+        usec: BTreeMap::new(),
+    };
+    for (name, (calls, usec)) in after.commands {
+        let (calls_before, usec_before) = before.commands.get(&name).copied().unwrap_or_default();
+        let calls = calls - calls_before;
+        if calls > 0.0 {
+            all.usec.insert(name.clone(), (usec - usec_before) / calls);
+            all.calls.insert(name, calls);
+        }
+    }
+    Ok(all)
+}
+
+fn since(now: &Counted, before: &Counted) -> Counted {
+    Counted {
+        polls: now.polls.clone() - &before.polls,
+        readers: now.readers.clone() - &before.readers,
+    }
+}
+
+/// Sleeps, unless someone asks to stop.
+pub fn rest(time: Duration) -> Result<()> {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        interrupt::check()?;
+        sleep((end - Instant::now()).min(Duration::from_millis(100)));
+    }
+    interrupt::check()
+}
+
+fn section(all: &[Measured]) -> Section {
+    let mut section = Section::new("Redis");
+    section.say(&format!(
+        "Of one poll, each watcher after the other on the same Redis with {RATE} jobs/s added and completed by \
+         real workers. Commands, round trips and bytes are counted by a proxy between the watcher and Redis, which reads \
+         the protocol: a round trip is a connection with no answer due that sends something. *Ran* are the commands that \
+         Redis counts (`INFO commandstats`; with those inside of scripts), *Redis* its processor time (`INFO cpu`), both \
+         less what it spends without a watcher just before and after. Vigie polls each second; bull-board and asynqmon \
+         poll when a page is open, by default each 5 and 8 s, once for every page that is open. Here they were asked {PEER_POLLS} times \
+         as their pages do. *Load* is Redis' processor at those intervals with one page open. Vigie's readers (events of BullMQ, one connection) are \
+         in *Redis* and *ran*, but not in the other columns."
+    ));
+    section.table(&main_table(all));
+    section.say(&verdict(all));
+    for measured in all.iter().filter(|measured| measured.queues == SIZES[2]) {
+        section.say(&breakdown(measured));
+    }
+    section
+}
+
+fn main_table(all: &[Measured]) -> Table {
+    let mut table = Table::new(&[
+        "queues",
+        "watcher",
+        "commands",
+        "ran",
+        "round trips",
+        "KB out",
+        "KB in",
+        "takes ms",
+        "Redis ms",
+        "Redis, of Vigie's",
+        "load ms/s",
+    ]);
+    for pair in all.chunks(2) {
+        for measured in pair {
+            let per = |figure: u64| figure as f64 / measured.polls;
+            let traffic = &measured.polling;
+            table.row(vec![
+                measured.label(),
+                measured.who.to_string(),
+                count(per(traffic.all_commands())),
+                count(measured.ran),
+                format!("{:.1}", per(traffic.round_trips)),
+                format!("{:.1}", per(traffic.bytes_out) / 1024.0),
+                format!("{:.1}", per(traffic.bytes_in) / 1024.0),
+                millis(measured.seconds),
+                format!("{:.2}", measured.redis_ms),
+                times(measured.redis_ms, pair[0].redis_ms),
+                format!("{:.1}", measured.redis_ms / measured.who.polled().1),
+            ]);
+        }
+    }
+    table
+}
+
+/// Whether the budgets are kept, in figures.
+fn verdict(all: &[Measured]) -> String {
+    let ours = all.iter().filter(|one| one.who == Who::Vigie && one.queues == SIZES[2]);
+    let lines = ours.map(|one| {
+        let (commands, trips) = one.own.unwrap_or_default();
+        let counted = one.polling.round_trips as f64 / one.polls;
+        let word = |kept: bool| if kept { "kept" } else { "**missed**" };
+        format!(
+            "- {}: {:.2} ms of Redis a poll, budget {BUDGET_MS} ms: {}. Round trips: {trips:.1} a poll by Vigie's own count \
+             ({commands:.0} commands), {counted:.1} counted with early looks between polls; budget {BUDGET_ROUND_TRIPS}: {}.",
+            one.label(),
+            one.redis_ms,
+            word(one.redis_ms <= BUDGET_MS),
+            word(trips <= BUDGET_ROUND_TRIPS),
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Which commands a watcher sends at the largest size, and where the time of Redis goes.
+fn breakdown(measured: &Measured) -> String {
+    let polls = measured.polls;
+    let list = |traffic: &Traffic| {
+        let word = |(name, sent): (&String, &u64)| {
+            let (sent, usec) = (*sent as f64 / polls, measured.usec.get(&name.to_lowercase()));
+            let millis = sent * usec.copied().unwrap_or(0.0) / 1000.0;
+            (millis, format!("{name} {sent:.1} × {:.1} µs = {millis:.2} ms", usec.unwrap_or(&0.0)))
+        };
+        let mut words: Vec<(f64, String)> = traffic.commands.iter().map(word).collect();
+        words.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let words: Vec<String> = words.into_iter().take(8).map(|(_, word)| word).collect();
+        words.join(", ")
+    };
+    let mut text = format!(
+        "**{}, {}**, commands a poll × mean time of a call (`commandstats`; a clock's time, whoever calls): {}.",
+        measured.who,
+        measured.label(),
+        list(&measured.polling)
+    );
+    let reading = &measured.reading;
+    if reading.all_commands() > 0 {
+        let kilobytes = |bytes: u64| bytes as f64 / polls / 1024.0;
+        text.push_str(&format!(
+            " Its readers: {}; {:.1} KB out, {:.1} KB in.",
+            list(reading),
+            kilobytes(reading.bytes_out),
+            kilobytes(reading.bytes_in)
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_has_vigie_before_its_peer() {
+        let one = |who, redis_ms| Measured {
+            who,
+            broker: Broker::Asynq,
+            queues: 500,
+            rate: RATE,
+            polls: 2.0,
+            polling: Traffic {
+                commands: BTreeMap::from([("GET".to_owned(), 20)]),
+                round_trips: 4,
+                ..Traffic::default()
+            },
+            reading: Traffic::default(),
+            redis_ms,
+            ran: 10.0,
+            seconds: 0.01,
+            usec: BTreeMap::from([("get".to_owned(), 1.5)]),
+            own: Some((10.0, 2.0)),
+        };
+        let all = [one(Who::Vigie, 6.0), one(Who::Asynqmon, 60.0)];
+        let text = section(&all).text();
+        assert!(text.contains("| 60.00 | 10 × |"), "{text}");
+        assert!(text.contains("6.00 ms of Redis a poll, budget 5 ms: **missed**"), "{text}");
+        assert!(text.contains("GET 10.0 × 1.5 µs = 0.01 ms"), "{text}");
+    }
+}
