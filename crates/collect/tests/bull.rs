@@ -1,5 +1,7 @@
 //! Bull v4 for real: the library's own producers and workers, compared with what their handlers wrote down.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod node_workload;
 mod watching;
 
@@ -39,6 +41,22 @@ fn ended(server: &RedisServer) -> usize {
         .flat_map(|set| ["mail", "pdf"].map(|queue| format!("bull:{queue}:{set}")))
         .map(|key| admin.zcard::<_, usize>(key).unwrap())
         .sum()
+}
+
+/// How long the jobs ran that ended well, in milliseconds, as Bull itself wrote it down.
+fn kept_runs(server: &RedisServer) -> Vec<f64> {
+    let mut admin = server.admin();
+    let mut runs = Vec::new();
+    for queue in ["mail", "pdf"] {
+        let ids: Vec<String> = admin.zrange(format!("bull:{queue}:completed"), 0, -1).unwrap();
+        for id in ids {
+            let key = format!("bull:{queue}:{id}");
+            let (start, end): (f64, f64) = admin.hget(key, &["processedOn", "finishedOn"]).unwrap();
+            runs.push(end - start);
+        }
+    }
+    runs.sort_by(f64::total_cmp);
+    runs
 }
 
 /// How often a worker of these jobs vanished, as Bull counts it.
@@ -95,10 +113,14 @@ async fn counts_are_equal_and_durations_close_to_the_ledger() {
     let runs = spread(&pool(&seen, |own| &own.runs), &pool(&real, |own| &own.runs));
     let waits = spread(&pool(&seen, |own| &own.waits), &pool(&real, |own| &own.waits));
     println!("runs above the handlers': {runs:.2?} ms; waits above: {waits:.2?} ms");
-    // Bull's run holds the handler's and the library's way there and back.
-    assert!(runs.least > -2.0 && runs.median < 10.0, "{runs:?}");
+    // Bull's run holds the handler's and the library's way there and back, which takes long on a busy machine; an
+    // attempt to be retried is timed by arrival or by whole milliseconds.
+    assert!(runs.least > -5.0 && runs.median < 50.0, "{runs:?}");
     // The handler starts after Bull's `active`, so waits are a little shorter than the ledger's.
-    assert!(waits.median.abs() < 10.0, "{waits:?}");
+    assert!(waits.median.abs() < 50.0, "{waits:?}");
+    // What Bull wrote down of jobs that ended well is told as it is.
+    let exact = spread(&pool(&seen, |own| &own.good_runs), &kept_runs(&server));
+    assert!(exact.least > -1e-3 && exact.most < 1e-3, "{exact:?}");
     let all = watching.all();
     assert!(batches(&all).all(|batch| !batch.gap && !batch.types_sampled));
     let reading = watching.queue("mail", |reading| reading.counts.active == Some(0)).await;
@@ -277,4 +299,54 @@ async fn queues_come_pause_and_go() {
         .await;
     let seen = observed(&watching.all());
     assert_eq!(seen["shop:later/c"].enqueued, 1, "{seen:?}");
+}
+
+/// Mean CPU milliseconds of Redis and the worst figures of a poll, over some seconds.
+async fn cost(server: &RedisServer, watching: &Watching, seconds: u64) -> (f64, u32, u32, u64) {
+    let cpu = || {
+        let info = server.text(&["INFO", "cpu"]);
+        let field = |name: &str| -> f64 {
+            info.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().parse().unwrap()
+        };
+        1e3 * (field("used_cpu_sys_main_thread:") + field("used_cpu_user_main_thread:"))
+    };
+    watching.forget();
+    let before = cpu();
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let spent = cpu() - before;
+    let costs: Vec<_> =
+        watching.reports().into_iter().map(|(_, report)| report.outcome.unwrap()).collect();
+    let commands = costs.iter().map(|cost| cost.commands).max().unwrap();
+    let trips = costs.iter().map(|cost| cost.round_trips).max().unwrap();
+    let bytes = costs.iter().map(|cost| cost.bytes).max().unwrap();
+    (spent / costs.len() as f64, commands, trips, bytes)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_queues_cost_little() {
+    let server = RedisServer::start();
+    let fill = ["fill.js", "--queues", "500", "--jobs", "100"];
+    Node::run("bull", &server.url(), &fill).done().await;
+    let config =
+        vigie_collect::source::redis::RedisConfig::from_url("main", &server.url()).unwrap();
+    let watching = Watching::config(config);
+    watching
+        .until("500 queues", 60.0, |all| {
+            all.iter().rev().find_map(|one| match one {
+                Observation::Polled(report) => {
+                    let found = report.found.iter().map(|(_, queues)| queues).sum::<usize>();
+                    (found == 500).then_some(())
+                }
+                _ => None,
+            })
+        })
+        .await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let (cpu, commands, trips, bytes) = cost(&server, &watching, 8).await;
+    println!(
+        "quiet: {commands} commands, {trips} round trips, {bytes} bytes, Redis {cpu:.1} ms a second"
+    );
+    assert!(trips <= 2 && commands < 6_500, "{trips} {commands}");
+    // Bounded generously: other tests share the machine.
+    assert!(cpu < 50.0, "{cpu}");
 }

@@ -1,8 +1,11 @@
 //! BullMQ for real: the library's own producers and workers, compared with what their handlers wrote down.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod node_workload;
 mod watching;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,6 +50,30 @@ fn ended(server: &RedisServer) -> (usize, usize) {
     (completed, completed + failed)
 }
 
+/// From each `active` entry to the one that ends it, in milliseconds, ascending; read apart from Vigie.
+fn stream_runs(server: &RedisServer) -> Vec<f64> {
+    let mut admin = server.admin();
+    let mut runs = Vec::new();
+    for queue in queues(server) {
+        let entries: redis::streams::StreamRangeReply =
+            admin.xrange_all(format!("{queue}:events")).unwrap();
+        let mut started: HashMap<String, f64> = HashMap::new();
+        for entry in entries.ids {
+            let ms: f64 = entry.id.split_once('-').unwrap().0.parse().unwrap();
+            let job: String = entry.get("jobId").unwrap_or_default();
+            match entry.get::<String>("event").unwrap().as_str() {
+                "active" => drop(started.insert(job, ms)),
+                "completed" | "failed" | "delayed" | "waiting" => {
+                    runs.extend(started.remove(&job).map(|start| ms - start));
+                }
+                _ => {}
+            }
+        }
+    }
+    runs.sort_by(f64::total_cmp);
+    runs
+}
+
 /// How often a worker vanished, as BullMQ counts it.
 fn stalls(server: &RedisServer) -> usize {
     let mut admin = server.admin();
@@ -89,9 +116,10 @@ fn compare(seen: &ByType, real: &ByType) {
     let runs = spread(&pool(seen, |own| &own.runs), &pool(real, |own| &own.runs));
     let waits = spread(&pool(seen, |own| &own.waits), &pool(real, |own| &own.waits));
     println!("runs above the handlers': {runs:.2?} ms; waits above: {waits:.2?} ms");
-    // BullMQ's run holds the handler's and the library's way there and back; ids of entries are whole milliseconds.
-    assert!(runs.least > -2.0 && runs.median < 10.0, "{runs:?}");
-    assert!(waits.median.abs() < 10.0, "{waits:?}");
+    // BullMQ's run holds the handler's and the library's way there and back, which takes long on a busy machine;
+    // ids of entries are whole milliseconds.
+    assert!(runs.least > -2.0 && runs.median < 50.0, "{runs:?}");
+    assert!(waits.median.abs() < 50.0, "{waits:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,6 +136,8 @@ async fn counts_are_equal_and_durations_close_to_the_ledger_also_for_the_past() 
     let all = watching.all();
     let seen = observed(&all);
     compare(&seen, &real);
+    let exact = spread(&pool(&seen, |own| &own.runs), &stream_runs(&server));
+    assert!(exact.least > -1e-3 && exact.most < 1e-3, "{exact:?}");
     assert!(batches(&all).all(|batch| !batch.gap && !batch.types_sampled));
     let readings = all.iter().filter_map(|one| match one {
         Observation::Queue(reading) => Some(reading),
@@ -310,4 +340,54 @@ async fn without_the_right_to_read_streams_totals_are_sampled() {
         })
         .await;
     assert!(counted <= 30 && reading.counts.waiting.is_some());
+}
+
+/// Mean CPU milliseconds of Redis and the worst figures of a poll, over some seconds.
+async fn cost(server: &RedisServer, watching: &Watching, seconds: u64) -> (f64, u32, u32, u64) {
+    let cpu = || {
+        let info = server.text(&["INFO", "cpu"]);
+        let field = |name: &str| -> f64 {
+            info.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().parse().unwrap()
+        };
+        1e3 * (field("used_cpu_sys_main_thread:") + field("used_cpu_user_main_thread:"))
+    };
+    watching.forget();
+    let before = cpu();
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let spent = cpu() - before;
+    let costs: Vec<_> =
+        watching.reports().into_iter().map(|(_, report)| report.outcome.unwrap()).collect();
+    let commands = costs.iter().map(|cost| cost.commands).max().unwrap();
+    let trips = costs.iter().map(|cost| cost.round_trips).max().unwrap();
+    let bytes = costs.iter().map(|cost| cost.bytes).max().unwrap();
+    (spent / costs.len() as f64, commands, trips, bytes)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_queues_cost_little() {
+    let server = RedisServer::start();
+    let fill = ["fill.js", "--queues", "500", "--jobs", "100"];
+    Node::run("bullmq", &server.url(), &fill).done().await;
+    let config =
+        vigie_collect::source::redis::RedisConfig::from_url("main", &server.url()).unwrap();
+    let watching = Watching::config(config);
+    watching
+        .until("500 queues", 60.0, |all| {
+            all.iter().rev().find_map(|one| match one {
+                Observation::Polled(report) => {
+                    let found = report.found.iter().map(|(_, queues)| queues).sum::<usize>();
+                    (found == 500).then_some(())
+                }
+                _ => None,
+            })
+        })
+        .await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let (cpu, commands, trips, bytes) = cost(&server, &watching, 8).await;
+    println!(
+        "quiet: {commands} commands, {trips} round trips, {bytes} bytes, Redis {cpu:.1} ms a second"
+    );
+    assert!(trips <= 2 && commands < 6_500, "{trips} {commands}");
+    // Bounded generously: other tests share the machine.
+    assert!(cpu < 50.0, "{cpu}");
 }

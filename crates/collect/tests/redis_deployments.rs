@@ -45,7 +45,8 @@ async fn a_failover_is_followed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sentinels_that_are_away_or_are_none() {
     let fault = Watching::url("redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster").fault(3.0).await;
-    assert_eq!(fault.error, "no sentinel answers; the last one: 127.0.0.1:2: connection refused");
+    assert!(fault.error.starts_with("no sentinel answers; one of them: 127.0.0.1:"), "{fault}");
+    assert!(fault.error.ends_with(": connection refused"), "{fault}");
     let server = RedisServer::start();
     let fault = Watching::url(&format!("redis+sentinel://127.0.0.1:{}/mymaster", server.port()))
         .fault(3.0)

@@ -1,5 +1,5 @@
 /**
- * The shapes on the wire, by hand until `npm run schema` writes `schema.d.ts` from `/api/openapi.json`.
+ * The shapes on the wire as the screen reads them; `contract.check.ts` holds them against the OpenAPI document.
  * Times are RFC 3339 text in UTC, durations float seconds; `null` or a missing field means "not known", never 0.
  */
 export type Instant = string;
@@ -258,7 +258,6 @@ export interface Problem {
   title: string;
   status: number;
   detail?: string;
-  instance?: string;
 }
 
 type Answer<T> = { content: { 'application/json': T } };

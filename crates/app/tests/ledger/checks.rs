@@ -254,6 +254,7 @@ fn between(status: &Status, least: &Counts, most: &Counts) {
 
 /// asynq's totals are those of its counters from Vigie's first look at them on.
 pub fn asynq_since(status: &Status, entries: &[Entry], restart: usize, ledger: &Ledger) {
+    let mut all = 0;
     for name in ASYNQ {
         let is = |what: fn(String) -> What| {
             let what = what(name.to_owned());
@@ -265,6 +266,7 @@ pub fn asynq_since(status: &Status, entries: &[Entry], restart: usize, ledger: &
         let count = |what| entries.iter().skip(looked).filter(is(what)).count() as u64;
         let (processed, failed) = (count(What::AsynqProcessed), count(What::AsynqFailed));
         let real = (count(What::AsynqNew), processed - failed, failed);
+        all += real.0 + processed;
         println!("asynq {name} since the restart: {real:?}");
         assert_eq!(
             totals(status.queue("asynq", name)),
@@ -272,6 +274,7 @@ pub fn asynq_since(status: &Status, entries: &[Entry], restart: usize, ledger: &
             "asynq {name}: enqueued, succeeded, failed"
         );
     }
+    assert!(all > 0, "something happened after the restart");
     let processed =
         entries.iter().filter(|one| matches!(one.what, What::AsynqProcessed(_))).count();
     let finished = ledger.finished(true) + ledger.finished(false);

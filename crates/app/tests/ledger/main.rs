@@ -182,7 +182,7 @@ async fn the_ledger_of_an_undisturbed_run_is_what_vigie_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ledger_of_a_disturbed_run_is_what_vigie_says_or_marks() {
     let _alone = ALONE.lock().await;
-    const JOBS: usize = 300;
+    const JOBS: usize = 420;
     let mut run = Run::start().await;
     let mut workload = Workload::start(run.dir(), &run.server.url(), JOBS, 25);
     run.until_enqueued(50);

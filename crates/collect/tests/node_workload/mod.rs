@@ -100,6 +100,8 @@ pub struct Figures {
     pub failed: usize,
     pub waits: Vec<f64>,
     pub runs: Vec<f64>,
+    /// Those of `runs` that ended well.
+    pub good_runs: Vec<f64>,
     /// Attempts whose run is not told.
     pub unknown_runs: usize,
     /// Attempts whose wait is not told.
@@ -170,6 +172,9 @@ pub fn observed(all: &[Observation]) -> ByType {
                         Outcome::Succeeded => own.succeeded += 1,
                         Outcome::Failed => own.failed += 1,
                     }
+                    if outcome == Outcome::Succeeded {
+                        own.good_runs.extend(run.map(|run| run * 1e3));
+                    }
                     own.runs.extend(run.map(|run| run * 1e3));
                     own.unknown_runs += usize::from(run.is_none());
                 }
@@ -180,6 +185,7 @@ pub fn observed(all: &[Observation]) -> ByType {
     for own in figures.values_mut() {
         own.waits.sort_by(f64::total_cmp);
         own.runs.sort_by(f64::total_cmp);
+        own.good_runs.sort_by(f64::total_cmp);
     }
     figures
 }

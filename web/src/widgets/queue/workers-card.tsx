@@ -10,7 +10,7 @@ import { useLive, useNow, useTopic } from '../../live/hooks.ts';
 import { clock } from '../../live/session.ts';
 import { Bar, Card, Mark } from '../../ui/index.tsx';
 import { workerOrder } from '../workers/order.ts';
-import { workerState, workerStateShort } from '../workers/state.ts';
+import { inHand, workerState, workerStateShort } from '../workers/state.ts';
 
 const SHOWN = 50;
 
@@ -35,7 +35,7 @@ export function QueueWorkersCard({ address }: { address: QueueAddress }) {
             {workerTone(worker, now) === 'ok' ? null : <span className="warn">{workerStateShort(t, worker, now)}</span>}
             <span className="load">
               {worker.capacity ? <Bar share={(worker.busy ?? 0) / worker.capacity} tone={(worker.busy ?? 0) >= worker.capacity ? 'full' : 'ok'} /> : null}
-              {worker.capacity ? <b>{`${count(worker.busy)}/${count(worker.capacity)}`}</b> : <span data-tip={t('absent.capacity')}>{t('load.busy', { n: count(worker.busy) })}</span>}
+              {worker.capacity ? <b>{`${count(worker.busy)}/${count(worker.capacity)}`}</b> : <span data-tip={t('absent.capacity')}>{inHand(t, worker.busy)}</span>}
             </span>
           </li>
         ))}

@@ -52,6 +52,7 @@ export function drainText(t: Translate, row: Pick<Row, 'drains' | 'drain_seconds
 function Busy({ row }: { row: Row }) {
   const t = useSentence();
   if (typeof row.busy !== 'number' && typeof row.workers !== 'number') return <span className="dim" data-tip={t('absent.workers')}>–</span>;
+  if (row.workers === 0 && !row.busy) return <span className={row.reason === 'no_workers' ? 'crit' : 'dim'}>{t('busy.none')}</span>;
   if (typeof row.capacity !== 'number') {
     return <span data-tip={t('busy.noCapacityTip', { busy: count(row.busy), workers: row.workers ?? 0 })}>{t('busy.noCapacity', { busy: count(row.busy), workers: count(row.workers) })}</span>;
   }

@@ -6,6 +6,9 @@ import { Card, CopyButton, Mark, type Tone } from '../../ui/index.tsx';
 
 const TONE: Record<SourceCheck['state'], Tone> = { ok: 'ok', missing: 'critical', warning: 'warning', unknown: 'unknown' };
 const STATE: Record<SourceCheck['state'], MessageId> = { ok: 'check.ok', missing: 'check.missing', warning: 'check.warning', unknown: 'check.unknown' };
+/** Without these nothing works; that a broker is not there, or has nothing to tell yet, is just so. */
+const VITAL: ReadonlySet<string> = new Set(['connect', 'auth', 'acl']);
+const toneOf = (check: SourceCheck): Tone => (check.state === 'missing' && !VITAL.has(check.id) ? 'unknown' : (TONE[check.state] ?? 'unknown'));
 const NAMES = ['connect', 'auth', 'acl', 'asynq', 'bull', 'bullmq', 'events', 'workers'] as const;
 
 function Check({ check }: { check: SourceCheck }) {
@@ -13,7 +16,7 @@ function Check({ check }: { check: SourceCheck }) {
   const name = NAMES.find((known) => known === check.id);
   return (
     <li className={`check k-${check.state}`}>
-      <Mark tone={TONE[check.state] ?? 'unknown'} label={t(STATE[check.state] ?? 'check.unknown')} />
+      <Mark tone={toneOf(check)} label={t(STATE[check.state] ?? 'check.unknown')} />
       <div>
         <b>{name ? t(`check.${name}`) : check.id}</b> <span className="dim">{check.detail}</span>
         {check.fix ? (

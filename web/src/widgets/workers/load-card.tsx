@@ -10,7 +10,7 @@ import { clock } from '../../live/session.ts';
 import { Bar, Card, Mark, Skeleton } from '../../ui/index.tsx';
 import { useSteadyIds } from '../now/queue-status.tsx';
 import { workerOrder } from './order.ts';
-import { workerState, workerStateShort } from './state.ts';
+import { inHand, workerState, workerStateShort } from './state.ts';
 
 const LoadRow = memo(function LoadRow({ id }: { id: string }) {
   const t = useSentence();
@@ -27,7 +27,7 @@ const LoadRow = memo(function LoadRow({ id }: { id: string }) {
       {tone === 'ok' ? <span className="src">{worker.kind}</span> : <span className={tone === 'unknown' ? 'unk' : 'warn'}>{workerStateShort(t, worker, now)}</span>}
       <span className="load" data-tip={known ? t('load.tip') : t('absent.capacity')}>
         {known ? <Bar share={(busy ?? 0) / capacity} tone={(busy ?? 0) >= capacity ? 'full' : 'ok'} /> : null}
-        <b>{known ? `${count(busy)}/${count(capacity)}` : t('load.busy', { n: count(busy) })}</b>
+        <b>{known ? `${count(busy)}/${count(capacity)}` : inHand(t, busy)}</b>
       </span>
     </li>
   );

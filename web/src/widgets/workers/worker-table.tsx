@@ -9,7 +9,7 @@ import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { useLive, useNow } from '../../live/hooks.ts';
 import { Bar, Mark, ScrollX } from '../../ui/index.tsx';
 import { QueueLink } from '../queue-link.tsx';
-import { workerState } from './state.ts';
+import { inHand, workerState } from './state.ts';
 
 const HEADS: readonly [label: MessageId, tip: MessageId, className: string][] = [
   ['worker.col.name', 'worker.col.nameTip', 'w-worker'],
@@ -61,7 +61,7 @@ function Queues({ worker }: { worker: Worker }) {
 function Load({ worker }: { worker: Worker }) {
   const t = useSentence();
   const { busy, capacity } = worker;
-  if (typeof capacity !== 'number') return <span data-tip={t('absent.capacity')}>{t('load.busy', { n: count(busy) })}</span>;
+  if (typeof capacity !== 'number') return <span data-tip={t('absent.capacity')}>{inHand(t, busy)}</span>;
   return <><Bar share={capacity > 0 ? (busy ?? 0) / capacity : 0} tone={capacity > 0 && (busy ?? 0) >= capacity ? 'full' : 'ok'} />{count(busy)}/{count(capacity)}</>;
 }
 

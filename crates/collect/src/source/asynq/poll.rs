@@ -26,6 +26,8 @@ const MOST_ACTIVE: usize = 20;
 const MOST_WRONG: usize = 5;
 /// A queue that has no groups is asked for them at each so many-th poll.
 const GROUPS_EVERY: usize = 10;
+/// A queue in which nothing moves is asked for what it keeps at each so many-th poll.
+const REST_EVERY: usize = 3;
 /// Polls between two looks at the set of queues, when it is enormous.
 const ENORMOUS_PAUSE: u32 = 60;
 
@@ -268,6 +270,9 @@ impl QueueSystem for AsynqSystem {
                 queue.ask(plan, true);
             }
         }
+        for (place, queue) in self.queues.values_mut().enumerate() {
+            queue.ask_rest(plan, (self.polls.wrapping_add(place)).is_multiple_of(REST_EVERY));
+        }
         self.ask_watched(plan);
         self.ask_lookups(plan);
         self.registry.ask_servers(plan);
@@ -288,6 +293,10 @@ impl QueueSystem for AsynqSystem {
                 let trouble = queue.read(replies);
                 self.wrong.extend(trouble);
             }
+        }
+        for queue in self.queues.values_mut() {
+            let trouble = queue.read_rest(replies);
+            self.wrong.extend(trouble);
         }
         self.read_watched(replies, context);
         for (name, lookup) in std::mem::take(&mut self.lookups) {

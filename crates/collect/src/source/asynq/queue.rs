@@ -40,6 +40,8 @@ pub(super) struct Queue {
     silent: Vec<Vec<u8>>,
     /// Mean length of the messages seen.
     message_bytes: u64,
+    /// What the last second round trip could not read.
+    wrong: Option<String>,
 }
 
 /// What was asked beyond what is always asked.
@@ -49,6 +51,8 @@ struct Asked {
     groups: bool,
     group_names: bool,
     group_sizes: Vec<Vec<u8>>,
+    /// The second round trip of this queue.
+    rest: bool,
 }
 
 /// What the last poll found.
@@ -57,7 +61,10 @@ struct Found {
     counts: Counts,
     group_count: Option<u64>,
     paused: bool,
-    level: Option<Level>,
+    /// `processed` and `failed`.
+    totals: Option<(u64, u64)>,
+    /// Something is not as the poll before left it.
+    changed: bool,
     /// Ids of the tasks that are next, the oldest first.
     head: Vec<Vec<u8>>,
 }
@@ -81,10 +88,11 @@ impl Queue {
             asked: Asked::default(),
             groups: BTreeMap::new(),
             last_group: None,
-            found: Found::default(),
+            found: Found { changed: true, ..Found::default() },
             oldest: None,
             silent: Vec::new(),
             message_bytes: 1_024,
+            wrong: None,
         }
     }
 
@@ -93,15 +101,13 @@ impl Queue {
         self.found.head.iter().any(|one| one == id)
     }
 
-    /// Adds the commands about this queue. A queue where nothing waits is not asked for its head, and one without
+    /// Adds the commands of the first round trip about this queue. A queue where nothing waits is not asked for its head, and one without
     /// groups is asked for them only when told to.
     pub(super) fn ask(&mut self, plan: &mut Plan, groups: bool) {
         let keys = self.keys.clone();
         plan.ask("LLEN", &keys.pending());
         plan.ask("LLEN", &keys.active());
-        for key in [keys.scheduled(), keys.retry(), keys.archived(), keys.completed()] {
-            plan.ask("ZCARD", &key);
-        }
+        plan.ask("ZCARD", &keys.scheduled());
         plan.ask("MGET", &keys.paused()).arg(keys.processed()).arg(keys.failed());
         self.asked = Asked {
             head: self.found.counts.waiting != Some(0),
@@ -152,14 +158,13 @@ impl Queue {
                 None
             }
         };
+        let before = self.found.counts;
         let mut counts = Counts {
             waiting: count("pending"),
             active: count("active"),
             scheduled: count("scheduled"),
-            retry: count("retry"),
-            failed: count("archived"),
-            completed: count("completed"),
             blocked: None,
+            ..before
         };
         let marks: Result<Vec<Value>, ReplyError> = replies.next_as();
         let group_count = if self.asked.groups { replies.next_as::<u64>() } else { Ok(0) };
@@ -179,14 +184,47 @@ impl Queue {
                 && self.groups.values().all(|size| *size != u64::MAX);
             known.then(|| self.groups.values().sum())
         });
+        let totals = marks.as_ref().ok().and_then(|marks| totals(marks));
+        let moved = |counts: Counts| (counts.waiting, counts.active, counts.scheduled);
         self.found = Found {
-            level: marks.as_ref().ok().and_then(|marks| level(marks, &counts)),
+            changed: totals != self.found.totals || moved(counts) != moved(before),
+            totals,
             paused: marks.is_ok_and(|marks| marks.first().is_some_and(|mark| *mark != Value::Nil)),
             group_count,
             counts,
             head,
         };
         wrong.map(|(part, error)| format!("asynq queue {}: {part}: {error}", self.id.name))
+    }
+
+    /// Adds the commands of the second round trip: the sizes of the sets that only change when a task moves, or when
+    /// somebody tidies up by hand. Without a sign of the first, they are asked only when told to.
+    pub(super) fn ask_rest(&mut self, plan: &mut Plan, anyway: bool) {
+        self.asked.rest = anyway || self.found.changed;
+        if self.asked.rest {
+            for key in [self.keys.retry(), self.keys.archived(), self.keys.completed()] {
+                plan.ask("ZCARD", &key);
+            }
+        }
+    }
+
+    /// Reads the answers to [`Self::ask_rest`]. Returns what could not be read, for people.
+    pub(super) fn read_rest(&mut self, replies: &mut Replies) -> Option<String> {
+        if self.asked.rest {
+            self.wrong = None;
+            let mut count = |part: &str| match replies.next_as::<u64>() {
+                Ok(count) => Some(count),
+                Err(error) => {
+                    self.wrong
+                        .get_or_insert(format!("asynq queue {}: {part}: {error}", self.id.name));
+                    None
+                }
+            };
+            self.found.counts.retry = count("retry");
+            self.found.counts.failed = count("archived");
+            self.found.counts.completed = count("completed");
+        }
+        self.wrong.clone()
     }
 
     fn read_groups(&mut self, replies: &mut Replies) {
@@ -307,7 +345,7 @@ impl Queue {
 
     /// What went through the queue since the poll before.
     pub(super) fn count(&mut self, now: Time) -> Option<JobEvent> {
-        let level = self.found.level?;
+        let level = level(self.found.totals?, &self.found.counts)?;
         let change = self.flow.get_or_insert_with(|| Flow::of_new_queue(&level)).next(level)?;
         let fact = JobFact::Counted {
             enqueued: change.enqueued,
@@ -352,21 +390,23 @@ impl Queue {
     }
 }
 
-/// Counters and sizes, if all of them could be read.
-fn level(marks: &[Value], counts: &Counts) -> Option<Level> {
+/// `processed` and `failed`, if they can be read.
+fn totals(marks: &[Value]) -> Option<(u64, u64)> {
     let total = |index: usize| match marks.get(index) {
         Some(Value::Nil) => Some(0),
         Some(Value::BulkString(text)) => decode::count(text).ok(),
         _ => None,
     };
+    Some((total(1)?, total(2)?))
+}
+
+/// Counters and sizes, if all of them could be read.
+fn level((processed, failed): (u64, u64), counts: &Counts) -> Option<Level> {
+    let moving = [counts.waiting?, counts.active?, counts.scheduled?, counts.retry?];
     Some(Level {
-        processed: total(1)?,
-        failed: total(2)?,
-        live: counts
-            .waiting?
-            .saturating_add(counts.active?)
-            .saturating_add(counts.scheduled?)
-            .saturating_add(counts.retry?),
+        processed,
+        failed,
+        live: moving.into_iter().fold(0, u64::saturating_add),
         blocked: counts.blocked,
         archived: counts.failed?,
     })

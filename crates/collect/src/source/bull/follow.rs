@@ -120,10 +120,18 @@ impl Follower {
     }
 
     /// An attempt ended and the job was announced for `due`, a message that arrived at `end`.
-    fn push_announced(&mut self, base: &Base, id: &JobId, run: Attempt, (due, end): (Due, Time), state: &State) {
+    fn push_announced(
+        &mut self,
+        base: &Base,
+        id: &JobId,
+        run: Attempt,
+        (due, end): (Due, Time),
+        state: &State,
+    ) {
         let heard = end.age(run.started);
         let run_seconds = Self::own_run(base, id, due, heard, state).unwrap_or(heard);
-        let fact = JobFact::Finished { outcome: Outcome::Failed, wait: run.wait, run: Some(run_seconds) };
+        let fact =
+            JobFact::Finished { outcome: Outcome::Failed, wait: run.wait, run: Some(run_seconds) };
         self.push(base, id, end, PendingFact::Sure(fact), state);
     }
 

@@ -120,7 +120,7 @@ impl Pendings {
     ) {
         let now = context.clock.now();
         for (queue, pendings) in &self.by_queue {
-            let events = settle(queue, pendings, state, hashes, is_new);
+            let events = settle(broker, queue, pendings, state, hashes, is_new);
             let incomplete = events.iter().any(|event| event.job_type.is_none());
             let types_sampled = state.tracker.take_forgot(queue) || incomplete;
             forget_ended(queue, pendings, state);
@@ -157,6 +157,7 @@ pub(crate) fn batch(
 }
 
 fn settle(
+    broker: Broker,
     queue: &Base,
     pendings: &[Pending],
     state: &mut State,
@@ -164,14 +165,22 @@ fn settle(
     is_new: IsNew,
 ) -> Vec<JobEvent> {
     let mut events = Vec::with_capacity(pendings.len());
-    for pending in pendings {
+    let newest = newest_attempts(pendings);
+    for (place, pending) in pendings.iter().enumerate() {
         let read = hashes.get(&(queue.clone(), pending.id.clone()));
         let hash = read.and_then(Option::as_ref);
         // On the clock of whoever adds jobs, for which the server's stands.
         let since = state.since.get(queue).map(|at| *at - state.server_offset.unwrap_or(0.0));
         let job = state.tracker.note(queue, &pending.id);
         let fact = match pending.fact {
-            PendingFact::Sure(fact) => Some(with_hash(fact, pending.due, hash)),
+            PendingFact::Sure(fact) => {
+                // BullMQ's entries have the server's times. Bull's messages have none, but its hash has those of
+                // the newest attempt.
+                let newest = newest.get(&pending.id).is_none_or(|start| *start <= place);
+                let ended = job.as_ref().is_some_and(|job| job.stage == Stage::Ended);
+                let better = broker == Broker::Bull && newest;
+                Some(with_hash(fact, pending.due, hash, better, better && ended))
+            }
             PendingFact::EndedUnseen(outcome) => {
                 let (wait, run) = (hash.and_then(JobHash::first_wait), hash.and_then(JobHash::run));
                 Some(JobFact::Finished { outcome, wait, run })
@@ -201,8 +210,10 @@ fn settle(
             job_type = job_type.or_else(|| job.job_type.clone());
         }
         let Some(fact) = fact else { continue };
-        if let (JobFact::Started { wait: Some(wait) }, PendingFact::Sure(JobFact::Started { wait: heard })) =
-            (fact, pending.fact)
+        if let (
+            JobFact::Started { wait: Some(wait) },
+            PendingFact::Sure(JobFact::Started { wait: heard }),
+        ) = (fact, pending.fact)
         {
             state.tracker.note_wait(queue, &pending.id, heard, wait);
         }
@@ -216,28 +227,48 @@ fn settle(
 /// Clocks of producers and workers that differ by more than this say nothing about a wait.
 const CLOCKS_DIFFER: f64 = 0.25;
 
-/// Fills in what was not seen and the hash knows. Where both are known, the library's own times are better than
+/// Where the newest attempt of each job starts, if that is among these.
+fn newest_attempts(pendings: &[Pending]) -> HashMap<&JobId, usize> {
+    let starts = pendings
+        .iter()
+        .enumerate()
+        .filter(|(_, pending)| matches!(pending.fact, PendingFact::Sure(JobFact::Started { .. })));
+    starts.map(|(place, pending)| (&pending.id, place)).collect()
+}
+
+/// Fills in what was not seen and the hash knows. Where both are known, the library's own times may be better than
 /// those at which messages arrived here: they do not depend on how busy this machine is.
-fn with_hash(fact: JobFact, due: Option<Time>, hash: Option<&JobHash>) -> JobFact {
+fn with_hash(
+    fact: JobFact,
+    due: Option<Time>,
+    hash: Option<&JobHash>,
+    better_wait: bool,
+    better_run: bool,
+) -> JobFact {
     let Some(hash) = hash else { return fact };
-    let better = |wait: Option<f64>| {
+    let wait_of = |wait: Option<f64>| {
         let own = match due {
             Some(due) => hash.processed_on.map(|started| started.age(due)),
             None => hash.first_wait(),
         };
-        match (wait, own) {
-            (Some(heard), Some(own)) if (heard - own).abs() > CLOCKS_DIFFER => Some(heard),
-            (heard, own) => own.or(heard),
-        }
+        better(wait, own, better_wait)
     };
     match fact {
-        JobFact::Started { wait } => JobFact::Started { wait: better(wait) },
+        JobFact::Started { wait } => JobFact::Started { wait: wait_of(wait) },
         JobFact::Finished { outcome, wait, run } => {
             // Only an attempt that ended the job for good has left its end.
-            let run = run.map(|run| hash.run().unwrap_or(run));
-            JobFact::Finished { outcome, wait: better(wait), run }
+            let run = run.and_then(|run| better(Some(run), hash.run(), better_run));
+            JobFact::Finished { outcome, wait: wait_of(wait), run }
         }
         fact => fact,
+    }
+}
+
+/// What was heard, or the library's own where that is wanted and can be the same.
+fn better(heard: Option<f64>, own: Option<f64>, wanted: bool) -> Option<f64> {
+    match (heard, own) {
+        (Some(heard), Some(own)) if !wanted || (heard - own).abs() > CLOCKS_DIFFER => Some(heard),
+        (heard, own) => own.or(heard),
     }
 }
 

@@ -94,7 +94,8 @@ impl JobHash {
         let Ok(options) = serde_json::from_slice::<Options>(raw) else { return };
         let number = |value: Option<serde_json::Value>| value.and_then(|value| value.as_f64());
         self.delay = number(options.delay).filter(|delay| *delay > 0.0).unwrap_or(0.0) / 1_000.0;
-        let kind = |backoff: &serde_json::Value| match backoff.get("type").map(|kind| kind.as_str()) {
+        let kind = |backoff: &serde_json::Value| match backoff.get("type").map(|kind| kind.as_str())
+        {
             None => backoff.as_f64().map(Backoff::Fixed),
             Some(Some("fixed")) => backoff.get("delay")?.as_f64().map(Backoff::Fixed),
             Some(Some("exponential")) => backoff.get("delay")?.as_f64().map(Backoff::Exponential),
@@ -107,7 +108,8 @@ impl JobHash {
             // A way of the application's own: most pause, and one that does not is found out by the next start.
             (other, None) => other.is_some(),
         };
-        self.retries_at_once = !pauses && number(options.attempts).is_some_and(|attempts| attempts > 1.0);
+        self.retries_at_once =
+            !pauses && number(options.attempts).is_some_and(|attempts| attempts > 1.0);
     }
 
     /// When it became eligible to run, as far as the hash tells: when it was added or its delay was over, and not
@@ -228,8 +230,14 @@ mod tests {
             job.read_options(options.as_bytes());
             (job.retries_at_once, job.backoff.map(|backoff| backoff.seconds(2)))
         };
-        assert_eq!(read(r#"{"attempts":3,"backoff":{"type":"exponential","delay":600}}"#), (false, Some(1.8)));
-        assert_eq!(read(r#"{"attempts":3,"backoff":{"type":"fixed","delay":600}}"#), (false, Some(0.6)));
+        assert_eq!(
+            read(r#"{"attempts":3,"backoff":{"type":"exponential","delay":600}}"#),
+            (false, Some(1.8))
+        );
+        assert_eq!(
+            read(r#"{"attempts":3,"backoff":{"type":"fixed","delay":600}}"#),
+            (false, Some(0.6))
+        );
         assert_eq!(read(r#"{"attempts":3,"backoff":200}"#), (false, Some(0.2)));
         assert_eq!(read(r#"{"attempts":3,"backoff":{"type":"mine"}}"#), (false, None));
         assert_eq!(read(r#"{"attempts":3}"#), (true, None));

@@ -69,6 +69,8 @@ pub(crate) struct Position {
     pub first: (u64, u64),
     /// Whether it must be made sure that nothing was trimmed past `read`.
     pub doubtful: bool,
+    /// The last read was as long as it may be: there is more, and what is known of jobs is of the past.
+    pub behind: bool,
 }
 
 /// How the reader of job events is doing.
@@ -166,6 +168,11 @@ impl State {
             self.names.remove(&gone.id.name);
         }
         Some(gone)
+    }
+
+    /// Whether what is known of the jobs of a queue is of the past, because its events are still being read.
+    pub fn is_behind(&self, queue: &[u8]) -> bool {
+        self.positions.get(queue).is_some_and(|position| position.behind)
     }
 
     /// Notes why a reader ended: a refusal stays so until a reader runs, everything else is tried again.

@@ -201,7 +201,7 @@ impl<D: Dialect> FamilySystem<D> {
         before: &Seen,
         context: &PollContext,
     ) -> Option<QueueReading> {
-        let Some(queue) = self.queues.get_mut(base) else { return None };
+        let queue = self.queues.get_mut(base)?;
         let reading = {
             let state = self.shared.lock();
             queue.reading::<D>(base, &state, context)
@@ -343,6 +343,9 @@ impl<D: Dialect> QueueSystem for FamilySystem<D> {
                         _ => None,
                     };
                     queue.learn::<D>(&base, look_up, hash, &mut state.tracker, context);
+                }
+                if !state.is_behind(&base) {
+                    queue.forget_gone::<D>(&base, &mut state.tracker, context);
                 }
                 told.push((base, before));
             }

@@ -97,7 +97,8 @@ fn brief_one(event: &JobEvent) -> String {
 
 /// How many were enqueued, succeeded and failed.
 pub(crate) fn totals(events: &[JobEvent]) -> (usize, usize, usize) {
-    let count = |wanted: fn(&JobFact) -> bool| events.iter().filter(|one| wanted(&one.fact)).count();
+    let count =
+        |wanted: fn(&JobFact) -> bool| events.iter().filter(|one| wanted(&one.fact)).count();
     (
         count(|fact| matches!(fact, JobFact::Enqueued)),
         count(|fact| matches!(fact, JobFact::Finished { outcome: Outcome::Succeeded, .. })),

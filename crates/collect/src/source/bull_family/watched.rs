@@ -141,6 +141,23 @@ impl Watched {
         }
     }
 
+    /// Where nothing waits, no job that became eligible long ago is waiting.
+    pub fn forget_gone<D: Dialect>(
+        &self,
+        base: &[u8],
+        tracker: &mut Tracker,
+        context: &PollContext,
+    ) {
+        if self.seen.counts.waiting == Some(0) {
+            while let Some((eligible, id)) = tracker.oldest_waiting(base)
+                && context.now.since(local::<D>(eligible, context)) > UNTOLD_SECONDS
+            {
+                let id = id.clone();
+                tracker.forget(base, &id);
+            }
+        }
+    }
+
     /// The reading of this poll.
     pub fn reading<D: Dialect>(
         &mut self,

@@ -74,7 +74,8 @@ impl Follower {
 
     fn push(&mut self, at: &At<'_>, id: &JobId, fact: PendingFact, tracker: &Tracker) {
         let job_type = tracker.get(at.base, id).and_then(|job| job.job_type.clone());
-        self.pendings.push(at.base, Pending { at: at.local, id: id.clone(), job_type, due: None, fact });
+        self.pendings
+            .push(at.base, Pending { at: at.local, id: id.clone(), job_type, due: None, fact });
     }
 
     fn added(&mut self, at: &At<'_>, id: JobId, name: &[u8], tracker: &mut Tracker) {

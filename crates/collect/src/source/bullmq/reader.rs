@@ -158,7 +158,9 @@ impl Reading<'_> {
             if state.queues.contains_key(&base) {
                 state.since.insert(base.clone(), since.min(self.context.clock.now()));
                 let first = first.unwrap_or((0, 0));
-                state.positions.insert(base, Position { read: start, first, doubtful: false });
+                state
+                    .positions
+                    .insert(base, Position { read: start, first, doubtful: false, behind: false });
             }
         }
         Ok(())
@@ -197,7 +199,8 @@ impl Reading<'_> {
             position.doubtful = false;
             let Some(first) = first else { continue };
             let renewed = first < position.first;
-            let trimmed = first > position.read && first > position.first && position.first != (0, 0);
+            let trimmed =
+                first > position.read && first > position.first && position.first != (0, 0);
             if renewed {
                 position.read = (0, 0);
             }
@@ -243,12 +246,16 @@ impl Reading<'_> {
     fn take_in(&mut self, parts: Vec<Part>, count: usize) {
         let mut state = self.shared.lock();
         state.reader = ReaderState::Running;
+        for position in state.positions.values_mut() {
+            position.behind = false;
+        }
         for Part { base, part } in parts {
             let full = part.entries.len() >= count;
             for entry in part.entries {
                 if let Some(position) = state.positions.get_mut(&base) {
                     position.read = entry.id;
                     position.doubtful |= full;
+                    position.behind = full;
                     if position.first == (0, 0) {
                         position.first = entry.id;
                     }

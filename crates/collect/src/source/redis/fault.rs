@@ -109,8 +109,8 @@ pub enum Fault {
     /// The sentinels do not know the master.
     #[error("the sentinels know no master called {0}")]
     UnknownMaster(String),
-    /// No sentinel answers; the last one's fault.
-    #[error("no sentinel answers; the last one: {0}")]
+    /// No sentinel answers; the fault of one of them.
+    #[error("no sentinel answers; one of them: {0}")]
     NoSentinel(Box<Self>),
     /// The sentinels' master is none.
     #[error(
