@@ -39,45 +39,50 @@ function watchCells(names) {
   new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true });
 }
 
-const onStream = new Map();
+/** When each queue's figure changed on the stream, in the same form. */
+const onStream = [];
+const newest = new Map();
 const stream = listen(`${VIGIE_URL}/api/v1/stream?topics=queues`, {
   heard(_, docs) {
-    for (const row of Object.values(docs.queues.rows)) {
-      const key = `${row.queue} ${row.waiting}`;
-      if (!onStream.has(key)) onStream.set(key, Date.now());
+    for (const { queue: name, waiting } of Object.values(docs.queues.rows)) {
+      if (newest.get(name) === waiting) continue;
+      newest.set(name, waiting);
+      onStream.push({ name, waiting, at: Date.now() });
     }
   },
 });
 
+/** Changes at moments that have nothing to do with those at which Vigie looks. */
 async function samples(kind) {
-  const name = NAMES[kind];
   const taken = [];
   for (let waiting = 2; waiting < SAMPLES + 2; waiting += 1) {
-    await sleep(50 + Math.random() * 500);
+    await sleep(250 + Math.random() * 600);
     const before = Date.now();
     await ADD[kind]();
-    const sample = { name, waiting, before, after: Date.now() };
-    while (!onStream.has(`${name} ${waiting}`) && Date.now() - before < LOST_MS) await sleep(5);
-    taken.push(sample);
+    taken.push({ name: NAMES[kind], waiting, before, after: Date.now() });
   }
   return taken;
 }
 
-function sums(taken, shown) {
-  const pixels = new Map(shown.map(({ name, waiting, at }) => [`${name} ${waiting}`, at]));
-  const until = (seen) => taken.map(({ name, waiting, before }) => seen.get(`${name} ${waiting}`) - before).filter((ms) => ms >= 0);
-  return { stream: spread(until(onStream)), pixel: spread(until(pixels)), add: median(taken.map(({ before, after }) => after - before)), samples: taken.length };
+/** A figure may be passed over by the next one: then that shows the change. */
+function until(taken, seen) {
+  const after = ({ name, waiting, before }) => seen.find((each) => each.name === name && each.waiting >= waiting)?.at - before;
+  return spread(taken.map(after).filter((ms) => ms <= LOST_MS));
 }
 
+const sums = (taken, shown) => ({
+  stream: until(taken, onStream), pixel: until(taken, shown), add: median(taken.map(({ before, after }) => after - before)), samples: taken.length,
+});
+
 await Promise.all(Object.values(ADD).map((add) => add()));
-while (!Object.values(NAMES).every((name) => onStream.has(`${name} 1`))) await sleep(50);
+while (!Object.values(NAMES).every((name) => newest.get(name) === 1)) await sleep(50);
 const { page } = await open();
 await page.addInitScript(watchCells, Object.values(NAMES));
 await page.goto(`${VIGIE_URL}/queues?q=latency`);
 await page.locator('table.queues a[data-row]').nth(1).waitFor();
 await sleep(2000);
 const [events, polled] = await Promise.all([samples('bullmq'), samples('asynq')]);
-await sleep(1000);
+await sleep(3000);
 const shown = await page.evaluate(() => globalThis.shown);
 console.log(JSON.stringify({ bullmq: sums(events, shown), asynq: sums(polled, shown) }));
 stream.close();

@@ -129,7 +129,7 @@ async function steady(seconds) {
   other?.packed.close();
   return {
     seconds: took,
-    main: share('TaskDuration'), script: share('ScriptDuration'), layout: share('LayoutDuration'), style: share('RecalcStyleDuration'),
+    main: share('TaskDuration'), cpu: share('ThreadTime'), script: share('ScriptDuration'), layout: share('LayoutDuration'), style: share('RecalcStyleDuration'),
     longTasks: longTasks.length, longest: Math.max(0, ...longTasks),
     heapBefore, heapAfter: await heap(devtools), nodes: after.Nodes,
     stream: rate('stream'), rest: rate('rest'), packed: rate('packed'), plain: rate('plain'),

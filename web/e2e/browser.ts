@@ -96,7 +96,8 @@ export const LANDMARK: Record<string, string> = {
   '/settings/sources': '.checks .check',
   '/api/docs': '.operation code',
 };
-export const QUEUE_LANDMARK = 'table.types tbody tr';
+/** A queue's page has its figures; types it may have none yet. */
+export const QUEUE_LANDMARK = '.grid:has(table.types) .strip .kpi strong:not(:has(.skeleton))';
 
 export function shell(name: 'VIGIE_E2E_STOP_REDIS' | 'VIGIE_E2E_START_REDIS'): void {
   const command = process.env[name];

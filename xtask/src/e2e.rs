@@ -49,7 +49,7 @@ pub fn run(project: &Project, log: &mut Log, arguments: &[OsString]) -> Result<F
     let (start_redis, stop_redis) = redis.commands();
     let mut tests = project.command("npm");
     tests.args(["run", "e2e", "--"]).args(arguments).current_dir(project.path("web"));
-    tests.env("VIGIE_URL", vigie.url());
+    tests.env("VIGIE_URL", vigie.url()).env("VIGIE_E2E_REDIS_URL", redis.url());
     tests.env("VIGIE_E2E_START_REDIS", start_redis).env("VIGIE_E2E_STOP_REDIS", stop_redis);
     if let Some(chromium) = project.which("chromium") {
         tests.env("CHROMIUM", chromium);

@@ -1,4 +1,5 @@
 //! asynq for real: its own client and server, compared with what their handlers wrote down.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 mod watching;
 
@@ -8,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use vigie_model::{Broker, JobFact, Observation, Outcome};
+use vigie_model::{Broker, JobFact, Observation, Worker};
 use vigie_testkit::{Proxy, RedisServer};
 use watching::Watching;
 
@@ -143,6 +144,40 @@ async fn drained(server: &RedisServer, jobs: u64, ledgers: &[&Path]) {
     }
 }
 
+/// What was sampled of single tasks can have been.
+fn samples_are_sound(all: &[Observation], types: &BTreeSet<String>) {
+    let mut sampled = BTreeSet::new();
+    let mut durations = Vec::new();
+    let batches = all.iter().filter_map(|one| match one {
+        Observation::Jobs(batch) => Some(&batch.events),
+        _ => None,
+    });
+    for event in batches.flatten() {
+        if let JobFact::Seen { wait, run, .. } = event.fact {
+            sampled.extend(event.job_type.as_ref().map(|name| name.as_str().to_owned()));
+            durations.extend(wait);
+            durations.extend(run);
+        }
+    }
+    println!("{} types of {}, {} durations", sampled.len(), types.len(), durations.len());
+    assert!(sampled.is_subset(types) && !sampled.is_empty(), "{sampled:?} of {types:?}");
+    assert!(durations.iter().all(|seconds| (0.0..30.0).contains(seconds)), "{durations:?}");
+}
+
+/// The workers of the last reading, such that.
+async fn workers(watching: &Watching, seconds: f64, fits: fn(&[Worker]) -> bool) -> Vec<Worker> {
+    watching
+        .until("such workers", seconds, |all| {
+            all.iter().rev().find_map(|one| match one {
+                Observation::Workers(reading) if reading.broker == Broker::Asynq => {
+                    reading.workers.clone().filter(|workers| fits(workers))
+                }
+                _ => None,
+            })
+        })
+        .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn totals_are_whole_and_types_are_sampled() {
     let server = RedisServer::start();
@@ -158,7 +193,7 @@ async fn totals_are_whole_and_types_are_sampled() {
             &["--ledger", file.to_str().unwrap(), "--concurrency", "6"],
         )
     };
-    let workers = [worker(&a), worker(&b)];
+    let processes = [worker(&a), worker(&b)];
     let jobs = "400";
     let producer = Go::run(
         "api",
@@ -167,18 +202,9 @@ async fn totals_are_whole_and_types_are_sampled() {
     );
 
     // The workers, while they are there.
-    let seen = watching
-        .until("two workers", 10.0, |all| {
-            all.iter().rev().find_map(|one| match one {
-                Observation::Workers(reading) if reading.broker == Broker::Asynq => {
-                    reading.workers.clone().filter(|workers| workers.len() == 2)
-                }
-                _ => None,
-            })
-        })
-        .await;
+    let seen = workers(&watching, 10.0, |workers| workers.len() == 2).await;
     let pids: BTreeSet<Option<u32>> = seen.iter().map(|worker| worker.pid).collect();
-    assert_eq!(pids, workers.iter().map(|worker| Some(worker.id())).collect());
+    assert_eq!(pids, processes.iter().map(|worker| Some(worker.id())).collect());
     assert!(
         seen.iter().all(|worker| worker.capacity == Some(6) && !worker.queues.is_empty()),
         "{seen:?}"
@@ -194,49 +220,12 @@ async fn totals_are_whole_and_types_are_sampled() {
     let all = watching.all();
     assert_eq!(counted(&all), real);
 
-    let mut sampled = BTreeSet::new();
-    let (mut waits, mut runs) = (Vec::new(), Vec::new());
-    for event in all
-        .iter()
-        .filter_map(|one| match one {
-            Observation::Jobs(batch) => Some(&batch.events),
-            _ => None,
-        })
-        .flatten()
-    {
-        if let JobFact::Seen { outcome, wait, run } = event.fact {
-            sampled.extend(event.job_type.as_ref().map(|name| name.as_str().to_owned()));
-            waits.extend(wait);
-            runs.extend(run);
-            let _: Outcome = outcome;
-        }
-    }
-    println!(
-        "{} types of {}, {} waits, {} runs",
-        sampled.len(),
-        types.len(),
-        waits.len(),
-        runs.len()
-    );
-    assert!(sampled.is_subset(&types) && !sampled.is_empty(), "{sampled:?} of {types:?}");
-    assert!(
-        waits.iter().chain(&runs).all(|seconds| (0.0..30.0).contains(seconds)),
-        "{waits:?} {runs:?}"
-    );
+    samples_are_sound(&all, &types);
 
     // A server that ends well goes at once, a killed one within its 10 s.
-    let [first, second] = workers;
+    let [first, second] = processes;
     first.kill();
     drop(second);
     watching.forget();
-    watching
-        .until("no worker", 14.0, |all| {
-            all.iter().rev().find_map(|one| match one {
-                Observation::Workers(reading) if reading.broker == Broker::Asynq => {
-                    reading.workers.as_ref().filter(|workers| workers.is_empty()).map(drop)
-                }
-                _ => None,
-            })
-        })
-        .await;
+    workers(&watching, 14.0, <[Worker]>::is_empty).await;
 }

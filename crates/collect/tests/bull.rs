@@ -51,7 +51,8 @@ fn kept_runs(server: &RedisServer) -> Vec<f64> {
         let ids: Vec<String> = admin.zrange(format!("bull:{queue}:completed"), 0, -1).unwrap();
         for id in ids {
             let key = format!("bull:{queue}:{id}");
-            let (start, end): (f64, f64) = admin.hget(key, &["processedOn", "finishedOn"]).unwrap();
+            let (start, end): (f64, f64) =
+                admin.hmget(key, &["processedOn", "finishedOn"]).unwrap();
             runs.push(end - start);
         }
     }
@@ -59,13 +60,16 @@ fn kept_runs(server: &RedisServer) -> Vec<f64> {
     runs
 }
 
-/// How often a worker of these jobs vanished, as Bull counts it.
-fn stalls(server: &RedisServer) -> usize {
+/// What Bull itself has counted over all jobs: failed attempts, and attempts whose worker vanished.
+fn counted(server: &RedisServer) -> (usize, usize) {
     let mut admin = server.admin();
     let keys: Vec<String> = admin.keys("bull:*:*").unwrap();
-    keys.iter()
-        .filter_map(|key| admin.hget::<_, _, Option<usize>>(key, "stalledCounter").ok().flatten())
-        .sum()
+    let mut sum = |field: &str| -> usize {
+        keys.iter()
+            .filter_map(|key| admin.hget::<_, _, Option<usize>>(key, field).ok().flatten())
+            .sum()
+    };
+    (sum("attemptsMade"), sum("stalledCounter"))
 }
 
 async fn until_ended(server: &RedisServer, jobs: usize) {
@@ -158,11 +162,11 @@ async fn a_killed_worker_and_a_cut_connection_are_told() {
     producing.done().await;
     until_ended(&server, 300).await;
 
-    let real = really(&ledger(dir.path()), BACKOFF_MS);
+    let (enqueued, ..) = sums(&really(&ledger(dir.path()), BACKOFF_MS));
     let seen = observed(&watching.all());
-    let (enqueued, _, failed) = sums(&real);
-    let (completed, stalls) = (ended_well(&server), stalls(&server));
-    println!("stalls {stalls}, seen {:?}, real {:?}", sums(&seen), sums(&real));
+    // The ledger cannot tell whether a job that had written its end was killed before Bull heard of it; Bull can.
+    let (completed, (failed, stalls)) = (ended_well(&server), counted(&server));
+    println!("stalls {stalls}, seen {:?}", sums(&seen));
     assert!(stalls > 0, "the killed worker was busy");
     assert_eq!(sums(&seen), (enqueued, completed, failed + stalls));
     assert!(batches(&watching.all()).all(|batch| !batch.gap));

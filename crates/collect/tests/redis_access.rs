@@ -1,4 +1,5 @@
 //! Passwords, ACLs and TLS, against real servers; each with its message.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 mod watching;
 

@@ -1,4 +1,5 @@
 //! Sentinel and cluster, against real servers.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 mod watching;
 

@@ -1,4 +1,5 @@
 //! What a Redis may do to us, each with the message that people see: against real servers.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 mod watching;
 

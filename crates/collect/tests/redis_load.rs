@@ -1,4 +1,5 @@
 //! What Vigie costs a Redis, and that it only reads; against real servers.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 mod watching;
 

@@ -13,58 +13,12 @@ use vigie_collect::source::redis::{RawRedisConfig, RedisConfig};
 /// Longer names are shortened.
 const LONGEST_NAME: usize = vigie_model::Name::MAX_BYTES;
 
-mod bull {
-    #[path = "../../../../crates/collect/src/source/bull/decode.rs"]
-    mod decode;
-
-    pub fn message(channel: &[u8], payload: &[u8]) {
-        if let Ok(heard) = decode::decode(channel, payload) {
-            assert!(channel.starts_with(heard.base) && heard.base.contains(&b':'));
-        }
-    }
-}
-
-mod bull_family {
-    #[path = "../../../../crates/collect/src/source/bull_family/base.rs"]
-    pub(crate) mod base;
-    #[path = "../../../../crates/collect/src/source/bull_family/client_name.rs"]
-    pub(crate) mod client_name;
-    #[path = "../../../../crates/collect/src/source/bull_family/job_hash.rs"]
-    pub(crate) mod job_hash;
-}
-
-mod bullmq {
-    #[path = "../../../../crates/collect/src/source/bullmq/decode.rs"]
-    mod decode;
-
-    pub fn answer(answer: &redis::Value) {
-        let _ = decode::decode(answer);
-    }
-}
-
-mod clients {
-    #[path = "../../../../crates/collect/src/source/redis/clients.rs"]
-    mod clients;
-
-    mod info {
-        use redis::Value;
-
-        pub(super) fn text(answer: &Value) -> String {
-            match answer {
-                Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                _ => String::new(),
-            }
-        }
-    }
-
-    mod link {
-        pub(super) const CLIENT_NAME: &str = "vigie";
-    }
-
-    pub fn parse(text: &[u8]) -> Vec<super::ClientLine> {
-        clients::parse(&redis::Value::BulkString(text.to_vec()))
-    }
-}
+#[path = "../../../crates/collect/src/source/bull/decode.rs"]
+mod bull;
+mod bull_family;
+#[path = "../../../crates/collect/src/source/bullmq/decode.rs"]
+mod bullmq;
+mod connected;
 
 /// asynq's protobufs and numbers.
 pub fn asynq_messages(data: &[u8]) {
@@ -85,13 +39,15 @@ pub fn asynq_messages(data: &[u8]) {
 pub fn bull_message(data: &[u8]) {
     let mut parts = data.splitn(2, |byte| *byte == b'\n');
     let (channel, payload) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    bull::message(channel, payload);
+    if let Ok(heard) = bull::decode(channel, payload) {
+        assert!(channel.starts_with(heard.base) && heard.base.contains(&b':'));
+    }
 }
 
 /// An answer to `XREAD`. Each line is a value; a line `[` or `{` opens a list or a map, `]` closes it.
 pub fn bullmq_answer(data: &[u8]) {
     let mut lines = data.split(|byte| *byte == b'\n');
-    bullmq::answer(&value(&mut lines, 0));
+    let _ = bullmq::decode(&value(&mut lines, 0));
 }
 
 fn value<'a>(lines: &mut impl Iterator<Item = &'a [u8]>, depth: usize) -> Value {
@@ -151,7 +107,7 @@ pub fn job_hash(data: &[u8]) {
 
 /// An answer to `CLIENT LIST`, and the names in it.
 pub fn client_list(data: &[u8]) {
-    for client in clients::parse(data) {
+    for client in connected::parse(data) {
         assert!(!client.name.is_empty() && client.name != "vigie");
         if let Some(name) = bull_family::client_name::decode_client_name(&client.name) {
             assert!(name.base.contains(&b':'));

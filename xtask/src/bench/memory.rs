@@ -11,7 +11,7 @@ use super::report::{Section, Table, times};
 
 const QUEUES: usize = 500;
 const SETTLE: Duration = Duration::from_secs(3);
-const WINDOW: Duration = Duration::from_secs(10);
+const WINDOW: Duration = Duration::from_secs(8);
 const MEGABYTE: f64 = 1024.0 * 1024.0;
 
 /// One watcher in one situation.

@@ -72,7 +72,7 @@ pub fn start(project: &Project, parts: &[Part]) -> Result<()> {
     for part in parts {
         let load = report::load();
         let mut section = part.measure(&cast)?;
-        section.say(&report::moment(&load));
+        section.say(&report::moment(project, &load));
         println!("\n{}", section.text());
         report::write(project, &[section])?;
     }

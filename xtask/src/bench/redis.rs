@@ -15,7 +15,7 @@ use crate::interrupt;
 const SIZES: [usize; 3] = [10, 100, 500];
 /// Jobs a second that are added and completed all the while.
 pub const RATE: u32 = 20;
-const BASELINE: Duration = Duration::from_secs(4);
+const BASELINE: Duration = Duration::from_secs(3);
 const SETTLE: Duration = Duration::from_secs(3);
 /// BullMQ's past events are read first: the watcher is not at rest before that.
 const SETTLE_A_QUEUE: Duration = Duration::from_millis(25);

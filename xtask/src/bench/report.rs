@@ -1,7 +1,6 @@
 //! `bench/RESULTS.md`: a head with the machine, and one section a part, each replaced when that part is run again.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -132,13 +131,19 @@ fn machine(project: &Project) -> String {
     text
 }
 
-/// A line about when a part was measured, and how busy the machine was.
-pub fn moment(load_before: &str) -> String {
-    let date = Command::new("date").args(["-u", "+%F %H:%M UTC"]).output();
-    let date = date.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned());
+/// A line about when a part was measured, of which state of the sources, and how busy the machine was.
+pub fn moment(project: &Project, load_before: &str) -> String {
+    let first = |program: &str, arguments: &[&str]| {
+        let out = project.command(program).args(arguments).output();
+        let text = out.map(|out| String::from_utf8_lossy(&out.stdout).into_owned());
+        text.unwrap_or_default().lines().next().unwrap_or_default().to_owned()
+    };
+    let changed = first("git", &["status", "--porcelain", "--", "crates", "web/src"]);
     format!(
-        "Measured {}; load average before {load_before}, after {}.",
-        date.unwrap_or_default(),
+        "Measured {} at commit {}{}; load average of the last 1 and 5 minutes before {load_before}, after {}.",
+        first("date", &["-u", "+%F %H:%M UTC"]),
+        first("git", &["rev-parse", "--short", "HEAD"]),
+        if changed.is_empty() { "" } else { " with changes that are not committed" },
         load()
     )
 }

@@ -9,6 +9,7 @@
 //! a figure must lie between the two, give or take 1 ms or 1 % and what listening costs: messages say nothing of
 //! when they were sent, and how far the arrivals of a start and its end are from Redis's own times on this machine
 //! now is measured by a listener of the test's own ([`truth::Truth::jitter`]).
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
 
 mod checks;
 mod scene;
@@ -71,7 +72,7 @@ impl Run {
                 since.iter().any(|one| one.what == What::VigieCounts((*queue).to_owned()))
             };
             let listens = since.iter().any(|one| one.what == What::VigieListens);
-            (listens && ASYNQ.iter().all(|queue| counts(&queue))).then_some(())
+            (listens && ASYNQ.iter().all(counts)).then_some(())
         });
     }
 
@@ -165,7 +166,7 @@ async fn the_ledger_of_an_undisturbed_run_is_what_vigie_says() {
         equal(&status, kind, &ledger.counts());
         let listening = if kind == "bull" { Listening::measured(&truth) } else { Listening::EXACT };
         durations(&status, kind, &truth, listening);
-        quality(&status, kind, "exact", "exact");
+        quality(&status, kind, "exact", &["exact"]);
         rates(&status, kind, &ledger);
     }
     let ledger = run.ledger("asynq");
@@ -174,7 +175,7 @@ async fn the_ledger_of_an_undisturbed_run_is_what_vigie_says() {
     for queue in ASYNQ {
         assert_eq!(scene::totals(status.queue("asynq", queue)), by_queue[queue], "asynq {queue}");
     }
-    quality(&status, "asynq", "sampled", "sampled");
+    quality(&status, "asynq", "sampled", &["sampled"]);
     rates(&status, "asynq", &ledger);
     checks::samples(&status, &ledger);
 }
@@ -210,9 +211,10 @@ async fn the_ledger_of_a_disturbed_run_is_what_vigie_says_or_marks() {
     run.until_enqueued(200);
     let before = run.vigie.status();
     bull_between(&before, &run.tape.entries(), &run.bull_only(), cut.0, listens.1);
-    quality(&before, "bull", "gap", "gap");
-    quality(&before, "bullmq", "exact", "exact");
-    quality(&before, "asynq", "sampled", "sampled");
+    // A job whose hash could not be read in time leaves its type untold, which is worse than a gap.
+    quality(&before, "bull", "gap", &["gap", "sampled"]);
+    quality(&before, "bullmq", "exact", &["exact"]);
+    quality(&before, "asynq", "sampled", &["sampled"]);
 
     run.vigie.kill();
     // Redis may still have to do what the killed one has sent.
@@ -234,7 +236,7 @@ async fn the_ledger_of_a_disturbed_run_is_what_vigie_says_or_marks() {
     checks::with_interrupted(&truth, &ledger);
     equal(&status, "bullmq", &truth.counts(|_| true, false));
     durations(&status, "bullmq", &truth, Listening::EXACT);
-    quality(&status, "bullmq", "exact", "exact");
+    quality(&status, "bullmq", "exact", &["exact"]);
 
     let (ledger, truth) = (run.ledger("bull"), run.bull_only());
     println!(
@@ -245,10 +247,10 @@ async fn the_ledger_of_a_disturbed_run_is_what_vigie_says_or_marks() {
     checks::with_interrupted(&truth, &ledger);
     let listens = run.listens_since(restart);
     bull_since(&status, &truth, listens);
-    quality(&status, "bull", "exact", "exact");
+    quality(&status, "bull", "exact", &["exact"]);
 
     asynq_since(&status, &run.tape.entries(), restart, &run.ledger("asynq"));
-    quality(&status, "asynq", "sampled", "sampled");
+    quality(&status, "asynq", "sampled", &["sampled"]);
 }
 
 impl Run {

@@ -1,5 +1,6 @@
 //! A source that runs, and what it has observed so far.
 #![allow(dead_code, reason = "each test file uses some of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

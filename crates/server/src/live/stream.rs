@@ -36,7 +36,8 @@ pub struct StreamQuery {
     /// Topics with commas between: `now`, `queues`, `workers`, `sources`, `events` and
     /// `queue:<source>/<kind>/<queue>` with each part percent-encoded. `now,queues,sources` when left out.
     topics: Option<String>,
-    /// The id of the last message that the client has, for clients that cannot set the header `Last-Event-ID`.
+    /// The id of the last message that the client has of these same topics, for clients that cannot set the header
+    /// `Last-Event-ID`.
     last_event_id: Option<String>,
 }
 

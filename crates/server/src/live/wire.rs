@@ -233,6 +233,12 @@ pub(crate) fn shown(value: f64) -> f64 {
     if magnitude >= 2.0 { rounded * 10_f64.powf(magnitude - 2.0) } else { rounded / scale }
 }
 
+/// A time to a tenth of a second: the clocks of Redis and Vigie are compared anew at each poll, and a millisecond
+/// of difference is no news.
+fn tenth(time: Time) -> String {
+    rfc3339(Time::from_millis((time.millis() + 50).div_euclid(100) * 100))
+}
+
 impl Overview {
     pub(crate) fn new(view: &OverviewView) -> Self {
         let rates = view.rates;
@@ -252,7 +258,7 @@ impl Overview {
             workers: view.workers,
             capacity: view.capacity,
             busy: view.busy,
-            oldest_at: view.oldest.map(rfc3339),
+            oldest_at: view.oldest.map(tenth),
             quality: view.wait.quality.as_str(),
             sources_up: view.sources_up,
             sources: view.sources,
@@ -321,7 +327,7 @@ impl Row {
             paused: view.paused,
             stale: view.stale,
             jobs: view.counts.into(),
-            oldest_at: view.oldest.map(rfc3339),
+            oldest_at: view.oldest.map(tenth),
             in_rate: rates.map(|rates| shown(rates.enqueued)),
             out_rate: rates.map(|rates| shown(rates.processed)),
             failed_rate: rates.map(|rates| shown(rates.failed)),

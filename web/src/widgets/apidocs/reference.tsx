@@ -63,7 +63,7 @@ function SchemaCard({ name, schema }: { name: string; schema: Schema }) {
   const t = useSentence();
   const fields = Object.entries(schema.properties ?? {});
   return (
-    <section className="card s6 operation" id={anchor(name)} aria-label={name}>
+    <section className="card s6 operation" id={anchor(name)} aria-label={`${t('api.schema')} ${name}`}>
       <h3><code>{name}</code></h3>
       {schema.description ? <p className="dim pre">{schema.description}</p> : null}
       {fields.length === 0 ? <p><Type schema={schema} /></p> : (

@@ -1,12 +1,18 @@
 //! What went through a queue between two polls, from its counters and the sizes of its lists.
 
-/// What a poll read of a queue, as far as it is needed to count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Level {
+/// asynq's own counters, which one command reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Totals {
     /// Attempts that ended, failed ones included.
     pub(super) processed: u64,
     /// Attempts that failed.
     pub(super) failed: u64,
+}
+
+/// What a poll read of a queue, as far as it is needed to count what was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Level {
+    pub(super) totals: Totals,
     /// Tasks that wait, run, are scheduled or are to run again.
     pub(super) live: u64,
     /// Tasks that wait to be aggregated; `None` until all groups were counted.
@@ -15,16 +21,8 @@ pub(super) struct Level {
     pub(super) archived: u64,
 }
 
-/// What happened in between.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Change {
-    pub(super) enqueued: u64,
-    pub(super) succeeded: u64,
-    pub(super) failed: u64,
-}
-
 /// Polls after which a shortfall is taken for a deletion instead of for a list that was read a moment too early.
-const PATIENCE: u8 = 3;
+const PATIENCE: u8 = 5;
 
 /// Counts from level to level.
 ///
@@ -32,7 +30,8 @@ const PATIENCE: u8 = 3;
 /// What was counted too much is taken off the next polls; what stays away was deleted by somebody.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Flow {
-    last: Option<Level>,
+    totals: Option<Totals>,
+    level: Option<Level>,
     debt: i64,
     in_debt: u8,
 }
@@ -44,28 +43,39 @@ const MOST_ENDED: u64 = 20_000;
 impl Flow {
     /// Of a queue that was not there at the poll before: what it has now has happened since.
     pub(super) fn of_new_queue(first: &Level) -> Self {
-        let new = first.processed <= MOST_ENDED && first.live <= MOST_ADDED;
-        let nothing =
-            Level { processed: 0, failed: 0, live: 0, blocked: first.blocked, archived: 0 };
-        Self { last: new.then_some(nothing), ..Self::default() }
+        if first.totals.processed > MOST_ENDED || first.live > MOST_ADDED {
+            return Self::default();
+        }
+        let totals = Totals::default();
+        let level = Level { totals, live: 0, blocked: first.blocked, archived: 0 };
+        Self { totals: Some(totals), level: Some(level), ..Self::default() }
     }
 
-    /// Takes the next level. `None` the first time, and when the counters began anew.
-    pub(super) fn next(&mut self, level: Level) -> Option<Change> {
-        let last = self.last.replace(level)?;
-        if level.processed < last.processed || level.failed < last.failed {
+    /// Takes the next counters; tells how many attempts have succeeded and failed since the last. `None` the first
+    /// time, and when the counters began anew.
+    pub(super) fn ended(&mut self, now: Totals) -> Option<(u64, u64)> {
+        let last = self.totals.replace(now)?;
+        let processed = now.processed.checked_sub(last.processed)?;
+        let failed = now.failed.checked_sub(last.failed)?;
+        Some((processed.saturating_sub(failed), failed))
+    }
+
+    /// Takes the next level; tells how many tasks were added since the last. `None` as above.
+    pub(super) fn added(&mut self, now: Level) -> Option<u64> {
+        let last = self.level.replace(now)?;
+        let processed = now.totals.processed.checked_sub(last.totals.processed);
+        let failed = now.totals.failed.checked_sub(last.totals.failed);
+        let (Some(processed), Some(failed)) = (processed, failed) else {
             (self.debt, self.in_debt) = (0, 0);
             return None;
-        }
-        let failed = level.failed - last.failed;
-        let succeeded = (level.processed - last.processed).saturating_sub(failed);
+        };
         // Groups shrink when they are aggregated, and the archive when it is trimmed: neither takes anything back.
         let grown = |now: u64, before: u64| signed(now.saturating_sub(before));
-        let net = signed(level.live).saturating_sub(signed(last.live))
-            + level.blocked.zip(last.blocked).map_or(0, |(now, before)| grown(now, before))
-            + grown(level.archived, last.archived)
-            + signed(succeeded);
-        Some(Change { enqueued: self.settle(net), succeeded, failed })
+        let net = signed(now.live).saturating_sub(signed(last.live))
+            + now.blocked.zip(last.blocked).map_or(0, |(now, before)| grown(now, before))
+            + grown(now.archived, last.archived)
+            + signed(processed.saturating_sub(failed));
+        Some(self.settle(net))
     }
 
     fn settle(&mut self, net: i64) -> u64 {

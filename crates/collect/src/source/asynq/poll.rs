@@ -27,7 +27,7 @@ const MOST_WRONG: usize = 5;
 /// A queue that has no groups is asked for them at each so many-th poll.
 const GROUPS_EVERY: usize = 10;
 /// A queue in which nothing moves is asked for what it keeps at each so many-th poll.
-const REST_EVERY: usize = 3;
+const KEPT_EVERY: usize = 3;
 /// Polls between two looks at the set of queues, when it is enormous.
 const ENORMOUS_PAUSE: u32 = 60;
 
@@ -238,7 +238,8 @@ impl QueueSystem for AsynqSystem {
         self.registry.ask(self.limits.workers, plan);
         self.polls = self.polls.wrapping_add(1);
         for (place, queue) in self.queues.values_mut().enumerate() {
-            queue.ask(plan, (self.polls.wrapping_add(place)).is_multiple_of(GROUPS_EVERY));
+            let turn = self.polls.wrapping_add(place);
+            queue.ask(plan, turn.is_multiple_of(GROUPS_EVERY), turn.is_multiple_of(KEPT_EVERY));
         }
         self.folded.ask(plan);
     }
@@ -267,11 +268,11 @@ impl QueueSystem for AsynqSystem {
         }
         for name in &self.fresh {
             if let Some(queue) = self.queues.get_mut(name) {
-                queue.ask(plan, true);
+                queue.ask(plan, true, true);
             }
         }
-        for (place, queue) in self.queues.values_mut().enumerate() {
-            queue.ask_rest(plan, (self.polls.wrapping_add(place)).is_multiple_of(REST_EVERY));
+        for queue in self.queues.values_mut() {
+            queue.ask_kept(plan);
         }
         self.ask_watched(plan);
         self.ask_lookups(plan);
@@ -295,7 +296,7 @@ impl QueueSystem for AsynqSystem {
             }
         }
         for queue in self.queues.values_mut() {
-            let trouble = queue.read_rest(replies);
+            let trouble = queue.read_kept(replies);
             self.wrong.extend(trouble);
         }
         self.read_watched(replies, context);

@@ -6,7 +6,7 @@ use redis::Value;
 use vigie_model::{ActiveJob, Counts, JobEvent, JobFact, Quality, QueueId, QueueReading, Time};
 
 use super::decode;
-use super::flow::{Flow, Level};
+use super::flow::{Flow, Level, Totals};
 use super::keys::QueueKeys;
 use super::watch::Watch;
 use crate::source::{Plan, PollContext, Replies, ReplyError};
@@ -40,7 +40,7 @@ pub(super) struct Queue {
     silent: Vec<Vec<u8>>,
     /// Mean length of the messages seen.
     message_bytes: u64,
-    /// What the last second round trip could not read.
+    /// What could not be read of what is kept.
     wrong: Option<String>,
 }
 
@@ -51,8 +51,10 @@ struct Asked {
     groups: bool,
     group_names: bool,
     group_sizes: Vec<Vec<u8>>,
-    /// The second round trip of this queue.
-    rest: bool,
+    /// The sizes of `retry`, `archived` and `completed`.
+    kept: bool,
+    /// The same, in the second round trip.
+    kept_late: bool,
 }
 
 /// What the last poll found.
@@ -61,8 +63,7 @@ struct Found {
     counts: Counts,
     group_count: Option<u64>,
     paused: bool,
-    /// `processed` and `failed`.
-    totals: Option<(u64, u64)>,
+    totals: Option<Totals>,
     /// Something is not as the poll before left it.
     changed: bool,
     /// Ids of the tasks that are next, the oldest first.
@@ -101,19 +102,24 @@ impl Queue {
         self.found.head.iter().any(|one| one == id)
     }
 
-    /// Adds the commands of the first round trip about this queue. A queue where nothing waits is not asked for its head, and one without
-    /// groups is asked for them only when told to.
-    pub(super) fn ask(&mut self, plan: &mut Plan, groups: bool) {
+    /// Adds the commands of the first round trip. A queue where nothing waits is not asked for its head; one without
+    /// groups, and what is kept by one where nothing moves, only when told to.
+    pub(super) fn ask(&mut self, plan: &mut Plan, groups: bool, kept: bool) {
         let keys = self.keys.clone();
         plan.ask("LLEN", &keys.pending());
         plan.ask("LLEN", &keys.active());
         plan.ask("ZCARD", &keys.scheduled());
+        // All that is counted stands side by side: the server seldom serves anybody else in between.
         plan.ask("MGET", &keys.paused()).arg(keys.processed()).arg(keys.failed());
         self.asked = Asked {
             head: self.found.counts.waiting != Some(0),
             groups: groups || self.found.group_count != Some(0),
+            kept: kept || self.found.changed,
             ..Asked::default()
         };
+        if self.asked.kept {
+            self.ask_sets(plan);
+        }
         if self.asked.groups {
             plan.ask("SCARD", &keys.groups());
         }
@@ -167,6 +173,16 @@ impl Queue {
             ..before
         };
         let marks: Result<Vec<Value>, ReplyError> = replies.next_as();
+        if self.asked.kept {
+            self.read_sets(replies);
+            let kept = self.found.counts;
+            counts = Counts {
+                retry: kept.retry,
+                failed: kept.failed,
+                completed: kept.completed,
+                ..counts
+            };
+        }
         let group_count = if self.asked.groups { replies.next_as::<u64>() } else { Ok(0) };
         if let Err(error) = &group_count {
             wrong.get_or_insert(("groups", error.clone()));
@@ -197,34 +213,40 @@ impl Queue {
         wrong.map(|(part, error)| format!("asynq queue {}: {part}: {error}", self.id.name))
     }
 
-    /// Adds the commands of the second round trip: the sizes of the sets that only change when a task moves, or when
-    /// somebody tidies up by hand. Without a sign of the first, they are asked only when told to.
-    pub(super) fn ask_rest(&mut self, plan: &mut Plan, anyway: bool) {
-        self.asked.rest = anyway || self.found.changed;
-        if self.asked.rest {
-            for key in [self.keys.retry(), self.keys.archived(), self.keys.completed()] {
-                plan.ask("ZCARD", &key);
-            }
+    /// Adds the commands of the second round trip: what the queue keeps, when something has begun to move in it.
+    pub(super) fn ask_kept(&mut self, plan: &mut Plan) {
+        self.asked.kept_late = !self.asked.kept && self.found.changed;
+        if self.asked.kept_late {
+            self.ask_sets(plan);
         }
     }
 
-    /// Reads the answers to [`Self::ask_rest`]. Returns what could not be read, for people.
-    pub(super) fn read_rest(&mut self, replies: &mut Replies) -> Option<String> {
-        if self.asked.rest {
-            self.wrong = None;
-            let mut count = |part: &str| match replies.next_as::<u64>() {
-                Ok(count) => Some(count),
-                Err(error) => {
-                    self.wrong
-                        .get_or_insert(format!("asynq queue {}: {part}: {error}", self.id.name));
-                    None
-                }
-            };
-            self.found.counts.retry = count("retry");
-            self.found.counts.failed = count("archived");
-            self.found.counts.completed = count("completed");
+    /// Reads the answers to [`Self::ask_kept`]. Returns what could not be read, for people.
+    pub(super) fn read_kept(&mut self, replies: &mut Replies) -> Option<String> {
+        if self.asked.kept_late {
+            self.read_sets(replies);
         }
         self.wrong.clone()
+    }
+
+    fn ask_sets(&self, plan: &mut Plan) {
+        for key in [self.keys.retry(), self.keys.archived(), self.keys.completed()] {
+            plan.ask("ZCARD", &key);
+        }
+    }
+
+    fn read_sets(&mut self, replies: &mut Replies) {
+        self.wrong = None;
+        let mut count = |part: &str| match replies.next_as::<u64>() {
+            Ok(count) => Some(count),
+            Err(error) => {
+                self.wrong.get_or_insert(format!("asynq queue {}: {part}: {error}", self.id.name));
+                None
+            }
+        };
+        self.found.counts.retry = count("retry");
+        self.found.counts.failed = count("archived");
+        self.found.counts.completed = count("completed");
     }
 
     fn read_groups(&mut self, replies: &mut Replies) {
@@ -345,17 +367,18 @@ impl Queue {
 
     /// What went through the queue since the poll before.
     pub(super) fn count(&mut self, now: Time) -> Option<JobEvent> {
-        let level = level(self.found.totals?, &self.found.counts)?;
-        let change = self.flow.get_or_insert_with(|| Flow::of_new_queue(&level)).next(level)?;
-        let fact = JobFact::Counted {
-            enqueued: change.enqueued,
-            succeeded: change.succeeded,
-            failed: change.failed,
-        };
-        (change != super::flow::Change::default()).then_some(JobEvent {
+        let totals = self.found.totals?;
+        let level = level(totals, &self.found.counts);
+        let first = || level.as_ref().map_or_else(Flow::default, Flow::of_new_queue);
+        let flow = self.flow.get_or_insert_with(first);
+        let (succeeded, failed) = flow.ended(totals).unwrap_or_default();
+        // Sizes of different moments do not add up: the next poll reads all of them at once.
+        let level = level.filter(|_| self.asked.kept);
+        let enqueued = level.and_then(|level| flow.added(level)).unwrap_or(0);
+        (enqueued > 0 || succeeded > 0 || failed > 0).then_some(JobEvent {
             at: now,
             job_type: None,
-            fact,
+            fact: JobFact::Counted { enqueued, succeeded, failed },
         })
     }
 
@@ -390,24 +413,19 @@ impl Queue {
     }
 }
 
-/// `processed` and `failed`, if they can be read.
-fn totals(marks: &[Value]) -> Option<(u64, u64)> {
+/// asynq's counters, if they can be read.
+fn totals(marks: &[Value]) -> Option<Totals> {
     let total = |index: usize| match marks.get(index) {
         Some(Value::Nil) => Some(0),
         Some(Value::BulkString(text)) => decode::count(text).ok(),
         _ => None,
     };
-    Some((total(1)?, total(2)?))
+    Some(Totals { processed: total(1)?, failed: total(2)? })
 }
 
 /// Counters and sizes, if all of them could be read.
-fn level((processed, failed): (u64, u64), counts: &Counts) -> Option<Level> {
+fn level(totals: Totals, counts: &Counts) -> Option<Level> {
     let moving = [counts.waiting?, counts.active?, counts.scheduled?, counts.retry?];
-    Some(Level {
-        processed,
-        failed,
-        live: moving.into_iter().fold(0, u64::saturating_add),
-        blocked: counts.blocked,
-        archived: counts.failed?,
-    })
+    let live = moving.into_iter().fold(0, u64::saturating_add);
+    Some(Level { totals, live, blocked: counts.blocked, archived: counts.failed? })
 }

@@ -104,10 +104,11 @@ impl Follower {
     }
 
     fn push(&mut self, base: &Base, id: &JobId, at: Time, fact: PendingFact, state: &State) {
+        let is_end = state.tracker.stage(base, id) == Some(Stage::Ended);
         let job = state.tracker.get(base, id);
         let job_type = job.and_then(|job| job.job_type.clone());
         let due = job.and_then(|job| job.due);
-        self.pendings.push(base, Pending { at, id: id.clone(), job_type, due, fact });
+        self.pendings.push(base, Pending { at, id: id.clone(), job_type, due, fact, is_end });
     }
 
     /// How long the attempt ran that was announced to be retried at `due`, on its worker's clock: that time is the
@@ -421,6 +422,10 @@ impl Follower {
             let Some(job) = state.tracker.get(&base, &id) else { continue };
             let Stage::Active(attempt) = job.stage else { continue };
             if attempt.started != check.started || hash.failures() <= job.failures {
+                continue;
+            }
+            // Its failure is published, and that is on its way: then the end is known for certain.
+            if !hash.retries_at_once {
                 continue;
             }
             let end = certain_end(attempt.started, check.between);

@@ -21,6 +21,8 @@ pub(crate) struct Pending {
     /// When the job became eligible for the attempt that this is about, on the clock of whoever delayed it.
     pub due: Option<Time>,
     pub fact: PendingFact,
+    /// The job ended with this, for good as far as is known.
+    pub is_end: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -177,9 +179,8 @@ fn settle(
                 // BullMQ's entries have the server's times. Bull's messages have none, but its hash has those of
                 // the newest attempt.
                 let newest = newest.get(&pending.id).is_none_or(|start| *start <= place);
-                let ended = job.as_ref().is_some_and(|job| job.stage == Stage::Ended);
                 let better = broker == Broker::Bull && newest;
-                Some(with_hash(fact, pending.due, hash, better, better && ended))
+                Some(with_hash(fact, pending.due, hash, better, better && pending.is_end))
             }
             PendingFact::EndedUnseen(outcome) => {
                 let (wait, run) = (hash.and_then(JobHash::first_wait), hash.and_then(JobHash::run));
@@ -274,7 +275,7 @@ fn better(heard: Option<f64>, own: Option<f64>, wanted: bool) -> Option<f64> {
 
 /// A job that ended is of no more interest once that is told.
 fn forget_ended(queue: &Base, pendings: &[Pending], state: &mut State) {
-    for pending in pendings {
+    for pending in pendings.iter().filter(|pending| pending.is_end) {
         if state.tracker.stage(queue, &pending.id) == Some(Stage::Ended) {
             state.tracker.forget(queue, &pending.id);
         }

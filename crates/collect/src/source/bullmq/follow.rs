@@ -73,9 +73,11 @@ impl Follower {
     }
 
     fn push(&mut self, at: &At<'_>, id: &JobId, fact: PendingFact, tracker: &Tracker) {
-        let job_type = tracker.get(at.base, id).and_then(|job| job.job_type.clone());
-        self.pendings
-            .push(at.base, Pending { at: at.local, id: id.clone(), job_type, due: None, fact });
+        let job = tracker.get(at.base, id);
+        let job_type = job.and_then(|job| job.job_type.clone());
+        let is_end = job.is_some_and(|job| job.stage == Stage::Ended);
+        let id = id.clone();
+        self.pendings.push(at.base, Pending { at: at.local, id, job_type, due: None, fact, is_end });
     }
 
     fn added(&mut self, at: &At<'_>, id: JobId, name: &[u8], tracker: &mut Tracker) {

@@ -33,7 +33,7 @@ const ENTRIES_PER_SECOND: f64 = 25_000.0;
 /// From one read to the next; longer for many streams, of which each read names all.
 const SPACING: Duration = Duration::from_millis(100);
 /// Streams that are read every [`SPACING`].
-const STREAMS_A_SPACING: u32 = 500;
+const STREAMS_A_SPACING: u32 = 125;
 /// A blocking read returns after this, so that queues that are new are noticed.
 const BLOCK_MS: usize = 1_000;
 /// No answer takes longer on a server that is well.

@@ -10,6 +10,8 @@ use crate::source::{Candidate, Plan, Replies, Reply, ReplyError};
 
 /// Keys that one `SCAN` looks at: about 1 ms of a Redis' time when it holds a million keys. A poll has two.
 const KEYS_A_SCAN: usize = 1_000;
+/// The same once everything has been looked at: queues in use show themselves by their clients and events anyway.
+const KEYS_A_LATER_SCAN: usize = 300;
 /// Keys whose types are looked up in one poll.
 const TYPES_A_POLL: usize = 200;
 /// Keys that wait for that; what is over it is found again by the next sweep.
@@ -102,15 +104,11 @@ impl Discovery {
             }
         }
         let idle = self.next.is_some() || self.pending.len() > MOST_PENDING / 2;
+        let keys = if self.sweeps == 0 { KEYS_A_SCAN } else { KEYS_A_LATER_SCAN };
         let scan = |cursor: &Cursor| match cursor {
             Cursor::At(position) if !idle => {
                 let mut command = redis::cmd("SCAN");
-                command
-                    .arg(*position)
-                    .arg("MATCH")
-                    .arg(&self.pattern)
-                    .arg("COUNT")
-                    .arg(KEYS_A_SCAN);
+                command.arg(*position).arg("MATCH").arg(&self.pattern).arg("COUNT").arg(keys);
                 Some(command)
             }
             _ => None,

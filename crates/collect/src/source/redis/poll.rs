@@ -27,7 +27,7 @@ const BURST: usize = 20;
 /// Above this, `CLIENT LIST` is not asked at each poll.
 const LARGE_CLIENT_LIST: u64 = 64 << 10;
 /// How long nudges are gathered before an early look.
-const GATHER: Duration = Duration::from_millis(150);
+const GATHER: Duration = Duration::from_millis(40);
 /// The least time between two early looks.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 /// Queues of one early look.
