@@ -1,22 +1,26 @@
 //! The command line as a person or a script uses it: output, exit codes, colours.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 fn vigie(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
-    command.args(arguments).env_remove("REDIS_URL").env_remove("VIGIE_CONFIG").env_remove("VIGIE_URL");
+    command
+        .args(arguments)
+        .env_remove("REDIS_URL")
+        .env_remove("VIGIE_CONFIG")
+        .env_remove("VIGIE_URL");
     command
 }
 
 fn run(arguments: &[&str], folder: &Path) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = vigie(arguments).current_dir(folder).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
+    let run = vigie(arguments).current_dir(folder).output().expect("vigie was built for this test");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (run.status.code().expect("it ends by itself"), text(&run.stdout), text(&run.stderr))
 }
 
 fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().unwrap()
+    tempfile::tempdir().expect("there is room for a temporary folder")
 }
 
 #[test]
@@ -51,7 +55,10 @@ fn wrong_input_is_exit_code_2_with_the_place_and_what_to_do() {
     for (text, expected) in [
         ("sources: []", "there is no source"),
         ("lisen: 127.0.0.1:1\nsources: []", "did you mean \"listen\"?"),
-        ("listen: 0.0.0.0:4780\nsources: [{name: a, kind: redis, url: redis://h}]", "not a loopback address"),
+        (
+            "listen: 0.0.0.0:4780\nsources: [{name: a, kind: redis, url: redis://h}]",
+            "not a loopback address",
+        ),
         ("sources: [{name: a, kind: redis, url: 'http://h'}]", "sources[0]"),
     ] {
         std::fs::write(&file, text).unwrap();
@@ -85,7 +92,8 @@ fn checking_a_redis_that_is_not_there_says_so_and_fails() {
 fn no_vigie_to_ask_is_exit_code_3() {
     let folder = folder();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (code, _, error) = run(&["queues", "--url", &format!("http://127.0.0.1:{port}")], folder.path());
+    let (code, _, error) =
+        run(&["queues", "--url", &format!("http://127.0.0.1:{port}")], folder.path());
     assert!(code == 3 && error.contains("is it running?"), "{error}");
     assert_eq!(run(&["queues", "--url", "nonsense"], folder.path()).0, 2);
 }

@@ -1,5 +1,7 @@
 //! The board in virtual time: what it answers after what it was told.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use vigie_board::{Board, Drain, EventFilter, SourceSettings, Span};
 use vigie_model::{
     ActiveJob, Broker, Counts, EventKind, JobBatch, JobEvent, JobFact, Limits, Name, Observation,

@@ -103,7 +103,11 @@ mod tests {
 
     fn batch(queue: &str) -> Observation {
         Observation::Jobs(JobBatch {
-            queue: QueueId { source: SourceName::new("main"), broker: Broker::Bull, name: Name::from(queue) },
+            queue: QueueId {
+                source: SourceName::new("main"),
+                broker: Broker::Bull,
+                name: Name::from(queue),
+            },
             at: Time::default(),
             gap: false,
             types_sampled: false,

@@ -153,7 +153,7 @@ pub fn fuzz(project: &Project, log: &mut Log) -> Result<Tally> {
     }
     let seconds = match std::env::var("VIGIE_FUZZ_SECONDS") {
         Ok(given) => given.parse().context("VIGIE_FUZZ_SECONDS is a number of seconds")?,
-        Err(_) if in_ci() => 60,
+        Err(_) if in_ci() => 20,
         Err(_) => 10,
     };
     let cargo = || {

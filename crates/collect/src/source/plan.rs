@@ -100,7 +100,8 @@ impl Replies {
     /// # Errors
     /// As [`Self::next_value`], or [`ReplyError::Shape`] when the answer is no `T`.
     pub fn next_as<T: ::redis::FromRedisValue>(&mut self) -> Result<T, ReplyError> {
-        ::redis::from_redis_value(self.next_value()?).map_err(|_| ReplyError::Shape(std::any::type_name::<T>()))
+        ::redis::from_redis_value(self.next_value()?)
+            .map_err(|_| ReplyError::Shape(std::any::type_name::<T>()))
     }
 
     /// The next answer as a count: absent keys count 0, and a key of another type is no count at all.

@@ -25,10 +25,22 @@ pub trait QueueSystem: Send {
     fn ask(&mut self, which: &Which, plan: &mut Plan);
 
     /// Reads the first answers (in the order of `ask`) and adds the commands of the second round trip.
-    fn ask_more(&mut self, which: &Which, replies: &mut Replies, plan: &mut Plan, context: &PollContext);
+    fn ask_more(
+        &mut self,
+        which: &Which,
+        replies: &mut Replies,
+        plan: &mut Plan,
+        context: &PollContext,
+    );
 
     /// Reads the second answers and says what was observed.
-    fn tell(&mut self, which: &Which, replies: &mut Replies, context: &PollContext, out: &mut Vec<Observation>);
+    fn tell(
+        &mut self,
+        which: &Which,
+        replies: &mut Replies,
+        context: &PollContext,
+        out: &mut Vec<Observation>,
+    );
 
     /// How many queues it knows.
     fn queues(&self) -> usize;
@@ -43,7 +55,10 @@ pub trait QueueSystem: Send {
 
     /// A reader of job events that runs beside the polls on a connection of its own until it fails or is dropped;
     /// `None` when this system has no events to read. The caller starts it again after a failure, with backoff.
-    fn reader(&self, context: ReaderContext) -> Option<Pin<Box<dyn Future<Output = ::redis::RedisError> + Send>>>;
+    fn reader(
+        &self,
+        context: ReaderContext,
+    ) -> Option<Pin<Box<dyn Future<Output = ::redis::RedisError> + Send>>>;
 }
 
 /// Which queues a poll is about.

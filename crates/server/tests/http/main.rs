@@ -1,5 +1,7 @@
 //! The server over HTTP, on a board that the tests fill.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod exposition;
 mod filled;
 mod resources;

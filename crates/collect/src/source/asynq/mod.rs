@@ -11,7 +11,7 @@ mod registry;
 mod watch;
 
 #[cfg(test)]
-mod dump;
+mod testing;
 #[cfg(test)]
 mod tests;
 

@@ -9,8 +9,8 @@ use vigie_model::{
 
 use super::AsynqSystem;
 use super::decode;
-use super::dump::{Dump, Held};
 use super::flow::{Flow, Level, Totals};
+use super::testing::{Dump, Held};
 use crate::source::{Plan, PollContext, QueueSystem, Which};
 
 const LIVE: &str = include_str!("fixtures/keys.jsonl");

@@ -18,7 +18,7 @@ use vigie_model::{JobFact, Outcome, Time};
 
 use super::decode::{Due, Heard, What};
 use crate::source::bull_family::base::Base;
-use crate::source::bull_family::facts::{Hashes, Pending, PendingFact, Pendings};
+use crate::source::bull_family::facts::{Hashes, Pending, PendingFact, Pendings, Retry};
 use crate::source::bull_family::job_hash::JobHash;
 use crate::source::bull_family::shared::State;
 use crate::source::bull_family::tracker::{Attempt, JobId, Stage};
@@ -108,16 +108,8 @@ impl Follower {
         let job = state.tracker.get(base, id);
         let job_type = job.and_then(|job| job.job_type.clone());
         let due = job.and_then(|job| job.due);
-        self.pendings.push(base, Pending { at, id: id.clone(), job_type, due, fact, is_end });
-    }
-
-    /// How long the attempt ran that was announced to be retried at `due`, on its worker's clock: that time is the
-    /// end of the attempt and the pause that the job's options say.
-    fn own_run(base: &Base, id: &JobId, due: Due, heard: f64, state: &State) -> Option<f64> {
-        let job = state.tracker.get(base, id)?;
-        let end = due.time() - job.backoff?.seconds(job.failures + 1);
-        let run = end.since(job.processed_on?);
-        ((run - heard).abs() < SAME_START && run >= 0.0).then_some(run)
+        self.pendings
+            .push(base, Pending { at, id: id.clone(), job_type, due, fact, is_end, retry: None });
     }
 
     /// An attempt ended and the job was announced for `due`, a message that arrived at `end`.
@@ -129,11 +121,17 @@ impl Follower {
         (due, end): (Due, Time),
         state: &State,
     ) {
-        let heard = end.age(run.started);
-        let run_seconds = Self::own_run(base, id, due, heard, state).unwrap_or(heard);
-        let fact =
-            JobFact::Finished { outcome: Outcome::Failed, wait: run.wait, run: Some(run_seconds) };
-        self.push(base, id, end, PendingFact::Sure(fact), state);
+        self.push_failure(base, id, run, Some(end), end, state);
+        let job = state.tracker.get(base, id);
+        let retry = Retry {
+            due: due.time(),
+            failures: job.map_or(0, |job| job.failures) + 1,
+            started: job.and_then(|job| job.processed_on),
+            backoff: job.and_then(|job| job.backoff),
+        };
+        if let Some(pending) = self.pendings.newest(base, id) {
+            pending.retry = Some(retry);
+        }
     }
 
     /// An attempt ended at `end`, or at a time that is not known.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use vigie_model::{Broker, JobBatch, JobEvent, JobFact, Name, Observation, Outcome, Time};
 
 use super::base::Base;
-use super::job_hash::JobHash;
+use super::job_hash::{Backoff, JobHash};
 use super::rate::Nudges;
 use super::shared::State;
 use super::tracker::{JobId, Stage};
@@ -23,6 +23,34 @@ pub(crate) struct Pending {
     pub fact: PendingFact,
     /// The job ended with this, for good as far as is known.
     pub is_end: bool,
+    /// The attempt failed and the next one was announced (Bull).
+    pub retry: Option<Retry>,
+}
+
+/// What the announcement of the next attempt says of the one before: it is due a pause after that one has ended.
+/// All times are on the clock of the worker.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Retry {
+    /// When the next attempt is due.
+    pub due: Time,
+    /// How many have failed.
+    pub failures: u32,
+    /// When the one that failed had started, and how long the pause is, where that is known already.
+    pub started: Option<Time>,
+    pub backoff: Option<Backoff>,
+}
+
+impl Retry {
+    /// Seconds that the attempt ran, `heard` by the times of messages.
+    fn run(&self, hash: Option<&JobHash>, heard: f64) -> f64 {
+        let backoff = self.backoff.or_else(|| hash?.backoff);
+        let started = self.started.or_else(|| hash?.processed_on);
+        let own = backoff
+            .zip(started)
+            .map(|(backoff, started)| (self.due - backoff.seconds(self.failures)).since(started));
+        let own = own.filter(|own| *own >= 0.0 && (own - heard).abs() <= CLOCKS_DIFFER);
+        own.unwrap_or(heard)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -180,7 +208,8 @@ fn settle(
                 // the newest attempt.
                 let newest = newest.get(&pending.id).is_none_or(|start| *start <= place);
                 let better = broker == Broker::Bull && newest;
-                Some(with_hash(fact, pending.due, hash, better, better && pending.is_end))
+                let fact = with_hash(fact, pending.due, hash, better, better && pending.is_end);
+                Some(with_retry(fact, pending.retry.as_ref(), hash))
             }
             PendingFact::EndedUnseen(outcome) => {
                 let (wait, run) = (hash.and_then(JobHash::first_wait), hash.and_then(JobHash::run));
@@ -262,6 +291,16 @@ fn with_hash(
             JobFact::Finished { outcome, wait: wait_of(wait), run }
         }
         fact => fact,
+    }
+}
+
+/// Times an attempt by the announcement of the next.
+fn with_retry(fact: JobFact, retry: Option<&Retry>, hash: Option<&JobHash>) -> JobFact {
+    match (fact, retry) {
+        (JobFact::Finished { outcome, wait, run: Some(heard) }, Some(retry)) => {
+            JobFact::Finished { outcome, wait, run: Some(retry.run(hash, heard)) }
+        }
+        _ => fact,
     }
 }
 

@@ -77,7 +77,10 @@ impl Follower {
         let job_type = job.and_then(|job| job.job_type.clone());
         let is_end = job.is_some_and(|job| job.stage == Stage::Ended);
         let id = id.clone();
-        self.pendings.push(at.base, Pending { at: at.local, id, job_type, due: None, fact, is_end });
+        self.pendings.push(
+            at.base,
+            Pending { at: at.local, id, job_type, due: None, fact, is_end, retry: None },
+        );
     }
 
     fn added(&mut self, at: &At<'_>, id: JobId, name: &[u8], tracker: &mut Tracker) {
