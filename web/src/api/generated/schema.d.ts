@@ -1329,7 +1329,10 @@ export interface operations {
                  *     `queue:<source>/<kind>/<queue>` with each part percent-encoded. `now,queues,sources` when left out.
                  */
                 topics?: string;
-                /** @description The id of the last message that the client has, for clients that cannot set the header `Last-Event-ID`. */
+                /**
+                 * @description The id of the last message that the client has of these same topics, for clients that cannot set the header
+                 *     `Last-Event-ID`.
+                 */
                 last_event_id?: string;
             };
             header?: never;
