@@ -39,6 +39,8 @@ describe.each(['light', 'dark'] as const)('axe, %s', (colorScheme) => {
     await page.locator('.palette-list [role=option]').nth(5).waitFor();
     expect(await findings(page)).toEqual([]);
     await page.keyboard.press('Escape');
+    // A key that comes before the palette has closed is typed into it.
+    await page.locator('.palette-list').waitFor({ state: 'detached' });
     await page.keyboard.press('?');
     await page.getByRole('heading', { name: 'Keyboard shortcuts' }).waitFor();
     expect(await findings(page)).toEqual([]);
