@@ -102,7 +102,7 @@ async fn until_busy(server: &RedisServer) {
         let queues = queues(server);
         let active =
             queues.iter().map(|queue| admin.llen::<_, usize>(format!("{queue}:active")).unwrap());
-        if active.sum::<usize>() >= 6 {
+        if active.sum::<usize>() >= 4 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -268,6 +268,9 @@ async fn reading_of(
 #[tokio::test(flavor = "multi_thread")]
 async fn queues_come_pause_and_go() {
     let server = RedisServer::start();
+    // A queue whose stream is something else must not stop the others from being read.
+    server.run(&["HSET", "bull:odd:meta", "opts.maxLenEvents", "10"]);
+    server.run(&["SET", "bull:odd:events", "hello"]);
     let watching = Watching::url(&server.url());
     watching.good().await;
     let script = r"
@@ -294,6 +297,13 @@ async fn queues_come_pause_and_go() {
     let reading = watching.queue("busy", |reading| reading.oldest.is_some()).await;
     let age = reading.at.since(reading.oldest.unwrap());
     assert!((0.0..60.0).contains(&age), "{age}");
+    watching.queue("odd", |reading| reading.counts.waiting == Some(0)).await;
+    watching
+        .until("the jobs of busy", 20.0, |all| {
+            let seen = observed(all);
+            seen.get("busy/a").is_some_and(|own| own.enqueued == 4).then_some(())
+        })
+        .await;
     let idle = reading_of(&watching, "idle", |reading| reading.counts.waiting == Some(1)).await;
     assert_eq!(idle.counts.blocked, Some(1));
     let script = r"
@@ -404,4 +414,28 @@ async fn five_hundred_queues_cost_little() {
     assert!(trips <= 2 && commands < 6_500, "{trips} {commands}");
     // Bounded generously: other tests share the machine.
     assert!(cpu < 50.0, "{cpu}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn above_the_rate_counts_are_still_exact() {
+    let server = RedisServer::start();
+    let dir = tempfile::tempdir().unwrap();
+    let mut config =
+        vigie_collect::source::redis::RedisConfig::from_url("main", &server.url()).unwrap();
+    config.exact_jobs_per_second = 2;
+    let watching = Watching::config(config);
+    watching.good().await;
+    let _worker = worker(&server, dir.path(), "w1");
+    producer(&server, dir.path(), "100", "60").done().await;
+    until_ended(&server, 100).await;
+    let real = really(&ledger(dir.path()), BACKOFF_MS);
+    for _ in 0..100 {
+        if sums(&observed(&watching.all())) == sums(&real) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(sums(&observed(&watching.all())), sums(&real));
+    // The stream says the type of each job itself.
+    assert!(batches(&watching.all()).all(|batch| !batch.types_sampled));
 }

@@ -1,4 +1,4 @@
-//! What is asked of a Bull queue at each poll: 8 commands when it is idle, 11 when it is not.
+//! What is asked of a Bull queue at each poll: 6 commands, up to 10 when it is busy or paused.
 
 use std::sync::Arc;
 
@@ -19,52 +19,90 @@ use crate::source::{Plan, ReaderContext, Replies};
 pub(crate) struct Bull;
 
 /// Which of the costlier questions a round asks.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Closer {
-    /// The ends of this list of waiting jobs.
-    ends: Option<&'static str>,
+    /// How many jobs are in the list of a paused queue.
+    paused_list: bool,
+    /// The right end of this list of waiting jobs.
+    right: Option<&'static str>,
+    /// Its left end, too.
+    left: bool,
     active: bool,
+    /// Whether the queue exists: asked when nothing else says so, or to count the jobs added.
+    id: bool,
 }
 
 /// What is worth asking of a queue that looked like this.
 fn closer(seen: &Seen) -> Closer {
-    let list = if seen.paused { keys::PAUSED } else { keys::WAIT };
+    let (list, jobs) = match seen.paused {
+        true => (keys::PAUSED, seen.raw(keys::PAUSED)),
+        false => (keys::WAIT, seen.raw(keys::WAIT)),
+    };
     Closer {
-        ends: (seen.counts.waiting.unwrap_or(0) > 0).then_some(list),
-        active: seen.counts.active.unwrap_or(0) > 0,
+        paused_list: seen.paused,
+        right: (jobs > 0).then_some(list),
+        left: jobs > 1 && seen.asks_left(),
+        active: seen.raw(keys::ACTIVE) > 0,
+        id: seen.count_by_polling,
     }
 }
 
 /// What the first round did not ask although it turned out to be worth it.
 fn missed(before: &Seen, seen: &Seen) -> Closer {
     let (asked, wanted) = (closer(before), closer(seen));
+    let other_list = wanted.right != asked.right;
     Closer {
-        ends: if asked.ends == wanted.ends { None } else { wanted.ends },
+        paused_list: wanted.paused_list && !asked.paused_list,
+        right: wanted.right.filter(|_| other_list),
+        left: wanted.left && other_list,
         active: wanted.active && !asked.active,
+        id: !seen.present && !asked.id,
     }
 }
 
-fn ask_closer(base: &[u8], closer: &Closer, plan: &mut Plan) {
-    if let Some(list) = closer.ends {
+fn ask_closer(base: &[u8], closer: Closer, plan: &mut Plan) {
+    if closer.paused_list {
+        plan.ask("LLEN", &key(base, keys::PAUSED));
+    }
+    if let Some(list) = closer.right {
         // The right end is the oldest of a plain queue, the left one of a queue that is filled from the right
         // (`lifo`) and the least urgent of prioritized jobs.
         plan.ask("LRANGE", &key(base, list)).arg(-1).arg(-1);
-        plan.ask("LRANGE", &key(base, list)).arg(0).arg(0);
+        if closer.left {
+            plan.ask("LRANGE", &key(base, list)).arg(0).arg(0);
+        }
     }
     if closer.active {
         plan.ask("LRANGE", &key(base, keys::ACTIVE)).arg(-(LISTED_JOBS as i64)).arg(-1);
     }
+    if closer.id {
+        plan.ask("GET", &key(base, keys::ID));
+    }
 }
 
-fn read_closer(closer: &Closer, seen: &mut Seen, replies: &mut Replies) {
-    if closer.ends.is_some() {
+fn read_closer(closer: Closer, seen: &mut Seen, replies: &mut Replies) {
+    if closer.paused_list {
+        let paused = read_count(seen, keys::PAUSED, replies);
+        seen.counts.waiting = sum(&[seen.counts.waiting, paused]);
+    }
+    if closer.right.is_some() {
         seen.heads = read_ids(replies);
-        seen.heads.extend(read_ids(replies));
-        seen.heads.dedup();
+        if closer.left {
+            seen.left = read_ids(replies).pop();
+            seen.heads.extend(seen.left.clone());
+            seen.heads.dedup();
+        }
     }
     if closer.active {
         seen.active = read_ids(replies);
         seen.active.reverse();
+    }
+    if closer.id {
+        let id = replies.next_value();
+        seen.present |= !matches!(id, Ok(Value::Nil));
+        let text =
+            id.as_ref().ok().and_then(bytes_of).and_then(|text| std::str::from_utf8(text).ok());
+        seen.added = text.and_then(|text| text.parse().ok());
     }
 }
 
@@ -75,41 +113,28 @@ impl Dialect for Bull {
     const SERVER_TIMES: bool = false;
 
     fn ask(base: &[u8], before: &Seen, plan: &mut Plan) {
-        for list in [keys::WAIT, keys::PAUSED, keys::ACTIVE] {
+        for list in [keys::WAIT, keys::ACTIVE] {
             plan.ask("LLEN", &key(base, list));
         }
         for set in [keys::DELAYED, keys::COMPLETED, keys::FAILED] {
             plan.ask("ZCARD", &key(base, set));
         }
-        for string in [keys::META_PAUSED, keys::ID] {
-            plan.ask("GET", &key(base, string));
-        }
-        ask_closer(base, &closer(before), plan);
+        plan.ask("GET", &key(base, keys::META_PAUSED));
+        ask_closer(base, closer(before), plan);
     }
 
     fn read(before: &Seen, replies: &mut Replies) -> Seen {
-        let mut seen = Seen::default();
+        let mut seen = Seen::after(before);
         let wait = read_count(&mut seen, keys::WAIT, replies);
-        let paused = read_count(&mut seen, keys::PAUSED, replies);
         let active = read_count(&mut seen, keys::ACTIVE, replies);
         let delayed = read_count(&mut seen, keys::DELAYED, replies);
         let completed = read_count(&mut seen, keys::COMPLETED, replies);
         let failed = read_count(&mut seen, keys::FAILED, replies);
         let pause = replies.next_value();
-        let id = replies.next_value();
-        for answer in [&pause, &id] {
-            seen.present |= !matches!(answer, Ok(Value::Nil));
-        }
+        seen.present |= !matches!(&pause, Ok(Value::Nil));
         seen.paused = matches!(&pause, Ok(value) if bytes_of(value).is_some());
-        let added = id
-            .ok()
-            .as_ref()
-            .and_then(bytes_of)
-            .and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-        // The count says nothing that events do not say better.
-        seen.added = added.filter(|_| before.count_by_polling);
         seen.counts = Counts {
-            waiting: sum(&[wait, paused]),
+            waiting: wait,
             active,
             scheduled: delayed,
             retry: None,
@@ -117,17 +142,17 @@ impl Dialect for Bull {
             failed,
             blocked: None,
         };
-        read_closer(&closer(before), &mut seen, replies);
+        read_closer(closer(before), &mut seen, replies);
         seen
     }
 
     fn ask_more(base: &[u8], before: &Seen, seen: &Seen, plan: &mut Plan) {
-        ask_closer(base, &missed(before, seen), plan);
+        ask_closer(base, missed(before, seen), plan);
     }
 
     fn read_more(before: &Seen, seen: &mut Seen, replies: &mut Replies) {
         let missed = missed(before, seen);
-        read_closer(&missed, seen, replies);
+        read_closer(missed, seen, replies);
     }
 
     fn read_events(shared: Arc<Shared>, context: ReaderContext) -> Reader {

@@ -55,6 +55,12 @@ pub(crate) struct Seen {
     pub added: Option<u64>,
     /// Waiting jobs among which the oldest is likely.
     pub heads: Vec<Vec<u8>>,
+    /// The one of them at the left end of the list: the newest of a plain queue.
+    pub left: Option<Vec<u8>>,
+    /// The left end is older than the right one: the queue is filled from the right (`lifo`), or by priority.
+    pub left_is_older: bool,
+    /// Counts up from poll to poll.
+    pub turn: u8,
     /// The jobs that run, longest first.
     pub active: Vec<Vec<u8>>,
     /// A waiting job that was found too late in this poll to be read in it.
@@ -66,6 +72,21 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// What is to be filled in by the poll after the one that saw `before`.
+    pub fn after(before: &Self) -> Self {
+        Self {
+            turn: before.turn.wrapping_add(1),
+            left_is_older: before.left_is_older,
+            count_by_polling: before.count_by_polling,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the left end of the waiting jobs is looked at: always where it is known to matter, else now and then.
+    pub fn asks_left(&self) -> bool {
+        self.left_is_older || self.turn.is_multiple_of(5)
+    }
+
     /// How many jobs a raw state had; 0 when it was not read.
     pub fn raw(&self, state: &str) -> u64 {
         self.raw.iter().find(|(name, _)| *name == state).map_or(0, |(_, count)| *count)

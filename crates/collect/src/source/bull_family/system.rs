@@ -353,7 +353,10 @@ impl<D: Dialect> QueueSystem for FamilySystem<D> {
         for base in round.fresh {
             let Some(queue) = self.queues.get_mut(&base) else { continue };
             queue.seen = D::read(&Seen::default(), replies);
-            told.push((base, Seen::default()));
+            // What a paused queue holds is asked in a second round, which comes with the next poll.
+            if !queue.seen.paused {
+                told.push((base, Seen::default()));
+            }
         }
         let mut other: Option<QueueReading> = None;
         for (base, before) in told {

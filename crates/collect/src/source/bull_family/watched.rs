@@ -219,14 +219,22 @@ impl Watched {
         if self.seen.counts.waiting == Some(0) {
             return None;
         }
-        let heads = self.seen.heads.iter().filter_map(|id| match tracker.stage(base, id) {
+        let eligible = |id: &Vec<u8>| match tracker.stage(base, id) {
             Some(Stage::Waiting(eligible)) => Some(local::<D>(eligible, context)),
             _ => {
                 let hash = self.hashes.get(id)?.hash.as_ref()?;
                 hash.eligible().map(|eligible| context.local(eligible))
             }
-        });
-        heads.chain(verified).min().map(|oldest| oldest.min(context.now))
+        };
+        let Seen { heads, left, .. } = &self.seen;
+        let others =
+            heads.iter().filter(|id| Some(*id) != left.as_ref()).filter_map(eligible).min();
+        let left = left.as_ref().map(eligible);
+        if let Some(left) = left {
+            self.seen.left_is_older = left.zip(others).is_some_and(|(left, others)| left < others);
+        }
+        let oldest = others.into_iter().chain(left.flatten()).chain(verified).min();
+        oldest.map(|oldest| oldest.min(context.now))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is asked of a BullMQ queue at each poll: 8 commands when it is idle, up to 13 when it is not.
+//! What is asked of a BullMQ queue at each poll: 8 commands when it is idle, up to 12 when it is not.
 
 use std::sync::Arc;
 
@@ -25,7 +25,8 @@ const CLASS: f64 = 4_294_967_296.0;
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Closer {
     paused_list: bool,
-    ends: bool,
+    right: bool,
+    left: bool,
     prioritized: bool,
     active: bool,
 }
@@ -34,7 +35,8 @@ struct Closer {
 fn closer(seen: &Seen) -> Closer {
     Closer {
         paused_list: seen.paused,
-        ends: seen.raw(keys::WAIT) > 0,
+        right: seen.raw(keys::WAIT) > 0,
+        left: seen.raw(keys::WAIT) > 1 && seen.asks_left(),
         prioritized: seen.raw(keys::PRIORITIZED) > 0,
         active: seen.raw(keys::ACTIVE) > 0,
     }
@@ -45,7 +47,8 @@ fn missed(before: &Seen, seen: &Seen) -> Closer {
     let (asked, wanted) = (closer(before), closer(seen));
     Closer {
         paused_list: wanted.paused_list && !asked.paused_list,
-        ends: wanted.ends && !asked.ends,
+        right: wanted.right && !asked.right,
+        left: wanted.left && !asked.right,
         prioritized: wanted.prioritized && !asked.prioritized,
         active: wanted.active && !asked.active,
     }
@@ -56,9 +59,11 @@ fn ask_closer(base: &[u8], closer: Closer, plan: &mut Plan) {
         plan.ask("LLEN", &key(base, keys::PAUSED));
         plan.ask("LRANGE", &key(base, keys::PAUSED)).arg(-1).arg(-1);
     }
-    if closer.ends {
-        // The right end is the oldest of a plain queue, the left one of a queue that is filled from the right.
+    // The right end is the oldest of a plain queue, the left one of a queue that is filled from the right.
+    if closer.right {
         plan.ask("LRANGE", &key(base, keys::WAIT)).arg(-1).arg(-1);
+    }
+    if closer.left {
         plan.ask("LRANGE", &key(base, keys::WAIT)).arg(0).arg(0);
     }
     if closer.prioritized {
@@ -76,9 +81,12 @@ fn read_closer(closer: Closer, seen: &mut Seen, replies: &mut Replies) {
         seen.counts.waiting = sum(&[seen.counts.waiting, paused]);
         seen.heads.extend(read_ids(replies));
     }
-    if closer.ends {
+    if closer.right {
         seen.heads.extend(read_ids(replies));
-        seen.heads.extend(read_ids(replies));
+    }
+    if closer.left {
+        seen.left = read_ids(replies).pop();
+        seen.heads.extend(seen.left.clone());
     }
     if closer.prioritized {
         seen.heads.extend(read_ids(replies));
@@ -122,7 +130,7 @@ impl Dialect for BullMq {
     }
 
     fn read(before: &Seen, replies: &mut Replies) -> Seen {
-        let mut seen = Seen::default();
+        let mut seen = Seen::after(before);
         let wait = read_count(&mut seen, keys::WAIT, replies);
         let active = read_count(&mut seen, keys::ACTIVE, replies);
         let prioritized = read_count(&mut seen, keys::PRIORITIZED, replies);

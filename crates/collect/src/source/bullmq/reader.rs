@@ -1,6 +1,8 @@
 //! Reads the event streams of all queues, looks up what the entries leave out, and tells what happened.
 
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,12 +32,16 @@ const MAX_COUNT: usize = 500;
 const READ_ENTRIES: usize = 20_000;
 /// Entries that are read in a second, about: catching up must not keep the server busy.
 const ENTRIES_PER_SECOND: f64 = 25_000.0;
-/// From one read to the next; longer for many streams, of which each read names all.
+/// From one read of the lively streams to the next; longer where there are many, of which each read names all.
 const SPACING: Duration = Duration::from_millis(100);
 /// Streams that are read every [`SPACING`].
-const STREAMS_A_SPACING: u32 = 125;
-/// A blocking read returns after this, so that queues that are new are noticed.
-const BLOCK_MS: usize = 1_000;
+const STREAMS_A_SPACING: usize = 100;
+/// A stream is lively for so long after its last entry.
+const LIVELY: Duration = Duration::from_secs(10);
+/// The blocking read of the quiet streams returns after this, so that streams fallen quiet are taken up.
+const BLOCK_MS: usize = 5_000;
+/// From one blocking read to the next: each names all quiet streams, at about 3 µs of the server's time a stream.
+const BLOCK_SPACING: Duration = Duration::from_millis(300);
 /// No answer takes longer on a server that is well.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -50,7 +56,8 @@ pub(super) fn follow(shared: Arc<Shared>, context: ReaderContext) -> Reader {
             budget: LookupBudget::new(shared.exact_jobs_per_second),
             nudges: Nudges::default(),
             offset: 0.0,
-            blocking: None,
+            lively: HashMap::new(),
+            foreign: HashSet::new(),
         };
         let Err(error) = reading.read().await;
         shared.lock().reader_ended(&error);
@@ -58,20 +65,28 @@ pub(super) fn follow(shared: Arc<Shared>, context: ReaderContext) -> Reader {
     })
 }
 
+/// A read of the quiet streams that waits until something happens in one of them.
+type Waiting =
+    Option<Pin<Box<dyn Future<Output = (MultiplexedConnection, RedisResult<Value>)> + Send>>>;
+
 struct Reading<'a> {
     shared: &'a Shared,
     context: &'a ReaderContext,
     connections: Connections,
-    /// Only for blocking reads, so only outside of a cluster.
-    blocking: Option<MultiplexedConnection>,
     follower: Follower,
     budget: LookupBudget,
     nudges: Nudges,
     /// Seconds to add to the server's clock to get Vigie's.
     offset: f64,
+    /// Streams that are read again and again, each with the time of its last entry. All others are quiet, and one
+    /// blocking read waits for all of them: naming hundreds of streams ten times a second would cost the server
+    /// more than everything else.
+    lively: HashMap<Base, Instant>,
+    /// Keys that should be streams and are not.
+    foreign: HashSet<Base>,
 }
 
-/// What was read of one stream, and whether the stream may have lost entries before that.
+/// What was read of one stream.
 struct Part {
     base: Base,
     part: StreamPart,
@@ -79,60 +94,131 @@ struct Part {
 
 impl Reading<'_> {
     async fn read(mut self) -> Result<Infallible, RedisError> {
-        let (_, offset) = self.connections.server_time(&*self.context.clock).await?;
-        self.offset = offset;
-        if !self.context.link.is_cluster() {
-            self.blocking = Some(self.context.link.blocking(b"").await?);
-        }
-        {
-            let mut state = self.shared.lock();
-            state.server_offset.get_or_insert(offset);
-            self.follower.pendings = state.untold.take();
-            for position in state.positions.values_mut() {
-                position.doubtful = true;
-            }
-        }
+        self.begin().await?;
+        // A cluster's streams are on several nodes, and none can be waited for with the others.
+        let mut idle = match self.context.link.is_cluster() {
+            true => None,
+            false => Some(self.context.link.blocking(b"").await?),
+        };
+        let mut waiting: Waiting = None;
+        let mut wait_at = Instant::now();
+        let mut read_at = Instant::now();
         loop {
             self.join().await?;
-            let streams = self.streams();
-            if streams.is_empty() {
-                self.probe().await?;
-                let _ =
-                    tokio::time::timeout(Duration::from_secs(1), self.shared.changed.notified())
-                        .await;
-                continue;
-            }
             self.clear_doubts().await?;
-            let started = Instant::now();
-            let count = (READ_ENTRIES / streams.len()).clamp(20, MAX_COUNT);
-            let parts = self.read_streams(&streams, count).await?;
-            let entries: usize = parts.iter().map(|part| part.part.entries.len()).sum();
-            self.take_in(parts, count);
-            self.tell().await?;
-            let many = u32::try_from(streams.len()).unwrap_or(u32::MAX).div_ceil(STREAMS_A_SPACING);
-            let pace = Duration::from_secs_f64(entries as f64 / ENTRIES_PER_SECOND);
-            // Whoever waited for the first entry has the others of that moment in the next read.
-            let woken = Instant::now();
-            tokio::time::sleep_until(
-                (started.max(woken - SPACING) + (SPACING * many)).max(started + pace),
-            )
-            .await;
+            if waiting.is_none() && Instant::now() >= wait_at {
+                waiting = self.wait_for_quiet(&mut idle);
+            }
+            tokio::select! {
+                (connection, answer) = under_way(&mut waiting) => {
+                    (waiting, idle) = (None, Some(connection));
+                    wait_at = Instant::now() + BLOCK_SPACING;
+                    self.take_answer(&answer?, MAX_COUNT).await?;
+                }
+                () = tokio::time::sleep_until(read_at) => {
+                    let begun = Instant::now();
+                    let entries = self.read_lively().await?;
+                    let pace = Duration::from_secs_f64(entries as f64 / ENTRIES_PER_SECOND);
+                    let many = self.lively.len().div_ceil(STREAMS_A_SPACING).max(1);
+                    let many = u32::try_from(many).unwrap_or(u32::MAX);
+                    read_at = begun + (SPACING * many).max(pace);
+                }
+            }
         }
     }
 
-    /// The streams to read, each from behind its newest entry that was read.
-    fn streams(&self) -> Vec<(Base, EntryId)> {
+    async fn begin(&mut self) -> RedisResult<()> {
+        let (_, offset) = self.connections.server_time(&*self.context.clock).await?;
+        self.offset = offset;
+        let mut state = self.shared.lock();
+        state.server_offset.get_or_insert(offset);
+        self.follower.pendings = state.untold.take();
+        for position in state.positions.values_mut() {
+            position.doubtful = true;
+        }
+        if state.queues.is_empty() {
+            state.reader = ReaderState::Running;
+        }
+        // Until one is known to be quiet, all are lively.
+        let now = Instant::now();
+        self.lively.extend(state.positions.keys().map(|base| (base.clone(), now)));
+        Ok(())
+    }
+
+    /// Starts to wait for the streams that have fallen quiet, if there are any.
+    fn wait_for_quiet(&mut self, idle: &mut Option<MultiplexedConnection>) -> Waiting {
+        let now = Instant::now();
+        self.lively.retain(|_, last| now - *last < LIVELY);
+        let quiet = self.streams(|base| !self.lively.contains_key(base));
+        if quiet.is_empty() {
+            return None;
+        }
+        let Some(mut connection) = idle.take() else {
+            self.lively.extend(quiet.into_iter().map(|(base, _)| (base, now)));
+            return None;
+        };
+        Some(Box::pin(async move {
+            let answer = blocking_read(&mut connection, &quiet).await;
+            (connection, answer)
+        }))
+    }
+
+    async fn read_lively(&mut self) -> RedisResult<usize> {
+        let streams = self.streams(|base| self.lively.contains_key(base));
+        if streams.is_empty() {
+            return Ok(0);
+        }
+        for (base, _) in &streams {
+            if let Some(position) = self.shared.lock().positions.get_mut(base) {
+                position.behind = false;
+            }
+        }
+        let count = (READ_ENTRIES / streams.len()).clamp(20, MAX_COUNT);
+        let commands = match self.context.link.is_cluster() {
+            true => streams
+                .iter()
+                .map(|stream| xread(std::slice::from_ref(stream), count, None))
+                .collect(),
+            false => vec![xread(&streams, count, None)],
+        };
+        let mut entries = 0;
+        for answer in self.connections.ask(commands).await? {
+            entries += self.take_answer(&answer, count).await?;
+        }
+        Ok(entries)
+    }
+
+    /// The streams that are meant, each from behind its newest entry that was read.
+    fn streams(&self, which: impl Fn(&Base) -> bool) -> Vec<(Base, EntryId)> {
         let state = self.shared.lock();
+        let meant =
+            state.positions.iter().filter(|(base, _)| which(base) && !self.foreign.contains(*base));
         let mut streams: Vec<(Base, EntryId)> =
-            state.positions.iter().map(|(base, at)| (base.clone(), at.read)).collect();
+            meant.map(|(base, at)| (base.clone(), at.read)).collect();
         streams.sort_unstable();
         streams
     }
 
-    /// Finds out whether streams may be read at all while there is none to read.
-    async fn probe(&mut self) -> RedisResult<()> {
-        self.shared.lock().reader = ReaderState::Running;
-        Ok(())
+    /// Takes in an answer to `XREAD`, and tells what happened. Returns how many entries it had.
+    async fn take_answer(&mut self, answer: &Value, count: usize) -> RedisResult<usize> {
+        if let Value::ServerError(error) = answer
+            && error.code() == "WRONGTYPE"
+        {
+            // It does not say which; the others are to be read all the same.
+            let all: Vec<Base> = self.shared.lock().positions.keys().cloned().collect();
+            self.first_entries(&all).await?;
+            return Ok(0);
+        }
+        let suffix = format!(":{}", keys::EVENTS);
+        let with_base = |part: StreamPart| {
+            let base = Base::from(part.key.strip_suffix(suffix.as_bytes())?);
+            Some(Part { base, part })
+        };
+        let parts: Vec<Part> = read_answer(answer)?.into_iter().filter_map(with_base).collect();
+        let entries = parts.iter().map(|part| part.part.entries.len()).sum();
+        self.take_in(parts, count);
+        self.tell().await?;
+        Ok(entries)
     }
 
     /// Takes up the streams of queues that are new, from 15 minutes ago on.
@@ -158,6 +244,7 @@ impl Reading<'_> {
             if state.queues.contains_key(&base) {
                 state.since.insert(base.clone(), since.min(self.context.clock.now()));
                 let first = first.unwrap_or((0, 0));
+                self.lively.insert(base.clone(), Instant::now());
                 state
                     .positions
                     .insert(base, Position { read: start, first, doubtful: false, behind: false });
@@ -168,15 +255,18 @@ impl Reading<'_> {
 
     /// The oldest entry of each stream, from one short read of it.
     async fn first_entries(&mut self, bases: &[Base]) -> RedisResult<Vec<Option<EntryId>>> {
-        let commands = bases.iter().map(|base| xread(base, (0, 0), 1)).collect();
+        let commands = bases.iter().map(|base| xread(&[(base.clone(), (0, 0))], 1, None)).collect();
         let answers = self.connections.ask(commands).await?;
-        answers
-            .iter()
-            .map(|answer| {
-                let parts = read_answer(answer)?;
-                Ok(parts.first().and_then(|part| part.entries.first()).map(|entry| entry.id))
-            })
-            .collect()
+        let mut firsts = Vec::with_capacity(bases.len());
+        for (base, answer) in bases.iter().zip(answers) {
+            let wrong = matches!(&answer, Value::ServerError(error) if error.code() == "WRONGTYPE");
+            if wrong {
+                self.foreign.insert(base.clone());
+            }
+            let parts = if wrong { Vec::new() } else { read_answer(&answer)? };
+            firsts.push(parts.first().and_then(|part| part.entries.first()).map(|entry| entry.id));
+        }
+        Ok(firsts)
     }
 
     /// Where much came at once, or after a connection was lost, entries may have been trimmed before they were
@@ -216,41 +306,15 @@ impl Reading<'_> {
         Ok(())
     }
 
-    async fn read_streams(
-        &mut self,
-        streams: &[(Base, EntryId)],
-        count: usize,
-    ) -> RedisResult<Vec<Part>> {
-        let mut parts = Vec::new();
-        match &mut self.blocking {
-            Some(connection) => {
-                let answer = blocking_read(connection, streams, count).await?;
-                parts.extend(read_answer(&answer)?);
-            }
-            None => {
-                let commands =
-                    streams.iter().map(|(base, read)| xread(base, *read, count)).collect();
-                for answer in self.connections.ask(commands).await? {
-                    parts.extend(read_answer(&answer)?);
-                }
-            }
-        }
-        let suffix = format!(":{}", keys::EVENTS);
-        let with_base = |part: StreamPart| {
-            let base = Base::from(part.key.strip_suffix(suffix.as_bytes())?);
-            Some(Part { base, part })
-        };
-        Ok(parts.into_iter().filter_map(with_base).collect())
-    }
-
     fn take_in(&mut self, parts: Vec<Part>, count: usize) {
         let mut state = self.shared.lock();
         state.reader = ReaderState::Running;
-        for position in state.positions.values_mut() {
-            position.behind = false;
-        }
+        let now = Instant::now();
         for Part { base, part } in parts {
             let full = part.entries.len() >= count;
+            if state.positions.contains_key(&base) {
+                self.lively.insert(base.clone(), now);
+            }
             for entry in part.entries {
                 if let Some(position) = state.positions.get_mut(&base) {
                     position.read = entry.id;
@@ -300,42 +364,49 @@ impl Reading<'_> {
     }
 }
 
-fn xread(base: &Base, after: EntryId, count: usize) -> (Vec<u8>, Cmd) {
-    let key = key(base, keys::EVENTS);
+/// Asks for what is behind these entries of these streams, waiting for it if need be.
+fn xread(streams: &[(Base, EntryId)], count: usize, block: Option<usize>) -> (Vec<u8>, Cmd) {
     let mut command = redis::cmd("XREAD");
-    command
-        .arg("COUNT")
-        .arg(count)
-        .arg("STREAMS")
-        .arg(&key)
-        .arg(format!("{}-{}", after.0, after.1));
-    (key, command)
-}
-
-async fn blocking_read(
-    connection: &mut MultiplexedConnection,
-    streams: &[(Base, EntryId)],
-    count: usize,
-) -> RedisResult<Value> {
-    let mut command = redis::cmd("XREAD");
-    command.arg("COUNT").arg(count).arg("BLOCK").arg(BLOCK_MS).arg("STREAMS");
+    command.arg("COUNT").arg(count);
+    if let Some(block) = block {
+        command.arg("BLOCK").arg(block);
+    }
+    command.arg("STREAMS");
     for (base, _) in streams {
         command.arg(key(base, keys::EVENTS));
     }
     for (_, (ms, sequence)) in streams {
         command.arg(format!("{ms}-{sequence}"));
     }
-    let answer = tokio::time::timeout(PATIENCE, command.query_async(connection)).await;
-    answer.map_err(|_| RedisError::from((ErrorKind::Io, "no answer to a read that waits 1 s")))?
+    let first = streams.first().map(|(base, _)| key(base, keys::EVENTS));
+    (first.unwrap_or_default(), command)
+}
+
+async fn blocking_read(
+    connection: &mut MultiplexedConnection,
+    streams: &[(Base, EntryId)],
+) -> RedisResult<Value> {
+    let (_, command) = xread(streams, MAX_COUNT, Some(BLOCK_MS));
+    let mut pipeline = redis::Pipeline::with_capacity(1);
+    pipeline.add_command(command);
+    // As a pipeline, an error of the command is an answer.
+    let answers = tokio::time::timeout(PATIENCE, connection.send_packed_commands(&pipeline, 0, 1));
+    let mut answers = answers.await.map_err(|_| {
+        RedisError::from((ErrorKind::Io, "no answer to a read that waits no longer than 5 s"))
+    })??;
+    Ok(answers.pop().unwrap_or(Value::Nil))
+}
+
+async fn under_way(waiting: &mut Waiting) -> (MultiplexedConnection, RedisResult<Value>) {
+    match waiting {
+        Some(waiting) => waiting.await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Reads an answer; one that refuses or makes no sense ends the reader.
 fn read_answer(answer: &Value) -> RedisResult<Vec<StreamPart>> {
     if let Value::ServerError(error) = answer {
-        // Another type of value at the key of one queue is no reason to stop reading the others.
-        if error.code() == "WRONGTYPE" {
-            return Ok(Vec::new());
-        }
         return Err(error.clone().into());
     }
     decode(answer).map_err(|error| {
