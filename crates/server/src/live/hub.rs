@@ -20,7 +20,7 @@ use crate::time_text::rfc3339;
 /// How often the hub looks for changes: what brokers tell by events is on the screen that fast.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Between two full looks a topic has at most a message in this time: one change is shown at once, many together.
-const APART_SECONDS: f64 = 0.2;
+const APART_SECONDS: f64 = 0.1;
 /// A client that is this many messages behind is cut.
 const BEHIND: usize = 256;
 /// A topic nobody listens to is kept up for this long, so that who comes back misses nothing.
