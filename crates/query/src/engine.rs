@@ -1,0 +1,106 @@
+//! The engine: a query's text in, its answer out.
+
+use vigie_store::{ReadError, Storage};
+
+use crate::answer::Answer;
+use crate::control::{Control, StopReason};
+
+/// What one query may use. Each limit is named by the error that it causes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineLimits {
+    /// How far back an instant selector looks for a sample, in milliseconds.
+    pub lookback: i64,
+    /// Points that a query may hold at once.
+    pub max_points: u64,
+    /// Samples that a query may read.
+    pub max_samples_read: u64,
+    /// Steps of a range query.
+    pub max_steps: u64,
+    /// The default step of subqueries, in milliseconds.
+    pub subquery_step: i64,
+}
+
+impl Default for EngineLimits {
+    fn default() -> Self {
+        Self {
+            lookback: 300_000,
+            max_points: 50_000_000,
+            max_samples_read: 1_000_000_000,
+            max_steps: 11_000,
+            subquery_step: 60_000,
+        }
+    }
+}
+
+/// Why a query has no answer.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum QueryError {
+    /// Its text, or one of its parameters, is wrong: Prometheus's `bad_data`.
+    #[error("{0}")]
+    Invalid(String),
+    /// Evaluating it failed: Prometheus's `execution`.
+    #[error("{0}")]
+    Execution(String),
+    /// It went over a limit: `execution` as well.
+    #[error("{limit} exceeded: {detail}")]
+    Limit {
+        /// The name of the limit.
+        limit: &'static str,
+        /// How, and what to do.
+        detail: String,
+    },
+    /// It was ended: `timeout` or `canceled`.
+    #[error("query was stopped: {0:?}")]
+    Stopped(StopReason),
+    /// The storage failed: `internal`.
+    #[error(transparent)]
+    Storage(#[from] ReadError),
+}
+
+/// Evaluates PromQL.
+#[derive(Debug, Clone, Default)]
+pub struct Engine {
+    limits: EngineLimits,
+}
+
+impl Engine {
+    /// An engine with these limits.
+    #[must_use]
+    pub fn new(limits: EngineLimits) -> Self {
+        Self { limits }
+    }
+
+    /// Its limits.
+    #[must_use]
+    pub fn limits(&self) -> EngineLimits {
+        self.limits
+    }
+
+    /// Evaluates a query at one time.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub fn instant(
+        &self,
+        _storage: &dyn Storage,
+        _query: &str,
+        _time: i64,
+        _control: &Control,
+    ) -> Result<Answer, QueryError> {
+        Err(QueryError::Execution("not evaluated yet".to_owned()))
+    }
+
+    /// Evaluates a query at each `step` from `start` to `end`.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub fn range(
+        &self,
+        _storage: &dyn Storage,
+        _query: &str,
+        (_start, _end, _step): (i64, i64, i64),
+        _control: &Control,
+    ) -> Result<Answer, QueryError> {
+        Err(QueryError::Execution("not evaluated yet".to_owned()))
+    }
+}

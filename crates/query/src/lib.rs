@@ -1,0 +1,9 @@
+//! PromQL over whatever implements [`vigie_store::Storage`]. Pure: time is an argument, and no clock is read.
+
+mod answer;
+mod control;
+mod engine;
+
+pub use answer::{Annotations, Answer, InstantSample, QueryValue, RangeSeries, SampleValue, Stats};
+pub use control::{Control, StopReason};
+pub use engine::{Engine, EngineLimits, QueryError};

@@ -1,0 +1,156 @@
+//! Which series are wanted: label matchers with Prometheus's meaning.
+
+use std::fmt;
+
+use regex::{Regex, RegexBuilder};
+
+/// How a label's value is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MatchOp {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`, the whole value
+    Regex,
+    /// `!~`, the whole value
+    NotRegex,
+}
+
+impl MatchOp {
+    /// As PromQL writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Regex => "=~",
+            Self::NotRegex => "!~",
+        }
+    }
+}
+
+/// Why there is no such matcher.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MatcherError {
+    /// The regular expression does not parse, or is too large.
+    #[error("error parsing regexp {pattern:?}: {reason}")]
+    Regex {
+        /// What was given.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// One condition on one label. A label that a series does not have counts as empty.
+#[derive(Clone)]
+pub struct Matcher {
+    name: String,
+    op: MatchOp,
+    value: String,
+    regex: Option<Regex>,
+}
+
+/// A regular expression may take this much memory when compiled.
+const REGEX_BYTES: usize = 1 << 20;
+
+impl Matcher {
+    /// A matcher; regular expressions are anchored at both ends, and a dot matches line breaks.
+    ///
+    /// # Errors
+    /// When the regular expression does not parse or needs more than 1 MiB.
+    pub fn new(
+        name: impl Into<String>,
+        op: MatchOp,
+        value: impl Into<String>,
+    ) -> Result<Self, MatcherError> {
+        let (name, value) = (name.into(), value.into());
+        let regex = match op {
+            MatchOp::Equal | MatchOp::NotEqual => None,
+            MatchOp::Regex | MatchOp::NotRegex => Some(
+                RegexBuilder::new(&format!("^(?s:{value})$"))
+                    .size_limit(REGEX_BYTES)
+                    .build()
+                    .map_err(|error| MatcherError::Regex {
+                        pattern: value.clone(),
+                        reason: error.to_string(),
+                    })?,
+            ),
+        };
+        Ok(Self { name, op, value, regex })
+    }
+
+    /// The label's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it compares.
+    #[must_use]
+    pub fn op(&self) -> MatchOp {
+        self.op
+    }
+
+    /// What it compares with, as it was given.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether a label with this value (empty: no such label) is wanted.
+    #[must_use]
+    pub fn matches(&self, value: &str) -> bool {
+        let found = match &self.regex {
+            Some(regex) => regex.is_match(value),
+            None => self.value == value,
+        };
+        found == matches!(self.op, MatchOp::Equal | MatchOp::Regex)
+    }
+}
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        (self.op, &self.name, &self.value) == (other.op, &other.name, &other.value)
+    }
+}
+
+impl Eq for Matcher {}
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}{}{:?}", self.name, self.op.as_str(), self.value)
+    }
+}
+
+impl fmt::Debug for Matcher {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regular_expressions_mean_the_whole_value() {
+        let matches =
+            |op, pattern: &str, value| Matcher::new("a", op, pattern).unwrap().matches(value);
+        assert!(matches(MatchOp::Regex, "a|b", "a"));
+        assert!(!matches(MatchOp::Regex, "a|b", "ab"));
+        assert!(matches(MatchOp::NotRegex, "a|b", "ab"));
+        assert!(matches(MatchOp::Regex, "a.b", "a\nb"));
+        assert!(matches(MatchOp::Regex, "", ""));
+        assert!(matches(MatchOp::Equal, "", ""));
+        assert!(matches(MatchOp::NotEqual, "x", ""));
+    }
+
+    #[test]
+    fn an_expression_made_to_explode_is_refused() {
+        let error = Matcher::new("a", MatchOp::Regex, "((a{1000}){1000}){1000}").unwrap_err();
+        assert!(error.to_string().starts_with("error parsing regexp"), "{error}");
+        assert!(Matcher::new("a", MatchOp::Regex, "(").is_err());
+    }
+}

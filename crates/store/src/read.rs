@@ -1,0 +1,112 @@
+//! What a query language needs of a storage. All times are milliseconds since the Unix epoch.
+
+use std::sync::Arc;
+
+use vigie_model::{Labels, NativeHistogram};
+
+use crate::matcher::Matcher;
+
+/// From `start` to `end`, both included, in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeRange {
+    /// The first millisecond.
+    pub start: i64,
+    /// The last millisecond.
+    pub end: i64,
+}
+
+/// Samples of one series by ascending time. A series may have changed from floats to histograms and back: no time is
+/// in both. Staleness markers are among the floats, as the NaN of [`crate::STALE_BITS`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Samples {
+    /// Times of `floats`.
+    pub float_times: Vec<i64>,
+    /// Values, one a time.
+    pub floats: Vec<f64>,
+    /// Times of `histograms`.
+    pub histogram_times: Vec<i64>,
+    /// Histograms, one a time.
+    pub histograms: Vec<Arc<NativeHistogram>>,
+}
+
+impl Samples {
+    /// How many samples.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.floats.len() + self.histograms.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// Reading the disk failed, or what is there is damaged.
+    #[error("the store could not be read: {0}")]
+    Damaged(String),
+    /// A backend elsewhere did not answer.
+    #[error("the metrics backend did not answer: {0}")]
+    Backend(String),
+}
+
+/// Reads one series, decoding only when asked to, so that a query over many series holds one at a time.
+pub trait SeriesReader: Send + Sync {
+    /// The samples within the range that was selected.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn read(&self) -> Result<Samples, ReadError>;
+}
+
+/// A series that was selected.
+pub struct FoundSeries {
+    /// Its labels, the metric's name included.
+    pub labels: Labels,
+    /// Reads its samples.
+    pub reader: Box<dyn SeriesReader>,
+}
+
+/// Where series are read from.
+pub trait Storage: Send + Sync {
+    /// The series that match all of `matchers` and may have samples within `range`, by ascending labels. `step` is the milliseconds
+    /// between two points of the answer where there are several (a storage with lower resolutions may then choose
+    /// one), else 0.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        step: i64,
+    ) -> Result<Vec<FoundSeries>, ReadError>;
+
+    /// The labels of all series that match all of `matchers` and may have samples within `range`, ascending.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    fn series(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Labels>, ReadError>;
+
+    /// The names of all labels of such series, ascending.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    fn label_names(&self, matchers: &[Matcher], range: TimeRange)
+    -> Result<Vec<String>, ReadError>;
+
+    /// The values of one label of such series, ascending.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    fn label_values(
+        &self,
+        name: &str,
+        matchers: &[Matcher],
+        range: TimeRange,
+    ) -> Result<Vec<String>, ReadError>;
+}
