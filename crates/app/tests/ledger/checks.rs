@@ -211,7 +211,8 @@ pub fn bull_between(status: &Status, entries: &[Entry], truth: &Truth, cut: f64,
     let (heard_until, told_until) = (before(cut - 500.0), before(status.at() * 1e3 - 2_000.0));
     let heard = |index| index < heard_until || (index > listens && index < told_until);
     let least = truth.counts(heard, true);
-    let most = truth.counts(|_| true, false);
+    let mut most = truth.counts(|_| true, false);
+    truth.add_unstarted(&mut most, |_| true, heard);
     between(status, &least, &most);
 }
 
@@ -220,7 +221,8 @@ pub fn bull_between(status: &Status, entries: &[Entry], truth: &Truth, cut: f64,
 pub fn bull_since(status: &Status, truth: &Truth, (begins, listens): (usize, usize)) {
     let least = truth.counts(|index| index > listens, true);
     // Whose start was not heard may be found out all the same.
-    let most = truth.counts(|index| index > begins, false);
+    let mut most = truth.counts(|index| index > begins, false);
+    truth.add_unstarted(&mut most, |index| index > begins, |index| index > listens);
     between(status, &least, &most);
     for queue in status.of("bull") {
         for one in queue["types"].as_array().unwrap() {

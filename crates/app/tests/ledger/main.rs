@@ -259,6 +259,7 @@ impl Run {
         let mut truth = self.bull();
         truth.added.retain(|(queue, _, _)| BULL.contains(&&**queue));
         truth.attempts.retain(|attempt| BULL.contains(&&*attempt.queue));
+        truth.unstarted.retain(|one| BULL.contains(&&*one.queue));
         truth
     }
 

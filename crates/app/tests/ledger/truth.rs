@@ -51,6 +51,17 @@ pub struct Truth {
     /// Queue, type, place on the tape.
     pub added: Vec<(String, String, usize)>,
     pub attempts: Vec<Attempt>,
+    pub unstarted: Vec<Unstarted>,
+}
+
+/// A worker took a job and was killed before it said that it starts: no attempt, but the broker calls it stalled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unstarted {
+    pub queue: String,
+    pub job_type: String,
+    /// The places on the tape where the job began to wait and where it was found.
+    pub waiting: Option<usize>,
+    pub found: usize,
 }
 
 /// Counts by queue and type: enqueued, succeeded, failed attempts.
@@ -77,10 +88,17 @@ impl Truth {
                 Step::Waiting => {
                     truth.end(known, entry, index, How::Stalled);
                     let due = known.due.take();
+                    known.waiting = Some(index);
                     known.eligible = Some(due.map_or(entry.at, |due| due.min(entry.at)));
                 }
                 Step::Stalled => {
+                    if known.running.is_none() {
+                        let (queue, job_type) = (queue.clone(), known.job_type.clone());
+                        let waiting = known.waiting;
+                        truth.unstarted.push(Unstarted { queue, job_type, waiting, found: index });
+                    }
                     truth.end(known, entry, index, How::Stalled);
+                    known.waiting = Some(index);
                     (known.eligible, known.own_eligible) = (Some(entry.at), Some(entry.at));
                 }
                 Step::Stamp(at) => match known.running {
@@ -146,6 +164,22 @@ impl Truth {
             }
         }
         sums
+    }
+
+    /// Adds to the failed the jobs that were found stalled without a start, at places of the tape that `found` says
+    /// yes to: who has not heard such a job wait (`heard`) cannot know that it never started.
+    pub fn add_unstarted(
+        &self,
+        sums: &mut Counts,
+        found: impl Fn(usize) -> bool,
+        heard: impl Fn(usize) -> bool,
+    ) {
+        for one in self.unstarted.iter().filter(|one| found(one.found)) {
+            if !one.waiting.is_some_and(&heard) {
+                println!("{one:?} may be counted as a failed attempt");
+                sums.entry((one.queue.clone(), one.job_type.clone())).or_default().2 += 1;
+            }
+        }
     }
 
     /// Durations of the attempts of a queue and, if given, a type.
@@ -244,4 +278,5 @@ struct Known {
     due: Option<f64>,
     eligible: Option<f64>,
     running: Option<usize>,
+    waiting: Option<usize>,
 }

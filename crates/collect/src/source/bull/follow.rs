@@ -36,6 +36,8 @@ const MAX_CHECKED: usize = 100;
 #[derive(Default)]
 pub(super) struct Follower {
     pub pendings: Pendings,
+    /// From when on every message is heard.
+    pub hears_since: Option<Time>,
     /// The last message was `completed` of this queue: an `active@` right behind it is the same slot.
     slot_freed: Option<Base>,
     /// Running jobs that may have failed silently, each with the times at which that may have been.
@@ -295,18 +297,34 @@ impl Follower {
         self.push(base, &id, now, fact, state);
     }
 
+    /// Whether a worker had taken the job and vanished before it said that it starts: it was heard to wait, and
+    /// nothing since. No attempt has begun then.
+    fn never_started(&self, stage: Option<Stage>) -> bool {
+        match stage {
+            Some(Stage::Waiting(since) | Stage::Scheduled(since)) => {
+                self.hears_since.is_some_and(|hears| since >= hears)
+            }
+            _ => false,
+        }
+    }
+
     fn stalled(&mut self, base: &Base, id: JobId, now: Time, state: &mut State) {
         self.checks.remove(&(base.clone(), id.clone()));
-        let attempt = match state.tracker.stage(base, &id) {
-            Some(Stage::Active(attempt)) => Some(attempt),
-            _ => None,
-        };
-        let fact = JobFact::Finished {
-            outcome: Outcome::Failed,
-            wait: attempt.and_then(|attempt| attempt.wait),
-            run: attempt.map(|attempt| now.age(attempt.started)),
-        };
-        self.push(base, &id, now, PendingFact::Sure(fact), state);
+        let stage = state.tracker.stage(base, &id);
+        if self.never_started(stage) {
+            self.pendings.stir(base);
+        } else {
+            let attempt = match stage {
+                Some(Stage::Active(attempt)) => Some(attempt),
+                _ => None,
+            };
+            let fact = JobFact::Finished {
+                outcome: Outcome::Failed,
+                wait: attempt.and_then(|attempt| attempt.wait),
+                run: attempt.map(|attempt| now.age(attempt.started)),
+            };
+            self.push(base, &id, now, PendingFact::Sure(fact), state);
+        }
         state.tracker.set_stage(base, &id, Stage::Waiting(now)).due = None;
     }
 

@@ -169,6 +169,7 @@ impl<'a> Listening<'a> {
     /// forgotten.
     fn begin(&mut self) {
         let now = self.context.clock.now();
+        self.follower.hears_since = Some(now);
         let mut state = self.shared.lock();
         state.reader = ReaderState::Running;
         if std::mem::replace(&mut state.heard_before, true) {

@@ -306,6 +306,22 @@ async fn a_vanished_worker_fails_its_attempt_when_the_job_stalls() {
 }
 
 #[tokio::test]
+async fn a_job_that_stalls_before_it_starts_was_no_attempt() {
+    let mut play = Play::new();
+    play.follower.hears_since = Some(at(0));
+    play.hear(10, "waiting@p", "1").hear(5_000, "stalled@", "1").hear(5_010, "active@x", "1");
+    let told = play.told(&[("1", job("mail", 0))], &[]).await;
+    assert_eq!(told, ["mail enqueued", "mail started wait=10"]);
+
+    // Before this connection it may have started unheard.
+    play.hear(6_000, "waiting@p", "2");
+    play.follower.hears_since = Some(at(7_000));
+    play.hear(9_000, "stalled@", "2");
+    let told = play.told(&[("2", job("mail", 0))], &[]).await;
+    assert_eq!(told, ["mail enqueued", "mail failed wait=? run=?"]);
+}
+
+#[tokio::test]
 async fn a_job_for_later_is_enqueued_once() {
     let mut play = Play::new();
     let due = at_zero() + 1_000;
