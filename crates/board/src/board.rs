@@ -172,11 +172,12 @@ impl Board {
         for event in &batch.events {
             self.overall.count(event.at, event.fact);
         }
-        let limits = self.limits;
+        let (limits, started) = (self.limits, self.started);
         let room = limits
             .types_of_source
             .saturating_sub(self.types.get(&batch.queue.source).copied().unwrap_or(0));
-        let (folded, added) = self.queue(&batch.queue, batch.at).happened(batch, &limits, room);
+        let (folded, added) =
+            self.queue(&batch.queue, batch.at).happened(batch, &limits, room, started);
         *self.types.entry(batch.queue.source.clone()).or_default() += added;
         if folded > 0 {
             *self.folds.entry((batch.queue.source.clone(), "types")).or_default() += folded;
@@ -294,26 +295,31 @@ impl Board {
         })
     }
 
-    /// Jobs added to a queue, by type; what is of no known type comes under an empty one.
+    /// Jobs added to a queue since Vigie's start, by type; what is of no known type comes under an empty one.
     #[must_use]
     pub fn enqueued_by_type(&self, id: &QueueId) -> Vec<(&str, u64)> {
         let Some(queue) = self.queues.get(id) else { return Vec::new() };
-        let typed: u64 = queue.types.values().map(|state| state.counted.enqueued).sum();
-        let untyped = queue.totals.enqueued.saturating_sub(typed);
-        std::iter::once(("", untyped))
-            .chain(queue.types.iter().map(|(name, state)| (name.as_str(), state.counted.enqueued)))
-            .collect()
+        let by_type = || {
+            queue
+                .types
+                .iter()
+                .map(|(name, state)| (name.as_str(), state.counted_since_start.enqueued))
+        };
+        let typed: u64 = by_type().map(|(_, enqueued)| enqueued).sum();
+        let untyped = queue.totals_since_start.enqueued.saturating_sub(typed);
+        std::iter::once(("", untyped)).chain(by_type()).collect()
     }
 
-    /// What ended in a queue since Vigie watches it, by type and outcome; for `/metrics`.
+    /// What ended in a queue since Vigie's start, by type and outcome; for `/metrics` and the store.
     #[must_use]
     pub fn outcomes(&self, id: &QueueId, now: Time) -> Vec<OutcomeHistogram<'_>> {
         let Some(queue) = self.queues.get(id) else { return Vec::new() };
-        let mut untyped = queue.totals;
+        let mut untyped = queue.totals_since_start;
         let mut rows = Vec::with_capacity(queue.types.len() * 2 + 2);
         for (name, state) in &queue.types {
-            untyped.succeeded = untyped.succeeded.saturating_sub(state.counted.succeeded);
-            untyped.failed = untyped.failed.saturating_sub(state.counted.failed);
+            untyped.succeeded =
+                untyped.succeeded.saturating_sub(state.counted_since_start.succeeded);
+            untyped.failed = untyped.failed.saturating_sub(state.counted_since_start.failed);
             for (outcome, finished, ended) in state.outcomes() {
                 let recent = (ended.recent_wait.summary(now), ended.recent_run.summary(now));
                 let durations = Some((&ended.wait, &ended.run));

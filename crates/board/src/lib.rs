@@ -16,6 +16,7 @@ mod workers;
 
 pub use board::{Board, Folds, SourceSettings};
 pub use history::{Columns, HISTORY_SECONDS, Point, Span};
+pub use job_types::DurationTotals;
 pub use source::SourceView;
 pub use timeline::{EventFilter, Timeline};
 pub use view::{

@@ -25,6 +25,8 @@ pub(crate) struct QueueState {
     pub reading: Option<QueueReading>,
     pub since: Time,
     pub totals: Tally,
+    /// What of the totals happened since Vigie's start.
+    pub totals_since_start: Tally,
     pub types: BTreeMap<Name, JobTypeState>,
     pub wait: Window,
     pub run: Window,
@@ -50,6 +52,7 @@ impl QueueState {
             reading: None,
             since: now,
             totals: Tally::default(),
+            totals_since_start: Tally::default(),
             types: BTreeMap::new(),
             wait: Window::default(),
             run: Window::default(),
@@ -81,12 +84,13 @@ impl QueueState {
     }
 
     /// Takes in a batch; returns how many job types were folded into `other`. `room` is how many more types the
-    /// source may have.
+    /// source may have; `started` is when Vigie did.
     pub(crate) fn happened(
         &mut self,
         batch: &JobBatch,
         limits: &Limits,
         room: usize,
+        started: Time,
     ) -> (u64, usize) {
         if batch.gap {
             self.torn = true;
@@ -97,23 +101,24 @@ impl QueueState {
         }
         let (mut folded, mut added) = (0, 0);
         for event in &batch.events {
-            self.count(event);
+            let past = event.at < started;
+            self.count(event, past);
             let Some(name) = &event.job_type else { continue };
             if let Some(known) = self.types.get_mut(name.as_str()) {
-                known.apply(event.at, event.fact);
+                known.apply(event.at, event.fact, past);
                 continue;
             }
             let full = self.types.len() >= limits.types || added >= room;
             let name = if full { Name::from(Limits::OTHER) } else { name.clone() };
             folded += u64::from(full);
             added += usize::from(!self.types.contains_key(&name));
-            self.types.entry(name).or_default().apply(event.at, event.fact);
+            self.types.entry(name).or_default().apply(event.at, event.fact, past);
         }
         self.version += 1;
         (folded, added)
     }
 
-    fn count(&mut self, event: &JobEvent) {
+    fn count(&mut self, event: &JobEvent, past: bool) {
         let tally = match event.fact {
             JobFact::Enqueued => Tally { enqueued: 1, ..Tally::default() },
             JobFact::Counted { enqueued, succeeded, failed } => {
@@ -124,6 +129,9 @@ impl QueueState {
         };
         if tally != Tally::default() {
             self.totals.add(tally);
+            if !past {
+                self.totals_since_start.add(tally);
+            }
             self.activity.record(event.at, tally);
         }
         let started = matches!(event.fact, JobFact::Started { .. });

@@ -2,7 +2,7 @@
 
 use vigie_model::{ActiveJob, Counts, Outcome, Quality, QueueId, Summary, Time};
 
-use crate::job_types::Cumulative;
+use crate::job_types::DurationTotals;
 
 /// A queue as it is now.
 #[derive(Debug, Clone)]
@@ -172,7 +172,7 @@ pub struct TypeView<'a> {
     pub run: Stat,
 }
 
-/// Attempts of one type that ended in one way, since Vigie watches the queue: what `/metrics` shows.
+/// Attempts of one type that ended in one way, since Vigie's start: what `/metrics` shows and the store keeps.
 #[derive(Debug, Clone)]
 pub struct OutcomeHistogram<'a> {
     /// The type; empty where the broker does not tell.
@@ -181,8 +181,8 @@ pub struct OutcomeHistogram<'a> {
     pub outcome: Outcome,
     /// How many of them the totals count under this type.
     pub finished: u64,
-    wait: Option<&'a Cumulative>,
-    run: Option<&'a Cumulative>,
+    wait: Option<&'a DurationTotals>,
+    run: Option<&'a DurationTotals>,
     /// Waits of the last five minutes.
     pub recent_wait: Summary,
     /// Runs of the last five minutes.
@@ -194,23 +194,23 @@ impl<'a> OutcomeHistogram<'a> {
         job_type: &'a str,
         outcome: Outcome,
         finished: u64,
-        durations: Option<(&'a Cumulative, &'a Cumulative)>,
+        durations: Option<(&'a DurationTotals, &'a DurationTotals)>,
         recent: (Summary, Summary),
     ) -> Self {
         let (wait, run) = durations.unzip();
         Self { job_type, outcome, finished, wait, run, recent_wait: recent.0, recent_run: recent.1 }
     }
 
-    /// Counts between the catalogue's bounds and the sum in seconds of waits.
+    /// Waits.
     #[must_use]
-    pub fn wait(&self) -> Option<(&'a [u64], f64)> {
-        self.wait.map(|durations| (&durations.counts[..], durations.sum))
+    pub fn wait(&self) -> Option<&'a DurationTotals> {
+        self.wait
     }
 
-    /// Counts between the catalogue's bounds and the sum in seconds of runs.
+    /// Runs.
     #[must_use]
-    pub fn run(&self) -> Option<(&'a [u64], f64)> {
-        self.run.map(|durations| (&durations.counts[..], durations.sum))
+    pub fn run(&self) -> Option<&'a DurationTotals> {
+        self.run
     }
 }
 

@@ -65,9 +65,9 @@ catalogue! {
     QUEUE_BUSY = "vigie_queue_busy", Gauge, "", ["source", "kind", "queue"],
         "Jobs that run now.", "asynq's registry, or the active list";
     JOBS_ENQUEUED = "vigie_jobs_enqueued_total", Counter, "", ["source", "kind", "queue", "type"],
-        "Jobs added to a queue since Vigie watches it; type is empty where the broker does not tell.", "job events, or counted from asynq's totals";
+        "Jobs added to a queue since Vigie's start; type is empty where the broker does not tell.", "job events, or counted from asynq's totals";
     JOBS_FINISHED = "vigie_jobs_finished_total", Counter, "", ["source", "kind", "queue", "type", "outcome"],
-        "Attempts that ended since Vigie watches the queue; type is empty where the broker does not tell.", "job events, or asynq's totals";
+        "Attempts that ended since Vigie's start; type is empty where the broker does not tell.", "job events, or asynq's totals";
     JOB_WAIT = "vigie_job_wait_seconds", Histogram, "seconds", ["source", "kind", "queue", "type", "outcome"],
         "Seconds from eligible to started of finished attempts.", "job events, or samples of asynq's queue";
     JOB_WAIT_MIN = "vigie_job_wait_seconds_min", Gauge, "seconds", ["source", "kind", "queue", "type", "outcome"],

@@ -1,0 +1,229 @@
+//! Every series of the catalogue with its value now: what `/metrics` shows and what is kept in the store.
+
+use std::sync::atomic::Ordering;
+
+use vigie_board::{Board, DurationTotals, OutcomeHistogram, QueueView, SourceView, WorkerView};
+use vigie_model::catalogue::{self, Metric};
+use vigie_model::{QueueId, Time};
+
+use crate::state::AppState;
+
+/// The value of a series.
+#[derive(Debug, Clone, Copy)]
+pub enum SeriesValue<'a> {
+    /// Of a gauge, a counter or an info.
+    Number(f64),
+    /// Of a histogram.
+    Durations(&'a DurationTotals),
+}
+
+/// Takes the series one by one.
+pub trait SeriesVisitor {
+    /// The series that follow are of this metric. Each metric of the catalogue comes once, whether it has series
+    /// or not.
+    fn family(&mut self, metric: &'static Metric);
+
+    /// One series; `values` are those of the metric's labels.
+    fn series(&mut self, metric: &'static Metric, values: &[&str], value: SeriesValue<'_>);
+}
+
+/// Visits every series of the catalogue. Absent figures have no series; a stale source's queues have no gauges, so
+/// that an alert on them cannot be quiet for the wrong reason.
+pub fn visit_series(app: &AppState, visitor: &mut dyn SeriesVisitor) {
+    let now = app.time();
+    let board = app.board.read();
+    queues(visitor, &board, now);
+    jobs(visitor, &board, now);
+    workers(visitor, &board, now);
+    sources(visitor, &board, now);
+    own(visitor, app, &board);
+}
+
+fn number(
+    visitor: &mut dyn SeriesVisitor,
+    metric: &'static Metric,
+    values: &[&str],
+    value: impl Into<Option<f64>>,
+) {
+    if let Some(value) = value.into() {
+        visitor.series(metric, values, SeriesValue::Number(value));
+    }
+}
+
+fn labels(id: &QueueId) -> [&str; 3] {
+    [id.source.as_str(), id.broker.as_str(), id.name.as_str()]
+}
+
+fn queues(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {
+    let fresh = || board.queues(now).filter(|view| !view.stale);
+    visitor.family(&catalogue::QUEUE_JOBS);
+    for view in fresh() {
+        let [source, kind, queue] = labels(view.id);
+        for (state, count) in view.counts.by_state() {
+            let values = [source, kind, queue, state];
+            number(visitor, &catalogue::QUEUE_JOBS, &values, count.map(|count| count as f64));
+        }
+    }
+    let count = |count: Option<u64>| count.map(|count| count as f64);
+    type Figure<'a> = &'a dyn Fn(&QueueView<'_>) -> Option<f64>;
+    let gauges: [(&'static Metric, Figure<'_>); 6] = [
+        (&catalogue::QUEUE_OLDEST, &|view| view.oldest.map(|oldest| now.age(oldest))),
+        (&catalogue::QUEUE_PAUSED, &|view| Some(f64::from(u8::from(view.paused)))),
+        (&catalogue::QUEUE_DRAIN, &|view| view.drain.seconds()),
+        (&catalogue::QUEUE_WORKERS, &|view| count(view.workers)),
+        (&catalogue::QUEUE_CAPACITY, &|view| count(view.capacity)),
+        (&catalogue::QUEUE_BUSY, &|view| count(view.busy)),
+    ];
+    for (metric, figure) in gauges {
+        visitor.family(metric);
+        for view in fresh() {
+            number(visitor, metric, &labels(view.id), figure(&view));
+        }
+    }
+}
+
+fn jobs(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {
+    let ids: Vec<&QueueId> = board.queues(now).map(|view| view.id).collect();
+    visitor.family(&catalogue::JOBS_ENQUEUED);
+    for id in &ids {
+        let [source, kind, queue] = labels(id);
+        for (job_type, count) in
+            board.enqueued_by_type(id).into_iter().filter(|(name, count)| known(name, *count))
+        {
+            let values = [source, kind, queue, job_type];
+            number(visitor, &catalogue::JOBS_ENQUEUED, &values, count as f64);
+        }
+    }
+    let outcomes: Vec<_> = ids.iter().map(|id| (labels(id), board.outcomes(id, now))).collect();
+    let each = |visit: &mut dyn FnMut(&[&str; 5], &OutcomeHistogram<'_>)| {
+        for ([source, kind, queue], rows) in &outcomes {
+            for row in rows {
+                visit(&[source, kind, queue, row.job_type, row.outcome.as_str()], row);
+            }
+        }
+    };
+    visitor.family(&catalogue::JOBS_FINISHED);
+    each(&mut |values, row| {
+        if known(row.job_type, row.finished) {
+            number(visitor, &catalogue::JOBS_FINISHED, values, row.finished as f64);
+        }
+    });
+    type Durations = for<'a> fn(&OutcomeHistogram<'a>) -> Option<&'a DurationTotals>;
+    type Extreme = fn(&OutcomeHistogram<'_>) -> Option<f64>;
+    type Figure = (&'static Metric, Durations, [(&'static Metric, Extreme); 2]);
+    let figures: [Figure; 2] = [
+        (
+            &catalogue::JOB_WAIT,
+            |row| row.wait(),
+            [
+                (&catalogue::JOB_WAIT_MIN, |row| row.recent_wait.min),
+                (&catalogue::JOB_WAIT_MAX, |row| row.recent_wait.max),
+            ],
+        ),
+        (
+            &catalogue::JOB_RUN,
+            |row| row.run(),
+            [
+                (&catalogue::JOB_RUN_MIN, |row| row.recent_run.min),
+                (&catalogue::JOB_RUN_MAX, |row| row.recent_run.max),
+            ],
+        ),
+    ];
+    for (metric, durations, extremes) in figures {
+        visitor.family(metric);
+        each(&mut |values, row| {
+            if let Some(durations) = durations(row) {
+                visitor.series(metric, values, SeriesValue::Durations(durations));
+            }
+        });
+        for (metric, extreme) in extremes {
+            visitor.family(metric);
+            each(&mut |values, row| number(visitor, metric, values, extreme(row)));
+        }
+    }
+}
+
+/// Jobs of no known type have a series only once there are any.
+fn known(job_type: &str, count: u64) -> bool {
+    !job_type.is_empty() || count > 0
+}
+
+fn workers(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {
+    type Figure = fn(&WorkerView<'_>) -> Option<f64>;
+    let gauges: [(&'static Metric, Figure); 3] = [
+        (&catalogue::WORKER_UP, |_| Some(1.0)),
+        (&catalogue::WORKER_CAPACITY, |view| view.worker.capacity.map(f64::from)),
+        (&catalogue::WORKER_BUSY, |view| view.worker.busy.map(f64::from)),
+    ];
+    for (metric, figure) in gauges {
+        visitor.family(metric);
+        for view in board.workers(now).filter(|view| !view.stale) {
+            let host = view.worker.host.as_ref().map_or("", |host| host.as_str());
+            let values =
+                [view.source.as_str(), view.worker.broker.as_str(), view.worker.id.as_str(), host];
+            number(visitor, metric, &values, figure(&view));
+        }
+    }
+}
+
+fn sources(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {
+    type Figure = fn(&SourceView<'_>) -> Option<f64>;
+    let gauges: [(&'static Metric, Figure); 6] = [
+        (&catalogue::SOURCE_UP, |view| Some(f64::from(u8::from(view.up)))),
+        (&catalogue::SOURCE_AGE, |view| view.age_seconds),
+        (&catalogue::SOURCE_POLL, |view| view.good.map(|(_, cost)| cost.seconds)),
+        (&catalogue::POLL_COMMANDS, |view| view.good.map(|(_, cost)| f64::from(cost.commands))),
+        (&catalogue::POLL_ROUND_TRIPS, |view| {
+            view.good.map(|(_, cost)| f64::from(cost.round_trips))
+        }),
+        (&catalogue::POLL_BYTES, |view| view.good.map(|(_, cost)| cost.bytes as f64)),
+    ];
+    for (metric, figure) in gauges {
+        visitor.family(metric);
+        for view in board.sources(now) {
+            number(visitor, metric, &[view.name().as_str()], figure(&view));
+        }
+    }
+    visitor.family(&catalogue::POLLS);
+    for view in board.sources(now) {
+        let source = view.name().as_str();
+        let outcomes = [("succeeded", view.polls_succeeded), ("failed", view.polls_failed)];
+        for (outcome, count) in outcomes {
+            number(visitor, &catalogue::POLLS, &[source, outcome], count as f64);
+        }
+    }
+}
+
+fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
+    visitor.family(&catalogue::FOLDED);
+    for ((source, what), count) in board.folds() {
+        number(visitor, &catalogue::FOLDED, &[source.as_str(), what], *count as f64);
+    }
+    let hub = app.hub.counters();
+    let process = process();
+    let figures: [(&'static Metric, Option<f64>); 7] = [
+        (&catalogue::OBSERVATIONS_DROPPED, Some(app.dropped() as f64)),
+        (&catalogue::STREAM_CLIENTS, Some(hub.clients.load(Ordering::Relaxed) as f64)),
+        (&catalogue::STREAM_DROPPED, Some(hub.dropped.load(Ordering::Relaxed) as f64)),
+        (&catalogue::STREAM_MESSAGES, Some(hub.messages.load(Ordering::Relaxed) as f64)),
+        (&catalogue::STREAM_BYTES, Some(hub.bytes.load(Ordering::Relaxed) as f64)),
+        (&catalogue::PROCESS_CPU, process.map(|(cpu, _)| cpu)),
+        (&catalogue::PROCESS_MEMORY, process.map(|(_, memory)| memory)),
+    ];
+    for (metric, value) in figures {
+        visitor.family(metric);
+        number(visitor, metric, &[], value);
+    }
+    visitor.family(&catalogue::BUILD_INFO);
+    number(visitor, &catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+}
+
+/// CPU seconds and resident bytes of this process, from Linux's `/proc`; absent elsewhere.
+fn process() -> Option<(f64, f64)> {
+    const TICKS_PER_SECOND: f64 = 100.0; // USER_HZ, fixed in Linux's user interface
+    const PAGE_BYTES: f64 = 4_096.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let number = |place: usize| fields.get(place)?.parse::<f64>().ok();
+    Some(((number(11)? + number(12)?) / TICKS_PER_SECOND, number(21)? * PAGE_BYTES))
+}
