@@ -374,3 +374,15 @@ fn five_thousand_queues_of_five_hundred_types_stay_within_the_bound_of_the_sourc
     assert!(types <= 1_000 + 50, "{types}: each queue may add its own `other`");
     assert_eq!(board.overview(at(2.0)).totals.unwrap().succeeded, 5_000);
 }
+
+#[test]
+fn what_happened_before_the_start_is_in_the_totals_and_not_in_the_counters() {
+    let one = || vec![(Some("send"), finished(1.0))];
+    let told = Told::nothing().waiting(0.0, 0).jobs(-60.0, false, one()).jobs(2.0, false, one());
+    let id = emails();
+    assert_eq!(told.0.queue_view(&id, at(3.0)).unwrap().totals.succeeded, 2);
+    let outcomes = told.0.outcomes(&id, at(3.0));
+    let succeeded = outcomes.iter().find(|row| row.finished > 0).unwrap();
+    assert_eq!((succeeded.job_type, succeeded.finished), ("send", 1));
+    assert_eq!(succeeded.run().unwrap().native().count, 1.0);
+}
