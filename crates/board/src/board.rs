@@ -9,7 +9,7 @@ use vigie_model::{
 
 use crate::activity::{Activity, Tally};
 use crate::history::{Columns, History, Span};
-use crate::job_types::tally_of;
+use crate::job_types::{DurationTotals, tally_of};
 use crate::queue::{QueueState, WorkerFigures};
 use crate::source::{SourceState, SourceView};
 use crate::timeline::{About, Timeline};
@@ -59,6 +59,25 @@ struct Overall {
     wait: Window,
     run: Window,
     latency: Window,
+    /// What happened since Vigie's start.
+    since_start: Tally,
+    wait_totals: DurationTotals,
+    run_totals: DurationTotals,
+}
+
+/// What happened in all queues since Vigie's start, queues that are gone included.
+#[derive(Debug, Clone, Copy)]
+pub struct OverallTotals<'a> {
+    /// Jobs added.
+    pub enqueued: u64,
+    /// Attempts that succeeded.
+    pub succeeded: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Waits of attempts that ended.
+    pub wait: &'a DurationTotals,
+    /// Runs of attempts that ended.
+    pub run: &'a DurationTotals,
 }
 
 impl Board {
@@ -169,10 +188,10 @@ impl Board {
     }
 
     fn happened(&mut self, batch: &JobBatch) {
-        for event in &batch.events {
-            self.overall.count(event.at, event.fact);
-        }
         let (limits, started) = (self.limits, self.started);
+        for event in &batch.events {
+            self.overall.count(event.at, event.fact, event.at < started);
+        }
         let room = limits
             .types_of_source
             .saturating_sub(self.types.get(&batch.queue.source).copied().unwrap_or(0));
@@ -398,6 +417,14 @@ impl Board {
         }
     }
 
+    /// What happened in all queues since Vigie's start.
+    #[must_use]
+    pub fn overall_totals(&self) -> OverallTotals<'_> {
+        let Overall { since_start, wait_totals, run_totals, .. } = &self.overall;
+        let Tally { enqueued, succeeded, failed } = *since_start;
+        OverallTotals { enqueued, succeeded, failed, wait: wait_totals, run: run_totals }
+    }
+
     /// Latencies of all queues, in bars.
     #[must_use]
     pub fn latency(&self, bounds: &[f64], now: Time) -> LatencyView {
@@ -439,7 +466,7 @@ impl Board {
 }
 
 impl Overall {
-    fn count(&mut self, at: Time, fact: JobFact) {
+    fn count(&mut self, at: Time, fact: JobFact, past: bool) {
         let tally = match fact {
             JobFact::Enqueued => Tally { enqueued: 1, ..Tally::default() },
             JobFact::Counted { enqueued, succeeded, failed } => {
@@ -450,6 +477,13 @@ impl Overall {
         };
         if tally != Tally::default() {
             self.activity.record(at, tally);
+        }
+        if !past {
+            self.since_start.add(tally);
+            if let JobFact::Finished { wait, run, .. } | JobFact::Seen { wait, run, .. } = fact {
+                wait.into_iter().for_each(|wait| self.wait_totals.record(wait));
+                run.into_iter().for_each(|run| self.run_totals.record(run));
+            }
         }
         match fact {
             JobFact::Started { wait: Some(wait) } => self.wait.record(at, wait),

@@ -22,7 +22,7 @@ pub struct DurationTotals {
 }
 
 impl DurationTotals {
-    fn record(&mut self, seconds: f64) {
+    pub(crate) fn record(&mut self, seconds: f64) {
         self.counts[DURATION_BUCKETS.partition_point(|bound| *bound < seconds)] += 1;
         self.sum += seconds;
         if seconds <= ZERO_SECONDS {

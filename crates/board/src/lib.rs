@@ -14,7 +14,7 @@ mod view;
 mod window;
 mod workers;
 
-pub use board::{Board, Folds, SourceSettings};
+pub use board::{Board, Folds, OverallTotals, SourceSettings};
 pub use history::{Columns, HISTORY_SECONDS, Point, Span};
 pub use job_types::DurationTotals;
 pub use source::SourceView;

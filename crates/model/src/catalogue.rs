@@ -80,6 +80,22 @@ catalogue! {
         "Shortest run of the last 5 minutes.", "job events, or samples of asynq's workers";
     JOB_RUN_MAX = "vigie_job_run_seconds_max", Gauge, "seconds", ["source", "kind", "queue", "type", "outcome"],
         "Longest run of the last 5 minutes.", "job events, or samples of asynq's workers";
+    OVERALL_JOBS = "vigie_overall_jobs", Gauge, "", ["state"],
+        "Jobs of all queues by state.", "the sum over the queues of sources that answer";
+    OVERALL_WORKERS = "vigie_overall_workers", Gauge, "", [],
+        "Workers of all queues, each counted once.", "the brokers' registries, or CLIENT LIST";
+    OVERALL_CAPACITY = "vigie_overall_capacity", Gauge, "", [],
+        "Jobs that all workers can run at once; absent where a broker does not tell.", "the brokers' registries";
+    OVERALL_BUSY = "vigie_overall_busy", Gauge, "", [],
+        "Jobs of all queues that run now.", "the sum over the queues of sources that answer";
+    OVERALL_ENQUEUED = "vigie_overall_enqueued_total", Counter, "", [],
+        "Jobs added to any queue since Vigie's start.", "job events, or asynq's totals";
+    OVERALL_FINISHED = "vigie_overall_finished_total", Counter, "", ["outcome"],
+        "Attempts of any queue that ended since Vigie's start.", "job events, or asynq's totals";
+    OVERALL_WAIT = "vigie_overall_wait_seconds", Histogram, "seconds", [],
+        "Seconds from eligible to started of finished attempts of any queue.", "job events, or samples of asynq's queues";
+    OVERALL_RUN = "vigie_overall_run_seconds", Histogram, "seconds", [],
+        "Seconds from started to finished of finished attempts of any queue.", "job events, or samples of asynq's workers";
     WORKER_UP = "vigie_worker_up", Gauge, "", ["source", "kind", "worker", "host"],
         "1 while the worker is registered with its broker.", "asynq's registry, or CLIENT LIST";
     WORKER_CAPACITY = "vigie_worker_capacity", Gauge, "", ["source", "kind", "worker", "host"],

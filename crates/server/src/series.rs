@@ -34,6 +34,7 @@ pub fn visit_series(app: &AppState, visitor: &mut dyn SeriesVisitor) {
     let board = app.board.read();
     queues(visitor, &board, now);
     jobs(visitor, &board, now);
+    overall(visitor, &board, now);
     workers(visitor, &board, now);
     sources(visitor, &board, now);
     own(visitor, app, &board);
@@ -146,6 +147,37 @@ fn jobs(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {
 /// Jobs of no known type have a series only once there are any.
 fn known(job_type: &str, count: u64) -> bool {
     !job_type.is_empty() || count > 0
+}
+
+/// Sums of their own: adding up the series of hundreds of queues over a month takes seconds, and those of queues that
+/// are gone would be missing (ADR 0012).
+fn overall(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {
+    let (view, totals) = (board.overview(now), board.overall_totals());
+    let count = |count: Option<u64>| count.map(|count| count as f64);
+    visitor.family(&catalogue::OVERALL_JOBS);
+    for (state, jobs) in view.counts.by_state() {
+        number(visitor, &catalogue::OVERALL_JOBS, &[state], count(jobs));
+    }
+    let figures: [(&'static Metric, Option<u64>); 4] = [
+        (&catalogue::OVERALL_WORKERS, view.workers),
+        (&catalogue::OVERALL_CAPACITY, view.capacity),
+        (&catalogue::OVERALL_BUSY, view.busy),
+        (&catalogue::OVERALL_ENQUEUED, Some(totals.enqueued)),
+    ];
+    for (metric, figure) in figures {
+        visitor.family(metric);
+        number(visitor, metric, &[], count(figure));
+    }
+    visitor.family(&catalogue::OVERALL_FINISHED);
+    for (outcome, finished) in [("succeeded", totals.succeeded), ("failed", totals.failed)] {
+        number(visitor, &catalogue::OVERALL_FINISHED, &[outcome], finished as f64);
+    }
+    let histograms: [(&'static Metric, &DurationTotals); 2] =
+        [(&catalogue::OVERALL_WAIT, totals.wait), (&catalogue::OVERALL_RUN, totals.run)];
+    for (metric, durations) in histograms {
+        visitor.family(metric);
+        visitor.series(metric, &[], SeriesValue::Durations(durations));
+    }
 }
 
 fn workers(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {

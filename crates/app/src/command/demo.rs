@@ -13,7 +13,7 @@ use vigie_collect::source::redis::RedisConfig;
 
 use super::serve::{Running, log_to_stderr, on_signal_or_failure};
 use crate::cli::DemoArgs;
-use crate::config::{Config, DEFAULT_LISTEN, only_loopback};
+use crate::config::{Config, DEFAULT_LISTEN, MetricsConfig, only_loopback};
 use crate::exit::Failure;
 
 const REDIS_READY_WITHIN: Duration = Duration::from_secs(10);
@@ -70,6 +70,8 @@ async fn serve(
     let config = Config {
         listen,
         hosts: Vec::new(),
+        data_dir: folder.join("vigie-data"),
+        metrics: MetricsConfig::default(),
         sources: vec![source],
         origin: "the demo's own".to_owned(),
     };

@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use vigie_collect::source::redis::{RawRedisConfig, RedisConfig};
 
-use super::{Config, DEFAULT_LISTEN, only_loopback};
+use super::{Config, DEFAULT_DATA_DIR, DEFAULT_LISTEN, MetricsConfig, only_loopback};
 
 /// A configuration larger than this is none.
 const MAX_BYTES: u64 = 1024 * 1024;
+
+/// A store smaller than this could not hold what it writes in an hour.
+const MIN_RETENTION_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +45,20 @@ struct RawConfig {
     listen: Option<String>,
     #[serde(default)]
     hosts: Vec<String>,
-    #[expect(
-        dead_code,
-        reason = "the store will keep its files there; programs already write the key"
-    )]
     data_dir: Option<PathBuf>,
+    #[serde(default)]
+    metrics: RawMetrics,
     sources: Vec<RawRedisConfig>,
+}
+
+/// The keys of `metrics`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMetrics {
+    retention_days: Option<u32>,
+    retention_bytes: Option<u64>,
+    max_series: Option<usize>,
+    out_of_order_seconds: Option<u32>,
 }
 
 /// What each source of the file is, whatever else its keys say.
@@ -101,9 +112,43 @@ pub(super) fn parse(
     Ok(Config {
         listen: only_loopback(listen, &format!("{origin}: listen"))?,
         hosts: raw.hosts,
+        data_dir: raw.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
+        metrics: metrics(&raw.metrics, origin)?,
         sources: sources(raw.sources, origin)?,
         origin: origin.to_owned(),
     })
+}
+
+fn metrics(raw: &RawMetrics, origin: &str) -> Result<MetricsConfig, ConfigError> {
+    let default = MetricsConfig::default();
+    let wrong = |key: &str, detail: String| ConfigError::Wrong {
+        place: format!("{origin}: metrics.{key}"),
+        detail,
+    };
+    let config = MetricsConfig {
+        retention_days: raw.retention_days.unwrap_or(default.retention_days),
+        retention_bytes: raw.retention_bytes,
+        max_series: raw.max_series.unwrap_or(default.max_series),
+        out_of_order_seconds: raw.out_of_order_seconds.unwrap_or(default.out_of_order_seconds),
+    };
+    if !(1..=3_660).contains(&config.retention_days) {
+        let detail = format!("{} is not between 1 and 3660 days", config.retention_days);
+        return Err(wrong("retention_days", detail));
+    }
+    if config.retention_bytes.is_some_and(|bytes| bytes < MIN_RETENTION_BYTES) {
+        let detail =
+            format!("it is at least {MIN_RETENTION_BYTES} (64 MiB): newest data needs room");
+        return Err(wrong("retention_bytes", detail));
+    }
+    if !(1_000..=50_000_000).contains(&config.max_series) {
+        let detail = format!("{} is not between 1000 and 50000000", config.max_series);
+        return Err(wrong("max_series", detail));
+    }
+    if config.out_of_order_seconds > 7_200 {
+        let detail = format!("{} is more than 7200", config.out_of_order_seconds);
+        return Err(wrong("out_of_order_seconds", detail));
+    }
+    Ok(config)
 }
 
 fn check_kinds(kinds: &Kinds, origin: &str) -> Result<(), ConfigError> {
@@ -223,6 +268,22 @@ mod tests {
             with(&format!("listen: 127.0.0.1:4999\ndata_dir: ./vigie-data\n{SOURCE}")).unwrap();
         assert_eq!(config.listen.port(), 4999);
         assert_eq!(config.sources[0].name.as_str(), "main");
+    }
+
+    #[test]
+    fn how_long_metrics_are_kept_is_bounded() {
+        let config = with(&format!("metrics: {{retention_days: 7}}\n{SOURCE}")).unwrap();
+        assert_eq!(config.metrics.retention_days, 7);
+        for (text, says) in [
+            ("retention_days: 0", "metrics.retention_days: 0 is not between"),
+            ("retention_bytes: 5", "metrics.retention_bytes: it is at least"),
+            ("max_series: 1", "metrics.max_series: 1 is not between"),
+            ("out_of_order_seconds: 9999", "metrics.out_of_order_seconds: 9999 is more"),
+            ("retention: 5", "there is no key \"retention\""),
+        ] {
+            let error = error(&format!("metrics: {{{text}}}\n{SOURCE}"));
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod file;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use vigie_collect::source::redis::RedisConfig;
 
@@ -19,6 +19,33 @@ const DEFAULT_REDIS: &str = "redis://127.0.0.1:6379";
 /// The name of the only source of those who configure nothing.
 const DEFAULT_SOURCE: &str = "main";
 
+/// The folder of what Vigie keeps.
+pub(crate) const DEFAULT_DATA_DIR: &str = "./vigie-data";
+
+/// How metrics are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MetricsConfig {
+    /// How long.
+    pub(crate) retention_days: u32,
+    /// How much at the most; the oldest goes first.
+    pub(crate) retention_bytes: Option<u64>,
+    /// How many series at once.
+    pub(crate) max_series: usize,
+    /// How late a sample may come.
+    pub(crate) out_of_order_seconds: u32,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self {
+            retention_days: 30,
+            retention_bytes: None,
+            max_series: 1_000_000,
+            out_of_order_seconds: 600,
+        }
+    }
+}
+
 /// What Vigie runs with.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -26,6 +53,10 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// More names that a `Host` header may say.
     pub(crate) hosts: Vec<String>,
+    /// The folder of what is kept.
+    pub(crate) data_dir: PathBuf,
+    /// How metrics are kept.
+    pub(crate) metrics: MetricsConfig,
     /// What to watch.
     pub(crate) sources: Vec<RedisConfig>,
     /// Where this came from, in words.
@@ -58,6 +89,8 @@ impl Config {
         Ok(Self {
             listen: DEFAULT_LISTEN,
             hosts: Vec::new(),
+            data_dir: DEFAULT_DATA_DIR.into(),
+            metrics: MetricsConfig::default(),
             sources: vec![source],
             origin: origin.to_owned(),
         })
