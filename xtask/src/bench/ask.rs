@@ -70,6 +70,40 @@ pub fn page(port: u16, path: &str) -> Result<(String, f64)> {
     Ok((body.to_owned(), seconds))
 }
 
+/// Sends bodies one after the other over one connection; each is answered with a 2xx.
+pub fn post(port: u16, path: &str, headers: &[(&str, &str)], bodies: &[Vec<u8>]) -> Result<()> {
+    let mut reader = BufReader::new(connect(port)?);
+    let headers: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    for body in bodies {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let stream = reader.get_mut();
+        stream.write_all(head.as_bytes()).with_context(|| format!("posting to {path}"))?;
+        stream.write_all(body).with_context(|| format!("posting to {path}"))?;
+        let mut status = String::new();
+        reader.read_line(&mut status).with_context(|| format!("posting to {path}"))?;
+        let (mut length, mut line) = (0, String::new());
+        while line.trim() != "" || line.is_empty() {
+            line.clear();
+            if reader.read_line(&mut line).with_context(|| format!("posting to {path}"))? == 0 {
+                bail!("{path} hangs up");
+            }
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap_or(0);
+            }
+        }
+        let mut answer = vec![0; length];
+        reader.read_exact(&mut answer).with_context(|| format!("posting to {path}"))?;
+        if !status.starts_with("HTTP/1.1 2") {
+            bail!("{path} answers {}: {}", status.trim(), String::from_utf8_lossy(&answer));
+        }
+    }
+    Ok(())
+}
+
 /// The sum of a metric's series whose labels contain `label`, in Prometheus' text.
 pub fn metric(text: &str, name: &str, label: &str) -> f64 {
     let series = text.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' '));

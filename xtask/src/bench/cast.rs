@@ -123,6 +123,16 @@ impl<'a> Cast<'a> {
         self.dir.join(name)
     }
 
+    /// Vigie's binary.
+    pub fn vigie(&self) -> &Path {
+        &self.vigie
+    }
+
+    /// Waits until a program answers on its port.
+    pub fn answering(&self, port: u16, path: &str) -> Result<()> {
+        answering(port, path)
+    }
+
     /// An empty Redis in a folder of its own, and its port.
     pub fn redis(&self, name: &str) -> Result<(Redis, u16)> {
         let dir = self.dir.join(name);

@@ -9,6 +9,8 @@ mod proxy;
 mod redis;
 mod report;
 mod resp;
+mod store;
+mod workload;
 
 use std::time::Instant;
 
@@ -27,8 +29,9 @@ cargo xtask bench [PART...]
   live    from a change in Redis to the stream, and to the pixel
   web     script size, first paint, main thread, long tasks, heap, bytes on the wire
   memory  memory and processor time of the watchers
+  store   bytes, ingest, memory and queries beside Prometheus and VictoriaMetrics (VIGIE_BENCH_HOURS=1: a shorter day)
 
-All parts by default, within 10 minutes. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
+All parts but the store by default, within 10 minutes; the store alone takes 15 more. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
 
 /// One part, named as on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +40,11 @@ pub enum Part {
     Live,
     Web,
     Memory,
+    Store,
 }
 
 impl Part {
+    /// What is measured when nothing is named.
     const ALL: [Self; 4] = [Self::Redis, Self::Live, Self::Web, Self::Memory];
 
     /// The part of this name.
@@ -49,7 +54,8 @@ impl Part {
             "live" => Ok(Self::Live),
             "web" => Ok(Self::Web),
             "memory" => Ok(Self::Memory),
-            other => bail!("'{other}' is no part of the bench: redis, live, web, memory"),
+            "store" => Ok(Self::Store),
+            other => bail!("'{other}' is no part of the bench: redis, live, web, memory, store"),
         }
     }
 
@@ -59,6 +65,7 @@ impl Part {
             Self::Live => browser::live(cast),
             Self::Web => browser::web(cast),
             Self::Memory => memory::measure(cast),
+            Self::Store => store::measure(cast),
         }
     }
 }

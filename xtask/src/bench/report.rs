@@ -9,7 +9,7 @@ use crate::project::Project;
 /// The page, relative to the project.
 pub const PAGE: &str = "bench/RESULTS.md";
 /// The sections in their order.
-const ORDER: [&str; 4] = ["Redis", "Live", "Web", "Memory"];
+const ORDER: [&str; 5] = ["Redis", "Live", "Web", "Memory", "Store"];
 
 /// One part of the page.
 pub struct Section {
@@ -122,6 +122,8 @@ fn machine(project: &Project) -> String {
     row("Redis", said(project, "redis-server", "v="));
     row("Chromium", said(project, "chromium", "Chromium "));
     row("Node", said(project, "node", "v"));
+    row("Prometheus", said(project, "prometheus", "version "));
+    row("VictoriaMetrics", said(project, "victoria-metrics", "victoria-metrics-"));
     let manifest = read(&project.path("bench/peers/bull-board/package.json").to_string_lossy());
     row("bull-board", after(&manifest, "\"@bull-board/api\": \"", '"'));
     row("BullMQ", after(&manifest, "\"bullmq\": \"", '"'));
