@@ -2,13 +2,13 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirec
 import { Shell } from '../widgets/shell/shell.tsx';
 import { Lost } from '../widgets/shell/lost.tsx';
 import { NowPage } from './now.tsx';
-import { parseSearch, queueSearch, queuesSearch, shellSearch, stringifySearch, workersSearch } from './search.ts';
+import { exploreSearch, parseSearch, queueSearch, queuesSearch, shellSearch, stringifySearch, workersSearch } from './search.ts';
 
 const root = createRootRoute({
   component: Shell,
   notFoundComponent: Lost,
   validateSearch: shellSearch,
-  search: { middlewares: [retainSearchParams(['range', 'from', 'to', 'tz'])] },
+  search: { middlewares: [retainSearchParams(['range', 'from', 'to', 'cmp', 'tz'])] },
 });
 
 const now = createRoute({ getParentRoute: () => root, path: '/', component: NowPage });
@@ -33,6 +33,11 @@ const workers = createRoute({
   component: lazyRouteComponent(() => import('./workers.tsx'), 'WorkersPage'),
 });
 
+const explore = createRoute({
+  getParentRoute: () => root, path: '/explore', validateSearch: exploreSearch,
+  component: lazyRouteComponent(() => import('./explore.tsx'), 'ExplorePage'),
+});
+
 const settings = createRoute({
   getParentRoute: () => root, path: '/settings',
   beforeLoad: () => { throw redirect({ to: '/settings/sources', replace: true }); },
@@ -49,7 +54,7 @@ const apiDocs = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([now, queues, queue, anyKind, workers, settings, sources, apiDocs]),
+  routeTree: root.addChildren([now, queues, queue, anyKind, workers, explore, settings, sources, apiDocs]),
   parseSearch,
   stringifySearch,
   defaultPreload: 'intent',

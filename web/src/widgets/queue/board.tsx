@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import type { LiveQueue, QueueDoc } from '../../api/contract.ts';
 import { queueTopic } from '../../domain/queue-name.ts';
-import { historyFeed } from '../../live/history.ts';
+import { viewFeed } from '../../live/view-feed.ts';
 import { useLive, useTopic } from '../../live/hooks.ts';
 import { Skeleton } from '../../ui/index.tsx';
 import { ActiveJobsCard } from './active-jobs.tsx';
@@ -14,6 +14,7 @@ import { QueueWorkersCard } from './workers-card.tsx';
 
 /** Everything about one queue. */
 export function QueueBoard(props: { source: string; kind: string; queue: string }) {
+  const address = { source: props.source, kind: props.kind, queue: props.queue };
   const topic = queueTopic(props.source, props.kind, props.queue);
   useTopic(topic);
   const known = useLive<QueueDoc, boolean>(topic, (doc) => doc !== undefined);
@@ -21,7 +22,7 @@ export function QueueBoard(props: { source: string; kind: string; queue: string 
   const [wasThere, setWasThere] = useState(false);
   if (detail && !wasThere) setWasThere(true);
   if (known && !detail) return <UnknownQueue source={props.source} queue={props.queue} gone={wasThere} />;
-  const feed = historyFeed(topic, props);
+  const feed = viewFeed(topic, address);
   return (
     <div className="grid">
       <QueueHeader address={props} detail={detail ?? undefined} />
