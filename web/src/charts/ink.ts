@@ -1,4 +1,5 @@
-export type Ink = 'in' | 'out' | 'third' | 'crit' | 'warn-mark' | 'ink-3' | 'ink-2' | 'line' | 'line-soft' | 'area' | 'surface';
+export type Ink = 'in' | 'out' | 'third' | 'crit' | 'warn-mark' | 'ink-3' | 'ink-2' | 'line' | 'line-soft' | 'area' | 'surface'
+  | 'heat-1' | 'heat-2' | 'heat-3' | 'heat-4' | 'heat-5' | 'heat-6';
 
 let read: CSSStyleDeclaration | null = null;
 const cache = new Map<Ink, string>();

@@ -1,16 +1,23 @@
 import { useState } from 'react';
+import type { QueueAddress } from '../../api/client.ts';
 import type { LiveQueue, QueueDoc } from '../../api/contract.ts';
 import { queueTopic } from '../../domain/queue-name.ts';
-import { viewFeed } from '../../live/view-feed.ts';
-import { useLive, useTopic } from '../../live/hooks.ts';
+import { viewFeed, type ViewFeed } from '../../live/view-feed.ts';
+import { useFeed, useLive, useTopic } from '../../live/hooks.ts';
 import { Skeleton } from '../../ui/index.tsx';
 import { ActiveJobsCard } from './active-jobs.tsx';
 import { QueueCharts } from './charts.tsx';
+import { HeatCard } from './heat-card.tsx';
 import { QueueHeader, StateStrip } from './header.tsx';
 import { TimelineCard } from './timeline.tsx';
 import { TypesCard } from './types-card.tsx';
 import { UnknownQueue } from './unknown.tsx';
 import { QueueWorkersCard } from './workers-card.tsx';
+
+/** The heat map comes from the store; a server without one has none. */
+function History({ feed, address, types }: { feed: ViewFeed; address: QueueAddress; types: string[] }) {
+  return useFeed(feed).hasStore ? <HeatCard address={address} types={types} /> : null;
+}
 
 /** Everything about one queue. */
 export function QueueBoard(props: { source: string; kind: string; queue: string }) {
@@ -28,6 +35,7 @@ export function QueueBoard(props: { source: string; kind: string; queue: string 
       <QueueHeader address={props} detail={detail ?? undefined} />
       <StateStrip detail={detail ?? undefined} />
       <QueueCharts feed={feed} />
+      <History feed={feed} address={address} types={(detail?.types ?? []).map(({ type }) => type)} />
       {detail ? (
         <>
           <TypesCard detail={detail} />
