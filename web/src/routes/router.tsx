@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect, retainSearchParams } from '@tanstack/react-router';
+import { speakExplore } from '../i18n/index.ts';
 import { Shell } from '../widgets/shell/shell.tsx';
 import { Lost } from '../widgets/shell/lost.tsx';
 import { NowPage } from './now.tsx';
@@ -35,7 +36,10 @@ const workers = createRoute({
 
 const explore = createRoute({
   getParentRoute: () => root, path: '/explore', validateSearch: exploreSearch,
-  component: lazyRouteComponent(() => import('./explore.tsx'), 'ExplorePage'),
+  component: lazyRouteComponent(async () => {
+    const [page] = await Promise.all([import('./explore.tsx'), speakExplore()]);
+    return page;
+  }, 'ExplorePage'),
 });
 
 const settings = createRoute({
