@@ -74,6 +74,7 @@ describe('a fault', () => {
     expect(faultSpan(4, 'sum(foo bar)')).toEqual([4, 7]);
     expect(faultSpan(4, 'sum(*)')).toEqual([4, 5]);
     expect(faultSpan(4, 'sum(')).toEqual([3, 4]);
+    expect(faultSpan(3, 'up) + 1')).toEqual([2, 3]);
     expect(faultSpan(0, '')).toEqual([0, 1]);
   });
   it('is said without its place', () => expect(plainFault('invalid parameter "query": 1:5: parse error: no')).toBe('parse error: no'));

@@ -18,9 +18,10 @@ export function placeOf(message: string, query: string): number | null {
 
 const clamp = (at: number, query: string): number => Math.max(0, Math.min(query.length, at));
 
-/** The stretch to underline: the word at the place, or the sign there; at the end of the query the last sign. */
+/** The stretch to underline: the word at the place, or the sign there; what is meant by a space or the end is the sign before. */
 export function faultSpan(at: number, query: string): [from: number, to: number] {
-  const from = Math.min(at, Math.max(0, query.trimEnd().length - 1));
+  const before = query.slice(0, at + 1).trimEnd().length - 1;
+  const from = Math.max(0, Math.min(at, before));
   const [word] = /^[\w:]+/.exec(query.slice(from)) ?? [];
   return [from, Math.max(from + 1, from + (word?.length ?? 1))];
 }

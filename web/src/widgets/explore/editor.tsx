@@ -20,6 +20,8 @@ export interface EditorProps {
 interface Popup {
   context: Context;
   place: Place;
+  /** Everything that may stand there, before it is ranked. */
+  found: Proposal[];
   all: Proposal[];
   at: number;
 }
@@ -46,6 +48,15 @@ function placeUnder(ghost: HTMLElement | null, offset: number): Place {
   return { left: Math.max(0, Math.min(at.left - around.left - 8, around.width - width)), top: at.bottom - around.top + 4 };
 }
 
+/** Whether the same words may stand at both, with more or less of one typed. */
+const isSamePlace = (a: Context, b: Context): boolean => a.kind === b.kind && a.from === b.from && a.label === b.label && a.selector === b.selector;
+
+function popupOf(context: Context, found: Proposal[], place: Place): Popup | null {
+  const all = rank(found, context.prefix);
+  const isDone = all.length === 0 || (all.length === 1 && all[0]?.text === context.prefix);
+  return isDone ? null : { context, place, found, all, at: 0 };
+}
+
 /** What may stand at the cursor; the latest question wins. */
 function useCompletion(ghost: RefObject<HTMLElement | null>) {
   const [popup, setPopup] = useState<Popup | null>(null);
@@ -65,12 +76,13 @@ function useCompletion(ghost: RefObject<HTMLElement | null>) {
       setPopup(null);
       return;
     }
+    // What is known already is ranked anew at once: a key pressed in haste must not take what stood first before.
+    if (popup && isSamePlace(popup.context, context)) setPopup(popupOf(context, popup.found, popup.place));
+    else setPopup(null);
     timer.current = setTimeout(() => {
       candidates(context).then((found) => {
         if (turn !== latest.current) return;
-        const all = rank(found, context.prefix);
-        const isDone = all.length === 0 || (all.length === 1 && all[0]?.text === context.prefix);
-        setPopup(isDone ? null : { context, place: placeUnder(ghost.current, context.from), all, at: 0 });
+        setPopup(popupOf(context, found, placeUnder(ghost.current, context.from)));
       }, () => turn === latest.current && setPopup(null));
     }, isAsked ? 0 : TYPING_MS);
   };

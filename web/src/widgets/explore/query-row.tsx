@@ -31,7 +31,7 @@ function Explain({ slot }: { slot: Slot }) {
   const cost = [
     t('explore.series', { n: answer.lines.length, all: count(answer.lines.length) }),
     answer.samples === null ? null : t('explore.samples', { n: answer.samples, all: count(answer.samples) }),
-    answer.evalSeconds === null ? null : duration(answer.evalSeconds),
+    answer.evalSeconds === null ? null : answer.evalSeconds < 0.001 ? t('unit.ms', { n: '<1' }) : duration(answer.evalSeconds),
   ];
   const notes = [...answer.warnings, ...answer.infos];
   return (

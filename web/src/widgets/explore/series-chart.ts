@@ -90,7 +90,7 @@ export class SeriesChart {
       }))],
       axes: [xAxis(), yAxis(figureTick)],
       focus: { alpha: 0.25 },
-      cursor: { ...cursor(), focus: { prox: FOCUS_PX } },
+      cursor: { ...cursor(), points: { size: 6, one: true }, focus: { prox: FOCUS_PX } },
       hooks: {
         setSeries: [(_plot, index) => { this.#focused = index; }],
         setCursor: [(plot) => this.#hover(plot)],

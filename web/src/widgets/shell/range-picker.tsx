@@ -62,7 +62,7 @@ export function RangePicker() {
   return (
     <div className="range">
       <span className="presets"><Segmented label={t('range.label')} value={span ? 'span' : preset} onChange={(next) => choose(next as Preset, null)} options={options(t)} /></span>
-      <Menu label={t('range.more', { range: text })} className="pill range-menu" tip={t('range.moreTip')} face={face}>
+      <Menu label={t('range.more', { range: cmp ? `${text} ${t(`compare.${cmp}Short`)}` : text })} className="pill range-menu" tip={t('range.moreTip')} face={face}>
         {(close) => (
           <>
             <div className="presets-inside">
