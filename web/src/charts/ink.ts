@@ -1,4 +1,6 @@
-export type Ink = 'in' | 'out' | 'third' | 'crit' | 'warn-mark' | 'ink-3' | 'ink-2' | 'line' | 'line-soft' | 'area' | 'surface';
+export type Ink = 'in' | 'out' | 'third' | 'crit' | 'warn-mark' | 'ink-3' | 'ink-2' | 'line' | 'line-soft' | 'area' | 'surface'
+  | 'heat-1' | 'heat-2' | 'heat-3' | 'heat-4' | 'heat-5' | 'heat-6'
+  | `q-${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8}`;
 
 let read: CSSStyleDeclaration | null = null;
 const cache = new Map<Ink, string>();

@@ -1,6 +1,13 @@
 import uPlot from 'uplot';
+import type { Column } from '../api/contract.ts';
+import { cursorMoment } from '../domain/moment.ts';
+import type { Span } from '../domain/span.ts';
 import type { Track } from '../live/track.ts';
+import { pastAt, type Past } from '../live/view-feed.ts';
+import { brushed, CHART_HEIGHT, cursor, tzDate, watchBox, xAxis, yAxis } from './frame.ts';
 import { ink, type Ink } from './ink.ts';
+import { MarkLayer, type EventSource } from './marks.ts';
+import { csvOf, type CsvColumn } from './csv.ts';
 import { chartView } from './view.ts';
 
 export interface LineSpec {
@@ -12,6 +19,10 @@ export interface LineSpec {
   stepped?: boolean;
   dash?: number[];
   width?: number;
+  /** What the line is made of, for the way to its query. */
+  columns: Column[];
+  /** Drawn a second time, thinly, for the day or the week before. */
+  compared?: boolean;
 }
 
 export interface ChartSpec {
@@ -22,48 +33,52 @@ export interface ChartSpec {
   formatAxis: (value: number) => string;
   /** The smallest top of the scale, so that noise around 0 does not fill the chart. */
   leastTop: number;
-  clock: (seconds: number) => string;
-  clockShort: (seconds: number) => string;
+  /** "in, yesterday": the label of a line's twin; null while nothing is compared. */
+  pastLabel: ((label: string) => string) | null;
+  marksLabel: string;
 }
 
 export interface TimeSource {
   track: Track;
+  past: Past | null;
+  window: () => Span;
   watch: (listener: () => void) => () => void;
 }
 
-const SYNC_KEY = 'vigie';
-const HEIGHT = 150;
+export interface ChartPlaces {
+  box: HTMLElement;
+  legend: HTMLElement;
+  marks: HTMLElement;
+}
 
 /** A time chart of its own making: it owns the canvas and the legend, and takes its data past React. */
 export class TimeChart {
   #plot: uPlot;
   #spec: ChartSpec;
   #source: TimeSource;
+  #events: EventSource;
+  #marks: MarkLayer;
   #legend: HTMLElement[] = [];
   #unhook: (() => void)[] = [];
   #onScreen = true;
   #dirty = false;
   #isFrozen: () => boolean;
-  #now: () => number;
 
-  constructor(box: HTMLElement, legend: HTMLElement, spec: ChartSpec, source: TimeSource, time: { now: () => number; isFrozen: () => boolean }) {
+  constructor(places: ChartPlaces, spec: ChartSpec, source: TimeSource, events: EventSource, isFrozen: () => boolean) {
     this.#spec = spec;
     this.#source = source;
-    this.#now = time.now;
-    this.#isFrozen = time.isFrozen;
-    this.#buildLegend(legend);
-    this.#plot = new uPlot(this.#options(box.clientWidth), this.#data(), box);
-    const resized = new ResizeObserver(() => this.#resize(box));
-    resized.observe(box);
-    const seen = new IntersectionObserver((entries) => this.#seen(entries.some((entry) => entry.isIntersecting)), { rootMargin: '80px' });
-    seen.observe(box);
+    this.#events = events;
+    this.#isFrozen = isFrozen;
+    this.#buildLegend(places.legend);
+    this.#marks = new MarkLayer(places.marks, spec.marksLabel);
+    this.#plot = new uPlot(this.#options(places.box.clientWidth), this.#data(), places.box);
     const themed = () => this.draw(true);
     window.addEventListener('vigie:theme', themed);
     this.#unhook = [
-      () => resized.disconnect(),
-      () => seen.disconnect(),
+      watchBox(places.box, (width) => this.#resize(width), (seen) => this.#seen(seen)),
       () => window.removeEventListener('vigie:theme', themed),
       source.watch(() => this.draw(false)),
+      events.watch(() => this.draw(true)),
       chartView.watch(() => this.draw(true)),
     ];
     this.draw(true);
@@ -71,19 +86,22 @@ export class TimeChart {
 
   destroy(): void {
     for (const unhook of this.#unhook) unhook();
+    this.#marks.destroy();
     this.#plot.destroy();
   }
 
   /** Takes the newest data; `always` draws even while the screen is frozen (theme, zoom and range still work then). */
   draw(always: boolean): void {
-    if (!always && this.#isFrozen()) return;
+    if (!always && this.#isFrozen() && chartView.zoom === null) return;
     if (!this.#onScreen) {
       this.#dirty = true;
       return;
     }
+    const { from, to } = this.#source.window();
+    this.#marks.place(this.#plot, this.#events.events, { from, to });
     this.#plot.batch(() => {
       this.#plot.setData(this.#data(), false);
-      this.#plot.setScale('x', this.#window());
+      this.#plot.setScale('x', { min: from, max: to });
     });
     this.#writeLegend(this.#plot.cursor.idx ?? null);
   }
@@ -93,47 +111,50 @@ export class TimeChart {
   }
 
   csv(): string {
-    const head = ['time', ...this.#spec.lines.map((line) => `"${line.label.replaceAll('"', '""')}"`)].join(',');
-    const { min, max } = this.#window();
-    const [times = [], ...columns] = this.#data() as (number | null)[][];
-    const lines = times.flatMap((time, i) => {
-      if (time === null || time < min || time > max) return [];
-      return [[new Date(time * 1_000).toISOString(), ...columns.map((column) => column[i] ?? '')].join(',')];
-    });
-    return [head, ...lines, ''].join('\n');
+    const [times = [], ...values] = this.#data() as (number | null)[][];
+    const columns: CsvColumn[] = this.#lines().map(({ label }, i) => ({ label, values: values[i] ?? [] }));
+    return csvOf(times as number[], columns, this.#source.window());
   }
 
-  #window(): { min: number; max: number } {
-    if (chartView.zoom) return { min: chartView.zoom.from, max: chartView.zoom.to };
-    const last = this.#source.track.times.at(-1);
-    const now = Math.max(this.#now() / 1_000 - 2, last ?? 0);
-    return { min: now - chartView.rangeSeconds, max: now };
+  /** Each line that is drawn, the twins of then after those of now. */
+  #lines(): { label: string; spec: LineSpec; isPast: boolean }[] {
+    const { lines, pastLabel } = this.#spec;
+    const now = lines.map((spec) => ({ label: spec.label, spec, isPast: false }));
+    const then = pastLabel ? lines.filter((spec) => spec.compared).map((spec) => ({ label: pastLabel(spec.label), spec, isPast: true })) : [];
+    return [...now, ...then];
   }
 
   #data(): uPlot.AlignedData {
-    const track = this.#source.track;
-    return [track.times, ...this.#spec.lines.map((line) => line.read(track))];
+    const { track, past } = this.#source;
+    const columns = this.#lines().map(({ spec, isPast }) => {
+      if (!isPast) return spec.read(track);
+      return past ? pastAt(track.times, past, spec.read(past.track)) : track.times.map(() => null);
+    });
+    return [track.times, ...columns];
   }
 
   #seen(onScreen: boolean): void {
     this.#onScreen = onScreen;
     if (!onScreen || !this.#dirty) return;
     this.#dirty = false;
-    this.draw(false);
+    this.draw(true);
   }
 
-  #resize(box: HTMLElement): void {
-    if (box.clientWidth > 0 && box.clientWidth !== this.#plot.width) this.#plot.setSize({ width: box.clientWidth, height: HEIGHT });
+  #resize(width: number): void {
+    if (width === this.#plot.width) return;
+    this.#plot.setSize({ width, height: CHART_HEIGHT });
+    this.draw(true);
   }
 
   #buildLegend(legend: HTMLElement): void {
     legend.replaceChildren();
-    for (const line of this.#spec.lines) {
+    for (const { label, spec, isPast } of this.#lines()) {
       const item = document.createElement('span');
       const swatch = document.createElement('i');
-      swatch.style.background = line.dash ? `repeating-linear-gradient(90deg, var(--${line.ink}) 0 3px, transparent 3px 5px)` : `var(--${line.ink})`;
+      swatch.style.background = spec.dash ? `repeating-linear-gradient(90deg, var(--${spec.ink}) 0 3px, transparent 3px 5px)` : `var(--${spec.ink})`;
+      if (isPast) swatch.className = 'past';
       const value = document.createElement('b');
-      item.append(swatch, `${line.label} `, value);
+      item.append(swatch, `${label} `, value);
       legend.append(item);
       this.#legend.push(value);
     }
@@ -146,72 +167,52 @@ export class TimeChart {
   #writeLegend(index: number | null): void {
     const columns = this.#plot.data;
     const at = index ?? columns[0].length - 1;
-    this.#spec.lines.forEach((_, i) => {
+    this.#legend.slice(0, -1).forEach((box, i) => {
       const text = this.#spec.format(columns[i + 1]?.[at] as number | null | undefined);
-      const box = this.#legend[i];
-      if (box && box.textContent !== text) box.textContent = text;
+      if (box.textContent !== text) box.textContent = text;
     });
     const time = columns[0][at];
     const label = this.#legend.at(-1);
-    if (label) label.textContent = index !== null && time !== undefined ? this.#spec.clock(time) : '';
+    const { from, to } = this.#source.window();
+    if (label) label.textContent = index !== null && time !== undefined ? cursorMoment(time, to - from) : '';
   }
 
   #options(width: number): uPlot.Options {
-    const spec = this.#spec;
+    const { leastTop, formatAxis } = this.#spec;
     return {
-      width, height: HEIGHT, padding: [8, 6, 0, 0], legend: { show: false },
-      scales: { x: { time: true, auto: false }, y: { range: (_u, _low, high) => [0, Math.max(spec.leastTop, (high ?? 0) * 1.08)] } },
-      series: [{}, ...spec.lines.map((line) => series(line))],
-      axes: [xAxis(spec), yAxis(spec)],
-      cursor: {
-        sync: { key: SYNC_KEY, setSeries: false, scales: ['x', null] },
-        drag: { x: true, y: false, setScale: false, dist: 6 },
-        points: { size: 5 },
-        y: false,
-        bind: { dblclick: () => () => { chartView.request(null); return null; } },
-      },
+      width, height: CHART_HEIGHT, padding: [8, 6, 0, 0], legend: { show: false }, tzDate,
+      scales: { x: { time: true, auto: false }, y: { range: (_u, _low, high) => [0, Math.max(leastTop, (high ?? 0) * 1.08)] } },
+      series: [{}, ...this.#lines().map(({ spec, isPast }) => series(spec, isPast))],
+      axes: [xAxis(), yAxis(formatAxis)],
+      cursor: cursor(),
       hooks: {
         setCursor: [(plot) => this.#writeLegend(plot.cursor.idx ?? null)],
-        setSelect: [(plot) => this.#brushed(plot)],
+        setSelect: [brushed],
+        draw: [(plot) => this.#marks.draw(plot)],
       },
     };
   }
+}
 
-  #brushed(plot: uPlot): void {
-    if (plot.select.width < 6) return;
-    const from = plot.posToVal(plot.select.left, 'x');
-    const to = plot.posToVal(plot.select.left + plot.select.width, 'x');
-    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    if (to - from >= 3) chartView.request({ from: Math.round(from), to: Math.round(to) });
+/** A single value between two gaps would not be seen as a line: it is drawn as a point. */
+function lonePoints(plot: uPlot, index: number, first: number, last: number): number[] {
+  const values = plot.data[index] ?? [];
+  const lone: number[] = [];
+  for (let i = first; i <= last; i += 1) {
+    if (typeof values[i] === 'number' && typeof values[i - 1] !== 'number' && typeof values[i + 1] !== 'number') lone.push(i);
   }
+  return lone;
 }
 
-function series(line: LineSpec): uPlot.Series {
+function series(line: LineSpec, isPast: boolean): uPlot.Series {
+  const color = () => ink(line.ink);
   return {
-    stroke: () => ink(line.ink),
-    width: line.width ?? 1.5,
-    points: { show: false },
-    ...(line.fill ? { fill: () => ink('area') } : {}),
-    ...(line.dash ? { dash: line.dash } : {}),
+    stroke: color,
+    width: isPast ? 1 : (line.width ?? 1.5),
+    alpha: isPast ? 0.6 : 1,
+    points: { show: (plot, i, first, last) => lonePoints(plot, i, first, last).length > 0, filter: (plot, i, show, _gaps) => (show ? lonePoints(plot, i, 0, plot.data[0].length - 1) : null), size: 3, fill: color },
+    ...(line.fill && !isPast ? { fill: () => ink('area') } : {}),
+    ...(line.dash ? { dash: line.dash } : isPast ? { dash: [1, 2] } : {}),
     ...(line.stepped && uPlot.paths.stepped ? { paths: uPlot.paths.stepped({ align: 1 }) } : {}),
-  };
-}
-
-const axisFont = '10.5px system-ui, sans-serif';
-
-function xAxis(spec: ChartSpec): uPlot.Axis {
-  return {
-    stroke: () => ink('ink-3'), font: axisFont, size: 22, gap: 4, space: 74,
-    grid: { show: false }, ticks: { show: false }, border: { show: false },
-    values: (_plot, splits, _index, _space, step) => splits.map((at) => (step < 60 ? spec.clock(at) : spec.clockShort(at))),
-  };
-}
-
-function yAxis(spec: ChartSpec): uPlot.Axis {
-  return {
-    stroke: () => ink('ink-3'), font: axisFont, gap: 4, space: 38,
-    size: (_plot, values) => 12 + 6.2 * Math.max(2, ...(values ?? []).map((text) => text.length)),
-    grid: { stroke: () => ink('line-soft'), width: 1 }, ticks: { show: false }, border: { show: false },
-    values: (_plot, splits) => splits.map((value) => spec.formatAxis(value)),
   };
 }

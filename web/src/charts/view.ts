@@ -1,30 +1,58 @@
+import { PRESET_SECONDS, ZoomTrail, DEFAULT_PRESET, sameLook, type Comparison, type Look, type Span } from '../domain/span.ts';
+
 type Listener = () => void;
 
-/** From and to, Unix seconds. */
-export type Zoom = { from: number; to: number };
-
 /**
- * What all charts look at: the range that ends now, or a zoomed stretch that stands still. The URL is the owner of it;
- * a brush only asks, and the page answers by changing the URL.
+ * What all charts look at: the range that ends now, or a zoomed stretch that stands still, and what it is compared
+ * with. The URL is the owner of it; a brush only asks, and the page answers by changing the URL.
  */
 class ChartView {
-  rangeSeconds = 900;
-  zoom: Zoom | null = null;
+  look: Look = { range: DEFAULT_PRESET, span: null };
+  comparison: Comparison | null = null;
+  #trail = new ZoomTrail();
   #listeners = new Set<Listener>();
-  #ask: (zoom: Zoom | null) => void = () => undefined;
+  #isBrushing = false;
+  #ask: (look: Look) => void = () => undefined;
 
-  set(rangeSeconds: number, zoom: Zoom | null): void {
-    this.rangeSeconds = rangeSeconds;
-    this.zoom = zoom;
+  get rangeSeconds(): number {
+    return PRESET_SECONDS[this.look.range];
+  }
+
+  get zoom(): Span | null {
+    return this.look.span;
+  }
+
+  set(look: Look, comparison: Comparison | null): void {
+    if (sameLook(look, this.look) && look.range === this.look.range && comparison === this.comparison) return;
+    this.look = look;
+    this.comparison = comparison;
     for (const listener of this.#listeners) listener();
   }
 
-  answerWith(ask: (zoom: Zoom | null) => void): void {
+  answerWith(ask: (look: Look) => void): void {
     this.#ask = ask;
   }
 
-  request(zoom: Zoom | null): void {
-    this.#ask(zoom);
+  /** A stretch was brushed. */
+  brush(span: Span): void {
+    // The charts under the same cursor tell of the same brush, each by its own pixels; the first is the one under the hand.
+    if (this.#isBrushing) return;
+    this.#isBrushing = true;
+    setTimeout(() => { this.#isBrushing = false; }, 0);
+    this.#trail.push(this.look);
+    this.#ask({ range: this.look.range, span });
+  }
+
+  /** A double click: to what was looked at before. */
+  back(): void {
+    const before = this.#trail.back(this.look);
+    if (!sameLook(before, this.look)) this.#ask(before);
+  }
+
+  /** A preset or a custom range was chosen; the way there is not one of brushes. */
+  choose(look: Look): void {
+    this.#trail.clear();
+    this.#ask(look);
   }
 
   watch(listener: Listener): () => void {

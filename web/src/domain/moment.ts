@@ -39,6 +39,30 @@ export function timeOfDay(at: Maybe<string | number>, now = Date.now()): string 
 export const minuteOfDay = (seconds: number): string => format({ hour: '2-digit', minute: '2-digit' }).format(seconds * 1_000);
 export const secondOfDay = (seconds: number): string => format(CLOCK).format(seconds * 1_000);
 
+const DAY = 86_400;
+const dayOfYear = (seconds: number): string => format({ day: '2-digit', month: 'short' }).format(seconds * 1_000);
+
+/** A line of a time axis whose lines are `step` seconds apart: the day where a day begins, else as fine as the step. */
+export function axisMoment(seconds: number, step: number): string {
+  if (step >= DAY) return dayOfYear(seconds);
+  if (step < 60) return secondOfDay(seconds);
+  const minute = minuteOfDay(seconds);
+  return minute === '00:00' ? dayOfYear(seconds) : minute;
+}
+
+/** A moment under the cursor of a chart that shows `span` seconds: with its day where the hour alone would not tell. */
+export const cursorMoment = (seconds: number, span: number): string =>
+  span > DAY / 2 ? `${dayOfYear(seconds)} ${span > 2 * DAY ? minuteOfDay(seconds) : secondOfDay(seconds)}` : timeOfDay(seconds * 1_000);
+
+/** "14:02 – 14:20", with days where they are not today or not the same. */
+export function spanText(from: number, to: number, now = Date.now()): string {
+  const today = dayOfYear(now / 1_000);
+  const [day, otherDay] = [dayOfYear(from), dayOfYear(to)];
+  const clock = to - from < 600 ? secondOfDay : minuteOfDay;
+  const left = day === today && otherDay === today ? clock(from) : `${day} ${clock(from)}`;
+  return `${left} – ${otherDay === day ? clock(to) : `${otherDay} ${clock(to)}`}`;
+}
+
 /** Date, time and zone in full, for tooltips. */
 export const fullMoment = (at: Maybe<string>): string =>
   at ? format({ year: 'numeric', month: 'long', day: 'numeric', ...CLOCK, timeZoneName: 'short' }).format(new Date(at)) : '–';

@@ -21,11 +21,25 @@ const load = {
   fr: () => import('virtual:catalogue/fr'),
 } satisfies Record<Locale, () => Promise<{ default: Record<string, string> }>>;
 
+/** The sentences that only Explore needs; they come with its page. */
+const loadExplore = {
+  en: () => import('virtual:catalogue/en/explore'),
+  fr: () => import('virtual:catalogue/fr/explore'),
+} satisfies typeof load;
+
+let withExplore = false;
+
 export async function activateLocale(locale: Locale): Promise<void> {
-  const catalogue = await load[locale]();
-  i18n.load(locale, catalogue.default);
+  const catalogues = await Promise.all([load[locale](), ...(withExplore ? [loadExplore[locale]()] : [])]);
+  for (const catalogue of catalogues) i18n.load(locale, catalogue.default);
   i18n.activate(locale);
   if (typeof document !== 'undefined') document.documentElement.lang = locale;
+}
+
+/** Adds the sentences of Explore, in the language on the screen and in any that is chosen later. */
+export async function speakExplore(): Promise<void> {
+  withExplore = true;
+  await activateLocale(i18n.locale === 'fr' ? 'fr' : 'en');
 }
 
 export const followLocale = (): Promise<void> =>

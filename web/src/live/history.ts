@@ -1,5 +1,6 @@
+import type { StoredHistory } from '../api/ahead.ts';
 import { fetchHistory, type QueueAddress } from '../api/client.ts';
-import type { History, Point } from '../api/contract.ts';
+import type { Point } from '../api/contract.ts';
 import { store, stream } from './session.ts';
 import { appendPoint, emptyTrack, trackOf, type Track } from './track.ts';
 
@@ -13,6 +14,8 @@ export class HistoryFeed {
   track: Track = emptyTrack();
   state: FeedState = 'loading';
   error: string | null = null;
+  /** The last whole answer, for what it says beside the figures. */
+  said: StoredHistory | null = null;
   #pending: Point[] = [];
   #listeners = new Set<Listener>();
   #abort: AbortController | null = null;
@@ -85,8 +88,9 @@ export class HistoryFeed {
     if (outcome !== 'old') this.#tell();
   }
 
-  #loaded(history: History): void {
+  #loaded(history: StoredHistory): void {
     const newer = this.state === 'loading' ? this.#pending : [];
+    this.said = history;
     this.track = trackOf(history);
     this.state = 'ready';
     this.error = null;

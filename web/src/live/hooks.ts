@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useSyncExternalStore } from 'react';
 import type { Freshness } from './freshness.ts';
-import type { FeedState, HistoryFeed } from './history.ts';
+import type { FeedState } from './history.ts';
+import type { ViewFeed } from './view-feed.ts';
 import { freshnessTicker, readFreshness, secondTicker, store, stream } from './session.ts';
 
 /** Keeps a topic on the stream while the caller is mounted. */
@@ -35,6 +36,18 @@ export const useFreshness = (): Freshness => {
   return readFreshness();
 };
 
-export function useFeedState(feed: HistoryFeed): FeedState {
-  return useSyncExternalStore(feed.watch, () => feed.state);
+export interface FeedWord {
+  state: FeedState;
+  busy: boolean;
+  error: string | null;
+  pastError: string | null;
+  hasStore: boolean | null;
+  hasQueries: boolean;
+}
+
+/** How a feed stands, without its figures: drawn again only when that changes. */
+export function useFeed(feed: ViewFeed): FeedWord {
+  const key = useSyncExternalStore(feed.watch, () => JSON.stringify([feed.state, feed.busy, feed.error, feed.pastError, feed.hasStore, feed.queries !== null]));
+  const [state, busy, error, pastError, hasStore, hasQueries] = JSON.parse(key) as [FeedState, boolean, string | null, string | null, boolean | null, boolean];
+  return { state, busy, error, pastError, hasStore, hasQueries };
 }

@@ -21,6 +21,13 @@ export function trackOf(history: History): Track {
   return track;
 }
 
+/** A track of its own, that nothing is added to. */
+export function copyTrack(track: Track): Track {
+  const copy = { times: [...track.times] } as Track;
+  for (const column of COLUMNS) copy[column] = [...track[column]];
+  return copy;
+}
+
 /** Adds a point that is newer than all others; says whether seconds are missing between. */
 export function appendPoint(track: Track, point: Point): 'added' | 'old' | 'gap' {
   const at = Date.parse(point.t) / 1_000;

@@ -1,14 +1,15 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect, retainSearchParams } from '@tanstack/react-router';
+import { speakExplore } from '../i18n/index.ts';
 import { Shell } from '../widgets/shell/shell.tsx';
 import { Lost } from '../widgets/shell/lost.tsx';
 import { NowPage } from './now.tsx';
-import { parseSearch, queueSearch, queuesSearch, shellSearch, stringifySearch, workersSearch } from './search.ts';
+import { exploreSearch, parseSearch, queueSearch, queuesSearch, shellSearch, stringifySearch, workersSearch } from './search.ts';
 
 const root = createRootRoute({
   component: Shell,
   notFoundComponent: Lost,
   validateSearch: shellSearch,
-  search: { middlewares: [retainSearchParams(['range', 'from', 'to', 'tz'])] },
+  search: { middlewares: [retainSearchParams(['range', 'from', 'to', 'cmp', 'tz'])] },
 });
 
 const now = createRoute({ getParentRoute: () => root, path: '/', component: NowPage });
@@ -33,6 +34,14 @@ const workers = createRoute({
   component: lazyRouteComponent(() => import('./workers.tsx'), 'WorkersPage'),
 });
 
+const explore = createRoute({
+  getParentRoute: () => root, path: '/explore', validateSearch: exploreSearch,
+  component: lazyRouteComponent(async () => {
+    const [page] = await Promise.all([import('./explore.tsx'), speakExplore()]);
+    return page;
+  }, 'ExplorePage'),
+});
+
 const settings = createRoute({
   getParentRoute: () => root, path: '/settings',
   beforeLoad: () => { throw redirect({ to: '/settings/sources', replace: true }); },
@@ -49,7 +58,7 @@ const apiDocs = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([now, queues, queue, anyKind, workers, settings, sources, apiDocs]),
+  routeTree: root.addChildren([now, queues, queue, anyKind, workers, explore, settings, sources, apiDocs]),
   parseSearch,
   stringifySearch,
   defaultPreload: 'intent',

@@ -1,10 +1,12 @@
 import { SORTS, type Direction, type Sort } from '../domain/order.ts';
+import { COMPARISONS, DEFAULT_PRESET, PRESETS, type Comparison, type Preset } from '../domain/span.ts';
 
-/** What the address says on every page: the stretch of time, the zone, and whether the wall shows it. */
+/** What the address says on every page: the stretch of time, what it is compared with, and the zone. */
 export interface ShellSearch {
-  range?: '5m' | undefined;
+  range?: Preset | undefined;
   from?: number | undefined;
   to?: number | undefined;
+  cmp?: Comparison | undefined;
   tz?: 'utc' | 'local' | undefined;
 }
 export interface QueuesSearch {
@@ -19,6 +21,19 @@ export interface WorkersSearch {
 export interface QueueSearch {
   /** The queue's name when it cannot stand in a path: empty, "." or "..". */
   name?: string | undefined;
+  /** What the heat map shows: wait when left out. */
+  heat?: 'run' | undefined;
+  /** The job type that the heat map is of; all when left out. */
+  type?: string | undefined;
+}
+export interface ExploreSearch {
+  /** The queries, A first. */
+  q?: string[] | undefined;
+  /** The letters of those that are switched off. */
+  off?: string | undefined;
+  /** At one moment only, the end of the range. */
+  at?: 'instant' | undefined;
+  view?: 'table' | undefined;
 }
 
 type Raw = Record<string, unknown>;
@@ -33,9 +48,10 @@ export function shellSearch(raw: Raw): ShellSearch {
   const to = second(raw['to']);
   const zoomed = from !== undefined && to !== undefined && to > from;
   return {
-    range: raw['range'] === '5m' ? '5m' : undefined,
+    range: PRESETS.find((preset) => preset === raw['range'] && preset !== DEFAULT_PRESET),
     from: zoomed ? from : undefined,
     to: zoomed ? to : undefined,
+    cmp: COMPARISONS.find((comparison) => comparison === raw['cmp']),
     tz: raw['tz'] === 'utc' || raw['tz'] === 'local' ? raw['tz'] : undefined,
   };
 }
@@ -51,16 +67,42 @@ export function queuesSearch(raw: Raw): QueuesSearch {
 
 export const workersSearch = (raw: Raw): WorkersSearch => ({ q: text(raw['q']) });
 
-export const queueSearch = (raw: Raw): QueueSearch => ({ name: typeof raw['name'] === 'string' ? raw['name'] : undefined });
+export const queueSearch = (raw: Raw): QueueSearch => ({
+  name: typeof raw['name'] === 'string' ? raw['name'] : undefined,
+  heat: raw['heat'] === 'run' ? 'run' : undefined,
+  type: text(raw['type']),
+});
 
-/** Plain `key=value`, no JSON in the address. */
-export function parseSearch(search: string): Record<string, string> {
-  return Object.fromEntries(new URLSearchParams(search));
+/** As many as there are letters and colours for. */
+export const MOST_QUERIES = 8;
+const LONGEST_QUERY = 8_000;
+
+export function exploreSearch(raw: Raw): ExploreSearch {
+  const given = Array.isArray(raw['q']) ? raw['q'] : [raw['q']];
+  const queries = given.filter((query): query is string => typeof query === 'string').slice(0, MOST_QUERIES).map((query) => query.slice(0, LONGEST_QUERY));
+  const off = text(raw['off'])?.replaceAll(/[^A-H]/g, '');
+  return {
+    q: queries.length > 0 ? queries : undefined,
+    off: off || undefined,
+    at: raw['at'] === 'instant' ? 'instant' : undefined,
+    view: raw['view'] === 'table' ? 'table' : undefined,
+  };
+}
+
+/** Plain `key=value`, no JSON in the address; a key that stands several times is a list. */
+export function parseSearch(search: string): Record<string, string | string[]> {
+  const params = new URLSearchParams(search);
+  return Object.fromEntries([...new Set(params.keys())].map((key) => {
+    const values = params.getAll(key);
+    return [key, values.length > 1 ? values : (values[0] ?? '')];
+  }));
 }
 
 export function stringifySearch(search: Record<string, unknown>): string {
   const params = new URLSearchParams();
-  for (const [key, value] of Object.entries(search)) if (value !== undefined && value !== null) params.set(key, String(value));
+  for (const [key, value] of Object.entries(search)) {
+    for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined && one !== null) params.append(key, String(one));
+  }
   const query = params.toString();
   return query === '' ? '' : `?${query}`;
 }

@@ -1,19 +1,27 @@
 import { useState } from 'react';
+import type { QueueAddress } from '../../api/client.ts';
 import type { LiveQueue, QueueDoc } from '../../api/contract.ts';
 import { queueTopic } from '../../domain/queue-name.ts';
-import { historyFeed } from '../../live/history.ts';
-import { useLive, useTopic } from '../../live/hooks.ts';
+import { viewFeed, type ViewFeed } from '../../live/view-feed.ts';
+import { useFeed, useLive, useTopic } from '../../live/hooks.ts';
 import { Skeleton } from '../../ui/index.tsx';
 import { ActiveJobsCard } from './active-jobs.tsx';
 import { QueueCharts } from './charts.tsx';
+import { HeatCard } from './heat-card.tsx';
 import { QueueHeader, StateStrip } from './header.tsx';
 import { TimelineCard } from './timeline.tsx';
 import { TypesCard } from './types-card.tsx';
 import { UnknownQueue } from './unknown.tsx';
 import { QueueWorkersCard } from './workers-card.tsx';
 
+/** The heat map comes from the store; a server without one has none. */
+function History({ feed, address, types }: { feed: ViewFeed; address: QueueAddress; types: string[] }) {
+  return useFeed(feed).hasStore ? <HeatCard address={address} types={types} /> : null;
+}
+
 /** Everything about one queue. */
 export function QueueBoard(props: { source: string; kind: string; queue: string }) {
+  const address = { source: props.source, kind: props.kind, queue: props.queue };
   const topic = queueTopic(props.source, props.kind, props.queue);
   useTopic(topic);
   const known = useLive<QueueDoc, boolean>(topic, (doc) => doc !== undefined);
@@ -21,12 +29,13 @@ export function QueueBoard(props: { source: string; kind: string; queue: string 
   const [wasThere, setWasThere] = useState(false);
   if (detail && !wasThere) setWasThere(true);
   if (known && !detail) return <UnknownQueue source={props.source} queue={props.queue} gone={wasThere} />;
-  const feed = historyFeed(topic, props);
+  const feed = viewFeed(topic, address);
   return (
     <div className="grid">
       <QueueHeader address={props} detail={detail ?? undefined} />
       <StateStrip detail={detail ?? undefined} />
       <QueueCharts feed={feed} />
+      <History feed={feed} address={address} types={(detail?.types ?? []).map(({ type }) => type)} />
       {detail ? (
         <>
           <TypesCard detail={detail} />

@@ -2,7 +2,7 @@ import { ChartCard } from '../../charts/chart-card.tsx';
 import { duration } from '../../domain/duration.ts';
 import { count, percent, rate, rateTick } from '../../domain/quantity.ts';
 import { useSentence } from '../../i18n/index.ts';
-import type { HistoryFeed } from '../../live/history.ts';
+import type { ViewFeed } from '../../live/view-feed.ts';
 import type { Track } from '../../live/track.ts';
 
 const errorShare = (track: Track): (number | null)[] =>
@@ -13,28 +13,28 @@ const errorShare = (track: Track): (number | null)[] =>
   });
 
 /** Four charts under one cursor: how much, how fast, how long, how well. */
-export function QueueCharts({ feed }: { feed: HistoryFeed }) {
+export function QueueCharts({ feed }: { feed: ViewFeed }) {
   const t = useSentence();
   return (
     <>
       <ChartCard id="depth" className="s6" feed={feed} title={t('depth.title')} small={t('depth.small')} info={t('depth.info')} format={count} leastTop={4} lines={[
-        { label: t('line.waiting'), read: (track) => track.waiting, ink: 'in', fill: true },
-        { label: t('line.active'), read: (track) => track.active, ink: 'ink-3' },
-        { label: t('line.scheduled'), read: (track) => track.scheduled, ink: 'out' },
-        { label: t('line.retry'), read: (track) => track.retry, ink: 'warn-mark', dash: [4, 3] },
+        { label: t('line.waiting'), read: (track) => track.waiting, columns: ['waiting'], compared: true, ink: 'in', fill: true },
+        { label: t('line.active'), read: (track) => track.active, columns: ['active'], ink: 'ink-3' },
+        { label: t('line.scheduled'), read: (track) => track.scheduled, columns: ['scheduled'], ink: 'out' },
+        { label: t('line.retry'), read: (track) => track.retry, columns: ['retry'], ink: 'warn-mark', dash: [4, 3] },
       ]} />
       <ChartCard id="rates" className="s6" feed={feed} title={t('rates.title')} small={t('rates.small')} info={t('rates.info')} format={rate} formatAxis={rateTick} leastTop={1} lines={[
-        { label: t('line.in'), read: (track) => track.in_rate, ink: 'in', fill: true },
-        { label: t('line.out'), read: (track) => track.out_rate, ink: 'out' },
+        { label: t('line.in'), read: (track) => track.in_rate, columns: ['in_rate'], compared: true, ink: 'in', fill: true },
+        { label: t('line.out'), read: (track) => track.out_rate, columns: ['out_rate'], compared: true, ink: 'out' },
       ]} />
       <ChartCard id="times" className="s6" feed={feed} title={t('times.title')} small={t('times.small')} info={t('times.info')} format={duration} leastTop={0.01} lines={[
-        { label: t('line.waitP95'), read: (track) => track.wait_p95, ink: 'in' },
-        { label: t('line.waitP50'), read: (track) => track.wait_p50, ink: 'in', dash: [3, 3], width: 1.2 },
-        { label: t('line.runP95'), read: (track) => track.run_p95, ink: 'out' },
-        { label: t('line.runP50'), read: (track) => track.run_p50, ink: 'out', dash: [3, 3], width: 1.2 },
+        { label: t('line.waitP95'), read: (track) => track.wait_p95, columns: ['wait_p95'], compared: true, ink: 'in' },
+        { label: t('line.waitP50'), read: (track) => track.wait_p50, columns: ['wait_p50'], ink: 'in', dash: [3, 3], width: 1.2 },
+        { label: t('line.runP95'), read: (track) => track.run_p95, columns: ['run_p95'], compared: true, ink: 'out' },
+        { label: t('line.runP50'), read: (track) => track.run_p50, columns: ['run_p50'], ink: 'out', dash: [3, 3], width: 1.2 },
       ]} />
-      <ChartCard id="errors" className="s6" feed={feed} title={t('errors.title')} small={t('errors.small')} info={t('errors.info')} format={percent} leastTop={0.05} lines={[
-        { label: t('line.errors'), read: errorShare, ink: 'crit' },
+      <ChartCard id="errors" className="s6" feed={feed} title={t('errors.title')} small={t('errors.small')} info={t('errors.info')} format={percent} leastTop={0.05} explore={(query) => [`(${query('failed_rate')}) / (${query('out_rate')})`]} lines={[
+        { label: t('line.errors'), read: errorShare, columns: ['failed_rate', 'out_rate'], compared: true, ink: 'crit' },
       ]} />
     </>
   );

@@ -1,9 +1,9 @@
-import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { Link } from '@tanstack/react-router';
 import { useSentence } from '../../i18n/index.ts';
-import { Segmented } from '../../ui/index.tsx';
 import { AgePill } from './age-pill.tsx';
 import { DisplayMenu } from './display-menu.tsx';
 import { PAGES } from './pages.ts';
+import { RangePicker } from './range-picker.tsx';
 
 function Brand() {
   return (
@@ -38,27 +38,6 @@ export function Header(props: { onPalette: () => void; onShortcuts: () => void }
         <DisplayMenu onShortcuts={props.onShortcuts} />
       </div>
     </header>
-  );
-}
-
-/** How far back the charts look; a brushed stretch takes its place until it is let go. */
-function RangePicker() {
-  const t = useSentence();
-  const { range, from } = useSearch({ from: '__root__' });
-  const navigate = useNavigate();
-  const go = (next: '5m' | '15m') =>
-    void navigate({ to: '.', search: (old) => ({ ...old, range: next === '5m' ? '5m' : undefined, from: undefined, to: undefined }) });
-  return (
-    <span className="range">
-      <Segmented
-        label={t('range.label')} value={from === undefined ? (range ?? '15m') : 'zoom'} onChange={(next) => go(next === '5m' ? '5m' : '15m')}
-        options={[
-          { value: '5m', label: t('range.5m') },
-          { value: '15m', label: t('range.15m') },
-        ]}
-      />
-      {from === undefined ? null : <button type="button" className="btn" onClick={() => go(range ?? '15m')}>{t('range.reset')}</button>}
-    </span>
   );
 }
 

@@ -5,5 +5,6 @@ export const PAGES = [
   { to: '/', key: 'n', label: 'nav.now', icon: 'M2 10h3l2-6 3 12 3-8 1.5 2H18' },
   { to: '/queues', key: 'q', label: 'nav.queues', icon: 'M3 5h14M3 10h14M3 15h9' },
   { to: '/workers', key: 'w', label: 'nav.workers', icon: 'M3 3h6v6H3zM11 3h6v6h-6zM3 11h6v6H3zM11 11h6v6h-6z' },
+  { to: '/explore', key: 'e', label: 'nav.explore', icon: 'M3 3v14h14M6 12l3-4 3 3 5-6' },
   { to: '/settings/sources', key: 's', label: 'nav.settings', icon: 'M3 6h8M15 6h2M3 14h2M9 14h8M13 4v4M7 12v4' },
 ] as const satisfies readonly { to: string; key: string; label: MessageId; icon: string }[];

@@ -1,6 +1,7 @@
 import { Outlet, useNavigate, useSearch } from '@tanstack/react-router';
 import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import { chartView } from '../../charts/view.ts';
+import { DEFAULT_PRESET } from '../../domain/span.ts';
 import { followAddressZone } from '../../domain/moment.ts';
 import { readPreferences, watchPreferences } from '../../domain/preferences.ts';
 import { useSentence } from '../../i18n/index.ts';
@@ -13,15 +14,17 @@ import { VerdictBar } from './verdict-bar.tsx';
 
 export const usePreferences = () => useSyncExternalStore(watchPreferences, readPreferences);
 
-/** Tells the charts what the address says, and the address what a brush asks for. */
+/** Tells the charts what the address says, and the address what a brush or a choice asks for. */
 function useChartView(): void {
-  const { range, from, to } = useSearch({ from: '__root__' });
+  const { range, from, to, cmp } = useSearch({ from: '__root__' });
   const navigate = useNavigate();
   useEffect(() => {
-    chartView.set(range === '5m' ? 300 : 900, from !== undefined && to !== undefined ? { from, to } : null);
-  }, [range, from, to]);
+    chartView.set({ range: range ?? DEFAULT_PRESET, span: from !== undefined && to !== undefined ? { from, to } : null }, cmp ?? null);
+  }, [range, from, to, cmp]);
   useEffect(() => {
-    chartView.answerWith((zoom) => void navigate({ to: '.', search: (old) => ({ ...old, from: zoom?.from, to: zoom?.to }) }));
+    chartView.answerWith(({ range: preset, span }) => void navigate({
+      to: '.', search: (old) => ({ ...old, range: preset === DEFAULT_PRESET ? undefined : preset, from: span?.from, to: span?.to }),
+    }));
   }, [navigate]);
 }
 

@@ -1,0 +1,56 @@
+import type { VigieEvent } from '../api/contract.ts';
+import { sentence, type MessageId } from '../i18n/index.ts';
+import { timeOfDay } from './moment.ts';
+import { showName } from './queue-name.ts';
+
+const KNOWN = [
+  'source_found', 'source_lost', 'source_recovered', 'queue_appeared', 'queue_gone', 'queue_paused', 'queue_resumed', 'worker_joined', 'worker_left',
+] as const;
+
+export const eventWording = (type: string): MessageId => {
+  const known = KNOWN.find((candidate) => candidate === type);
+  return known ? `event.${known}` : 'event.other';
+};
+
+/** Who it is about and what was said, where anything was. */
+const about = (event: VigieEvent): string =>
+  [event.worker ?? event.queue ?? event.source, event.detail ?? ''].filter(Boolean).map((part) => showName(part)).join(' · ');
+
+/** "14:02:11 Worker left: api-3", for a mark on a chart. */
+export const eventLine = (event: VigieEvent): string =>
+  `${timeOfDay(event.at)} ${sentence(eventWording(event.type), { type: event.type })}: ${about(event)}`;
+
+const RANK = { critical: 2, warning: 1, info: 0 } as const;
+
+/** Events that would lie on one another, as one mark; each with its place in pixels. */
+export interface Cluster {
+  at: number;
+  severity: VigieEvent['severity'];
+  events: VigieEvent[];
+}
+
+/** Events, newest first, as marks that are at least `apart` pixels from one another. */
+export function clusterEvents(events: readonly VigieEvent[], place: (seconds: number) => number, width: number, apart: number): Cluster[] {
+  const clusters: Cluster[] = [];
+  for (const event of events.toReversed()) {
+    const at = place(Date.parse(event.at) / 1_000);
+    if (!(at >= 0 && at <= width)) continue;
+    const last = clusters.at(-1);
+    if (last && at - last.at < apart) {
+      last.events.push(event);
+      if (RANK[event.severity] > RANK[last.severity]) last.severity = event.severity;
+    } else {
+      clusters.push({ at, severity: event.severity, events: [event] });
+    }
+  }
+  return clusters;
+}
+
+const TOLD = 6;
+
+/** What a mark says: its events, the first of them in words. */
+export function clusterText(cluster: Cluster): string {
+  const lines = cluster.events.slice(0, TOLD).map(eventLine);
+  const rest = cluster.events.length - lines.length;
+  return [...lines, ...(rest > 0 ? [sentence('load.more', { n: rest })] : [])].join('\n');
+}

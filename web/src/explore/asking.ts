@@ -1,0 +1,97 @@
+import { answerOf, endOf, gridFor, type Grid, type QueryAnswer, type WireAnswer } from './matrix.ts';
+import type { Span } from '../domain/span.ts';
+
+/** What the worker is asked. */
+export interface Question {
+  query: string;
+  /** A moment is a query at the end of the span. */
+  kind: 'range' | 'instant';
+  span: Span;
+  points: number;
+}
+
+export interface Outcome {
+  answer: QueryAnswer;
+  /** From the question to the last byte, milliseconds. */
+  tookMs: number;
+  bytes: number;
+  /** The step was made longer, because the answer would have been too large. */
+  isCoarse: boolean;
+}
+
+/** The answer is larger than it may be; asked again with fewer points it may fit. */
+export class TooLarge extends Error {
+  constructor(readonly bytes: number) {
+    super(`the answer is larger than ${Math.round(bytes / 1_048_576)} MB`);
+    this.name = 'TooLarge';
+  }
+}
+
+export const MOST_BYTES = 48 * 1_048_576;
+const COARSER = 5;
+const LEAST_POINTS = 12;
+
+/** The text of an answer, given up as soon as it is larger than allowed. */
+export async function boundedText(response: Response, most: number): Promise<{ text: string; bytes: number }> {
+  if (!response.body) return { text: await response.text(), bytes: 0 };
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  const parts: string[] = [];
+  let bytes = 0;
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- a stream is read in its order
+    const { value, done } = await reader.read();
+    if (done) break;
+    bytes += value.byteLength;
+    if (bytes > most) {
+      // oxlint-disable-next-line no-await-in-loop -- it ends here
+      await reader.cancel();
+      throw new TooLarge(most);
+    }
+    parts.push(decoder.decode(value, { stream: true }));
+  }
+  parts.push(decoder.decode());
+  return { text: parts.join(''), bytes };
+}
+
+function parameters({ query, kind }: Question, grid: Grid): [path: string, body: URLSearchParams] {
+  const common = { query, stats: 'all' };
+  if (kind === 'instant') return ['/api/v1/query', new URLSearchParams({ ...common, time: String(endOf(grid)) })];
+  return ['/api/v1/query_range', new URLSearchParams({ ...common, start: String(grid.start), end: String(endOf(grid)), step: String(grid.step) })];
+}
+
+async function once(question: Question, points: number, signal: AbortSignal, most: number): Promise<{ answer: QueryAnswer; bytes: number }> {
+  const { to } = question.span;
+  const grid = question.kind === 'instant' ? { start: to, step: 1, length: 1 } : gridFor(question.span, points);
+  const [path, body] = parameters(question, grid);
+  const response = await fetch(path, { method: 'POST', body, signal, headers: { accept: 'application/json' } });
+  const { text, bytes } = await boundedText(response, most);
+  const wire = parse(text, response.status);
+  if (wire.status !== 'success') throw new Error(wire.error ?? `HTTP ${response.status}`);
+  return { answer: answerOf(wire, grid), bytes };
+}
+
+function parse(text: string, status: number): WireAnswer {
+  try {
+    const wire = JSON.parse(text) as WireAnswer & { detail?: string; title?: string };
+    return typeof wire.status === 'string' ? wire : { status: 'error', error: wire.detail ?? wire.title ?? `HTTP ${status}` };
+  } catch {
+    return { status: 'error', error: `HTTP ${status}` };
+  }
+}
+
+/** Asks, with a longer step when the answer is too large. */
+export async function ask(question: Question, signal: AbortSignal, most = MOST_BYTES): Promise<Outcome> {
+  const began = performance.now();
+  let points = question.points;
+  for (;;) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- the next attempt depends on this one
+      const { answer, bytes } = await once(question, points, signal, most);
+      return { answer, bytes, tookMs: performance.now() - began, isCoarse: points !== question.points };
+    } catch (error) {
+      if (!(error instanceof TooLarge) || question.kind === 'instant' || points <= LEAST_POINTS) throw error;
+      points = Math.max(LEAST_POINTS, Math.floor(points / COARSER));
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { boundedText, TooLarge } from './asking.ts';
+import { answerOf, endOf, gridFor, highest, onGrid, seriesText, type Line } from './matrix.ts';
+import { parseRecent, withRecent } from './recent.ts';
+
+const line = (values: number[], max = Math.max(...values)): Line => ({ labels: {}, values: Float64Array.from(values), last: 0, min: 0, max, mean: 0, isHistogram: false });
+
+const endless = () => new Response(new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1_000)) }));
+
+describe('the grid', () => {
+  it.each([[300, 1], [3_600, 10], [86_400, 300], [2_592_000, 7_200]])('of %s seconds has a round step of %s', (seconds, step) => {
+    const span = { from: 1_795_615_261 - seconds, to: 1_795_615_261 };
+    const grid = gridFor(span, 480);
+    expect(grid.step).toBe(step);
+    expect(grid.start % step).toBe(0);
+    expect(grid.start).toBeGreaterThanOrEqual(span.from);
+    expect(endOf(grid)).toBeLessThanOrEqual(span.to);
+    expect(grid.length).toBeLessThanOrEqual(480);
+  });
+});
+
+describe('an answer', () => {
+  const grid = { start: 100, step: 10, length: 4 };
+  it('is laid on the grid, gaps stay gaps', () => {
+    const answer = answerOf({ status: 'success', warnings: ['w'], data: { resultType: 'matrix', result: [{ metric: { a: '1' }, values: [[100, '1'], [120, '+Inf'], [130, '-2']] }], stats: { timings: { evalTotalTime: 0.002 }, samples: { totalQueryableSamples: 12 } } } }, grid);
+    const [first] = answer.lines;
+    expect([...(first?.values ?? [])]).toEqual([1, Number.NaN, Infinity, -2]);
+    expect(first).toMatchObject({ last: -2, min: -2, max: Infinity });
+    expect(answer).toMatchObject({ samples: 12, evalSeconds: 0.002, warnings: ['w'] });
+    expect(onGrid(first ?? line([]), grid, grid)).toEqual([1, null, null, -2]);
+  });
+  it('of one moment, of a number, of a text', () => {
+    const one = { start: 100, step: 1, length: 1 };
+    expect(answerOf({ status: 'success', data: { resultType: 'vector', result: [{ metric: {}, value: [100.3, 'NaN'] }] } }, one).lines[0]).toMatchObject({ last: Number.NaN, min: Number.NaN });
+    expect(answerOf({ status: 'success', data: { resultType: 'scalar', result: [100, '42'] } }, one).lines[0]?.last).toBe(42);
+    expect(answerOf({ status: 'success', data: { resultType: 'string', result: [100, 'hi'] } }, one)).toMatchObject({ text: 'hi', lines: [] });
+  });
+  it('of native histograms counts them', () => {
+    const answer = answerOf({ status: 'success', data: { resultType: 'matrix', result: [{ metric: {}, histograms: [[110, { count: '7' }]] }] } }, grid);
+    expect(answer.lines[0]).toMatchObject({ isHistogram: true, last: 7 });
+  });
+  it('with a longer step is drawn through the moments it does not have', () => {
+    const own = { start: 100, step: 20, length: 2 };
+    expect(onGrid(line([1, Number.NaN]), own, grid)).toEqual([1, undefined, null, undefined]);
+  });
+});
+
+describe('too many series', () => {
+  it('leave the highest, in their order', () => {
+    const lines = [3, Number.NaN, 9, 1, 5].map((max) => line([], max));
+    expect(highest(lines, 3)).toEqual([0, 2, 4]);
+    expect(highest(lines, 9)).toHaveLength(5);
+  });
+  it('are given up before they fill the memory', async () => {
+    await expect(boundedText(endless(), 10_000)).rejects.toBeInstanceOf(TooLarge);
+    await expect(boundedText(new Response('{"a":"é"}'), 10_000)).resolves.toMatchObject({ text: '{"a":"é"}' });
+  });
+});
+
+describe('names and memory', () => {
+  it('write a series as a query would', () => {
+    expect(seriesText({ __name__: 'up', job: 'a "b"' })).toBe('up{job="a \\"b\\""}');
+    expect(seriesText({ __name__: 'up' })).toBe('up');
+    expect(seriesText({})).toBe('{}');
+  });
+  it('keep the latest queries once, whatever the storage holds', () => {
+    expect(withRecent(['b', 'a'], ['a ', '', 'c'])).toEqual(['a', 'c', 'b']);
+    for (const text of [null, '{', '7', '{"a":1}', '[1,null,""]']) expect(parseRecent(text)).toEqual([]);
+    expect(withRecent(Array.from({ length: 40 }, (_, i) => `q${i}`), ['x'])).toHaveLength(30);
+  });
+});

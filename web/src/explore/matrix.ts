@@ -1,0 +1,133 @@
+import type { Span } from '../domain/span.ts';
+
+/** The moments of a range query, Unix seconds: `length` of them, `step` apart. */
+export interface Grid {
+  start: number;
+  step: number;
+  length: number;
+}
+
+/** A series of an answer. */
+export interface Line {
+  labels: Record<string, string>;
+  /** One value a moment of the grid; NaN is a gap. A vector has one value. */
+  values: Float64Array;
+  last: number;
+  min: number;
+  max: number;
+  mean: number;
+  /** Native histograms are counted, not drawn. */
+  isHistogram: boolean;
+}
+
+export interface QueryAnswer {
+  type: 'matrix' | 'vector' | 'scalar' | 'string';
+  grid: Grid;
+  lines: Line[];
+  /** What a `string` says. */
+  text: string;
+  warnings: string[];
+  infos: string[];
+  /** Samples that the engine read, and how long it took; null when it does not tell. */
+  samples: number | null;
+  evalSeconds: number | null;
+}
+
+const STEPS = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1_200, 1_800, 3_600, 7_200, 10_800, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800];
+
+/** The next round step of at least so many seconds. */
+export const roundStep = (seconds: number): number => STEPS.find((step) => step >= seconds) ?? Math.ceil(seconds / 604_800) * 604_800;
+
+/** A grid of at most `points` moments within a span; it begins at a multiple of its step, so that a later run meets it. */
+export function gridFor(span: Span, points: number): Grid {
+  const step = roundStep((span.to - span.from) / Math.max(1, points - 1));
+  const start = Math.ceil(span.from / step) * step;
+  return { start, step, length: Math.max(1, Math.floor((span.to - start) / step) + 1) };
+}
+
+export const endOf = (grid: Grid): number => grid.start + (grid.length - 1) * grid.step;
+
+type Pair = [number, string];
+interface WireSeries {
+  metric: Record<string, string>;
+  values?: Pair[];
+  value?: Pair;
+  histograms?: [number, { count?: string }][];
+  histogram?: [number, { count?: string }];
+}
+export interface WireAnswer {
+  status: 'success' | 'error';
+  error?: string;
+  warnings?: string[];
+  infos?: string[];
+  data?: {
+    resultType: QueryAnswer['type'];
+    result: WireSeries[] | Pair;
+    stats?: { timings?: { evalTotalTime?: number }; samples?: { totalQueryableSamples?: number } };
+  };
+}
+
+/** "NaN", "+Inf" and "-Inf" are values too. */
+const number = (text: string): number => (text === '+Inf' ? Infinity : text === '-Inf' ? -Infinity : Number(text));
+
+function lineOf(series: WireSeries, grid: Grid): Line {
+  const values = new Float64Array(grid.length).fill(Number.NaN);
+  let [min, max, sum, n, last] = [Infinity, -Infinity, 0, 0, Number.NaN];
+  const histograms: Pair[] = (series.histograms ?? (series.histogram ? [series.histogram] : [])).map(([time, { count }]) => [time, count ?? 'NaN']);
+  for (const [time, text] of [...(series.values ?? (series.value ? [series.value] : [])), ...histograms]) {
+    const value = number(text);
+    const i = grid.length === 1 ? 0 : Math.round((time - grid.start) / grid.step);
+    if (i >= 0 && i < grid.length) values[i] = value;
+    last = value;
+    if (Number.isNaN(value)) continue;
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+    sum += value;
+    n += 1;
+  }
+  const none = n === 0 ? Number.NaN : undefined;
+  return { labels: series.metric, values, last, min: none ?? min, max: none ?? max, mean: none ?? sum / n, isHistogram: histograms.length > 0 };
+}
+
+/** An answer of the Prometheus API as columns on a grid. */
+export function answerOf(wire: WireAnswer, grid: Grid): QueryAnswer {
+  const data = wire.data ?? { resultType: 'vector' as const, result: [] };
+  const base = {
+    type: data.resultType, grid, text: '', warnings: wire.warnings ?? [], infos: wire.infos ?? [],
+    samples: data.stats?.samples?.totalQueryableSamples ?? null, evalSeconds: data.stats?.timings?.evalTotalTime ?? null,
+  };
+  if (data.resultType === 'string') return { ...base, text: String((data.result as Pair)[1]), lines: [] };
+  const series: WireSeries[] = data.resultType === 'scalar' ? [{ metric: {}, value: data.result as Pair }] : (data.result as WireSeries[]);
+  return { ...base, lines: series.map((one) => lineOf(one, grid)) };
+}
+
+/** "name{a="1"}" as one would write it. */
+export function seriesText(labels: Record<string, string>): string {
+  const { __name__: name = '', ...rest } = labels;
+  const pairs = Object.entries(rest).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
+  return pairs.length > 0 || name === '' ? `${name}{${pairs.join(', ')}}` : name;
+}
+
+/** The places of the lines with the highest peaks, in the order of the answer; all of them when they are few. */
+export function highest(lines: readonly Line[], most: number): number[] {
+  const all = lines.map((_, i) => i);
+  if (lines.length <= most) return all;
+  const peak = (i: number) => lines[i]?.max ?? Number.NaN;
+  return all.toSorted((a, b) => (Number.isNaN(peak(b)) ? -Infinity : peak(b)) - (Number.isNaN(peak(a)) ? -Infinity : peak(a)) || a - b).slice(0, most).toSorted((a, b) => a - b);
+}
+
+const show = (value: number | undefined): number | null => (value === undefined || !Number.isFinite(value) ? null : value);
+
+/**
+ * A line at the moments of another grid, as uPlot wants it: null is a gap, undefined is a moment that the line's own
+ * coarser grid does not have.
+ */
+export function onGrid(line: Line, own: Grid, base: Grid): (number | null | undefined)[] {
+  if (own.start === base.start && own.step === base.step) return Array.from(line.values, (value) => show(value));
+  const out: (number | null | undefined)[] = Array.from({ length: base.length }, () => undefined);
+  line.values.forEach((value, i) => {
+    const at = (own.start + i * own.step - base.start) / base.step;
+    if (Number.isInteger(at) && at >= 0 && at < base.length) out[at] = show(value);
+  });
+  return out;
+}

@@ -1,0 +1,101 @@
+import { getJson, type FunctionHelp } from '../api/ahead.ts';
+import type { Context } from './context.ts';
+import { DURATIONS, type Proposal } from './complete.ts';
+import { BUILT_IN } from './vocabulary.ts';
+
+const KEEP_MS = 60_000;
+const MOST_KEPT = 100;
+
+interface Metadata {
+  type: string;
+  help: string;
+}
+
+/** What was asked lately, so that typing asks once. A failure is not kept. */
+const kept = new Map<string, { at: number; answer: Promise<unknown> }>();
+
+function keep<T>(key: string, ask: () => Promise<T>): Promise<T> {
+  const known = kept.get(key);
+  if (known && Date.now() - known.at < KEEP_MS) return known.answer as Promise<T>;
+  const answer = ask();
+  kept.set(key, { at: Date.now(), answer });
+  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value ?? '');
+  answer.catch(() => kept.delete(key));
+  return answer;
+}
+
+async function data<T>(path: string, parameters: Record<string, string | undefined>): Promise<T> {
+  const answer = await getJson<{ data: T }>(path, parameters);
+  return answer.data;
+}
+
+const list = (path: string, selector: string): Promise<string[]> =>
+  keep(`${path} ${selector}`, () => data<string[]>(path, { 'match[]': selector || undefined }));
+
+const orElse = async <T>(answer: Promise<T>, otherwise: T): Promise<T> => {
+  try {
+    return await answer;
+  } catch {
+    return otherwise;
+  }
+};
+
+const metadata = (): Promise<Record<string, Metadata[]>> => orElse(keep('metadata', () => data<Record<string, Metadata[]>>('/api/v1/metadata', {})), {});
+
+/** The help comes from the server; without it the words alone are known. */
+const functions = (): Promise<readonly FunctionHelp[]> =>
+  orElse(keep('functions', async () => (await getJson<{ functions: FunctionHelp[] }>('/api/v1/promql/functions', {})).functions), []);
+
+async function words(kinds: ReadonlySet<string>): Promise<Proposal[]> {
+  const told = await functions();
+  const byName = new Map([...BUILT_IN, ...told].map((word) => [word.name, word]));
+  return [...byName.values()].filter((word) => kinds.has(word.kind)).map(({ name, kind, signature, help }) => ({ text: name, kind, detail: signature, help }));
+}
+
+/** "_total" of a counter, "_bucket" of a histogram: the description stands at the name without it. */
+const described = (all: Record<string, Metadata[]>, name: string): Metadata | undefined => (all[name] ?? all[name.replace(/_(?:bucket|sum|count|total)$/, '')])?.[0];
+
+async function metrics(): Promise<Proposal[]> {
+  const [names, all] = await Promise.all([list('/api/v1/label/__name__/values', ''), metadata()]);
+  return names.map((text) => {
+    const about = described(all, text);
+    return { text, kind: 'metric', detail: about?.type ?? '', help: about?.help ?? '' };
+  });
+}
+
+const plain = (texts: readonly string[], kind: Proposal['kind']): Proposal[] => texts.map((text) => ({ text, kind, detail: '', help: '' }));
+
+/** A selector that the server does not take (half of it is still missing) must not leave one without proposals. */
+async function narrowed(path: string, selector: string): Promise<string[]> {
+  if (selector === '') return list(path, '');
+  const some = await orElse(list(path, selector), []);
+  return some.length > 0 ? some : list(path, '');
+}
+
+const OPERANDS: ReadonlySet<string> = new Set(['function', 'aggregation']);
+const FOLLOWING: ReadonlySet<string> = new Set(['keyword', 'modifier']);
+
+/** Everything that may stand where the cursor is, not yet ranked. */
+export async function candidates(context: Context): Promise<Proposal[]> {
+  switch (context.kind) {
+    case 'duration':
+      return plain(DURATIONS, 'duration');
+    case 'word':
+      return words(FOLLOWING);
+    case 'operand': {
+      const [known, language] = await Promise.all([orElse(metrics(), []), words(OPERANDS)]);
+      return [...known, ...language];
+    }
+    case 'label':
+    case 'grouping':
+      return plain((await narrowed('/api/v1/labels', context.selector)).filter((name) => name !== '__name__' || context.selector === ''), 'label');
+    case 'value':
+      return plain(await narrowed(`/api/v1/label/${encodeURIComponent(context.label ?? '')}/values`, context.selector), 'value');
+    default:
+      return [];
+  }
+}
+
+export const formatted = (query: string): Promise<string> => data<string>('/api/v1/format_query', { query });
+
+export const metricNames = (): Promise<string[]> => list('/api/v1/label/__name__/values', '');

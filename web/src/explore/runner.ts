@@ -1,0 +1,57 @@
+// oxlint-disable unicorn/require-post-message-target-origin -- a worker has no origin to name
+// oxlint-disable-next-line import/default -- the bundler makes it
+import workerUrl from './worker.ts?worker&url';
+import type { Outcome, Question } from './asking.ts';
+
+type Reply = { id: number; outcome?: Outcome; error?: string };
+interface Policy {
+  createScriptURL(url: string): unknown;
+}
+interface Factory {
+  createPolicy(name: string, rules: { createScriptURL: (url: string) => string }): Policy;
+}
+
+let worker: Worker | null = null;
+let last = 0;
+const waiting = new Map<number, { done: (outcome: Outcome) => void; failed: (error: Error) => void }>();
+
+/** The server's policy lets a script be named only by what says that it may: this names one, our own worker. */
+function trusted(url: string): string {
+  const factory = (globalThis as { trustedTypes?: Factory }).trustedTypes;
+  return (factory?.createPolicy('vigie-explore', { createScriptURL: () => url }).createScriptURL(url) ?? url) as string;
+}
+
+function start(): Worker {
+  const made = new Worker(trusted(workerUrl), { type: 'module', name: 'explore' });
+  made.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
+    const asked = waiting.get(data.id);
+    waiting.delete(data.id);
+    if (data.outcome) asked?.done(data.outcome);
+    else asked?.failed(new Error(data.error ?? ''));
+  });
+  // It ran out of memory, or could not be loaded: whoever waits hears it, and the next question gets a new one.
+  made.addEventListener('error', ({ message }) => {
+    if (worker === made) worker = null;
+    made.terminate();
+    for (const [id, { failed }] of waiting) {
+      waiting.delete(id);
+      failed(new Error(message || 'the worker ended'));
+    }
+  });
+  return made;
+}
+
+/** Asks beside the page; an aborted question is never answered. */
+export function run(question: Question, signal: AbortSignal): Promise<Outcome> {
+  worker ??= start();
+  const asked = worker;
+  last += 1;
+  const id = last;
+  signal.addEventListener('abort', () => {
+    if (waiting.delete(id)) asked.postMessage({ id, stop: true });
+  });
+  return new Promise((done, failed) => {
+    waiting.set(id, { done, failed });
+    asked.postMessage({ id, question });
+  });
+}

@@ -1,0 +1,20 @@
+import type { FunctionHelp } from '../api/ahead.ts';
+
+const AGGREGATIONS = 'sum avg min max count group stddev stdvar topk bottomk quantile count_values limitk limit_ratio';
+const FUNCTIONS =
+  'abs absent absent_over_time acos acosh asin asinh atan atanh avg_over_time ceil changes clamp clamp_max clamp_min cos cosh count_over_time ' +
+  'day_of_month day_of_week day_of_year days_in_month deg delta deriv exp floor histogram_avg histogram_count histogram_fraction histogram_quantile ' +
+  'histogram_stddev histogram_stdvar histogram_sum hour idelta increase info irate label_join label_replace last_over_time ln log10 log2 mad_over_time ' +
+  'max_over_time min_over_time minute month pi predict_linear present_over_time quantile_over_time rad rate resets round scalar sgn sin sinh sort ' +
+  'sort_by_label sort_by_label_desc sort_desc sqrt stddev_over_time stdvar_over_time sum_over_time tan tanh time timestamp vector year';
+const MODIFIERS = 'by without on ignoring group_left group_right offset bool';
+const OPERATORS = 'and or unless atan2';
+
+const all = (names: string, kind: FunctionHelp['kind']): FunctionHelp[] => names.split(' ').map((name) => ({ name, kind, signature: '', help: '' }));
+
+/** The words of the language without their help, for when the server does not tell them. */
+export const BUILT_IN: readonly FunctionHelp[] = [...all(AGGREGATIONS, 'aggregation'), ...all(FUNCTIONS, 'function'), ...all(MODIFIERS, 'modifier'), ...all(OPERATORS, 'keyword')];
+
+export const GROUPING: ReadonlySet<string> = new Set(['by', 'without', 'on', 'ignoring', 'group_left', 'group_right']);
+export const WORDS: ReadonlySet<string> = new Set(`${MODIFIERS} ${OPERATORS}`.split(' '));
+export const AGGREGATION_NAMES: ReadonlySet<string> = new Set(AGGREGATIONS.split(' '));

@@ -1,0 +1,64 @@
+import { fetchEvents } from '../api/ahead.ts';
+import type { QueueAddress } from '../api/client.ts';
+import type { VigieEvent } from '../api/contract.ts';
+import { chartView } from '../charts/view.ts';
+import { Refetch } from './refetch.ts';
+import { clock } from './session.ts';
+
+type Listener = () => void;
+const PAUSE_MS = 15_000;
+
+/** What happened to one queue, or to all, within what the page looks at: the marks on its charts. */
+export class EventFeed {
+  events: VigieEvent[] = [];
+  #address: QueueAddress | null;
+  #listeners = new Set<Listener>();
+  #unhook: (() => void) | null = null;
+  #fetching = new Refetch();
+
+  constructor(address: QueueAddress | null) {
+    this.#address = address;
+  }
+
+  watch = (listener: Listener): (() => void) => {
+    this.#listeners.add(listener);
+    if (this.#listeners.size === 1) {
+      this.#unhook = chartView.watch(this.#load);
+      this.#load();
+    }
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size > 0) return;
+      this.#unhook?.();
+      this.#fetching.stop();
+    };
+  };
+
+  #load = (): void => {
+    this.#fetching.run({
+      ask: (signal) => fetchEvents(this.#address, chartView.zoom?.from ?? clock.now() / 1_000 - chartView.rangeSeconds, signal),
+      done: (events) => {
+        const isSame = events.length === this.events.length && events[0]?.id === this.events[0]?.id && events.at(-1)?.id === this.events.at(-1)?.id;
+        if (isSame) return;
+        this.events = events;
+        for (const listener of this.#listeners) listener();
+      },
+      // Marks are an aid: without them the chart is still true, and the timeline says what failed.
+      failed: () => undefined,
+      again: () => PAUSE_MS,
+    });
+  };
+}
+
+const feeds = new Map<string, EventFeed>();
+
+export function eventFeed(address: QueueAddress | null): EventFeed {
+  const key = address ? JSON.stringify([address.source, address.kind, address.queue]) : '';
+  const known = feeds.get(key);
+  if (known) return known;
+  const plain = address ? { source: address.source, kind: address.kind, queue: address.queue } : null;
+  const made = new EventFeed(plain);
+  feeds.set(key, made);
+  if (feeds.size > 8) feeds.delete(feeds.keys().next().value ?? '');
+  return made;
+}
