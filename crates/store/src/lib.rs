@@ -1,12 +1,43 @@
 //! Bytes on disk: metrics, kept for weeks in one small folder, with crash safety, compression and retention.
 //!
-//! [`read`] is what a query language needs of a storage; [`matcher`] is how it says which series it wants.
+//! [`Store`] is the store. A sample goes to the log (`wal`) and the head at once; about every half hour the head becomes
+//! immutable blocks, which are merged, downsampled and removed as they age (`maintain`). `docs/store-format.md` has the
+//! bytes. [`read`] is what a query language needs of a storage; [`matcher`] is how it says which series it wants.
 
+mod append;
+mod backup;
+mod block;
+mod bytes;
+mod codec;
+pub mod disk;
+pub mod error;
+mod frame;
+mod head;
+mod index;
+mod maintain;
 pub mod matcher;
+mod merge;
+mod metadata;
+mod open;
+mod options;
 pub mod read;
+mod registry;
+mod resolution;
+mod sample;
+mod select;
+mod status;
+mod store;
+mod wal;
 
+pub use backup::{BackupReport, restore};
+pub use error::{AppendError, OpenError, StoreError};
 pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use metadata::Metadata;
+pub use options::StoreOptions;
 pub use read::{FoundSeries, ReadError, Samples, SeriesReader, Storage, TimeRange};
+pub use sample::{Appended, Sample, SeriesHandle, Value};
+pub use status::{Damage, Maintenance, Recovery, Refusals, StoreStatus};
+pub use store::Store;
 
 /// The bits of the NaN that marks a series as ended (stale), as Prometheus defines them.
 pub const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;

@@ -1,0 +1,207 @@
+//! Makes a block: under another name until it is whole and on the disk.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::chunk::{Aggregates, Kind};
+use super::layout::{Column, END, MAGIC, Meta, PAGE_ROWS, PageRef, Row, encode_page};
+use crate::codec::floats::{self, Effort};
+use crate::codec::{CHUNK, histograms, times};
+use crate::disk::{Disk, DiskFile};
+use crate::read::Samples;
+
+/// Bytes are written this many at a time.
+const BUFFER: usize = 1 << 18;
+
+/// A block that is being made. Dropped without [`BlockWriter::finish`], its file is taken away.
+#[derive(Debug)]
+pub struct BlockWriter {
+    file: DiskFile,
+    disk: Disk,
+    path: PathBuf,
+    temporary: PathBuf,
+    buffer: Vec<u8>,
+    /// Where the buffer begins in the file.
+    flushed: u64,
+    columns: HashMap<Vec<u8>, Column>,
+    rows: Vec<Row>,
+    pages: Vec<u8>,
+    page_refs: Vec<PageRef>,
+    effort: Effort,
+    meta: Meta,
+    finished: bool,
+}
+
+impl BlockWriter {
+    /// A block at `path`, described by `meta`, of which what follows from the samples is filled in.
+    pub fn create(disk: &Disk, path: &Path, meta: Meta, effort: Effort) -> io::Result<Self> {
+        let temporary = path.with_extension("tmp");
+        let file = disk.create(&temporary)?;
+        Ok(Self {
+            file,
+            disk: disk.clone(),
+            path: path.to_owned(),
+            temporary,
+            buffer: MAGIC.to_vec(),
+            flushed: 0,
+            columns: HashMap::new(),
+            rows: Vec::new(),
+            pages: Vec::new(),
+            page_refs: Vec::new(),
+            effort,
+            meta,
+            finished: false,
+        })
+    }
+
+    /// Says that all of the head up to this generation is in this and older blocks.
+    pub fn seals(&mut self, generation: u64) {
+        self.meta.seals = generation;
+    }
+
+    /// Adds a chunk of a series as another block has it.
+    pub fn copy(&mut self, id: u32, kind: Kind, times: &[i64], bytes: &[u8]) -> io::Result<()> {
+        self.begin(id)?;
+        self.chunk(id, kind, times, bytes.to_vec())
+    }
+
+    /// Adds the samples of a series. Series come by ascending number, each once.
+    pub fn add(&mut self, id: u32, samples: &Samples) -> io::Result<()> {
+        self.begin(id)?;
+        let chunks = samples.float_times.chunks(CHUNK).zip(samples.floats.chunks(CHUNK));
+        for (chunk_times, values) in chunks {
+            let mut bytes = Vec::new();
+            floats::encode(values, self.effort, &mut bytes);
+            self.chunk(id, Kind::Floats, chunk_times, bytes)?;
+        }
+        let (mut rest, mut rest_times) = (&samples.histograms[..], &samples.histogram_times[..]);
+        while !rest.is_empty() {
+            let run = histograms::run(rest);
+            let (chunk, others) = rest.split_at(run);
+            let (chunk_times, other_times) = rest_times.split_at(run);
+            (rest, rest_times) = (others, other_times);
+            let mut bytes = Vec::new();
+            histograms::encode(chunk, self.effort, &mut bytes);
+            self.chunk(id, Kind::Histograms, chunk_times, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Adds what is left of a series after downsampling, floats and histograms.
+    pub fn add_aggregates(
+        &mut self,
+        id: u32,
+        aggregate_times: &[i64],
+        aggregates: &Aggregates,
+        others: &Samples,
+    ) -> io::Result<()> {
+        self.begin(id)?;
+        for (place, chunk_times) in aggregate_times.chunks(CHUNK).enumerate() {
+            let start = place * CHUNK;
+            let mut bytes = Vec::new();
+            aggregates.encode(start..start + chunk_times.len(), self.effort, &mut bytes);
+            self.chunk(id, Kind::Aggregates, chunk_times, bytes)?;
+        }
+        self.add(id, others)
+    }
+
+    /// A page ends only between two series, so that each is in one page.
+    fn begin(&mut self, id: u32) -> io::Result<()> {
+        let last = self.rows.last().map(|row| row.id);
+        if self.rows.len() >= PAGE_ROWS && last != Some(id) {
+            self.end_page();
+        }
+        if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
+    }
+
+    fn chunk(
+        &mut self,
+        id: u32,
+        kind: Kind,
+        chunk_times: &[i64],
+        bytes: Vec<u8>,
+    ) -> io::Result<()> {
+        let (Some(start), Some(end)) = (chunk_times.first(), chunk_times.last()) else {
+            return Ok(());
+        };
+        let mut column = Vec::new();
+        times::encode(chunk_times, &mut column);
+        let column = match self.columns.get(&column) {
+            Some(known) if known.count as usize == chunk_times.len() => *known,
+            _ => {
+                let (offset, length) = self.put(&column)?;
+                let count = u32::try_from(chunk_times.len()).map_err(io::Error::other)?;
+                let place = Column { offset, length, count, start: *start, end: *end };
+                self.columns.insert(column, place);
+                place
+            }
+        };
+        let (offset, length) = self.put(&bytes)?;
+        self.rows.push(Row { id, kind, column, offset, length });
+        self.meta.series.insert(id);
+        self.meta.samples += chunk_times.len() as u64;
+        self.meta.start = self.meta.start.min(*start);
+        self.meta.end = self.meta.end.max(*end);
+        Ok(())
+    }
+
+    /// Bytes with their checksum; where they are.
+    fn put(&mut self, bytes: &[u8]) -> io::Result<(u64, u32)> {
+        let offset = self.flushed + self.buffer.len() as u64;
+        self.buffer.extend_from_slice(bytes);
+        self.buffer.extend_from_slice(&crc32fast::hash(bytes).to_le_bytes());
+        Ok((offset, u32::try_from(bytes.len()).map_err(io::Error::other)?))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.buffer)?;
+        self.flushed += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn end_page(&mut self) {
+        let Some(first) = self.rows.first().map(|row| row.id) else { return };
+        let page = encode_page(&self.rows);
+        self.rows.clear();
+        let length = u32::try_from(page.len()).unwrap_or(u32::MAX);
+        self.page_refs.push(PageRef { first, offset: self.pages.len() as u64, length });
+        self.pages.extend_from_slice(&page);
+        self.pages.extend_from_slice(&crc32fast::hash(&page).to_le_bytes());
+    }
+
+    /// Writes what is left; on success the block is whole and on the disk, under its name. `None` when it would be empty.
+    pub fn finish(mut self) -> io::Result<Option<PathBuf>> {
+        if self.meta.samples == 0 {
+            return Ok(None);
+        }
+        self.end_page();
+        self.meta.series.optimize();
+        let offset = self.flushed + self.buffer.len() as u64;
+        self.page_refs.iter_mut().for_each(|page| page.offset += offset);
+        self.meta.pages = std::mem::take(&mut self.page_refs);
+        self.buffer.append(&mut self.pages);
+        let meta = self.meta.encode();
+        self.buffer.extend_from_slice(&meta);
+        let length = u32::try_from(meta.len()).map_err(io::Error::other)?;
+        self.buffer.extend_from_slice(&length.to_le_bytes());
+        self.buffer.extend_from_slice(&crc32fast::hash(&meta).to_le_bytes());
+        self.buffer.extend_from_slice(END);
+        self.flush()?;
+        self.file.sync()?;
+        self.disk.rename(&self.temporary, &self.path)?;
+        self.finished = true;
+        Ok(Some(self.path.clone()))
+    }
+}
+
+impl Drop for BlockWriter {
+    fn drop(&mut self) {
+        if !self.finished
+            && let Err(error) = self.disk.remove(&self.temporary)
+        {
+            tracing::warn!(path = %self.temporary.display(), %error, "an unfinished block stays until the next start");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Files, with the faults that tests ask for: a disk that is full, that fails, that may not be written to.
+//!
+//! Everything that the store writes goes through here. Where a test may mount a small file system or fill a real disk is
+//! not everybody's to say, so the faults are made here, just before the operating system is asked.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+
+/// What the disk does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Fault {
+    /// It works.
+    None,
+    /// No space is left (ENOSPC).
+    Full,
+    /// Writing fails (EIO).
+    Broken,
+    /// It may not be written to (EROFS).
+    ReadOnly,
+    /// What was written does not reach the disk: `fsync` fails (EIO).
+    NoSync,
+}
+
+/// The faults of one store's disk; clones share them. Without faults it costs an atomic load a write.
+#[derive(Debug, Clone)]
+pub struct Disk(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    fault: AtomicU8,
+    /// Bytes until [`Fault::Full`]; negative: no end.
+    space: AtomicI64,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self(Arc::new(State { fault: AtomicU8::new(Fault::None as u8), space: AtomicI64::new(-1) }))
+    }
+}
+
+impl Disk {
+    /// From now on the disk does this; [`Fault::None`] ends it.
+    pub fn set(&self, fault: Fault) {
+        self.0.space.store(-1, Ordering::SeqCst);
+        self.0.fault.store(fault as u8, Ordering::SeqCst);
+    }
+
+    /// After this many more bytes the disk is full, in the middle of a write if it comes so.
+    pub fn full_after(&self, bytes: u32) {
+        self.0.space.store(i64::from(bytes), Ordering::SeqCst);
+    }
+
+    fn fault(&self) -> u8 {
+        self.0.fault.load(Ordering::Relaxed)
+    }
+
+    fn check(&self, sync: bool) -> io::Result<()> {
+        let fault = self.fault();
+        let of = |fault: Fault| fault as u8;
+        if fault == of(Fault::None) || (fault == of(Fault::NoSync) && !sync) {
+            Ok(())
+        } else if fault == of(Fault::Full) {
+            // What is written already can be synced.
+            if sync { Ok(()) } else { Err(ErrorKind::StorageFull.into()) }
+        } else if fault == of(Fault::ReadOnly) {
+            Err(ErrorKind::ReadOnlyFilesystem.into())
+        } else {
+            Err(io::Error::other("input/output error"))
+        }
+    }
+
+    /// How many of these bytes there is space for.
+    fn room(&self, bytes: usize) -> usize {
+        let space = self.0.space.load(Ordering::SeqCst);
+        if space < 0 {
+            return bytes;
+        }
+        let room = bytes.min(usize::try_from(space).unwrap_or(usize::MAX));
+        self.0.space.fetch_sub(i64::try_from(room).unwrap_or(i64::MAX), Ordering::SeqCst);
+        if room < bytes {
+            self.0.fault.store(Fault::Full as u8, Ordering::SeqCst);
+        }
+        room
+    }
+
+    /// A new file; one of that name is emptied.
+    pub fn create(&self, path: &Path) -> io::Result<DiskFile> {
+        self.check(false)?;
+        let file = OpenOptions::new().create(true).write(true).truncate(true).open(path)?;
+        Ok(DiskFile { file, disk: self.clone() })
+    }
+
+    /// A file that is there, to be written to from `length` on; what is after that is cut off.
+    pub fn continue_at(&self, path: &Path, length: u64) -> io::Result<DiskFile> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        if file.metadata()?.len() > length {
+            self.check(false)?;
+            file.set_len(length)?;
+        }
+        io::Seek::seek(&mut file, io::SeekFrom::Start(length))?;
+        Ok(DiskFile { file, disk: self.clone() })
+    }
+
+    /// Renames within a folder, durably.
+    pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.check(false)?;
+        fs::rename(from, to)?;
+        self.sync_folder(to)
+    }
+
+    /// Takes a file away; that it is gone already is fine.
+    pub fn remove(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes names in the folder of `path` durable.
+    pub fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        self.check(true)?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    }
+}
+
+/// A file that is written to.
+#[derive(Debug)]
+pub struct DiskFile {
+    file: File,
+    disk: Disk,
+}
+
+impl DiskFile {
+    /// Writes all of it. After an error any part of it may be there.
+    pub fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.disk.check(false)?;
+        let room = self.disk.room(bytes.len());
+        self.file.write_all(bytes.get(..room).unwrap_or(bytes))?;
+        if room < bytes.len() { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    /// Returns when all that was written is on the disk.
+    pub fn sync(&self) -> io::Result<()> {
+        self.disk.check(true)?;
+        self.file.sync_data()
+    }
+}
+
+/// A file that is read at places.
+#[derive(Debug)]
+pub struct ReadFile {
+    file: File,
+    /// How long it was when it was opened.
+    pub length: u64,
+    /// Where it was then.
+    pub path: PathBuf,
+}
+
+impl ReadFile {
+    /// Opens a file.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Ok(Self { file, length, path: path.to_owned() })
+    }
+
+    /// `length` bytes from `offset`; an error when there are fewer.
+    pub fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        if offset.checked_add(length as u64).is_none_or(|end| end > self.length) {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes)
+    }
+
+    /// All of it, from the beginning.
+    pub fn from_start(&self) -> impl io::Read + '_ {
+        FromStart { file: &self.file, at: 0 }
+    }
+}
+
+struct FromStart<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl io::Read for FromStart<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}

@@ -1,0 +1,325 @@
+//! Opening a store: what is there is checked, what is damaged is set aside and named, the log is read.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, RwLock};
+
+use roaring::RoaringBitmap;
+
+use crate::block::{Block, BlockError};
+use crate::disk::{Disk, DiskFile};
+use crate::error::OpenError;
+use crate::frame;
+use crate::head::Head;
+use crate::index::Index;
+use crate::maintain::Maintainer;
+use crate::metadata::Metadata;
+use crate::options::StoreOptions;
+use crate::registry::{self, Record};
+use crate::status::{Damage, Recovery};
+use crate::store::{Appender, Figures, Inner, Known, Store, View};
+use crate::wal::queue::Beginning;
+use crate::wal::{self, Wal, replay};
+
+/// The folder of blocks within a store's folder.
+pub const BLOCKS: &str = "blocks";
+/// The file that says the format.
+pub const FORMAT_FILE: &str = "format";
+/// The file that the process which has the store open holds locked.
+pub const LOCK_FILE: &str = "lock";
+/// The format that is written, and the newest that is read.
+pub const FORMAT: u32 = 1;
+const FORMAT_WORD: &str = "vigie-store ";
+
+/// A block's file.
+pub(crate) fn block_path(dir: &Path, number: u64) -> PathBuf {
+    dir.join(BLOCKS).join(format!("{number:08}.block"))
+}
+
+fn disk_error(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |error| OpenError::Disk { path, error }
+}
+
+impl Store {
+    /// Opens the store in `options.dir`, or makes one. `now` is the time in milliseconds since the Unix epoch; later
+    /// ones are said to [`Store::maintain`].
+    ///
+    /// # Errors
+    /// When the folder cannot be used, another process has it, or a newer Vigie wrote it. Damage is no error: what is
+    /// whole is served, and [`Recovery`] names the rest.
+    pub fn open(options: StoreOptions, now: i64) -> Result<(Self, Recovery), OpenError> {
+        let dir = options.dir.clone();
+        for folder in [dir.clone(), dir.join(BLOCKS), dir.join(wal::FOLDER)] {
+            fs::create_dir_all(&folder).map_err(disk_error(&folder))?;
+        }
+        let lock = lock_folder(&dir)?;
+        check_format(&dir, &options.disk)?;
+        let mut recovery = Recovery::default();
+        let (blocks, next_block) = open_blocks(&dir, &options.disk, &mut recovery)?;
+        let mut known = read_registry(&dir, &options.disk, &mut recovery)?;
+        let covered = blocks.iter().map(|block| block.meta.seals).max().unwrap_or(0);
+        let (head, segments) = read_log(&dir, covered, &mut known, &blocks, &mut recovery)?;
+        recovery.series = known.index.len();
+        recovery.blocks = blocks.len();
+        let wal = Wal::start(Beginning {
+            dir: dir.clone(),
+            disk: options.disk.clone(),
+            registry: known.file,
+            registry_length: known.length,
+            segments,
+            covered,
+            limit: options.backlog_bytes,
+        })
+        .map_err(disk_error(&dir))?;
+        let maintainer = Maintainer::new(next_block, &head, now, options.head_span_ms);
+        let view = View { blocks: Arc::new(blocks), frozen: None, active: Arc::new(head) };
+        let store = Self(Arc::new(Inner {
+            options,
+            lock,
+            wal,
+            known: Arc::new(Known {
+                index: RwLock::new(known.index),
+                metadata: RwLock::new(known.metadata),
+            }),
+            view: RwLock::new(view),
+            appender: Mutex::new(Appender::default()),
+            maintainer: Mutex::new(maintainer),
+            now: AtomicI64::new(now),
+            figures: Figures::default(),
+            damaged: Mutex::new(Vec::new()),
+            maintenance_error: Mutex::new(None),
+        }));
+        recovery.damaged.iter().for_each(|damage| store.0.damage(damage.clone()));
+        if known.rewrite {
+            let known = store.0.known.clone();
+            store.0.wal.rewrite_registry(Box::new(move || known.registry()));
+        }
+        Ok((store, recovery))
+    }
+}
+
+fn lock_folder(dir: &Path) -> Result<File, OpenError> {
+    let path = dir.join(LOCK_FILE);
+    let file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(disk_error(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(disk_error(&path)(error)),
+    }
+}
+
+/// What the format file has in it.
+pub(crate) fn format_text() -> String {
+    format!("{FORMAT_WORD}{FORMAT}\n")
+}
+
+fn check_format(dir: &Path, disk: &Disk) -> Result<(), OpenError> {
+    let path = dir.join(FORMAT_FILE);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // A folder with data must say its format; a new one is told.
+            if dir.join(registry::FILE).exists() {
+                return Err(OpenError::Format(path));
+            }
+            return write_new(disk, &path, format_text().as_bytes())
+                .map(drop)
+                .map_err(disk_error(&path));
+        }
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return Err(OpenError::Format(path));
+        }
+        Err(error) => return Err(disk_error(&path)(error)),
+    };
+    let found = text.strip_prefix(FORMAT_WORD).and_then(|number| number.trim_end().parse().ok());
+    match found {
+        Some(found) if found > FORMAT => {
+            Err(OpenError::Newer { path: dir.to_owned(), found, known: FORMAT })
+        }
+        Some(1..) => Ok(()),
+        _ => Err(OpenError::Format(path)),
+    }
+}
+
+/// A file that is whole or not there, whatever happens.
+pub(crate) fn write_new(disk: &Disk, path: &Path, bytes: &[u8]) -> io::Result<DiskFile> {
+    let temporary = path.with_extension("tmp");
+    let mut file = disk.create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync()?;
+    disk.rename(&temporary, path)?;
+    Ok(file)
+}
+
+/// Opens all blocks, by generation; removes what was left half done, and what other blocks took the place of.
+fn open_blocks(
+    dir: &Path,
+    disk: &Disk,
+    recovery: &mut Recovery,
+) -> Result<(Vec<Arc<Block>>, u64), OpenError> {
+    let folder = dir.join(BLOCKS);
+    let mut blocks: Vec<Arc<Block>> = Vec::new();
+    let mut next = 1;
+    for entry in fs::read_dir(&folder).map_err(disk_error(&folder))? {
+        let path = entry.map_err(disk_error(&folder))?.path();
+        let name =
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let number = name.split('.').next().and_then(|number| number.parse::<u64>().ok());
+        next = next.max(number.unwrap_or(0) + 1);
+        if name.ends_with(".tmp") {
+            disk.remove(&path).map_err(disk_error(&path))?;
+        } else if name.ends_with(".damaged") {
+            let what = "set aside at an earlier start".to_owned();
+            recovery.damaged.push(Damage { file: format!("{BLOCKS}/{name}"), what });
+        } else if name.ends_with(".block") {
+            match Block::open(&path) {
+                Ok(block) => blocks.push(Arc::new(block)),
+                Err(error) => recovery.damaged.push(set_aside(disk, &path, &error)),
+            }
+        }
+    }
+    let replaced: HashSet<u64> =
+        blocks.iter().flat_map(|block| block.meta.replaces.iter().copied()).collect();
+    blocks.retain(|block| {
+        let gone = replaced.contains(&block.meta.number);
+        if gone && let Err(error) = disk.remove(block.path()) {
+            tracing::warn!(block = block.name(), %error, "a block that another one replaces stays on the disk");
+        }
+        !gone
+    });
+    blocks.sort_by_key(|block| (block.meta.generation, block.meta.number));
+    Ok((blocks, next))
+}
+
+/// Renames a block that cannot be read, so that it is not tried again; one that the disk does not give is left alone.
+fn set_aside(disk: &Disk, path: &Path, error: &BlockError) -> Damage {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let file = format!("{BLOCKS}/{name}");
+    let BlockError::Damaged { .. } = error else {
+        return Damage { file, what: format!("{error}; it is not served") };
+    };
+    let aside = path.with_extension("block.damaged");
+    let done = match disk.rename(path, &aside) {
+        Ok(()) => format!("set aside as {name}.damaged"),
+        Err(problem) => format!("not served, and not set aside: {problem}"),
+    };
+    Damage { file, what: format!("{error}; {done}") }
+}
+
+/// What the registry says.
+struct FromRegistry {
+    index: Index,
+    metadata: BTreeMap<String, Metadata>,
+    file: DiskFile,
+    length: u64,
+    rewrite: bool,
+}
+
+fn read_registry(
+    dir: &Path,
+    disk: &Disk,
+    recovery: &mut Recovery,
+) -> Result<FromRegistry, OpenError> {
+    let path = dir.join(registry::FILE);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) if bytes.len() >= registry::MAGIC.len() => bytes,
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(disk_error(&path)(error));
+        }
+        _ => {
+            // Not there, or cut off while it was made.
+            let file = write_new(disk, &path, registry::MAGIC).map_err(disk_error(&path))?;
+            let (index, metadata) = (Index::default(), BTreeMap::new());
+            let length = registry::MAGIC.len() as u64;
+            return Ok(FromRegistry { index, metadata, file, length, rewrite: false });
+        }
+    };
+    let mut damaged = Vec::new();
+    let end = parse_registry(&bytes, &mut damaged);
+    let (index, metadata, end) = (end.0, end.1, end.2);
+    recovery.torn_bytes += (bytes.len() - end) as u64;
+    let rewrite = !damaged.is_empty();
+    if rewrite && let Err(error) = fs::copy(&path, dir.join("registry.damaged")) {
+        tracing::warn!(%error, "the damaged registry could not be copied");
+    }
+    recovery
+        .damaged
+        .extend(damaged.into_iter().map(|what| Damage { file: registry::FILE.to_owned(), what }));
+    let file = disk.continue_at(&path, end as u64).map_err(disk_error(&path))?;
+    Ok(FromRegistry { index, metadata, file, length: end as u64, rewrite })
+}
+
+/// All that a registry's bytes say, what is wrong with them, and where the last whole record ends.
+pub(crate) fn parse_registry(
+    bytes: &[u8],
+    damaged: &mut Vec<String>,
+) -> (Index, BTreeMap<String, Metadata>, usize) {
+    let (mut index, mut metadata) = (Index::default(), BTreeMap::new());
+    if !bytes.starts_with(registry::MAGIC) {
+        damaged.push("it does not begin like a registry; its records were read".into());
+    }
+    let found = frame::scan(bytes, registry::MAGIC.len().min(bytes.len()));
+    for gap in found.damaged {
+        let (at, length) = (gap.start, gap.len());
+        damaged.push(format!("byte {at}: {length} bytes are damaged; the rest was read"));
+    }
+    for body in found.bodies {
+        let at = body.start;
+        match Record::read(bytes.get(body).unwrap_or_default()) {
+            Ok(Record::Series(id, labels)) => index.insert(id, &labels),
+            Ok(Record::Metadata(metric, one)) => drop(metadata.insert(metric, one)),
+            Ok(Record::Next(next)) => index.reserve(next),
+            Err(error) => damaged.push(format!("byte {at}: {error}; the rest was read")),
+        }
+    }
+    (index, metadata, found.end)
+}
+
+/// Reads the log into a head, and finds series that have samples but no labels any more.
+fn read_log(
+    dir: &Path,
+    covered: u64,
+    known: &mut FromRegistry,
+    blocks: &[Arc<Block>],
+    recovery: &mut Recovery,
+) -> Result<(Head, Vec<replay::Segment>), OpenError> {
+    let mut head = Head::new(0);
+    let mut lost = RoaringBitmap::new();
+    for block in blocks {
+        lost |= &block.meta.series - known.index.all();
+    }
+    let mut content = head.lock();
+    let mut unread = 0u64;
+    let replayed = replay::replay(dir, covered, |(id, time, value)| {
+        if !known.index.all().contains(id) {
+            lost.insert(id);
+        } else if content.append(id, time, &value, i64::MAX).is_err() {
+            unread += 1;
+        }
+    })
+    .map_err(disk_error(&dir.join(wal::FOLDER)))?;
+    drop(content);
+    if unread > 0 {
+        let what = format!("{unread} samples do not fit what was read before them");
+        recovery.damaged.push(Damage { file: wal::FOLDER.to_owned(), what });
+    }
+    // Numbers of lost series are not given away again: their blocks would then belong to another series.
+    known.index.reserve(lost.max().map_or(0, |max| max.saturating_add(1)));
+    recovery.lost_series = lost.len();
+    recovery.replayed = replayed.samples;
+    recovery.segments = replayed.segments.len();
+    recovery.torn_bytes += replayed.torn;
+    recovery.damaged.extend(replayed.damaged);
+    let newest = replayed.segments.iter().map(|segment| segment.generation).max().unwrap_or(0);
+    head.generation = newest.max(covered + 1);
+    Ok((head, replayed.segments))
+}

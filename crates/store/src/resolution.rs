@@ -1,0 +1,86 @@
+//! Which blocks answer a query: those of full resolution, unless they are gone or the range is long.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::block::{Block, Resolution};
+use crate::options::StoreOptions;
+use crate::read::TimeRange;
+
+/// Blocks are within one day of UTC, in milliseconds.
+pub const DAY: i64 = 86_400_000;
+
+/// The day of a time.
+#[must_use]
+pub const fn day(time: i64) -> i64 {
+    time.div_euclid(DAY)
+}
+
+/// For each day, the blocks of the one resolution that answers; ordered as `blocks` are.
+pub fn choose(
+    blocks: &[Arc<Block>],
+    range: TimeRange,
+    step: i64,
+    options: &StoreOptions,
+) -> Vec<Arc<Block>> {
+    // An hourly value is repeated for an hour, so that of the hour before the range counts too.
+    let start = range.start.saturating_sub(Resolution::Hour.step());
+    let near: Vec<&Arc<Block>> = blocks
+        .iter()
+        .filter(|block| {
+            let start = if block.meta.resolution == Resolution::Hour { start } else { range.start };
+            block.overlaps(start, range.end)
+        })
+        .collect();
+    let mut there: BTreeMap<i64, Vec<Resolution>> = BTreeMap::new();
+    for block in &near {
+        there.entry(day(block.meta.start)).or_default().push(block.meta.resolution);
+    }
+    let wanted = wanted(range, step, options);
+    let chosen = |block: &&&Arc<Block>| {
+        let there = there.get(&day(block.meta.start)).map(Vec::as_slice).unwrap_or_default();
+        block.meta.resolution == nearest(there, wanted)
+    };
+    near.iter().filter(chosen).map(|block| (*block).clone()).collect()
+}
+
+fn wanted(range: TimeRange, step: i64, options: &StoreOptions) -> Resolution {
+    if range.end.saturating_sub(range.start) <= options.long_range_ms {
+        return Resolution::Raw;
+    }
+    let fits = |resolution: &Resolution| step >= resolution.step();
+    let coarse = [Resolution::Hour, Resolution::FiveMinutes];
+    coarse.into_iter().find(fits).unwrap_or(Resolution::Raw)
+}
+
+/// What is wanted, else the next finer, else the next coarser.
+fn nearest(there: &[Resolution], wanted: Resolution) -> Resolution {
+    let finer = there.iter().filter(|one| **one <= wanted).max();
+    finer.or_else(|| there.iter().min()).copied().unwrap_or(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Resolution::{FiveMinutes, Hour, Raw};
+
+    #[test]
+    fn low_resolution_only_for_long_ranges_and_large_steps() {
+        let options = StoreOptions::new("unused");
+        let wanted = |days, step| wanted(TimeRange { start: 0, end: days * DAY }, step, &options);
+        assert_eq!(wanted(7, Hour.step()), Raw);
+        assert_eq!(wanted(8, Hour.step()), Hour);
+        assert_eq!(wanted(8, Hour.step() - 1), FiveMinutes);
+        assert_eq!(wanted(8, 60_000), Raw);
+        assert_eq!(wanted(8, 0), Raw);
+    }
+
+    #[test]
+    fn what_is_gone_is_answered_by_what_is_there() {
+        assert_eq!(nearest(&[FiveMinutes, Hour], Raw), FiveMinutes);
+        assert_eq!(nearest(&[Raw, FiveMinutes, Hour], Hour), Hour);
+        assert_eq!(nearest(&[Raw, FiveMinutes], Hour), FiveMinutes);
+        assert_eq!(nearest(&[Raw, Hour], FiveMinutes), Raw);
+        assert_eq!(nearest(&[Hour], Raw), Hour);
+    }
+}

@@ -1,0 +1,187 @@
+use vigie_store::{
+    AppendError, Metadata, OpenError, STALE_BITS, Storage, Store, StoreOptions, TimeRange, Value,
+};
+
+use crate::support::*;
+
+#[test]
+fn what_is_written_is_read_at_once_after_a_start_and_from_a_block() {
+    let dir = folder();
+    let (store, _) = open(dir.path(), T0);
+    let odd = [
+        1.0,
+        0.1 + 0.2,
+        -0.0,
+        f64::from_bits(0x7ff8_0000_dead_beef),
+        f64::from_bits(STALE_BITS),
+        f64::INFINITY,
+    ];
+    let samples: Vec<(i64, f64)> =
+        (0..).zip(odd).map(|(n, value)| (T0 + n * 10 * SECOND, value)).collect();
+    assert_eq!(write(&store, "up", &samples).accepted, 6);
+    let handle = series(&store, "latency");
+    let of_histograms = (0..5).map(|n| vigie_store::Sample {
+        series: handle,
+        time: T0 + i64::from(n) * MINUTE,
+        value: Value::Histogram(histogram(n + 5)),
+    });
+    store.append_wait(of_histograms.collect()).unwrap();
+    let check = |store: &Store| {
+        let bits =
+            |all: &[(i64, f64)]| all.iter().map(|one| (one.0, one.1.to_bits())).collect::<Vec<_>>();
+        assert_eq!(bits(&floats(&read(store, "up"))), bits(&samples));
+        let found = read(store, "latency");
+        assert_eq!(found.histogram_times.len(), 5);
+        assert_eq!(found.histograms[2], histogram(7));
+    };
+    check(&store);
+    drop(store);
+    let (store, recovery) = open(dir.path(), T0);
+    assert_eq!((recovery.replayed, recovery.series), (11, 2));
+    assert!(recovery.damaged.is_empty() && recovery.torn_bytes == 0, "{recovery:?}");
+    check(&store);
+    settle(&store, T0 + HOUR);
+    let status = store.status();
+    assert_eq!((status.blocks, status.head_samples, status.block_samples), (1, 0, 11));
+    check(&store);
+    store.close();
+    let (store, recovery) = open(dir.path(), T0 + HOUR);
+    assert_eq!((recovery.replayed, recovery.blocks), (0, 1));
+    check(&store);
+}
+
+#[test]
+fn out_of_order_samples_are_read_in_order_from_head_and_block() {
+    let dir = folder();
+    let (store, _) = open(dir.path(), T0 + HOUR);
+    let told = write(
+        &store,
+        "a",
+        &[
+            (T0 + 50 * MINUTE, 5.0),
+            (T0 + 30 * MINUTE, 3.0),
+            (T0 + 40 * MINUTE, 4.0),
+            (T0 - 11 * MINUTE, 1.0),
+        ],
+    );
+    assert_eq!((told.accepted, told.out_of_order, told.too_old), (3, 2, 1));
+    let expected = [(T0 + 30 * MINUTE, 3.0), (T0 + 40 * MINUTE, 4.0), (T0 + 50 * MINUTE, 5.0)];
+    assert_eq!(floats(&read(&store, "a")), expected);
+    settle(&store, T0 + HOUR + 30 * MINUTE);
+    assert_eq!(store.status().head_samples, 0);
+    // Late, between and beside what is in a block; the value that was first at its time stays.
+    let told = write(
+        &store,
+        "a",
+        &[(T0 + 45 * MINUTE, 4.5), (T0 + 40 * MINUTE, 9.0), (T0 + 70 * MINUTE, 7.0)],
+    );
+    assert_eq!((told.accepted, told.out_of_order), (3, 2));
+    let expected =
+        [&expected[..2], &[(T0 + 45 * MINUTE, 4.5)], &expected[2..], &[(T0 + 70 * MINUTE, 7.0)]]
+            .concat();
+    assert_eq!(floats(&read(&store, "a")), expected);
+    drop(store);
+    let (store, _) = open(dir.path(), T0 + 2 * HOUR);
+    assert_eq!(floats(&read(&store, "a")), expected);
+    settle(&store, T0 + 2 * HOUR);
+    settle(&store, T0 + 8 * HOUR);
+    let status = store.status();
+    assert_eq!((status.blocks, status.head_samples), (1, 0), "merged");
+    assert_eq!(floats(&read(&store, "a")), expected);
+    assert_eq!(store.status().refused.too_old, 0, "counts are of this start");
+}
+
+#[test]
+fn repetitions_are_accepted_and_conflicts_refused() {
+    let dir = folder();
+    let (store, _) = open(dir.path(), T0);
+    write(&store, "a", &[(T0, 1.0), (T0 + 1, 2.0)]);
+    let told = write(&store, "a", &[(T0, 1.0), (T0 + 1, 2.0), (T0, 3.0), (T0 + 1, 4.0)]);
+    assert_eq!((told.accepted, told.repeated, told.duplicates), (2, 2, 2));
+    assert_eq!(floats(&read(&store, "a")), [(T0, 1.0), (T0 + 1, 2.0)]);
+    let told = write(&store, "a", &[(T0 + HOUR, 1.0), (T0 - 31 * DAY, 1.0)]);
+    assert_eq!((told.too_new, told.too_old, told.accepted), (1, 1, 0));
+    let refused = store.status().refused;
+    assert_eq!((refused.duplicates, refused.too_new, refused.too_old), (2, 1, 1));
+}
+
+#[test]
+fn limits_are_named_and_counted() {
+    let dir = folder();
+    let options = StoreOptions { max_series: 2, max_labels: 3, ..StoreOptions::new(dir.path()) };
+    let (store, _) = Store::open(options, T0).unwrap();
+    series(&store, "a");
+    series(&store, "b");
+    assert_eq!(store.series(&labels("c", &[])), Err(AppendError::TooManySeries { limit: 2 }));
+    assert!(store.series(&labels("a", &[])).is_ok(), "a known one is no new one");
+    let many = labels("a", &[("b", "1"), ("c", "1"), ("d", "1")]);
+    assert_eq!(store.series(&many), Err(AppendError::TooManyLabels { found: 4, limit: 3 }));
+    let long = "x".repeat(70_000);
+    let error = store.series(&labels("a", &[("b", &long)])).unwrap_err().to_string();
+    assert!(error.contains("the limit is 4096") && error.len() < 200, "{error}");
+    assert!(store.series(&labels("a", &[(&long, "b")])).unwrap_err().to_string().len() < 300);
+    let refused = store.status().refused;
+    assert_eq!((refused.series_limit, refused.label_limit), (1, 3));
+}
+
+#[test]
+fn a_selection_stays_as_it_was() {
+    let dir = folder();
+    let (store, _) = open(dir.path(), T0);
+    write(&store, "a", &[(T0 + 2, 1.0)]);
+    let found = store.select(&named("a"), ALL, 0).unwrap();
+    write(&store, "a", &[(T0 + 3, 2.0), (T0 + 1, 0.0)]);
+    assert_eq!(floats(&found[0].reader.read().unwrap()), [(T0 + 2, 1.0)]);
+    settle(&store, T0 + HOUR);
+    assert_eq!(floats(&found[0].reader.read().unwrap()), [(T0 + 2, 1.0)]);
+    assert_eq!(read(&store, "a").len(), 3);
+}
+
+#[test]
+fn series_and_labels_within_a_range() {
+    let dir = folder();
+    let (store, _) = open(dir.path(), T0 + HOUR);
+    for (name, queue, time) in [("b", "x", T0), ("a", "y", T0), ("a", "x", T0 + HOUR)] {
+        let series = store.series(&labels(name, &[("queue", queue)])).unwrap();
+        store.append_wait(vec![float(series, time, 1.0)]).unwrap();
+    }
+    let range = |start, end| TimeRange { start, end };
+    let all = Storage::series(&store, &[], ALL).unwrap();
+    let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, [r#"a{queue="x"}"#, r#"a{queue="y"}"#, r#"b{queue="x"}"#]);
+    assert_eq!(store.label_names(&[], ALL).unwrap(), ["__name__", "queue"]);
+    assert_eq!(store.label_values("queue", &named("a"), ALL).unwrap(), ["x", "y"]);
+    assert_eq!(store.label_values("queue", &[], range(T0 + 1, T0 + HOUR)).unwrap(), ["x"]);
+}
+
+#[test]
+fn a_second_process_and_a_newer_format_are_refused() {
+    let dir = folder();
+    let (store, _) = open(dir.path(), T0);
+    let again = Store::open(StoreOptions::new(dir.path()), T0).err().unwrap();
+    assert!(matches!(again, OpenError::Locked(_)), "{again}");
+    store.close();
+    std::fs::write(dir.path().join("format"), "vigie-store 2\n").unwrap();
+    let newer = Store::open(StoreOptions::new(dir.path()), T0).err().unwrap();
+    assert!(
+        newer.to_string().contains("has format 2, this Vigie knows formats up to 1"),
+        "{newer}"
+    );
+    std::fs::write(dir.path().join("format"), "something\n").unwrap();
+    assert!(matches!(Store::open(StoreOptions::new(dir.path()), T0), Err(OpenError::Format(_))));
+}
+
+#[test]
+fn metadata_comes_back() {
+    let dir = folder();
+    let (store, _) = open(dir.path(), T0);
+    let up =
+        Metadata { kind: "gauge".into(), unit: String::new(), help: "Whether it is up.".into() };
+    store.metadata_set("up", Metadata::default());
+    store.metadata_set("up", up.clone());
+    write(&store, "up", &[(T0, 1.0)]);
+    assert_eq!(store.metadata()["up"], up);
+    store.close();
+    let (store, _) = open(dir.path(), T0);
+    assert_eq!(store.metadata()["up"], up);
+}

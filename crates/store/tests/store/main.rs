@@ -1,0 +1,7 @@
+//! The store from outside: what is written is read, now, after a start, after months, and after damage.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
+
+mod backup;
+mod basics;
+mod support;
