@@ -1,6 +1,8 @@
-//! HTTP: the REST API, the live stream, Prometheus's `/metrics`, the OpenAPI document and the embedded dashboard.
+//! HTTP: the REST API, the live stream, Prometheus's API and `/metrics`, the OpenAPI document and the embedded
+//! dashboard.
 //!
-//! Only this crate knows status codes and JSON shapes. It reads the board and changes nothing.
+//! Only this crate knows status codes and JSON shapes. It reads the board and changes nothing there; metrics that are
+//! pushed go to a [`MetricSink`].
 
 mod access;
 mod api;
@@ -8,6 +10,7 @@ mod exposition;
 mod listener;
 mod live;
 mod problem;
+mod prometheus;
 mod router;
 mod series;
 mod state;
@@ -19,6 +22,10 @@ pub use api::{openapi_json, wire};
 pub use listener::serve;
 pub use live::Hub;
 pub use problem::Problem;
+pub use prometheus::{
+    Appended, Batch, BatchSample, BatchValue, MetricMetadata, MetricSink, MetricType, Metrics,
+    QueryLimits, SinkError, StoreFigures,
+};
 pub use router::router;
 pub use series::{SeriesValue, SeriesVisitor, visit_series};
 pub use state::{AppState, Now, SharedBoard};

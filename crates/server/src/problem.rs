@@ -42,7 +42,7 @@ impl Problem {
 
     /// 405: the path exists, the method does not.
     pub fn method_not_allowed() -> Self {
-        let detail = "This path answers to GET and HEAD only; see /api/openapi.json.";
+        let detail = "This path does not answer to this method; most answer to GET and HEAD only. See /api/openapi.json.";
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method-not-allowed",

@@ -16,17 +16,22 @@ use tower_http::timeout::TimeoutLayer;
 use crate::access::{AllowedHosts, check_host, protect};
 use crate::api;
 use crate::problem::Problem;
+use crate::prometheus;
 use crate::state::AppState;
 use crate::web_files;
 
-/// No answer takes longer to begin; the live stream begins at once.
+/// No answer of Vigie's own paths takes longer to begin; the live stream begins at once.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// Nothing here takes a body of any size.
+/// None of them takes a body of any size.
 const BODY_BYTES: usize = 64 * 1024;
 
 /// Everything that Vigie answers.
 pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
-    let (routes, document) = api::routes().split_for_parts();
+    // Prometheus's paths are merged after these layers: they have limits of their own.
+    let own = api::routes()
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN));
+    let (routes, document) = own.merge(prometheus::routes()).split_for_parts();
     // The stream is compressed by the hub, once for all clients; small answers are not worth it.
     let compressible = SizeAbove::new(1_024).and(NotForContentType::const_new("text/event-stream"));
     routes
@@ -35,8 +40,6 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .with_state(state)
         .layer(CompressionLayer::new().gzip(true).compress_when(compressible))
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(axum::middleware::from_fn_with_state(hosts, check_host))
         .layer(axum::middleware::from_fn(protect))

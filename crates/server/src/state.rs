@@ -7,6 +7,7 @@ use vigie_board::Board;
 use vigie_model::Time;
 
 use crate::live::Hub;
+use crate::prometheus::{ApiError, Metrics};
 
 /// Tells the time.
 pub type Now = Arc<dyn Fn() -> Time + Send + Sync>;
@@ -44,15 +45,27 @@ pub struct AppState {
     pub hub: Hub,
     /// Observations that were dropped before the board, counted by whoever feeds it.
     pub dropped: Arc<AtomicU64>,
+    /// Metrics with their history; `None` while their store is not open, which leaves all else as it is.
+    pub metrics: Option<Metrics>,
 }
 
 impl AppState {
-    /// The state around a board.
+    /// The state around a board, without metrics.
     #[must_use]
     pub fn new(board: Board, now: Now) -> Self {
         let board = SharedBoard::new(board);
         let hub = Hub::new(board.clone(), Arc::clone(&now));
-        Self { board, now, hub, dropped: Arc::default() }
+        Self { board, now, hub, dropped: Arc::default(), metrics: None }
+    }
+
+    /// The same with metrics.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
+    }
+
+    pub(crate) fn metrics(&self) -> Result<&Metrics, ApiError> {
+        self.metrics.as_ref().ok_or_else(ApiError::no_store)
     }
 
     pub(crate) fn time(&self) -> Time {

@@ -16,6 +16,7 @@ use crate::{exposition, live};
         milliseconds, durations float seconds ending in _seconds; what is absent is null, never 0. Errors are RFC 9457 \
         problem documents.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     tags((name = "queues"), (name = "workers"), (name = "sources"), (name = "metrics"), (name = "events"),
+        (name = "prometheus", description = "Prometheus's HTTP API, with Prometheus's errors."),
         (name = "live", description = "Server-sent events."), (name = "health")),
     components(schemas(live::wire::NowDocument, live::wire::QueuesDocument, live::wire::WorkersDocument,
         live::wire::SourcesDocument, live::wire::EventsDocument, live::wire::QueueDocument,
@@ -23,7 +24,7 @@ use crate::{exposition, live};
 )]
 struct Document;
 
-/// Every documented route with its handler.
+/// Vigie's own routes, each with its handler.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(verdict::show))
@@ -44,7 +45,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 /// The document as JSON text, as `/api/openapi.json` serves it.
 #[must_use]
 pub fn openapi_json() -> String {
-    let (_, document) = routes().split_for_parts();
+    let (_, document) = routes().merge(crate::prometheus::routes()).split_for_parts();
     document.to_pretty_json().unwrap_or_default()
 }
 

@@ -4,6 +4,7 @@
 
 mod exposition;
 mod filled;
+mod prometheus;
 mod resources;
 mod security;
 mod stream;

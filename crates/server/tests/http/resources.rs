@@ -233,16 +233,23 @@ async fn every_operation_is_documented_and_answers() {
     let (_, document) = filled.json("/api/openapi.json").await;
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
+    let mut own = 0;
     for (path, item) in paths {
-        assert!(
-            item["get"]["summary"].is_string() || item["get"]["description"].is_string(),
-            "{path} has no words"
-        );
+        let operations = item.as_object().unwrap();
+        for (method, operation) in operations {
+            let words = operation["summary"].is_string() || operation["description"].is_string();
+            assert!(words, "{method} {path} has no words");
+        }
+        // Prometheus's paths have tests of their own: most want parameters, and all a store.
+        if operations.values().all(|operation| operation["tags"] == json!(["prometheus"])) {
+            continue;
+        }
+        own += 1;
         let asked = path.replace("{source}", "main").replace("{queue}", "emails?kind=bullmq");
         let response = filled.get_with(&asked, &[]).await;
         assert_eq!(response.status().as_u16(), 200, "{asked}");
     }
-    assert_eq!(paths.len(), 13);
+    assert_eq!((own, paths.len()), (13, 37));
 }
 
 #[tokio::test]

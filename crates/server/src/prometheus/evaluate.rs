@@ -1,0 +1,98 @@
+//! Runs queries away from the server's own threads: so many at once, for so long, and no longer than the client
+//! waits.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
+use vigie_query::{Control, StopReason};
+use vigie_store::Storage;
+
+use super::error::{ApiError, ErrorKind};
+use super::metrics::Metrics;
+
+/// What a query came to, and what it cost.
+pub(super) struct Evaluated<T> {
+    pub(super) value: T,
+    /// Seconds that it waited for its turn.
+    pub(super) queued: f64,
+    /// Seconds that it ran.
+    pub(super) ran: f64,
+    /// Its place among those that run.
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
+/// Ends the query when the one who waits for it is gone.
+struct StopWhenDropped(Control);
+
+impl Drop for StopWhenDropped {
+    fn drop(&mut self) {
+        self.0.stop(StopReason::Canceled);
+    }
+}
+
+/// Runs `work` on a thread of its own.
+pub(super) async fn evaluate<T: Send + 'static>(
+    metrics: &Metrics,
+    timeout: Option<Duration>,
+    work: impl FnOnce(&dyn Storage, &Control) -> Result<T, ApiError> + Send + 'static,
+) -> Result<Evaluated<T>, ApiError> {
+    let limits = metrics.limits;
+    let timeout = timeout.unwrap_or(limits.timeout).min(limits.timeout);
+    let start = Instant::now();
+    let deadline = tokio::time::Instant::now() + timeout;
+    let _waits = match metrics.waiting.try_acquire() {
+        Ok(place) => place,
+        Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => {
+            return Err(ApiError::new(
+                ErrorKind::Unavailable,
+                format!(
+                    "too many queries: {} run and {} wait for their turn, the limits query concurrency and query queue",
+                    limits.concurrency, limits.queue
+                ),
+            ));
+        }
+    };
+    let turn = Arc::clone(&metrics.running).acquire_owned();
+    let Ok(Ok(permit)) = tokio::time::timeout_at(deadline, turn).await else {
+        return Err(ApiError::new(
+            ErrorKind::Timeout,
+            format!(
+                "query timed out in query queue: {} others run, the limit query concurrency",
+                limits.concurrency
+            ),
+        ));
+    };
+    let queued = start.elapsed().as_secs_f64();
+    let control = Control::default();
+    let stop = StopWhenDropped(control.clone());
+    let storage = Arc::clone(&metrics.storage);
+    let begun = Instant::now();
+    let task = tokio::task::spawn_blocking(move || {
+        let value = work(&*storage, &control);
+        (value, permit)
+    });
+    match tokio::time::timeout_at(deadline, task).await {
+        Ok(Ok((value, permit))) => {
+            Ok(Evaluated { value: value?, queued, ran: begun.elapsed().as_secs_f64(), permit })
+        }
+        Ok(Err(panicked)) => {
+            tracing::error!(error = %panicked, "a query ended without an answer");
+            Err(ApiError::new(
+                ErrorKind::Internal,
+                "Vigie failed to answer; the cause is in its log",
+            ))
+        }
+        Err(_) => {
+            // The thread looks at this soon; its place is given back then.
+            stop.0.stop(StopReason::Timeout);
+            let limit = timeout.as_secs_f64();
+            Err(ApiError::new(
+                ErrorKind::Timeout,
+                format!(
+                    "query timed out in expression evaluation: it took longer than {limit} s, the limit query timeout"
+                ),
+            ))
+        }
+    }
+}

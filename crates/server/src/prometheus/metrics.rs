@@ -1,0 +1,119 @@
+//! What the compatible paths stand on: where metrics are read, what evaluates, where they are written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
+use vigie_query::{Engine, EngineLimits};
+use vigie_store::Storage;
+
+use super::write::{Batch, MetricMetadata};
+
+/// Prometheus allows 11,000 steps between start and end: one point more.
+const POINTS_A_SERIES: u64 = 11_001;
+
+/// What was made of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Appended {
+    /// Floats that are durable now.
+    pub floats: u64,
+    /// Histograms that are durable now.
+    pub histograms: u64,
+    /// Samples that were refused for good: sending them again changes nothing.
+    pub refused: u64,
+    /// Why, of the first of them.
+    pub reason: Option<String>,
+}
+
+/// Why nothing of a batch was stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SinkError {
+    /// It cannot be written now; it may be later, so that the sender does well to try again.
+    #[error("{0}")]
+    NotNow(String),
+    /// There is more to write than can be written: the sender is asked to wait.
+    #[error("{0}")]
+    Overloaded(String),
+}
+
+/// Figures about what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreFigures {
+    /// Series that are written to at present.
+    pub series: u64,
+    /// Parts of series in memory.
+    pub chunks: u64,
+    /// The earliest sample in memory, in Unix milliseconds.
+    pub min_time: i64,
+    /// The latest sample, in Unix milliseconds.
+    pub max_time: i64,
+}
+
+/// Where metrics are written: the embedded store, or a backend elsewhere.
+pub trait MetricSink: Send + Sync {
+    /// Stores a batch. The answer comes once what it counts is durable.
+    fn append(&self, batch: Batch) -> BoxFuture<'static, Result<Appended, SinkError>>;
+
+    /// What is known of metrics: of the one that is named, or of all; by ascending name.
+    fn metadata(&self, metric: Option<&str>) -> Vec<MetricMetadata>;
+
+    /// Figures about what is stored.
+    fn figures(&self) -> StoreFigures;
+}
+
+/// What a query may use beside the limits of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueryLimits {
+    /// Queries that run at once.
+    pub concurrency: usize,
+    /// Queries that wait for their turn; more are turned away.
+    pub queue: usize,
+    /// The longest that a query runs, its waiting included.
+    pub timeout: Duration,
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        Self { concurrency: 20, queue: 256, timeout: Duration::from_secs(30) }
+    }
+}
+
+/// Metrics: read, evaluated, written. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) sink: Arc<dyn MetricSink>,
+    pub(super) engine: EngineLimits,
+    pub(super) limits: QueryLimits,
+    pub(super) running: Arc<Semaphore>,
+    pub(super) waiting: Arc<Semaphore>,
+    pub(super) doors: super::write::Doors,
+}
+
+impl Metrics {
+    /// Metrics that are read from `storage` and written to `sink`.
+    #[must_use]
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        sink: Arc<dyn MetricSink>,
+        engine: EngineLimits,
+        limits: QueryLimits,
+    ) -> Self {
+        Self {
+            storage,
+            sink,
+            engine: EngineLimits { max_steps: POINTS_A_SERIES, ..engine },
+            limits,
+            running: Arc::new(Semaphore::new(limits.concurrency)),
+            waiting: Arc::new(Semaphore::new(limits.concurrency + limits.queue)),
+            doors: super::write::Doors::default(),
+        }
+    }
+
+    /// An engine for one query; `lookback` in milliseconds where the query says so.
+    pub(super) fn engine(&self, lookback: Option<i64>) -> Engine {
+        let lookback = lookback.filter(|millis| *millis > 0).unwrap_or(self.engine.lookback);
+        Engine::new(EngineLimits { lookback, ..self.engine })
+    }
+}

@@ -1,0 +1,65 @@
+//! Prometheus's HTTP API over Vigie's metrics, so that Grafana, promtool and every other client just work, and the
+//! doors by which metrics come in: remote write and OTLP.
+//!
+//! These paths answer as Prometheus 3 does, errors included; Vigie's own paths answer with problem documents.
+
+mod alerting;
+mod error;
+mod escaping;
+mod evaluate;
+mod histogram_json;
+mod metadata;
+mod metrics;
+mod number;
+mod otlp;
+mod params;
+mod query;
+mod selectors;
+mod series;
+mod status;
+mod success;
+mod targets;
+mod write;
+
+pub(crate) use error::ApiError;
+pub use metrics::{Appended, MetricSink, Metrics, QueryLimits, SinkError, StoreFigures};
+pub use write::{Batch, BatchSample, BatchValue, MetricMetadata, MetricType};
+
+use axum::extract::DefaultBodyLimit;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::AppState;
+
+/// The longest form of a query.
+const FORM_BYTES: usize = 1 << 20;
+
+/// Every compatible path. Queries and writes have time limits of their own.
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(query::instant))
+        .routes(routes!(query::range))
+        .routes(routes!(query::format))
+        .routes(routes!(query::exemplars))
+        .routes(routes!(series::series))
+        .routes(routes!(series::names))
+        .routes(routes!(series::values))
+        .routes(routes!(metadata::metadata))
+        .routes(routes!(targets::targets))
+        .routes(routes!(targets::scrape_pools))
+        .routes(routes!(alerting::rules))
+        .routes(routes!(alerting::alerts))
+        .routes(routes!(alerting::alertmanagers))
+        .routes(routes!(status::buildinfo))
+        .routes(routes!(status::config))
+        .routes(routes!(status::flags))
+        .routes(routes!(status::runtimeinfo))
+        .routes(routes!(status::tsdb))
+        .routes(routes!(status::walreplay))
+        .routes(routes!(status::healthy))
+        .routes(routes!(status::ready))
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .routes(routes!(write::door::write))
+        .routes(routes!(otlp::metrics))
+        .routes(routes!(otlp::metrics_as_prometheus))
+}

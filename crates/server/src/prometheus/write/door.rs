@@ -1,0 +1,299 @@
+//! The door in: reads a body within its limits, decodes it, has it stored, and answers once it is durable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::batch::{Received, WriteError};
+use super::decompress::{Encoding, decompress};
+use super::{v1, v2};
+use crate::prometheus::metrics::{Appended, Metrics, SinkError};
+use crate::state::AppState;
+
+/// The most bytes of a body as it is sent.
+const MAX_BODY: usize = 8 << 20;
+/// Bodies that are held while they come in, together, in KiB.
+const BODIES_KIB: usize = 32 << 10;
+/// Bodies that are decoded at once.
+const DECODERS: usize = 2;
+/// A sender has this long to send a body.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// A sender waits this long for its turn.
+const TURN_WITHIN: Duration = Duration::from_secs(10);
+/// What a sender that must wait is told, in seconds.
+const RETRY_AFTER: &str = "5";
+const OVERLOADED: &str =
+    "Vigie has more to take in than it can at present: the limit bodies in memory";
+
+/// How much may come in at once. Clones share the places.
+#[derive(Clone)]
+pub struct Doors {
+    bodies: Arc<Semaphore>,
+    decoders: Arc<Semaphore>,
+}
+
+impl Default for Doors {
+    fn default() -> Self {
+        Self {
+            bodies: Arc::new(Semaphore::new(BODIES_KIB)),
+            decoders: Arc::new(Semaphore::new(DECODERS)),
+        }
+    }
+}
+
+/// Why a request brought nothing.
+#[derive(Debug)]
+pub(in crate::prometheus) enum Refusal {
+    /// 415
+    Unsupported(String),
+    /// 413
+    TooLarge(String),
+    /// 400
+    Bad(String),
+    /// 408
+    Slow,
+    /// 503, with Retry-After
+    NotNow(String),
+    /// 500
+    Internal,
+}
+
+impl Refusal {
+    pub(in crate::prometheus) fn status(&self) -> StatusCode {
+        match self {
+            Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Bad(_) => StatusCode::BAD_REQUEST,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::NotNow(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    pub(in crate::prometheus) fn message(&self) -> String {
+        match self {
+            Self::Unsupported(why) | Self::TooLarge(why) | Self::Bad(why) | Self::NotNow(why) => {
+                why.clone()
+            }
+            Self::Slow => format!("the body did not come within {} s", BODY_WITHIN.as_secs()),
+            Self::Internal => "Vigie failed to take this in; the cause is in its log".to_owned(),
+        }
+    }
+
+    /// Adds what tells a sender when to come back.
+    pub(in crate::prometheus) fn headed(&self, mut response: Response) -> Response {
+        if matches!(self, Self::NotNow(_)) {
+            let value = header::HeaderValue::from_static(RETRY_AFTER);
+            response.headers_mut().insert(header::RETRY_AFTER, value);
+        }
+        response
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let text = self.message() + "\n";
+        self.headed((self.status(), text).into_response())
+    }
+}
+
+impl From<WriteError> for Refusal {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Malformed { .. } => Self::Bad(error.to_string()),
+            WriteError::Limit { .. } => Self::TooLarge(error.to_string()),
+        }
+    }
+}
+
+impl From<SinkError> for Refusal {
+    fn from(error: SinkError) -> Self {
+        Self::NotNow(error.to_string())
+    }
+}
+
+impl Doors {
+    /// Reads a body, decompresses and decodes it. Several at once share limited places.
+    pub(in crate::prometheus) async fn read<T: Send + 'static>(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        encoding: Encoding,
+        decode: impl FnOnce(&[u8]) -> Result<T, WriteError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (bytes, place) = self.body(headers, body).await?;
+        let decoder = turn(&self.decoders, 1).await?;
+        let task = tokio::task::spawn_blocking(move || {
+            let _places = (place, decoder);
+            let plain = decompress(encoding, &bytes)?;
+            drop(bytes);
+            decode(&plain)
+        });
+        match task.await {
+            Ok(decoded) => Ok(decoded?),
+            Err(error) => {
+                tracing::error!(%error, "a request could not be decoded");
+                Err(Refusal::Internal)
+            }
+        }
+    }
+
+    async fn body(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(Bytes, OwnedSemaphorePermit), Refusal> {
+        let too_large = || {
+            Refusal::TooLarge(format!("over the limit body bytes of {MAX_BODY}: send less at once"))
+        };
+        let said =
+            headers.get(header::CONTENT_LENGTH).and_then(|said| said.to_str().ok()?.parse().ok());
+        let length: usize = said.unwrap_or(MAX_BODY);
+        if length > MAX_BODY {
+            return Err(too_large());
+        }
+        let place = turn(&self.bodies, length.div_ceil(1_024).max(1)).await?;
+        let whole = Limited::new(body, MAX_BODY).collect();
+        match tokio::time::timeout(BODY_WITHIN, whole).await {
+            Err(_) => Err(Refusal::Slow),
+            Ok(Ok(whole)) => Ok((whole.to_bytes(), place)),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+            Ok(Err(error)) => Err(Refusal::Bad(format!("the body could not be read: {error}"))),
+        }
+    }
+}
+
+async fn turn(places: &Arc<Semaphore>, count: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    match tokio::time::timeout(TURN_WITHIN, Arc::clone(places).acquire_many_owned(count)).await {
+        Ok(Ok(place)) => Ok(place),
+        _ => Err(Refusal::NotNow(OVERLOADED.to_owned())),
+    }
+}
+
+/// The version of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    One,
+    Two,
+}
+
+impl Version {
+    fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let given = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let given = given.unwrap_or_default();
+        let mut parts = given.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default();
+        if kind.eq_ignore_ascii_case("application/x-protobuf") {
+            match parts.find_map(|part| part.strip_prefix("proto=")) {
+                None | Some("prometheus.WriteRequest") => return Ok(Self::One),
+                Some("io.prometheus.write.v2.Request") => return Ok(Self::Two),
+                Some(_) => {}
+            }
+        }
+        Err(Refusal::Unsupported(format!(
+            "the content type {given:?} is not known here: send application/x-protobuf with \
+             proto=prometheus.WriteRequest or proto=io.prometheus.write.v2.Request"
+        )))
+    }
+}
+
+/// How the body is compressed; snappy where nothing is said, as in Prometheus.
+fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
+    let Some(given) = headers.get(header::CONTENT_ENCODING) else { return Ok(Encoding::Snappy) };
+    let known = given.to_str().ok().and_then(Encoding::named);
+    known.filter(|known| matches!(known, Encoding::Snappy | Encoding::Zstd)).ok_or_else(|| {
+        Refusal::Unsupported(format!(
+            "the content encoding {given:?} is not known here: use snappy or zstd"
+        ))
+    })
+}
+
+/// Takes in samples by remote write, version 1.0 or 2.0; answers once they are durable.
+#[utoipa::path(post, path = "/api/v1/write", tag = "prometheus",
+    request_body(content_type = "application/x-protobuf",
+        description = "prometheus.WriteRequest or io.prometheus.write.v2.Request, in snappy or zstd."),
+    responses((status = 204, description = "Durable"),
+        (status = 400, description = "Malformed, or part of it refused for good; the rest is durable"),
+        (status = 413, description = "Over a limit, which is named"), (status = 415, description = "Another type"),
+        (status = 503, description = "Not now: try again after Retry-After seconds")))]
+pub(crate) async fn write(State(app): State<AppState>, request: Request) -> Response {
+    let metrics = match app.metrics() {
+        Ok(metrics) => metrics,
+        Err(_) => {
+            return Refusal::NotNow("the metric store is not open".to_owned()).into_response();
+        }
+    };
+    let (parts, body) = request.into_parts();
+    match take_in(metrics, &parts.headers, body).await {
+        Ok((version, exemplars, appended)) => respond(version, exemplars, &appended),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn take_in(
+    metrics: &Metrics,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Version, u64, Appended), Refusal> {
+    let version = Version::of(headers)?;
+    let encoding = encoding(headers)?;
+    let decode = match version {
+        Version::One => v1::decode,
+        Version::Two => v2::decode,
+    };
+    let received = metrics.doors.read(headers, body, encoding, decode).await?;
+    let exemplars = received.exemplars;
+    Ok((version, exemplars, store(metrics, received).await?))
+}
+
+/// Stores what was received; what had been refused before is counted with what is refused now.
+pub(in crate::prometheus) async fn store(
+    metrics: &Metrics,
+    received: Received,
+) -> Result<Appended, SinkError> {
+    let Received { batch, refused, reasons, .. } = received;
+    let mut appended = if batch == super::Batch::default() {
+        Appended::default()
+    } else {
+        metrics.sink.append(batch).await?
+    };
+    appended.refused += refused;
+    if !reasons.is_empty() {
+        let reasons = reasons.into_iter().chain(appended.reason.take());
+        appended.reason = Some(reasons.collect::<Vec<_>>().join("; "));
+    }
+    Ok(appended)
+}
+
+fn respond(version: Version, exemplars: u64, appended: &Appended) -> Response {
+    let mut response = match &appended.reason {
+        None => StatusCode::NO_CONTENT.into_response(),
+        Some(reason) => {
+            let text = format!(
+                "{} samples were refused, the rest is stored: {reason}\n",
+                appended.refused
+            );
+            (StatusCode::BAD_REQUEST, text).into_response()
+        }
+    };
+    if exemplars > 0 {
+        tracing::debug!(exemplars, "exemplars came along; they are not kept");
+    }
+    if version == Version::Two {
+        for (name, count) in [
+            ("x-prometheus-remote-write-samples-written", appended.floats),
+            ("x-prometheus-remote-write-histograms-written", appended.histograms),
+            ("x-prometheus-remote-write-exemplars-written", 0),
+        ] {
+            response.headers_mut().insert(name, header::HeaderValue::from(count));
+        }
+    }
+    response
+}

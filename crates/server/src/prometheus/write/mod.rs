@@ -1,0 +1,18 @@
+//! Remote write, as Prometheus, its agents and every collector speak it: `POST /api/v1/write`, versions 1.0 and 2.0.
+
+mod batch;
+mod decompress;
+pub(super) mod door;
+mod histogram;
+mod labels;
+mod v1;
+mod v2;
+mod wire;
+
+pub use batch::{Batch, BatchSample, BatchValue, MetricMetadata, MetricType};
+pub(super) use batch::{Received, WriteError, limited};
+pub(super) use decompress::Encoding;
+pub use door::Doors;
+pub(super) use histogram::reduced;
+pub(super) use labels::checked;
+pub(super) use wire::{Field, Fields};

@@ -1,0 +1,9 @@
+//! Prometheus's API and the doors in, over metrics in memory.
+
+#[path = "../../../../query/tests/support/mod.rs"]
+mod memory;
+mod messages;
+mod metered;
+mod otlp;
+mod read;
+mod write;
