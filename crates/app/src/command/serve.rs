@@ -33,7 +33,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
 }
 
 /// Waits for the end of a running Vigie, by a signal or by its own failure.
-pub(crate) async fn on_signal_or_failure(
+async fn on_signal_or_failure(
     stop: CancellationToken,
     running: Running,
 ) -> Result<(), Failure> {
