@@ -78,11 +78,11 @@ function Kpi(props: KpiProps) {
   );
 }
 
-/** "3.2 s" as figure and unit apart, so that the unit can be small. */
+/** "3.2 s" as figure and unit apart, so that the unit can be small; "1 min 15 s" has two units and stays together. */
 function split(text: string | undefined): [string | undefined, string] {
   if (text === undefined) return [undefined, ''];
   const cut = text.search(/[\s\u00a0\u202f](?=\D+$)/);
-  return cut < 0 ? [text, ''] : [text.slice(0, cut), text.slice(cut + 1)];
+  return cut < 0 || /\d\D*[a-z]\D*\d/.test(text) ? [text, ''] : [text.slice(0, cut), text.slice(cut + 1)];
 }
 
 function OldestFoot({ overview }: { overview: Overview }) {

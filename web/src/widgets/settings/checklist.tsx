@@ -1,5 +1,6 @@
 import type { Rows, Source, SourceCheck } from '../../api/contract.ts';
 import { showName } from '../../domain/queue-name.ts';
+import { inWords } from '../../domain/server-words.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { useLive, useTopic } from '../../live/hooks.ts';
 import { Card, CopyButton, Mark, type Tone } from '../../ui/index.tsx';
@@ -18,7 +19,7 @@ function Check({ check }: { check: SourceCheck }) {
     <li className={`check k-${check.state}`}>
       <Mark tone={toneOf(check)} label={t(STATE[check.state] ?? 'check.unknown')} />
       <div>
-        <b>{name ? t(`check.${name}`) : check.id}</b> <span className="dim">{check.detail}</span>
+        <b>{name ? t(`check.${name}`) : check.id}</b> <span className="dim">{inWords(check.detail)}</span>
         {check.fix ? (
           <div className="fix">
             <code>{check.fix}</code>
