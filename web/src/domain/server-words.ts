@@ -1,6 +1,6 @@
 import { sentence, type MessageId, type Values } from '../i18n/index.ts';
 
-/** What the server says in English of a source: the words, their sentence here, and the names of what stands in between. */
+/** What the server says in English of a source, and advises: the words, their sentence here, and the names of what stands in between. */
 export const SERVER_WORDS: readonly [words: RegExp, id: MessageId, names: readonly string[]][] = [
   [/^Redis (\S+) \((\w+)\) at (.+)$/, 'said.connected', ['version', 'mode', 'url']],
   [/^everything that Vigie asked for is allowed$/, 'said.allowed', []],
@@ -24,6 +24,11 @@ export const SERVER_WORDS: readonly [words: RegExp, id: MessageId, names: readon
   [/^(\S+): unknown host$/, 'said.unknownHost', ['place']],
   [/^(\S+): user (\S+) may not use (?:the command )(.+)$/, 'said.forbidden', ['place', 'user', 'command']],
   [/^(\S+): the server is loading its data from disk$/, 'said.loading', ['place']],
+  [/^is Redis running, and are host and port right\?$/, 'hint.refused', []],
+  [/^check user and password; the user of a plain requirepass is default$/, 'hint.wrongPassword', []],
+  [/^check the host in the url, and the DNS of this machine$/, 'hint.unknownHost', []],
+  [/^it answers again by itself when it is done$/, 'hint.later', []],
+  [/^a Redis with TLS needs rediss:\/\/; else see the server's log$/, 'hint.tls', []],
 ];
 
 /** The server's words in the language on the screen; as they are where they are not known here. */

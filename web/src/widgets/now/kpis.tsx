@@ -89,7 +89,9 @@ function OldestFoot({ overview }: { overview: Overview }) {
   const t = useSentence();
   const now = useNow();
   const seconds = secondsSince(overview.oldest_at, now);
-  return <>{seconds === null ? t('kpi.oldestNone') : t('kpi.oldest', { age: age(seconds) })}</>;
+  // What is not known is not "nothing".
+  if (seconds === null) return <>{overview.waiting === 0 ? t('kpi.oldestNone') : '\u00a0'}</>;
+  return <>{t('kpi.oldest', { age: age(seconds) })}</>;
 }
 
 const READ = {

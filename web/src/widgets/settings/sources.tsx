@@ -8,8 +8,8 @@ import { inWords } from '../../domain/server-words.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { useLive, useNow, useTopic } from '../../live/hooks.ts';
 import { isOverdue } from '../../live/session.ts';
-import { CopyButton, Mark, Skeleton, type Tone } from '../../ui/index.tsx';
-import { Checks } from './checklist.tsx';
+import { Mark, Skeleton, type Tone } from '../../ui/index.tsx';
+import { Checks, Fix } from './checklist.tsx';
 
 function Fact(props: { label: MessageId; tip: MessageId; children: ReactNode }) {
   const t = useSentence();
@@ -58,7 +58,7 @@ function SourceCard({ id }: { id: string }) {
         {source.kinds.map((kind) => <span key={kind} className="tag">{kind}</span>)}
       </div>
       {source.error ? <p className="source-error"><strong>{t('source.error')}</strong> <span className="mono">{inWords(source.error)}</span></p> : null}
-      {source.hint ? <div className="fix"><code>{source.hint}</code><CopyButton text={source.hint} label={t('action.copy')} done={t('action.copied')} /></div> : null}
+      {source.hint && !source.checks.some((check) => check.fix === source.hint) ? <Fix text={source.hint} /> : null}
       <Facts source={source} />
       <Checks checks={source.checks} />
     </section>
