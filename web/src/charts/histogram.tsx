@@ -66,7 +66,8 @@ export function Histogram(props: { data: LatencyHistogram; label: string; p95Lab
       {shown.map((_, i) => {
         const bound = bounds[from + i];
         if (bound === undefined || i % labelEvery !== labelEvery - 1) return null;
-        return <text key={bound} x={LEFT + (i + 1) * step} y={HEIGHT - 5} textAnchor="middle">{duration(bound)}</text>;
+        const last = i === shown.length - 1;
+        return <text key={bound} x={LEFT + (i + 1) * step} y={HEIGHT - 5} textAnchor={last ? 'end' : 'middle'}>{duration(bound)}</text>;
       })}
       {mark === null ? null : (
         <g>

@@ -4,6 +4,7 @@ import { age, duration, secondsSince } from './duration.ts';
 import { timeOfDay } from './moment.ts';
 import { count, percent, ratePerSecond, signedRate } from './quantity.ts';
 import { showName } from './queue-name.ts';
+import { inWords } from './server-words.ts';
 
 const CODES: ReadonlySet<VerdictCode> = new Set([
   'starting', 'no_source', 'no_queues', 'source_down', 'stuck_workers_idle', 'no_workers', 'paused_waiting', 'does_not_drain', 'failing', 'flowing', 'idle',
@@ -37,7 +38,7 @@ export function clueValues(clue: Clue, now: number): Values {
     drain: duration(n('slowest_drain_seconds')),
     slowest: typeof values['slowest_queue'] === 'string' ? showName(values['slowest_queue']) : '',
     hasSlowest: n('slowest_drain_seconds') === null ? 'no' : 'yes',
-    error: typeof values['error'] === 'string' ? values['error'] : '',
+    error: typeof values['error'] === 'string' ? inWords(values['error']) : '',
   };
 }
 

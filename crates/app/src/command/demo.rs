@@ -11,10 +11,11 @@ use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 use vigie_collect::source::redis::RedisConfig;
 
-use super::serve::{Running, log_to_stderr, on_signal_or_failure};
+use super::serve::{Running, log_to_stderr};
 use crate::cli::DemoArgs;
 use crate::config::{Config, DEFAULT_LISTEN, MetricsConfig, only_loopback};
 use crate::exit::Failure;
+use crate::interrupt::on_signal_or_hangup;
 
 const REDIS_READY_WITHIN: Duration = Duration::from_secs(10);
 /// A child that was asked to end has this long.
@@ -37,6 +38,16 @@ struct Process {
 /// Runs the demo until a signal; then nothing is left of it.
 pub(crate) async fn run(arguments: DemoArgs) -> Result<(), Failure> {
     log_to_stderr();
+    let stop = CancellationToken::new();
+    tokio::select! {
+        // First, so that signals are caught before there is anything to leave behind.
+        biased;
+        () = on_signal_or_hangup(stop.clone()) => Ok(()),
+        outcome = until(stop.clone(), arguments) => outcome,
+    }
+}
+
+async fn until(stop: CancellationToken, arguments: DemoArgs) -> Result<(), Failure> {
     let examples = examples(arguments.examples)?;
     let manifest = manifest(&examples)?;
     let listen = listen(arguments.listen).await?;
@@ -45,7 +56,7 @@ pub(crate) async fn run(arguments: DemoArgs) -> Result<(), Failure> {
         .tempdir()
         .map_err(|error| Failure::failed(format!("cannot make a temporary folder: {error}")))?;
     let mut children = Children::default();
-    let outcome = serve(&manifest, &examples, folder.path(), listen, &mut children).await;
+    let outcome = serve(&manifest, &examples, folder.path(), listen, &mut children, stop).await;
     anstream::println!("\nEnding the demo …");
     children.end().await;
     folder
@@ -60,8 +71,12 @@ async fn serve(
     folder: &Path,
     listen: SocketAddr,
     children: &mut Children,
+    stop: CancellationToken,
 ) -> Result<(), Failure> {
-    let url = children.start_redis(folder).await?;
+    let url = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        url = children.start_redis(folder) => url?,
+    };
     for process in &manifest.processes {
         children.start(process, examples, &url, folder)?;
     }
@@ -75,10 +90,9 @@ async fn serve(
         sources: vec![source],
         origin: "the demo's own".to_owned(),
     };
-    let stop = CancellationToken::new();
     let running = Running::start(&config, &stop).await?;
     say_what_to_look_at(manifest, running.address, &url);
-    on_signal_or_failure(stop, running).await
+    running.ended(stop).await
 }
 
 fn say_what_to_look_at(manifest: &Manifest, address: SocketAddr, redis: &str) {

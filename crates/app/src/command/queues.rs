@@ -11,19 +11,39 @@ use crate::cli::QueuesArgs;
 use crate::client::{self, ClientError};
 use crate::exit::Failure;
 
-const COLUMNS: [(&str, usize); 11] = [
-    ("WAITING", 9),
-    ("ACTIVE", 7),
-    ("SCHED", 7),
-    ("RETRY", 6),
-    ("OLDEST", 9),
-    ("IN/S", 8),
-    ("OUT/S", 8),
-    ("DRAINS", 9),
-    ("P95 WAIT", 9),
-    ("P95 RUN", 9),
-    ("WORKERS", 9),
+/// Title, width, and how early it is left out where a terminal is narrow: 0 never, the greatest first.
+const COLUMNS: [(&str, usize, u8); 12] = [
+    ("WAITING", 9, 0),
+    ("ACTIVE", 7, 4),
+    ("SCHED", 7, 8),
+    ("RETRY", 6, 7),
+    ("FAILED", 8, 3),
+    ("OLDEST", 9, 0),
+    ("IN/S", 8, 5),
+    ("OUT/S", 8, 5),
+    ("DRAINS", 9, 1),
+    ("P95 WAIT", 9, 6),
+    ("P95 RUN", 9, 6),
+    ("WORKERS", 9, 2),
 ];
+/// A name is cut to this before a column is left out, and no further.
+const NAME_LEAST: usize = 30;
+const NAME_MOST: usize = 60;
+
+/// Characters and lines of the terminal that is written to.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    columns: usize,
+    lines: usize,
+}
+
+impl Window {
+    fn of_stdout() -> Option<Self> {
+        let stdout = std::io::stdout();
+        let (width, height) = terminal_size::terminal_size_of(&stdout)?;
+        Some(Self { columns: width.0.into(), lines: height.0.into() })
+    }
+}
 
 /// Prints once, or every second until a signal.
 pub(crate) async fn run(arguments: &QueuesArgs) -> Result<(), Failure> {
@@ -96,25 +116,26 @@ fn show(arguments: &QueuesArgs, body: &[u8], verdict: &str) -> Result<(), Failur
     }
     let answer: Value = serde_json::from_slice(body)
         .map_err(|error| Failure::failed(format!("the answer is no JSON: {error}")))?;
+    let window = Window::of_stdout();
     if arguments.watch && std::io::stdout().is_terminal() {
         anstream::print!("\x1b[H\x1b[2J");
     }
-    anstream::print!("{verdict}{}", table(&answer));
+    // Only what is shown again and again has to fit into the window's height.
+    let lines = window.filter(|_| arguments.watch).map_or(usize::MAX, |window| window.lines);
+    let columns = window.map_or(usize::MAX, |window| window.columns);
+    anstream::print!("{verdict}{}", table(&answer, Window { columns, lines }));
     Ok(())
 }
 
-/// The table, worst first: stale, then by waiting jobs.
-fn table(answer: &Value) -> String {
+/// The table, worst first: stale, then by waiting jobs. It is no wider and no higher than the window, in which the
+/// verdict has one line, too, and the cursor another.
+fn table(answer: &Value, window: Window) -> String {
     let mut text = String::new();
     for source in list(&answer["sources"]).iter().filter(|source| source["up"] != true) {
         let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
         let error = source["error"].as_str().unwrap_or("no answer yet");
-        let _ = writeln!(
-            text,
-            "{red}! source {}: {}{red:#}",
-            printable(&source["source"]),
-            safe(error)
-        );
+        let name = printable(&source["source"]);
+        let _ = writeln!(text, "{red}! source {name}: {}{red:#}", safe(error));
     }
     let mut queues: Vec<&Value> = list(&answer["queues"]).iter().collect();
     queues.sort_by_key(|queue| {
@@ -124,38 +145,70 @@ fn table(answer: &Value) -> String {
         text.push_str("No queues yet.\n");
         return text;
     }
-    let name = |queue: &Value| {
-        format!(
-            "{}/{}/{}",
-            printable(&queue["source"]),
-            printable(&queue["kind"]),
-            printable(&queue["queue"])
-        )
-    };
-    let width =
-        queues.iter().map(|queue| name(queue).chars().count()).max().unwrap_or(0).clamp(5, 60);
+    let (width, least_left_out) = fit(&queues, window.columns);
+    let shown = |rank: u8| rank < least_left_out;
     let _ = write!(text, "{:<width$}", "QUEUE");
-    for (title, columns) in COLUMNS {
+    for (title, columns, _) in COLUMNS.iter().filter(|(_, _, rank)| shown(*rank)) {
         let _ = write!(text, "{title:>columns$}");
     }
     text.push('\n');
-    for queue in queues {
-        let shown: String = name(queue).chars().take(width).collect();
-        let _ = write!(text, "{shown:<width$}");
-        for ((_, columns), cell) in COLUMNS.iter().zip(cells(queue)) {
-            let _ = write!(text, "{cell:>columns$}");
+    // The verdict, the line about the rest, and the cursor's.
+    let rows = window.lines.saturating_sub(text.lines().count() + 3).max(1);
+    for queue in queues.iter().take(rows) {
+        let name = cut(name(queue), width);
+        let _ = write!(text, "{name:<width$}");
+        for ((_, columns, rank), cell) in COLUMNS.iter().zip(cells(queue)) {
+            if shown(*rank) {
+                let _ = write!(text, "{cell:>columns$}");
+            }
         }
-        let marks = [("paused", "paused"), ("stale", "stale")];
-        for (_, mark) in marks.iter().filter(|(key, _)| queue[*key] == true) {
+        for mark in marks(queue) {
             let yellow = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
             let _ = write!(text, "  {yellow}{mark}{yellow:#}");
         }
         text.push('\n');
     }
+    if queues.len() > rows {
+        let _ = writeln!(text, "and {} more with fewer waiting jobs", queues.len() - rows);
+    }
     text
 }
 
-fn cells(queue: &Value) -> [String; 11] {
+/// The width of the names, and the rank from which on columns are left out.
+fn fit(queues: &[&Value], columns: usize) -> (usize, u8) {
+    let longest = queues.iter().map(|queue| name(queue).chars().count()).max().unwrap_or(0);
+    let name = longest.clamp(5, NAME_MOST);
+    let marks = |queue: &&Value| marks(queue).map(|mark| mark.len() + 2).sum::<usize>();
+    let marks = queues.iter().map(marks).max().unwrap_or(0);
+    let mut left_out = u8::MAX;
+    loop {
+        let kept = || COLUMNS.iter().filter(|(_, _, rank)| *rank < left_out);
+        let cells = marks + kept().map(|(_, width, _)| width).sum::<usize>();
+        match kept().map(|(_, _, rank)| *rank).max() {
+            Some(rank) if rank > 0 && cells + name.min(NAME_LEAST) > columns => left_out = rank,
+            _ => return (name.min(columns.saturating_sub(cells)).max(5), left_out),
+        }
+    }
+}
+
+fn marks(queue: &Value) -> impl Iterator<Item = &'static str> {
+    ["paused", "stale"].into_iter().filter(|mark| queue[*mark] == true)
+}
+
+fn name(queue: &Value) -> String {
+    let part = |key: &str| printable(&queue[key]);
+    format!("{}/{}/{}", part("source"), part("kind"), part("queue"))
+}
+
+/// What is too long says so.
+fn cut(text: String, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text;
+    }
+    text.chars().take(width - 1).chain(['…']).collect()
+}
+
+fn cells(queue: &Value) -> [String; 12] {
     let jobs = &queue["jobs"];
     let drains = match (queue["drains"].as_bool(), queue["drain_seconds"].as_f64()) {
         (Some(true), Some(seconds)) => duration(seconds),
@@ -173,6 +226,7 @@ fn cells(queue: &Value) -> [String; 11] {
         count(&jobs["active"]),
         count(&jobs["scheduled"]),
         count(&jobs["retry"]),
+        count(&jobs["failed"]),
         seconds(&queue["oldest_seconds"]),
         rate(&queue["rates"]["enqueued"]),
         rate(&queue["rates"]["processed"]),
@@ -194,8 +248,14 @@ fn printable(value: &Value) -> String {
 /// Names come from outside: what would move the cursor or change colours is shown, not done.
 fn safe(text: &str) -> String {
     text.chars()
-        .flat_map(|one| if one.is_control() { one.escape_default().collect() } else { vec![one] })
+        .flat_map(|one| if moves(one) { one.escape_default().collect() } else { vec![one] })
         .collect()
+}
+
+/// Whether a character moves the cursor, or turns the text around (the bidirectional marks of Unicode).
+fn moves(one: char) -> bool {
+    one.is_control()
+        || matches!(one, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn count(value: &Value) -> String {
@@ -232,9 +292,15 @@ mod tests {
              "workers": 2, "busy": 3, "capacity": 10, "wait": {"p95": 0.25}, "run": {"p95": null}}]})
     }
 
+    const WIDE: Window = Window { columns: 200, lines: 50 };
+
+    fn plain(answer: &Value, window: Window) -> String {
+        anstream::adapter::strip_str(&table(answer, window)).to_string()
+    }
+
     #[test]
     fn the_table_shows_the_fullest_queue_first_and_absent_as_a_dash() {
-        let text = anstream::adapter::strip_str(&table(&answer())).to_string();
+        let text = plain(&answer(), WIDE);
         let lines: Vec<&str> = text.lines().collect();
         assert!(
             lines[2].contains("busy") && lines[2].contains("1m15s") && lines[2].contains("never"),
@@ -248,9 +314,30 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_move_the_cursor() {
-        let text = table(&answer());
+    fn the_table_fits_into_the_window() {
+        let queue = |number: usize| {
+            json!({"source": "main", "kind": "bull", "queue": format!("{}{number}", "long".repeat(15)),
+                "jobs": {"waiting": number}, "paused": true})
+        };
+        let many = json!({"queues": (0..50).map(queue).collect::<Vec<_>>()});
+        for (columns, lines) in [(200, 50), (120, 20), (80, 24), (60, 5), (1, 1)] {
+            let text = plain(&many, Window { columns, lines });
+            let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= columns.max(44), "{columns}: {widest}\n{text}");
+            assert!(text.lines().count() + 2 <= lines.max(5), "{lines}\n{text}");
+            let [waiting, oldest] = ["WAITING", "OLDEST"].map(|title| text.contains(title));
+            assert!(waiting && oldest && text.contains(" more with fewer"), "{text}");
+        }
+        let all = plain(&many, Window { columns: 200, lines: usize::MAX });
+        assert_eq!(all.lines().count(), 51);
+        assert!(all.contains("FAILED"), "{all}");
+    }
+
+    #[test]
+    fn names_cannot_move_the_cursor_or_turn_the_line_around() {
+        let text = table(&answer(), WIDE);
         assert!(text.contains("busy\\n\\u{1b}[2J"), "{text}");
         assert!(!text.contains("refused\u{1b}"), "{text}");
+        assert_eq!(safe("a\u{202e}b"), "a\\u{202e}b");
     }
 }

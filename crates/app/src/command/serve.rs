@@ -33,10 +33,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
 }
 
 /// Waits for the end of a running Vigie, by a signal or by its own failure.
-pub(crate) async fn on_signal_or_failure(
-    stop: CancellationToken,
-    running: Running,
-) -> Result<(), Failure> {
+async fn on_signal_or_failure(stop: CancellationToken, running: Running) -> Result<(), Failure> {
     tokio::select! {
         () = on_signal(stop.clone()) => Ok(()),
         ended = running.ended(stop) => ended,

@@ -6,6 +6,12 @@ import { curlLine, readDocument, refsOf, typeText, type Operation, type Schema }
 
 const anchor = (name: string): string => `schema-${name}`;
 
+/** What the document says, with `names` as code. */
+function Said({ text }: { text: string | undefined }) {
+  // oxlint-disable-next-line react/no-array-index-key -- a piece is its place
+  return <>{(text ?? '').split('`').map((piece, i) => (i % 2 ? <code key={i}>{piece}</code> : piece))}</>;
+}
+
 /** A type in one line, then links to the shapes it names. */
 function Type({ schema }: { schema: Schema | undefined }) {
   return (
@@ -28,7 +34,7 @@ function Parameters({ op }: { op: Operation }) {
             <tr key={`${parameter.in} ${parameter.name}`}>
               <td><code>{parameter.name}</code> <span className="dim">{parameter.in}{parameter.required ? ` · ${t('api.required')}` : ''}</span></td>
               <td className="l"><Type schema={parameter.schema} /></td>
-              <td className="l wrap">{parameter.description}</td>
+              <td className="l wrap"><Said text={parameter.description} /></td>
             </tr>
           ))}
         </tbody>
@@ -43,14 +49,14 @@ function OperationCard({ op }: { op: Operation }) {
   return (
     <section className="card s12 operation" aria-label={`${op.method} ${op.path}`}>
       <h2><span className="tag">{op.method.toUpperCase()}</span> <code>{op.path}</code></h2>
-      {op.summary ? <p>{op.summary}</p> : null}
-      {op.description && op.description !== op.summary ? <p className="dim pre">{op.description}</p> : null}
+      {op.summary ? <p><Said text={op.summary} /></p> : null}
+      {op.description && op.description !== op.summary ? <p className="dim pre"><Said text={op.description} /></p> : null}
       <div className="fix"><code>{curl}</code><CopyButton text={curl} label={t('action.copy')} done={t('action.copied')} /></div>
       <Parameters op={op} />
       <ul className="answers">
         {op.answers.map((answer) => (
           <li key={answer.status}>
-            <b>{answer.status}</b> <span>{answer.description}</span>
+            <b>{answer.status}</b> <span><Said text={answer.description} /></span>
             {answer.media.map((media) => <span key={media.type} className="dim">{media.type} <Type schema={media.schema} /></span>)}
           </li>
         ))}
@@ -65,13 +71,13 @@ function SchemaCard({ name, schema }: { name: string; schema: Schema }) {
   return (
     <section className="card s6 operation" id={anchor(name)} aria-label={`${t('api.schema')} ${name}`}>
       <h3><code>{name}</code></h3>
-      {schema.description ? <p className="dim pre">{schema.description}</p> : null}
+      {schema.description ? <p className="dim pre"><Said text={schema.description} /></p> : null}
       {fields.length === 0 ? <p><Type schema={schema} /></p> : (
         <dl className="fields">
           {fields.map(([field, type]) => (
             <div key={field}>
               <dt><code>{field}</code>{schema.required?.includes(field) ? '' : <span className="dim"> {t('api.optional')}</span>}</dt>
-              <dd><Type schema={type} />{type.description ? <span className="dim"> {type.description}</span> : null}</dd>
+              <dd><Type schema={type} />{type.description ? <span className="dim"> <Said text={type.description} /></span> : null}</dd>
             </div>
           ))}
         </dl>
@@ -93,7 +99,7 @@ export function ApiReference() {
         <span className="dim">{data.title} {data.version}</span>
         <a className="end" href="/api/openapi.json">openapi.json</a>
       </div>
-      {data.description ? <p className="s12 dim pre">{data.description}</p> : null}
+      {data.description ? <p className="s12 dim pre"><Said text={data.description} /></p> : null}
       {data.operations.map((op) => <OperationCard key={`${op.method} ${op.path}`} op={op} />)}
       {data.schemas.length > 0 ? <h2 className="s12 page">{t('api.schemas')}</h2> : null}
       {data.schemas.map(([name, schema]) => <SchemaCard key={name} name={name} schema={schema} />)}

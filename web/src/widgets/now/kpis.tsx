@@ -78,18 +78,20 @@ function Kpi(props: KpiProps) {
   );
 }
 
-/** "3.2 s" as figure and unit apart, so that the unit can be small. */
+/** "3.2 s" as figure and unit apart, so that the unit can be small; "1 min 15 s" has two units and stays together. */
 function split(text: string | undefined): [string | undefined, string] {
   if (text === undefined) return [undefined, ''];
   const cut = text.search(/[\s\u00a0\u202f](?=\D+$)/);
-  return cut < 0 ? [text, ''] : [text.slice(0, cut), text.slice(cut + 1)];
+  return cut < 0 || /\d\D*[a-z]\D*\d/.test(text) ? [text, ''] : [text.slice(0, cut), text.slice(cut + 1)];
 }
 
 function OldestFoot({ overview }: { overview: Overview }) {
   const t = useSentence();
   const now = useNow();
   const seconds = secondsSince(overview.oldest_at, now);
-  return <>{seconds === null ? t('kpi.oldestNone') : t('kpi.oldest', { age: age(seconds) })}</>;
+  // What is not known is not "nothing".
+  if (seconds === null) return <>{overview.waiting === 0 ? t('kpi.oldestNone') : '\u00a0'}</>;
+  return <>{t('kpi.oldest', { age: age(seconds) })}</>;
 }
 
 const READ = {

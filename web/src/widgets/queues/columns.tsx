@@ -10,7 +10,7 @@ export const QUEUE_COLUMNS: readonly QueueColumn[] = [
 export const COLUMNS_NOW: readonly QueueColumn[] = ['name', 'waiting', 'oldest', 'in', 'out', 'drain', 'wait', 'run', 'errors', 'busy', 'spark'];
 
 export const WIDTHS: Record<QueueColumn, number> = {
-  name: 0, waiting: 74, active: 62, scheduled: 74, retry: 58, failed: 66, oldest: 96, in: 66, out: 66, net: 66, drain: 116, wait: 90, run: 84, errors: 64, busy: 116, spark: 92,
+  name: 0, waiting: 74, active: 62, scheduled: 74, retry: 58, failed: 66, oldest: 96, in: 66, out: 66, net: 66, drain: 130, wait: 90, run: 84, errors: 64, busy: 114, spark: 92,
 };
 
 /** Columns that a phone has room for. */

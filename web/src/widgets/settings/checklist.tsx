@@ -1,5 +1,6 @@
 import type { Rows, Source, SourceCheck } from '../../api/contract.ts';
 import { showName } from '../../domain/queue-name.ts';
+import { inWords } from '../../domain/server-words.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { useLive, useTopic } from '../../live/hooks.ts';
 import { Card, CopyButton, Mark, type Tone } from '../../ui/index.tsx';
@@ -11,6 +12,18 @@ const VITAL: ReadonlySet<string> = new Set(['connect', 'auth', 'acl']);
 const toneOf = (check: SourceCheck): Tone => (check.state === 'missing' && !VITAL.has(check.id) ? 'unknown' : (TONE[check.state] ?? 'unknown'));
 const NAMES = ['connect', 'auth', 'acl', 'asynq', 'bull', 'bullmq', 'events', 'workers'] as const;
 
+/** What mends it: a command to copy, or advice to read. */
+export function Fix({ text }: { text: string }) {
+  const t = useSentence();
+  if (!text.startsWith('ACL ')) return <p className="advice">{inWords(text)}</p>;
+  return (
+    <div className="fix">
+      <code>{text}</code>
+      <CopyButton text={text} label={t('action.copy')} done={t('action.copied')} />
+    </div>
+  );
+}
+
 function Check({ check }: { check: SourceCheck }) {
   const t = useSentence();
   const name = NAMES.find((known) => known === check.id);
@@ -18,13 +31,8 @@ function Check({ check }: { check: SourceCheck }) {
     <li className={`check k-${check.state}`}>
       <Mark tone={toneOf(check)} label={t(STATE[check.state] ?? 'check.unknown')} />
       <div>
-        <b>{name ? t(`check.${name}`) : check.id}</b> <span className="dim">{check.detail}</span>
-        {check.fix ? (
-          <div className="fix">
-            <code>{check.fix}</code>
-            <CopyButton text={check.fix} label={t('action.copy')} done={t('action.copied')} />
-          </div>
-        ) : null}
+        <b>{name ? t(`check.${name}`) : check.id}</b> <span className="dim">{inWords(check.detail)}</span>
+        {check.fix ? <Fix text={check.fix} /> : null}
       </div>
     </li>
   );

@@ -4,11 +4,12 @@ import { age, duration, secondsSince } from '../../domain/duration.ts';
 import { fullMoment, timeOfDay } from '../../domain/moment.ts';
 import { bytes, count } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
+import { inWords } from '../../domain/server-words.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { useLive, useNow, useTopic } from '../../live/hooks.ts';
 import { isOverdue } from '../../live/session.ts';
-import { CopyButton, Mark, Skeleton, type Tone } from '../../ui/index.tsx';
-import { Checks } from './checklist.tsx';
+import { Mark, Skeleton, type Tone } from '../../ui/index.tsx';
+import { Checks, Fix } from './checklist.tsx';
 
 function Fact(props: { label: MessageId; tip: MessageId; children: ReactNode }) {
   const t = useSentence();
@@ -56,8 +57,8 @@ function SourceCard({ id }: { id: string }) {
         <code className="dim">{source.url}</code>
         {source.kinds.map((kind) => <span key={kind} className="tag">{kind}</span>)}
       </div>
-      {source.error ? <p className="source-error"><strong>{t('source.error')}</strong> <span className="mono">{source.error}</span></p> : null}
-      {source.hint ? <div className="fix"><code>{source.hint}</code><CopyButton text={source.hint} label={t('action.copy')} done={t('action.copied')} /></div> : null}
+      {source.error ? <p className="source-error"><strong>{t('source.error')}</strong> <span className="mono">{inWords(source.error)}</span></p> : null}
+      {source.hint && !source.checks.some((check) => check.fix === source.hint) ? <Fix text={source.hint} /> : null}
       <Facts source={source} />
       <Checks checks={source.checks} />
     </section>

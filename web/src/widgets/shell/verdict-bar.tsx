@@ -2,6 +2,7 @@ import { useMemo } from 'react';
 import type { Clue, NowDoc, Severity, Verdict } from '../../api/contract.ts';
 
 import { showName } from '../../domain/queue-name.ts';
+import { inWords } from '../../domain/server-words.ts';
 import { clueValues, detail, headline, isKnown, shortly } from '../../domain/verdict.ts';
 import { currentLocale, Rich, useSentence, type MessageId, type Translate } from '../../i18n/index.ts';
 import { useFreshnessState, useLive, useNow } from '../../live/hooks.ts';
@@ -31,7 +32,7 @@ function Sentence({ clue, id, now }: { clue: Clue; id: MessageId; now: number })
   return <Rich id={id} values={clueValues(clue, now)} parts={[<Subject key="s" clue={clue} />, <Slowest key="w" clue={clue} />]} />;
 }
 
-function Also({ clues, now }: { clues: Clue[]; now: number }) {
+function Also({ clues, more, now }: { clues: Clue[]; more: number; now: number }) {
   const t = useSentence();
   return (
     <ul className="also">
@@ -41,6 +42,7 @@ function Also({ clues, now }: { clues: Clue[]; now: number }) {
           <span className="chip-text"><Sentence clue={clue} id={shortly(clue)} now={now} /></span>
         </li>
       ))}
+      {more > 0 ? <li className="chip"><Link to="/queues">{t('verdict.others', { n: more })}</Link></li> : null}
     </ul>
   );
 }
@@ -52,7 +54,7 @@ function StaleNotice() {
   if (fresh.state !== 'stale' && fresh.state !== 'lost') return null;
   const text = fresh.state === 'lost'
     ? t('stale.lost')
-    : t(fresh.reason ? 'stale.reason' : 'stale.silent', { source: showName(fresh.source ?? ''), reason: fresh.reason });
+    : t(fresh.reason ? 'stale.reason' : 'stale.silent', { source: showName(fresh.source ?? ''), reason: inWords(fresh.reason ?? '') });
   return (
     <div className="stale" role="alert">
       <Mark tone="warning" label={t('severity.warning')} />
@@ -72,7 +74,7 @@ function Body({ verdict }: { verdict: Verdict }) {
         <span><Sentence clue={verdict} id={headline(verdict)} now={now} /></span>
       </h1>
       {more ? <p>{more}</p> : null}
-      {verdict.also && verdict.also.length > 0 ? <Also clues={verdict.also} now={now} /> : null}
+      {verdict.also && verdict.also.length > 0 ? <Also clues={verdict.also} more={verdict.more ?? 0} now={now} /> : null}
     </>
   );
 }

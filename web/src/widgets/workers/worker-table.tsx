@@ -32,6 +32,7 @@ function Jobs({ worker }: { worker: Worker }) {
   const t = useSentence();
   const [open, setOpen] = useState(false);
   if (!worker.jobs) return <span data-tip={t('absent.jobs')}>–</span>;
+  if (worker.jobs.length === 0 && (worker.busy ?? 0) > 0) return <span data-tip={t('absent.jobsYet')}>–</span>;
   if (worker.jobs.length === 0) return <span className="dim">{t('worker.noJob')}</span>;
   const shown = open ? worker.jobs : worker.jobs.slice(0, JOBS_SHOWN);
   const rest = worker.jobs.length - shown.length;
