@@ -93,7 +93,7 @@ impl Grammar<'_> {
                 Expr::call(Kind::Vector, "predict_linear", arguments)
             }
             4 => {
-                let name = if three { "double_exponential_smoothing" } else { "holt_winters" };
+                let name = "double_exponential_smoothing";
                 let factor = |grammar: &mut Self| {
                     let factors = ["0.5", "0.1", "0.9", "0.3"];
                     Expr::leaf(Kind::Scalar, grammar.chance.one(&factors))

@@ -15,6 +15,7 @@ mod grammar;
 mod operators;
 mod oracle;
 mod outcome;
+mod prometheus2;
 mod report;
 mod shrink;
 mod world;
@@ -29,6 +30,7 @@ use oracle::Oracle;
 use outcome::{Aspect, Outcome, Question, Strictness, When, ask_vigie, compare};
 use report::Case;
 use support::MemoryStorage;
+use vigie_testkit::Prometheus;
 use world::{Dialect, World};
 
 /// Questions of an ordinary run.
@@ -77,73 +79,157 @@ fn question(chance: &mut Chance, world: &World) -> (Expr, Question) {
     (query, Question { text, when: When::Range { start, end, step } })
 }
 
+/// What Vigie is compared with.
+trait Peer {
+    /// Holds these series and no others from now on.
+    fn load(&mut self, storage: &MemoryStorage);
+    fn ask(&mut self, question: &Question) -> Outcome;
+    /// The difference that explains a case.
+    fn explains(&mut self, case: &Case) -> Option<Difference>;
+}
+
+impl Peer for Oracle {
+    fn load(&mut self, storage: &MemoryStorage) {
+        Self::load(self, storage);
+    }
+
+    fn ask(&mut self, question: &Question) -> Outcome {
+        Self::ask(self, question)
+    }
+
+    fn explains(&mut self, case: &Case) -> Option<Difference> {
+        Difference::from_three(case)
+    }
+}
+
+/// A Prometheus 2 that is started anew where series change, and Prometheus 3's engine as a witness: where they differ
+/// Vigie must be with the latter.
+struct Two {
+    server: Option<(u64, Prometheus)>,
+    three: Oracle,
+}
+
+impl Peer for Two {
+    fn load(&mut self, storage: &MemoryStorage) {
+        let digest = prometheus2::digest(storage);
+        if self.server.as_ref().is_none_or(|(held, _)| *held != digest) {
+            self.server = Some((digest, prometheus2::holding(storage)));
+            self.three.load(storage);
+        }
+    }
+
+    fn ask(&mut self, question: &Question) -> Outcome {
+        let (_, server) = self.server.as_ref().expect("series are loaded first");
+        prometheus2::ask(server, question)
+    }
+
+    fn explains(&mut self, case: &Case) -> Option<Difference> {
+        let three = self.three.ask(&case.question);
+        let how = Strictness::of(&case.question, Dialect::Two);
+        compare(&case.vigie, &three, how).ok().and_then(|()| Difference::from_two(case))
+    }
+}
+
 /// Asks both sides.
 fn case(
     storage: &MemoryStorage,
     question: &Question,
-    oracle: &mut Oracle,
-) -> (Outcome, Option<Case>) {
-    let (vigie, peer) = (ask_vigie(storage, question), oracle.ask(question));
-    let found = compare(&vigie, &peer, Strictness::of(question)).err().map(|mismatch| Case {
-        storage: storage.clone(),
-        question: question.clone(),
-        vigie,
-        peer: peer.clone(),
-        mismatch,
-    });
-    (peer, found)
+    peer: &mut dyn Peer,
+    how: Strictness,
+) -> Option<Case> {
+    let (vigie, peer) = (ask_vigie(storage, question), peer.ask(question));
+    let mismatch = compare(&vigie, &peer, how).err()?;
+    Some(Case { storage: storage.clone(), question: question.clone(), vigie, peer, mismatch })
+}
+
+/// What a run found.
+#[derive(Default)]
+struct Found {
+    asked: usize,
+    samples: usize,
+    explained: BTreeMap<Difference, usize>,
+    failing: BTreeMap<Aspect, usize>,
+    shown: Vec<Case>,
+}
+
+/// How many questions over how many worlds, and by which seed.
+#[derive(Clone, Copy)]
+struct Extent {
+    questions: usize,
+    per_world: usize,
+    seed: u64,
+    dialect: Dialect,
+}
+
+fn run(extent: Extent, peer: &mut dyn Peer) -> Found {
+    let mut found = Found::default();
+    for part in 0.. {
+        if found.asked >= extent.questions {
+            break;
+        }
+        let mut chance = Chance::new(extent.seed, part);
+        let world = World::new(&mut chance, extent.dialect);
+        found.samples += world.samples();
+        peer.load(&world.storage);
+        for _ in 0..extent.per_world.min(extent.questions - found.asked) {
+            found.asked += 1;
+            let (query, question) = question(&mut chance, &world);
+            let how = Strictness::of(&question, extent.dialect);
+            let Some(case) = case(&world.storage, &question, peer, how) else { continue };
+            if let Some(known) = peer.explains(&case) {
+                *found.explained.entry(known).or_default() += 1;
+                continue;
+            }
+            *found.failing.entry(case.mismatch.aspect).or_default() += 1;
+            if found.shown.len() < SHOWN {
+                found.shown.push(small(case, query, peer, how));
+                peer.load(&world.storage);
+            }
+        }
+    }
+    found
+}
+
+/// The same failure of a smaller case.
+fn small(found: Case, query: Expr, peer: &mut dyn Peer, how: Strictness) -> Case {
+    let aspect = found.mismatch.aspect;
+    shrink::shrink(found, query, &mut |storage, question| {
+        peer.load(storage);
+        let smaller = case(storage, question, peer, how)?;
+        (smaller.mismatch.aspect == aspect && peer.explains(&smaller).is_none()).then_some(smaller)
+    })
+}
+
+impl Found {
+    /// Says what was explained, and fails where something was not.
+    fn settle(&self, seed: u64) {
+        println!("seed {seed}: {} questions over {} samples", self.asked, self.samples);
+        for (difference, count) in &self.explained {
+            println!("{count} × {difference:?}: {}", difference.reason());
+        }
+        let all = self.shown.iter().map(Case::report).collect::<Vec<_>>().join("\n----\n");
+        let failing: usize = self.failing.values().sum();
+        assert_eq!(
+            failing, 0,
+            "seed {seed}: of {} questions; {:?}\n{all}",
+            self.asked, self.failing
+        );
+    }
 }
 
 #[test]
 fn prometheus_3_answers_the_same() {
     let (questions, seed) = extent();
-    let mut oracle = Oracle::start();
-    let (mut asked, mut failing) = (0, 0);
-    let mut explained: BTreeMap<Difference, usize> = BTreeMap::new();
-    let mut aspects: BTreeMap<Aspect, usize> = BTreeMap::new();
-    let mut shown = Vec::new();
-    let mut samples = 0;
-    for part in 0.. {
-        if asked >= questions {
-            break;
-        }
-        let mut chance = Chance::new(seed, part);
-        let world = World::new(&mut chance, Dialect::Three);
-        samples += world.samples();
-        oracle.load(&world.storage);
-        for _ in 0..PER_WORLD.min(questions - asked) {
-            asked += 1;
-            let (query, question) = question(&mut chance, &world);
-            let (_, Some(found)) = case(&world.storage, &question, &mut oracle) else { continue };
-            if let Some(known) = Difference::ALL.into_iter().find(|one| one.explains(&found)) {
-                *explained.entry(known).or_default() += 1;
-                continue;
-            }
-            failing += 1;
-            *aspects.entry(found.mismatch.aspect).or_default() += 1;
-            if shown.len() < SHOWN {
-                shown.push(small(found, query, &mut oracle));
-                oracle.load(&world.storage);
-            }
-        }
-    }
-    println!("seed {seed}: {asked} questions over {samples} samples");
-    for (difference, count) in explained {
-        println!("{count} × {difference:?}: {}", difference.reason());
-    }
-    let all = shown.iter().map(Case::report).collect::<Vec<_>>().join("\n----\n");
-    assert_eq!(failing, 0, "seed {seed}: of {asked} questions; {aspects:?}\n{all}");
+    let extent = Extent { questions, per_world: PER_WORLD, seed, dialect: Dialect::Three };
+    run(extent, &mut Oracle::start()).settle(seed);
 }
 
-/// The same failure of a smaller case.
-fn small(found: Case, query: Expr, oracle: &mut Oracle) -> Case {
-    let aspect = found.mismatch.aspect;
-    shrink::shrink(found, query, &mut |storage, question| {
-        oracle.load(storage);
-        let (_, smaller) = case(storage, question, oracle);
-        let known = |case: &Case| Difference::ALL.into_iter().any(|one| one.explains(case));
-        smaller.filter(|case| case.mismatch.aspect == aspect && !known(case))
-    })
+#[test]
+fn prometheus_2_answers_the_same() {
+    let (questions, seed) = extent();
+    let (questions, per_world) = (questions / 3, PER_WORLD * 4);
+    let extent = Extent { questions, per_world, seed, dialect: Dialect::Two };
+    run(extent, &mut Two { server: None, three: Oracle::start() }).settle(seed);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use vigie_model::{Labels, NativeHistogram, ResetHint};
@@ -23,13 +24,18 @@ pub struct Oracle {
 impl Oracle {
     /// Builds the program where it is out of date, and starts it.
     pub fn start() -> Self {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/promql-oracle");
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("promql-oracle");
+        // A file of its own, gone once it runs: another test process may build at the same time.
+        let own = (std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+        let program =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("oracle-{}-{}", own.0, own.1));
         let mut build = Command::new("go");
         build.args(["build", "-o"]).arg(&program).arg(".").current_dir(source);
         assert!(build.status().expect("go is installed").success(), "go build failed");
-        let mut command = Command::new(program);
+        let mut command = Command::new(&program);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        std::fs::remove_file(program).unwrap();
         let (asks, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         Self { child, asks, answers: BufReader::new(answers) }
     }

@@ -10,6 +10,7 @@ use vigie_query::{
 };
 
 use crate::support::MemoryStorage;
+use crate::world::Dialect;
 
 /// When a query is evaluated, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,10 +113,10 @@ pub struct Strictness {
 
 impl Strictness {
     /// What is compared for a query.
-    pub fn of(question: &Question) -> Self {
+    pub fn of(question: &Question, dialect: Dialect) -> Self {
         let sorts = question.text.starts_with("sort") && question.text.ends_with(')');
         let order = sorts && matches!(question.when, When::Instant(_));
-        Self { annotations: true, order, tolerance: 1e-9 }
+        Self { annotations: dialect == Dialect::Three, order, tolerance: 1e-9 }
     }
 }
 
