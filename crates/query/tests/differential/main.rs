@@ -98,7 +98,7 @@ impl Peer for Oracle {
     }
 
     fn explains(&mut self, case: &Case) -> Option<Difference> {
-        Difference::from_three(case)
+        undecided(self, case).then_some(Difference::Undecided)
     }
 }
 
@@ -124,10 +124,20 @@ impl Peer for Two {
     }
 
     fn explains(&mut self, case: &Case) -> Option<Difference> {
+        if undecided(&mut self.three, case) {
+            return Some(Difference::Undecided);
+        }
         let three = self.three.ask(&case.question);
         let how = Strictness::of(&case.question, Dialect::Two);
         compare(&case.vigie, &three, how).ok().and_then(|()| Difference::from_two(case))
     }
+}
+
+/// Whether Prometheus 3 answers otherwise when asked again.
+fn undecided(three: &mut Oracle, case: &Case) -> bool {
+    let first = three.ask(&case.question);
+    let how = Strictness::of(&case.question, Dialect::Three);
+    (0..6).any(|_| compare(&three.ask(&case.question), &first, how).is_err())
 }
 
 /// Asks both sides.
