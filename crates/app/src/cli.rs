@@ -73,6 +73,22 @@ pub(crate) enum Command {
         after_help = "Examples:\n  vigie queues\n  vigie queues --watch\n  vigie queues --json | jq '.queues[].queue'"
     )]
     Queues(QueuesArgs),
+    /// Copy what is kept into a new folder, also while Vigie runs
+    ///
+    /// The copy is consistent: it is a data folder that `vigie restore` puts back.
+    #[command(
+        after_help = "Examples:\n  vigie backup /backups/vigie-monday\n  vigie backup --config /etc/vigie/vigie.yaml /backups/vigie-monday"
+    )]
+    Backup {
+        /// The folder to make; empty if it exists
+        dir: PathBuf,
+    },
+    /// Put a copy back into the data folder, where nothing may be yet
+    #[command(after_help = "Example:\n  vigie restore /backups/vigie-monday")]
+    Restore {
+        /// The folder that `vigie backup` made
+        dir: PathBuf,
+    },
     /// The version
     Version,
     /// A completion script for a shell

@@ -4,9 +4,12 @@ mod cli;
 mod client;
 mod command;
 mod config;
+mod control;
 mod exit;
 mod feed;
 mod interrupt;
+mod keeping;
+mod recorder;
 
 use std::process::ExitCode;
 

@@ -71,6 +71,12 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Vigie's own fault", detail)
     }
 
+    /// 503: it cannot be had now.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        let title = "It cannot be had now";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title, detail)
+    }
+
     /// 503: not ready yet.
     pub fn not_ready(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready yet", detail)

@@ -45,6 +45,8 @@ pub struct AppState {
     pub hub: Hub,
     /// Observations that were dropped before the board, counted by whoever feeds it.
     pub dropped: Arc<AtomicU64>,
+    /// Samples of Vigie's own series that were not kept, counted by whoever keeps them.
+    pub lost: Arc<AtomicU64>,
     /// Metrics with their history; `None` while their store is not open, which leaves all else as it is.
     pub metrics: Option<Metrics>,
 }
@@ -55,7 +57,7 @@ impl AppState {
     pub fn new(board: Board, now: Now) -> Self {
         let board = SharedBoard::new(board);
         let hub = Hub::new(board.clone(), Arc::clone(&now));
-        Self { board, now, hub, dropped: Arc::default(), metrics: None }
+        Self { board, now, hub, dropped: Arc::default(), lost: Arc::default(), metrics: None }
     }
 
     /// The same with metrics.

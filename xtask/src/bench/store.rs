@@ -205,10 +205,10 @@ fn start(cast: &Cast<'_>, engine: Engine) -> Result<Running> {
     std::fs::create_dir_all(&data).with_context(|| format!("creating {}", data.display()))?;
     let (command, ready) = match engine {
         Engine::Vigie => {
-            // A Redis that is not there: Vigie starts all the same, and keeps only what is pushed.
+            // A Redis that is not there: Vigie starts all the same, and keeps little but what is pushed.
             let config = cast.file("store.yaml");
             let text = format!(
-                "listen: 127.0.0.1:{port}\ndata_dir: {}\nmetrics: {{record: false}}\nsources:\n  - {{name: none, kind: redis, url: \"redis://127.0.0.1:1\"}}\n",
+                "listen: 127.0.0.1:{port}\ndata_dir: {}\nsources:\n  - {{name: none, kind: redis, url: \"redis://127.0.0.1:1\"}}\n",
                 data.display()
             );
             std::fs::write(&config, text).context("writing a configuration")?;

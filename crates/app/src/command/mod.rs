@@ -1,5 +1,6 @@
 //! The commands: one module each.
 
+mod backup;
 mod check;
 mod demo;
 mod queues;
@@ -29,6 +30,14 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Some(Command::Queues(arguments)) => queues::run(&arguments).await,
+        Some(Command::Backup { dir }) => {
+            let config = Config::load(serve.config.as_deref()).map_err(wrong_input)?;
+            backup::backup(&config, &dir).await
+        }
+        Some(Command::Restore { dir }) => {
+            let config = Config::load(serve.config.as_deref()).map_err(wrong_input)?;
+            backup::restore(&config, &dir)
+        }
         Some(Command::Version) => {
             anstream::println!("vigie {}", env!("CARGO_PKG_VERSION"));
             Ok(())

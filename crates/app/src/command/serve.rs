@@ -12,12 +12,16 @@ use vigie_board::{Board, SourceSettings};
 use vigie_collect::source::redis::{RedisConfig, RedisSource};
 use vigie_collect::{Clock, SystemClock, observations};
 use vigie_model::Limits;
-use vigie_server::{AllowedHosts, AppState, Now, router, serve};
+use vigie_query::EngineLimits;
+use vigie_server::{AllowedHosts, AppState, Metrics, Now, QueryLimits, router, serve};
 
 use crate::config::Config;
+use crate::control;
 use crate::exit::Failure;
 use crate::feed;
 use crate::interrupt::on_signal;
+use crate::keeping::{self, StoreSink};
+use crate::recorder::Recorder;
 
 /// Everything stops within this, or is dropped.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -91,15 +95,32 @@ impl Running {
             url: source.display_url(),
             poll_interval_seconds: source.poll.as_secs_f64(),
         });
+        let store = keeping::open(config, now().millis())?;
         let board = Board::new(settings.collect(), limits(&config.sources), now());
-        let state = AppState::new(board, Arc::clone(&now));
+        let sink = Arc::new(StoreSink(store.clone()));
+        let metrics = Metrics::new(
+            Arc::new(store.clone()),
+            sink,
+            EngineLimits::default(),
+            QueryLimits::default(),
+        );
+        let state = AppState::new(board, Arc::clone(&now)).with_metrics(metrics);
         let (sender, receiver) = observations(feed::PENDING);
 
         // What is downstream starts first and stops last.
         let (stop_sources, stop_feed) = (stop.child_token(), CancellationToken::new());
         let mut feed = JoinSet::new();
         let (board, dropped) = (state.board.clone(), Arc::clone(&state.dropped));
-        feed.spawn(feed::run(receiver, board, now, dropped, stop_feed.clone()));
+        feed.spawn(feed::run(receiver, board, Arc::clone(&now), dropped, stop_feed.clone()));
+        feed.spawn(keeping::maintain(store.clone(), Arc::clone(&now), stop_feed.clone()));
+        let intervals = config
+            .sources
+            .iter()
+            .map(|source| (source.name.as_str().to_owned(), source.poll.as_secs_f64()));
+        let lost = Arc::clone(&state.lost);
+        let recorder = Recorder::new(store.clone(), intervals, now().millis(), lost);
+        feed.spawn(recorder.run(state.clone(), stop_feed.clone()));
+        feed.spawn(control::serve(config.data_dir.clone(), store, stop_feed.clone()));
         let mut server = JoinSet::new();
         let hub = state.hub.clone();
         server.spawn(serve(

@@ -7,6 +7,7 @@ mod kpis;
 mod openapi;
 mod queues;
 mod sources;
+mod stored;
 pub(crate) mod verdict;
 pub mod wire;
 mod workers;

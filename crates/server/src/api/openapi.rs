@@ -35,6 +35,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(kpis::show))
         .routes(routes!(events::list))
         .routes(routes!(history::history))
+        .routes(routes!(history::heatmap))
         .routes(routes!(history::sparks))
         .routes(routes!(live::stream))
         .routes(routes!(exposition::metrics))

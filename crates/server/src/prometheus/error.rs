@@ -7,6 +7,7 @@ use vigie_query::{QueryError, StopReason};
 use vigie_store::ReadError;
 
 use super::number::string;
+use crate::problem::Problem;
 
 /// What kind of error it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,24 @@ impl ApiError {
     /// A parameter is wrong.
     pub(super) fn parameter(name: &str, why: impl std::fmt::Display) -> Self {
         Self::bad_data(format!("invalid parameter {name:?}: {why}"))
+    }
+
+    /// The same on one of Vigie's own paths, which asked the query by itself: whatever is wrong is not the client's
+    /// fault.
+    pub(crate) fn into_problem(self) -> Problem {
+        match self.kind {
+            ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::Canceled => {
+                Problem::unavailable(self.message)
+            }
+            ErrorKind::Execution => Problem::unavailable(format!(
+                "{}; ask for a shorter stretch of time or fewer points.",
+                self.message
+            )),
+            ErrorKind::BadData | ErrorKind::Internal => {
+                tracing::error!(error = self.message, "a query of Vigie's own failed");
+                Problem::internal()
+            }
+        }
     }
 
     /// There is no metric store.

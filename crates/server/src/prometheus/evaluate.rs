@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
-use vigie_query::{Control, StopReason};
+use vigie_query::{Answer, Control, StopReason};
 use vigie_store::Storage;
 
 use super::error::{ApiError, ErrorKind};
@@ -21,6 +21,23 @@ pub(super) struct Evaluated<T> {
     /// Its place among those that run.
     pub(super) permit: OwnedSemaphorePermit,
 }
+
+/// Evaluates several queries over one range of (start, end, step) milliseconds, for Vigie's own charts.
+pub(crate) async fn ranges(
+    metrics: &Metrics,
+    queries: Vec<String>,
+    span: (i64, i64, i64),
+) -> Result<Vec<Answer>, ApiError> {
+    let engine = metrics.engine(None);
+    let all = evaluate(metrics, Some(CHART_WITHIN), move |storage, control| {
+        let answer = |query: &String| Ok(engine.range(storage, query, span, control)?);
+        queries.iter().map(answer).collect()
+    });
+    Ok(all.await?.value)
+}
+
+/// A chart that takes longer is asked for in larger steps: nobody waits that long for one.
+const CHART_WITHIN: Duration = Duration::from_secs(9);
 
 /// Ends the query when the one who waits for it is gone.
 struct StopWhenDropped(Control);

@@ -22,6 +22,7 @@ mod targets;
 mod write;
 
 pub(crate) use error::ApiError;
+pub(crate) use evaluate::ranges;
 pub use metrics::{Appended, MetricSink, Metrics, QueryLimits, SinkError, StoreFigures};
 pub use write::{Batch, BatchSample, BatchValue, MetricMetadata, MetricType};
 

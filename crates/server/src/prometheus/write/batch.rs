@@ -84,6 +84,21 @@ impl MetricType {
         }
     }
 
+    /// From Prometheus's word; unknown when it is none of them.
+    #[must_use]
+    pub fn from_word(word: &str) -> Self {
+        let all = [
+            Self::Counter,
+            Self::Gauge,
+            Self::Histogram,
+            Self::GaugeHistogram,
+            Self::Summary,
+            Self::Info,
+            Self::StateSet,
+        ];
+        all.into_iter().find(|kind| kind.as_str() == word).unwrap_or_default()
+    }
+
     /// From its number in both versions of the protocol.
     pub(super) fn from_number(number: u64) -> Self {
         match number {

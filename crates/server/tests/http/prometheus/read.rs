@@ -162,7 +162,7 @@ async fn the_state_of_the_server_is_told_in_prometheus_shapes() {
     assert_eq!(flags["data"]["query.max-concurrency"], "20");
     assert_eq!(flags["data"]["query.lookback-delta"], "300s");
     let (_, runtime) = metered.json("/api/v1/status/runtimeinfo").await;
-    assert_eq!(runtime["data"]["startTime"], "2026-11-23T14:03:39.000Z");
+    assert_eq!(runtime["data"]["startTime"], "2026-11-23T14:02:39.000Z");
     let (_, config) = metered.json("/api/v1/status/config").await;
     assert!(config["data"]["yaml"].is_string());
     let (_, tsdb) = metered.json("/api/v1/status/tsdb?limit=2").await;

@@ -1,0 +1,56 @@
+//! `vigie backup` and `vigie restore`: copies of what is kept.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use vigie_store::{Store, StoreOptions};
+
+use crate::config::Config;
+use crate::control::{self, Request};
+use crate::exit::Failure;
+use crate::keeping;
+
+/// Copies what is kept into `dir`: by the Vigie that runs with this data folder, or, if none does, by itself.
+pub(crate) async fn backup(config: &Config, dir: &Path) -> Result<(), Failure> {
+    let dir = absolute(dir)?;
+    let request = Request::Backup { dir: dir.clone() };
+    let done = match control::ask(&config.data_dir, &request).await? {
+        Some(done) => done,
+        None => by_itself(config, &dir)?,
+    };
+    anstream::println!("copied: {done}");
+    Ok(())
+}
+
+fn by_itself(config: &Config, dir: &Path) -> Result<String, Failure> {
+    let folder = keeping::metrics_dir(&config.data_dir);
+    if !folder.exists() {
+        return Err(Failure::failed(format!(
+            "there is nothing in {}: is data_dir in the configuration right?",
+            folder.display()
+        )));
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+    let (store, _) = Store::open(StoreOptions::new(folder), now)
+        .map_err(|error| Failure::failed(error.to_string()))?;
+    control::backup(&store, dir).map_err(Failure::failed)
+}
+
+/// Puts a copy back where the configuration says that things are kept; nothing may be there yet.
+pub(crate) fn restore(config: &Config, dir: &Path) -> Result<(), Failure> {
+    let folder = keeping::metrics_dir(&config.data_dir);
+    let report =
+        vigie_store::restore(dir, &folder).map_err(|error| Failure::failed(error.to_string()))?;
+    anstream::println!(
+        "restored: {} files, {} bytes into {}",
+        report.files,
+        report.bytes,
+        folder.display()
+    );
+    Ok(())
+}
+
+fn absolute(dir: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(dir)
+        .map_err(|error| Failure::wrong_input(format!("{}: {error}", dir.display())))
+}
