@@ -4,6 +4,7 @@
 //! These paths answer as Prometheus 3 does, errors included; Vigie's own paths answer with problem documents.
 
 mod alerting;
+mod embedded;
 mod error;
 mod escaping;
 mod evaluate;

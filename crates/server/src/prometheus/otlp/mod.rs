@@ -74,7 +74,7 @@ pub(crate) async fn metrics(State(app): State<AppState>, request: Request) -> Re
             Language::Json => json::decode,
         };
         let converter = metrics.doors.read(&parts.headers, body, encoding, decode).await?;
-        Ok(door::store(metrics, converter.received).await?)
+        door::store(metrics, converter.received).await
     };
     match taken.await {
         Ok(appended) => taken_in(language, &appended),

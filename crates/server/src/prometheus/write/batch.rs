@@ -84,6 +84,20 @@ impl MetricType {
         }
     }
 
+    /// From Prometheus's word; unknown where it is none.
+    pub(in crate::prometheus) fn from_word(word: &str) -> Self {
+        const ALL: [MetricType; 7] = [
+            MetricType::Counter,
+            MetricType::Gauge,
+            MetricType::Histogram,
+            MetricType::GaugeHistogram,
+            MetricType::Summary,
+            MetricType::Info,
+            MetricType::StateSet,
+        ];
+        ALL.into_iter().find(|one| one.as_str() == word).unwrap_or_default()
+    }
+
     /// From its number in both versions of the protocol.
     pub(super) fn from_number(number: u64) -> Self {
         match number {
