@@ -4,6 +4,8 @@
 //! These paths answer as Prometheus 3 does, errors included; Vigie's own paths answer with problem documents.
 
 mod alerting;
+#[cfg(test)]
+mod decoder_tests;
 mod embedded;
 mod error;
 mod escaping;

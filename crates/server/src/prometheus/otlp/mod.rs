@@ -130,3 +130,9 @@ fn refused(language: Language, refusal: &Refusal) -> Response {
     let json = serde_json::json!({ "code": code, "message": text });
     refusal.headed(language.respond(refusal.status(), message, &json))
 }
+
+/// What both languages make of the same bytes.
+#[cfg(test)]
+pub(super) fn decode_both(bytes: &[u8]) -> [Result<Received, WriteError>; 2] {
+    [proto::decode(bytes), json::decode(bytes)].map(|read| read.map(|read| read.received))
+}

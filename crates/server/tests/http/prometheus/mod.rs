@@ -5,5 +5,8 @@ mod memory;
 mod messages;
 mod metered;
 mod otlp;
+mod peer;
+mod peers;
 mod read;
+mod stored;
 mod write;
