@@ -42,7 +42,6 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(query::instant))
         .routes(routes!(query::range))
-        .routes(routes!(query::format))
         .routes(routes!(query::exemplars))
         .routes(routes!(series::series))
         .routes(routes!(series::names))
