@@ -20,7 +20,7 @@ use crate::control;
 use crate::exit::Failure;
 use crate::feed;
 use crate::interrupt::on_signal;
-use crate::keeping::{self, StoreSink};
+use crate::keeping;
 use crate::recorder::Recorder;
 
 /// Everything stops within this, or is dropped.
@@ -97,10 +97,9 @@ impl Running {
         });
         let store = keeping::open(config, now().millis())?;
         let board = Board::new(settings.collect(), limits(&config.sources), now());
-        let sink = Arc::new(StoreSink(store.clone()));
         let metrics = Metrics::new(
             Arc::new(store.clone()),
-            sink,
+            Arc::new(store.clone()),
             EngineLimits::default(),
             QueryLimits::default(),
         );

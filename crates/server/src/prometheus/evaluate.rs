@@ -113,3 +113,67 @@ pub(super) async fn evaluate<T: Send + 'static>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use axum::response::IntoResponse;
+    use vigie_query::EngineLimits;
+    use vigie_store::{Store, StoreOptions};
+
+    use super::*;
+    use crate::prometheus::QueryLimits;
+
+    fn metrics() -> (tempfile::TempDir, Metrics) {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(StoreOptions::new(dir.path()), 0).unwrap();
+        let store = Arc::new(store);
+        let limits = QueryLimits::default();
+        (dir, Metrics::new(store.clone(), store, EngineLimits::default(), limits))
+    }
+
+    /// Work that goes on until it is stopped, and tells why.
+    fn until_stopped(
+        begun: mpsc::Sender<()>,
+        told: mpsc::Sender<StopReason>,
+    ) -> impl FnOnce(&dyn Storage, &Control) -> Result<(), ApiError> + Send + 'static {
+        move |_, control| {
+            begun.send(()).unwrap();
+            let reason = loop {
+                if let Some(reason) = control.stopped() {
+                    break reason;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            };
+            told.send(reason).unwrap();
+            Ok(())
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_query_that_nobody_waits_for_is_stopped() {
+        let (_dir, metrics) = metrics();
+        let ((begin, begun), (tell, told)) = (mpsc::channel(), mpsc::channel());
+        let client = tokio::spawn({
+            let metrics = metrics.clone();
+            async move { evaluate(&metrics, None, until_stopped(begin, tell)).await.map(drop) }
+        });
+        begun.recv().unwrap();
+        client.abort();
+        assert_eq!(told.recv().unwrap(), StopReason::Canceled);
+        // Its place is free again.
+        let free = metrics.running.acquire_many(metrics.limits.concurrency as u32);
+        assert!(free.await.is_ok());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_query_that_takes_too_long_is_stopped() {
+        let (_dir, metrics) = metrics();
+        let ((begin, _begun), (tell, told)) = (mpsc::channel(), mpsc::channel());
+        let work = until_stopped(begin, tell);
+        let error = evaluate(&metrics, Some(Duration::from_millis(20)), work).await.err().unwrap();
+        assert_eq!(error.into_response().status().as_u16(), 503);
+        assert_eq!(told.recv().unwrap(), StopReason::Timeout);
+    }
+}

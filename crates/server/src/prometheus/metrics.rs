@@ -40,14 +40,16 @@ pub enum SinkError {
 /// Figures about what is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StoreFigures {
-    /// Series that are written to at present.
+    /// Series that are known.
     pub series: u64,
-    /// Parts of series in memory.
+    /// Parts in which they are kept.
     pub chunks: u64,
-    /// The earliest sample in memory, in Unix milliseconds.
+    /// The earliest sample, in Unix milliseconds.
     pub min_time: i64,
     /// The latest sample, in Unix milliseconds.
     pub max_time: i64,
+    /// Parts that were found damaged, and set aside.
+    pub damaged: u64,
 }
 
 /// Where metrics are written: the embedded store, or a backend elsewhere.

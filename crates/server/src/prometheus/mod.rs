@@ -4,6 +4,9 @@
 //! These paths answer as Prometheus 3 does, errors included; Vigie's own paths answer with problem documents.
 
 mod alerting;
+#[cfg(test)]
+mod decoder_tests;
+mod embedded;
 mod error;
 mod escaping;
 mod evaluate;
@@ -40,7 +43,6 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(query::instant))
         .routes(routes!(query::range))
-        .routes(routes!(query::format))
         .routes(routes!(query::exemplars))
         .routes(routes!(series::series))
         .routes(routes!(series::names))

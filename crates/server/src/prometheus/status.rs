@@ -60,11 +60,12 @@ pub(crate) async fn flags(State(app): State<AppState>) -> Result<Response, ApiEr
 #[utoipa::path(get, path = "/api/v1/status/runtimeinfo", tag = "prometheus",
     responses((status = 200, description = "Prometheus's answer", content_type = "application/json")))]
 pub(crate) async fn runtimeinfo(State(app): State<AppState>) -> Response {
+    let damaged = app.metrics.as_ref().map_or(0, |metrics| metrics.sink.figures().damaged);
     let started = crate::time_text::rfc3339(app.board.read().started());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     success_of(&json!({
         "startTime": started, "CWD": "", "hostname": "", "serverTime": crate::time_text::rfc3339(app.time()),
-        "reloadConfigSuccess": true, "lastConfigTime": started, "corruptionCount": 0, "goroutineCount": 0,
+        "reloadConfigSuccess": true, "lastConfigTime": started, "corruptionCount": damaged, "goroutineCount": 0,
         "GOMAXPROCS": threads, "GOMEMLIMIT": i64::MAX, "GOGC": "", "GODEBUG": "", "storageRetention": "",
     }))
 }
@@ -123,7 +124,6 @@ pub(crate) async fn tsdb(
     };
     let metrics = app.metrics()?;
     let figures = metrics.sink.figures();
-    // What is in memory, as Prometheus's head is.
     let range = TimeRange { start: figures.min_time, end: i64::MAX };
     let evaluated = evaluate(metrics, None, move |storage, _| Ok(storage.series(&[], range)?));
     let cardinality = tokio::task::spawn_blocking({

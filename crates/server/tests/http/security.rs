@@ -104,7 +104,7 @@ async fn files_are_compressed_and_cached_by_their_content() {
 }
 
 /// A real listener on loopback; ends with the returned guard.
-async fn listening(filled: &Filled) -> (std::net::SocketAddr, tokio_util::sync::DropGuard) {
+pub async fn listening(filled: &Filled) -> (std::net::SocketAddr, tokio_util::sync::DropGuard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();

@@ -39,16 +39,22 @@ pub(crate) struct Attribute {
 
 /// An attribute's value.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) enum AnyValue {
-    StringValue(String),
-    BoolValue(bool),
-    IntValue(#[serde(deserialize_with = "integer")] i64),
-    DoubleValue(#[serde(deserialize_with = "double")] f64),
-    ArrayValue(ListOf<AnyValue>),
-    KvlistValue(ListOf<Attribute>),
+    #[serde(rename = "stringValue")]
+    Text(String),
+    #[serde(rename = "boolValue")]
+    Bool(bool),
+    #[serde(rename = "intValue")]
+    Int(#[serde(deserialize_with = "integer")] i64),
+    #[serde(rename = "doubleValue")]
+    Double(#[serde(deserialize_with = "double")] f64),
+    #[serde(rename = "arrayValue")]
+    Array(ListOf<AnyValue>),
+    #[serde(rename = "kvlistValue")]
+    Map(ListOf<Attribute>),
     /// In base64.
-    BytesValue(String),
+    #[serde(rename = "bytesValue")]
+    Bytes(String),
 }
 
 /// A list in a message of its own.
@@ -63,7 +69,7 @@ impl Attribute {
     pub(crate) fn text(&self) -> String {
         match &self.value {
             None => String::new(),
-            Some(AnyValue::StringValue(text) | AnyValue::BytesValue(text)) => text.clone(),
+            Some(AnyValue::Text(text) | AnyValue::Bytes(text)) => text.clone(),
             Some(value) => value.json().to_string(),
         }
     }
@@ -72,16 +78,16 @@ impl Attribute {
 impl AnyValue {
     fn json(&self) -> serde_json::Value {
         match self {
-            Self::StringValue(text) | Self::BytesValue(text) => text.as_str().into(),
-            Self::BoolValue(value) => (*value).into(),
-            Self::IntValue(value) => (*value).into(),
+            Self::Text(text) | Self::Bytes(text) => text.as_str().into(),
+            Self::Bool(value) => (*value).into(),
+            Self::Int(value) => (*value).into(),
             // A whole number is shown without a point, as in Go.
-            Self::DoubleValue(value) if value.fract() == 0.0 && value.abs() < 1e15 => {
+            Self::Double(value) if value.fract() == 0.0 && value.abs() < 1e15 => {
                 (*value as i64).into()
             }
-            Self::DoubleValue(value) => (*value).into(),
-            Self::ArrayValue(list) => list.values.iter().map(Self::json).collect(),
-            Self::KvlistValue(list) => {
+            Self::Double(value) => (*value).into(),
+            Self::Array(list) => list.values.iter().map(Self::json).collect(),
+            Self::Map(list) => {
                 let pairs = list.values.iter();
                 pairs
                     .map(|one| {

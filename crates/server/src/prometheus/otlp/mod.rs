@@ -74,7 +74,7 @@ pub(crate) async fn metrics(State(app): State<AppState>, request: Request) -> Re
             Language::Json => json::decode,
         };
         let converter = metrics.doors.read(&parts.headers, body, encoding, decode).await?;
-        Ok(door::store(metrics, converter.received).await?)
+        door::store(metrics, converter.received).await
     };
     match taken.await {
         Ok(appended) => taken_in(language, &appended),
@@ -129,4 +129,10 @@ fn refused(language: Language, refusal: &Refusal) -> Response {
     encoding::string::encode(2, &text, &mut message);
     let json = serde_json::json!({ "code": code, "message": text });
     refusal.headed(language.respond(refusal.status(), message, &json))
+}
+
+/// What both languages make of the same bytes.
+#[cfg(test)]
+pub(super) fn decode_both(bytes: &[u8]) -> [Result<Received, WriteError>; 2] {
+    [proto::decode(bytes), json::decode(bytes)].map(|read| read.map(|read| read.received))
 }

@@ -225,17 +225,17 @@ fn any_value(message: &[u8], depth: usize) -> Result<Option<AnyValue>, WriteErro
     for field in Fields::of(WHAT, message) {
         let (number, field) = field?;
         value = Some(match number {
-            1 => AnyValue::StringValue(field.text(WHAT)?.to_owned()),
-            2 => AnyValue::BoolValue(field.unsigned(WHAT)? != 0),
-            3 => AnyValue::IntValue(field.signed(WHAT)?),
-            4 => AnyValue::DoubleValue(field.double(WHAT)?),
-            5 => AnyValue::ArrayValue(list(field, |field| {
+            1 => AnyValue::Text(field.text(WHAT)?.to_owned()),
+            2 => AnyValue::Bool(field.unsigned(WHAT)? != 0),
+            3 => AnyValue::Int(field.signed(WHAT)?),
+            4 => AnyValue::Double(field.double(WHAT)?),
+            5 => AnyValue::Array(list(field, |field| {
                 // An element without a value is an empty text.
                 let value = any_value(field.bytes(WHAT)?, depth + 1)?;
-                Ok(value.unwrap_or_else(|| AnyValue::StringValue(String::new())))
+                Ok(value.unwrap_or_else(|| AnyValue::Text(String::new())))
             })?),
-            6 => AnyValue::KvlistValue(list(field, |field| attribute(field, depth + 1))?),
-            7 => AnyValue::BytesValue(STANDARD.encode(field.bytes(WHAT)?)),
+            6 => AnyValue::Map(list(field, |field| attribute(field, depth + 1))?),
+            7 => AnyValue::Bytes(STANDARD.encode(field.bytes(WHAT)?)),
             _ => continue,
         });
     }

@@ -84,19 +84,18 @@ impl MetricType {
         }
     }
 
-    /// From Prometheus's word; unknown when it is none of them.
-    #[must_use]
-    pub fn from_word(word: &str) -> Self {
-        let all = [
-            Self::Counter,
-            Self::Gauge,
-            Self::Histogram,
-            Self::GaugeHistogram,
-            Self::Summary,
-            Self::Info,
-            Self::StateSet,
+    /// From Prometheus's word; unknown where it is none.
+    pub(in crate::prometheus) fn from_word(word: &str) -> Self {
+        const ALL: [MetricType; 7] = [
+            MetricType::Counter,
+            MetricType::Gauge,
+            MetricType::Histogram,
+            MetricType::GaugeHistogram,
+            MetricType::Summary,
+            MetricType::Info,
+            MetricType::StateSet,
         ];
-        all.into_iter().find(|kind| kind.as_str() == word).unwrap_or_default()
+        ALL.into_iter().find(|one| one.as_str() == word).unwrap_or_default()
     }
 
     /// From its number in both versions of the protocol.

@@ -257,12 +257,20 @@ async fn take_in(
 pub(in crate::prometheus) async fn store(
     metrics: &Metrics,
     received: Received,
-) -> Result<Appended, SinkError> {
+) -> Result<Appended, Refusal> {
     let Received { batch, refused, reasons, .. } = received;
     let mut appended = if batch == super::Batch::default() {
         Appended::default()
     } else {
-        metrics.sink.append(batch).await?
+        // Finding thousands of series is work, and not for the server's own threads.
+        let sink = Arc::clone(&metrics.sink);
+        match tokio::task::spawn_blocking(move || sink.append(batch)).await {
+            Ok(appended) => appended.await?,
+            Err(error) => {
+                tracing::error!(%error, "a batch could not be stored");
+                return Err(Refusal::Internal);
+            }
+        }
     };
     appended.refused += refused;
     if !reasons.is_empty() {

@@ -217,7 +217,8 @@ fn custom(histogram: &NativeHistogram) -> Result<(), String> {
 /// bucket.
 fn counts(histogram: &NativeHistogram, float: bool) -> Result<(), String> {
     let single = [histogram.count, histogram.zero_count];
-    if single.iter().any(|count| *count < 0.0) || !(histogram.zero_threshold >= 0.0) {
+    let threshold = histogram.zero_threshold;
+    if single.iter().any(|count| *count < 0.0) || threshold.is_nan() || threshold < 0.0 {
         return Err("a count or its zero threshold is negative".to_owned());
     }
     if float {

@@ -16,3 +16,9 @@ pub use door::Doors;
 pub(super) use histogram::reduced;
 pub(super) use labels::checked;
 pub(super) use wire::{Field, Fields};
+
+/// What each version makes of the same bytes.
+#[cfg(test)]
+pub(super) fn decode_all(bytes: &[u8]) -> [Result<Received, WriteError>; 2] {
+    [v1::decode(bytes), v2::decode(bytes)]
+}

@@ -1,9 +1,13 @@
 //! Prometheus's API and the doors in, over metrics in memory.
 
+mod limits;
 #[path = "../../../../query/tests/support/mod.rs"]
 mod memory;
 mod messages;
 mod metered;
 mod otlp;
+mod peer;
+mod peers;
 mod read;
+mod stored;
 mod write;

@@ -23,78 +23,75 @@ fn some() -> Metered {
     metered
 }
 
+/// What is asked, and what Prometheus says to it.
+const WRONG: &[(&str, &str)] = &[
+    (
+        "query?query=up&time=x",
+        r#"invalid parameter "time": invalid time value for 'time': cannot parse "x" to a valid timestamp"#,
+    ),
+    (
+        "query?query=up&timeout=x",
+        r#"invalid parameter "timeout": cannot parse "x" to a valid duration"#,
+    ),
+    (
+        "query?query=up&timeout=-1",
+        r#"invalid parameter "timeout": timeout must be positive, got -1"#,
+    ),
+    ("query?query=up&limit=-1", r#"invalid parameter "limit": limit must be non-negative"#),
+    ("query?query=up&limit=x", r#"invalid parameter "limit": "x" is not a number"#),
+    (
+        "query?query=up&lookback_delta=x",
+        r#"error parsing lookback delta duration: cannot parse "x" to a valid duration"#,
+    ),
+    ("query_range?query=up", r#"invalid parameter "start": cannot parse "" to a valid timestamp"#),
+    (
+        "query_range?query=up&start=1",
+        r#"invalid parameter "end": cannot parse "" to a valid timestamp"#,
+    ),
+    (
+        "query_range?query=up&start=2&end=1&step=1",
+        r#"invalid parameter "end": end timestamp must not be before start time"#,
+    ),
+    (
+        "query_range?query=up&start=1&end=2&step=",
+        r#"invalid parameter "step": cannot parse "" to a valid duration"#,
+    ),
+    (
+        "query_range?query=up&start=1&end=2&step=0",
+        r#"invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer"#,
+    ),
+    (
+        "query_range?query=up&start=0&end=11001&step=1",
+        "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
+    ),
+    (
+        "query_range?query=up&start=0&end=3153600000&step=0.001",
+        "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
+    ),
+    ("series", "no match[] parameter provided"),
+    (
+        "series?match[]={}",
+        r#"invalid parameter "match[]": match[] must contain at least one non-empty matcher"#,
+    ),
+    ("labels?match[]={}", "match[] must contain at least one non-empty matcher"),
+    (
+        "labels?start=x",
+        r#"invalid parameter "start": invalid time value for 'start': cannot parse "x" to a valid timestamp"#,
+    ),
+    ("label/U__/values", r#"invalid label name: """#),
+    ("label/job/values?limit=1e3", r#"invalid parameter "limit": "1e3" is not a number"#),
+    ("metadata?limit=x", "limit must be a number"),
+    ("metadata?limit_per_metric=x", "limit_per_metric must be a number"),
+    ("query_exemplars?query=up&start=2&end=1", "end timestamp must not be before start timestamp"),
+    ("rules?type=x", r#"invalid parameter "type": not supported value "x""#),
+    ("status/tsdb?limit=0", "limit must be a positive number"),
+    ("status/tsdb?limit=10001", "limit must not exceed 10000"),
+];
+
 #[tokio::test]
 async fn parameters_that_are_wrong_are_named_as_prometheus_names_them() {
     let metered = some();
-    for (path, message) in [
-        (
-            "query?query=up&time=x",
-            r#"invalid parameter "time": invalid time value for 'time': cannot parse "x" to a valid timestamp"#,
-        ),
-        (
-            "query?query=up&timeout=x",
-            r#"invalid parameter "timeout": cannot parse "x" to a valid duration"#,
-        ),
-        (
-            "query?query=up&timeout=-1",
-            r#"invalid parameter "timeout": timeout must be positive, got -1"#,
-        ),
-        ("query?query=up&limit=-1", r#"invalid parameter "limit": limit must be non-negative"#),
-        ("query?query=up&limit=x", r#"invalid parameter "limit": "x" is not a number"#),
-        (
-            "query?query=up&lookback_delta=x",
-            r#"error parsing lookback delta duration: cannot parse "x" to a valid duration"#,
-        ),
-        (
-            "query_range?query=up",
-            r#"invalid parameter "start": cannot parse "" to a valid timestamp"#,
-        ),
-        (
-            "query_range?query=up&start=1",
-            r#"invalid parameter "end": cannot parse "" to a valid timestamp"#,
-        ),
-        (
-            "query_range?query=up&start=2&end=1&step=1",
-            r#"invalid parameter "end": end timestamp must not be before start time"#,
-        ),
-        (
-            "query_range?query=up&start=1&end=2&step=",
-            r#"invalid parameter "step": cannot parse "" to a valid duration"#,
-        ),
-        (
-            "query_range?query=up&start=1&end=2&step=0",
-            r#"invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer"#,
-        ),
-        (
-            "query_range?query=up&start=0&end=11001&step=1",
-            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
-        ),
-        (
-            "query_range?query=up&start=0&end=3153600000&step=0.001",
-            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
-        ),
-        ("series", "no match[] parameter provided"),
-        (
-            "series?match[]={}",
-            r#"invalid parameter "match[]": match[] must contain at least one non-empty matcher"#,
-        ),
-        ("labels?match[]={}", "match[] must contain at least one non-empty matcher"),
-        (
-            "labels?start=x",
-            r#"invalid parameter "start": invalid time value for 'start': cannot parse "x" to a valid timestamp"#,
-        ),
-        ("label/U__/values", r#"invalid label name: """#),
-        ("label/job/values?limit=1e3", r#"invalid parameter "limit": "1e3" is not a number"#),
-        ("metadata?limit=x", "limit must be a number"),
-        ("metadata?limit_per_metric=x", "limit_per_metric must be a number"),
-        (
-            "query_exemplars?query=up&start=2&end=1",
-            "end timestamp must not be before start timestamp",
-        ),
-        ("rules?type=x", r#"invalid parameter "type": not supported value "x""#),
-        ("status/tsdb?limit=0", "limit must be a positive number"),
-        ("status/tsdb?limit=10001", "limit must not exceed 10000"),
-    ] {
+    for (path, message) in WRONG {
         let (status, answer) = metered.json(&format!("/api/v1/{path}")).await;
         let expected = json!({ "status": "error", "errorType": "bad_data", "error": message });
         assert_eq!((status, answer), (400, expected), "{path}");

@@ -159,9 +159,12 @@ async fn native_histograms_of_integers_floats_and_custom_buckets_are_kept() {
     assert_eq!((third.schema, &*third.positive), (8, &[(1, 2.0), (2, 1.0)][..]), "merged into 8");
 }
 
+/// What makes a histogram none.
+type Change = fn(&mut Histogram);
+
 #[tokio::test]
 async fn histograms_that_are_none_are_refused_with_a_reason() {
-    let wrong: [(&str, fn(&mut Histogram)); 9] = [
+    let wrong: [(&str, Change); 9] = [
         ("spans have 3 buckets", |one| one.positive_spans[0].length = 1),
         ("do not ascend", |one| one.positive_spans[1].offset = -1),
         ("has the count -1", |one| one.positive_deltas = vec![1, -2, 1, 1]),
@@ -186,7 +189,7 @@ async fn histograms_that_are_none_are_refused_with_a_reason() {
         );
         assert_eq!(metered.kept.floats(&labels("latency")), [(5, 1.0)], "the rest is kept");
     }
-    let wrong: [(&str, fn(&mut Histogram)); 3] = [
+    let wrong: [(&str, Change); 3] = [
         ("do not ascend", |one| one.custom_values = vec![2.0, 1.0]),
         ("not finite", |one| one.custom_values = vec![2.0, f64::INFINITY]),
         ("beyond its 2 custom bounds", |one| one.positive_spans[0].offset = 2),

@@ -1,0 +1,122 @@
+//! Prometheus's own programs against Vigie's server, over its embedded store.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::messages::{one_sample, snappy};
+use super::peer::{Prometheus, promtool};
+use super::stored::{Stored, all, now};
+use crate::filled::text;
+use crate::security::listening;
+
+async fn written(stored: &Stored, name: &str, time: i64, value: f64) -> (u16, String) {
+    let request = axum::http::Request::post("/api/v1/write")
+        .header("host", "localhost")
+        .header("content-type", "application/x-protobuf")
+        .body(snappy(&one_sample(name, time, value)).into())
+        .unwrap();
+    let response = stored.filled.send(request).await;
+    (response.status().as_u16(), text(response).await)
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_on_the_disk() {
+    let stored = Stored::new();
+    let time = now();
+    assert_eq!(written(&stored, "up", time, 1.5).await.0, 204);
+    let found = stored.read_again();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].0.to_string(), r#"up{job="test"}"#);
+    assert_eq!((found[0].1.float_times[0], found[0].1.floats[0]), (time, 1.5));
+}
+
+#[tokio::test]
+async fn what_the_store_refuses_is_told() {
+    let stored = Stored::of(|options| vigie_store::StoreOptions { max_series: 1, ..options });
+    let time = now();
+    assert_eq!(written(&stored, "up", time, 1.0).await.0, 204);
+    assert_eq!(written(&stored, "up", time, 1.0).await.0, 204, "the same again");
+    for (name, time, value, word) in [
+        ("up", time, 2.0, "1 have another value at their time"),
+        ("up", time - 86_400_000, 1.0, "1 are older than the out-of-order window"),
+        ("up", time + 86_400_000, 1.0, "1 are too far in the future"),
+        ("down", time, 1.0, "there are 1 already, which is the limit on series"),
+    ] {
+        let (status, why) = written(&stored, name, time, value).await;
+        assert!(status == 400 && why.contains("1 samples were refused"), "{why}");
+        assert!(why.contains(word), "{word}: {why}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_store_asks_the_sender_to_come_back() {
+    let stored = Stored::new();
+    (*stored.store).clone().close();
+    let (status, why) = written(&stored, "up", now(), 1.0).await;
+    assert!(status == 503 && why.contains("the store is closed"), "{status} {why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_prometheus_writes_and_nothing_differs() {
+    let stored = Stored::new();
+    let (address, _guard) = listening(&stored.filled).await;
+    let prometheus = Prometheus::start(&format!("http://{address}/api/v1/write"));
+    let scrapes = || all(&stored.store, "__name__", "up").first().map_or(0, |(_, one)| one.len());
+    let known = || stored.store.metadata().len();
+    let mut waited = 0;
+    while scrapes() < 4 || known() < 50 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        waited += 1;
+        assert!(waited < 450, "{} scrapes and {} metadata came", scrapes(), known());
+    }
+    let ours = all(&stored.store, "__name__", ".+");
+    assert!(ours.len() > 300, "{} series", ours.len());
+    // Everything that is here is there as well, with the same times and the same bits.
+    let asked = "/api/v1/query?query=%7B__name__%3D~%22.%2B%22%7D%5B5m%5D";
+    let theirs = prometheus.get(asked).expect("Prometheus answers");
+    let theirs = theirs["data"]["result"].as_array().unwrap();
+    let mut compared = 0;
+    for (labels, samples) in &ours {
+        let same = theirs.iter().find(|one| {
+            let metric = one["metric"].as_object().unwrap();
+            metric.len() == labels.len()
+                && labels
+                    .iter()
+                    .all(|label| metric.get(&*label.name) == Some(&(*label.value).into()))
+        });
+        let values = same.unwrap_or_else(|| panic!("{labels} is not there"))["values"].as_array();
+        let read = |pair: &Value| {
+            let time = (pair[0].as_f64().unwrap() * 1_000.0).round() as i64;
+            (time, pair[1].as_str().unwrap().parse::<f64>().unwrap().to_bits())
+        };
+        let values: Vec<_> = values.unwrap().iter().map(read).collect();
+        for (time, value) in samples.float_times.iter().zip(&samples.floats) {
+            if vigie_store::is_stale(*value) {
+                continue;
+            }
+            assert!(
+                values
+                    .iter()
+                    .any(|(at, bits)| at == time && (*bits == value.to_bits() || value.is_nan())),
+                "{labels} has {value} at {time}"
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 1_000, "{compared} samples");
+    let (_, answer) = stored.filled.json("/api/v1/metadata?metric=prometheus_build_info").await;
+    assert_eq!(answer["data"]["prometheus_build_info"][0]["type"], "gauge");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promtool_finds_series_and_labels() {
+    let stored = Stored::new();
+    let (address, _guard) = listening(&stored.filled).await;
+    assert_eq!(written(&stored, "up", now(), 1.0).await.0, 204);
+    let url = format!("http://{address}");
+    let (good, said) = promtool(&["query", "series", "--match=up", &url]).await;
+    assert!(good && said.contains(r#"{__name__="up", job="test"}"#), "{said}");
+    let (good, said) = promtool(&["query", "labels", &url, "job"]).await;
+    assert!(good && said.trim() == "test", "{said}");
+}

@@ -1,0 +1,4 @@
+//! OTLP metrics.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vigie_fuzz::otlp_metrics(data));

@@ -1,0 +1,4 @@
+//! Remote write, version 2.0.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vigie_fuzz::remote_write_v2(data));
