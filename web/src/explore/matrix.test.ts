@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { boundedText, TooLarge } from './asking.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ask, boundedText, TooLarge } from './asking.ts';
 import { answerOf, endOf, gridFor, highest, onGrid, seriesText, type Line } from './matrix.ts';
 import { parseRecent, withRecent } from './recent.ts';
 
@@ -54,6 +54,40 @@ describe('too many series', () => {
   it('are given up before they fill the memory', async () => {
     await expect(boundedText(endless(), 10_000)).rejects.toBeInstanceOf(TooLarge);
     await expect(boundedText(new Response('{"a":"é"}'), 10_000)).resolves.toMatchObject({ text: '{"a":"é"}' });
+  });
+});
+
+/** A server of 100 series. */
+const server = () => {
+  const steps: number[] = [];
+  vi.stubGlobal('fetch', (_path: string, { body }: { body: URLSearchParams }) => {
+    const [start, end, step] = ['start', 'end', 'step'].map((name) => Number(body.get(name)));
+    steps.push(step ?? 0);
+    const values = Array.from({ length: Math.floor(((end ?? 0) - (start ?? 0)) / (step ?? 1)) + 1 }, (_, i) => [(start ?? 0) + i * (step ?? 1), '1']);
+    return Promise.resolve(new Response(JSON.stringify({ status: 'success', data: { resultType: 'matrix', result: Array.from({ length: 100 }, (_, i) => ({ metric: { i: String(i) }, values })) } })));
+  });
+  return steps;
+};
+
+describe('a question', () => {
+  afterEach(() => vi.unstubAllGlobals());
+  const question = { query: 'wide', kind: 'range', span: { from: 1_800_000_000, to: 1_800_003_600 }, points: 480 } as const;
+  it('is asked again with a longer step when the answer is too large, and not in vain the next time', async () => {
+    const steps = server();
+    const first = await ask(question, new AbortController().signal, 300_000);
+    expect([first.isCoarse, first.answer.lines.length, steps]).toEqual([true, 100, [10, 60]]);
+    expect(first.bytes).toBeLessThanOrEqual(300_000);
+    const second = await ask(question, new AbortController().signal, 300_000);
+    expect(second.isCoarse).toBe(true);
+    expect(steps).toHaveLength(3);
+  });
+  it('says what the server says', async () => {
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response('{"status":"error","error":"1:2: parse error: no"}', { status: 400 })));
+    await expect(ask(question, new AbortController().signal)).rejects.toThrow('1:2: parse error: no');
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response('{"title":"Forbidden","detail":"not yours"}', { status: 403 })));
+    await expect(ask(question, new AbortController().signal)).rejects.toThrow('not yours');
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response('<html>', { status: 502 })));
+    await expect(ask(question, new AbortController().signal)).rejects.toThrow('HTTP 502');
   });
 });
 
