@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ask, boundedText, TooLarge } from './asking.ts';
-import { answerOf, endOf, gridFor, highest, onGrid, seriesText, type Line } from './matrix.ts';
+import { answerOf, endOf, gridFor, highest, onGrid, seriesText, tellingLabels, type Line } from './matrix.ts';
 import { parseRecent, withRecent } from './recent.ts';
 
 const line = (values: number[], max = Math.max(...values)): Line => ({ labels: {}, values: Float64Array.from(values), last: 0, min: 0, max, mean: 0, isHistogram: false });
@@ -96,6 +96,12 @@ describe('names and memory', () => {
     expect(seriesText({ __name__: 'up', job: 'a "b"' })).toBe('up{job="a \\"b\\""}');
     expect(seriesText({ __name__: 'up' })).toBe('up');
     expect(seriesText({})).toBe('{}');
+  });
+  it('put first what tells series apart', () => {
+    const all: Record<string, string>[] = [{ __name__: 'up', a: '1', job: 'x' }, { __name__: 'up', a: '1', job: 'y' }, { __name__: 'up', a: '1', job: 'y', z: '1' }];
+    const telling = tellingLabels(all);
+    expect([...telling]).toEqual(['job', 'z']);
+    expect(seriesText(all[0] ?? {}, telling)).toBe('up{job="x", a="1"}');
   });
   it('keep the latest queries once, whatever the storage holds', () => {
     expect(withRecent(['b', 'a'], ['a ', '', 'c'])).toEqual(['a', 'c', 'b']);

@@ -102,10 +102,27 @@ export function answerOf(wire: WireAnswer, grid: Grid): QueryAnswer {
   return { ...base, lines: series.map((one, i) => lineOf(one, grid, all.subarray(i * grid.length, (i + 1) * grid.length))) };
 }
 
-/** "name{a="1"}" as one would write it. */
-export function seriesText(labels: Record<string, string>): string {
+/** The labels that are not the same on all series: they are what tells one from another. */
+export function tellingLabels(all: Iterable<Record<string, string>>): Set<string> {
+  const seen = new Map<string, string>();
+  const telling = new Set<string>();
+  let n = 0;
+  for (const labels of all) {
+    n += 1;
+    for (const [name, value] of Object.entries(labels)) {
+      const known = seen.get(name);
+      if (known === undefined && n === 1) seen.set(name, value);
+      else if (known !== value) telling.add(name);
+    }
+  }
+  return telling;
+}
+
+/** "name{a="1"}" as one would write it; the labels of `first` before the others. */
+export function seriesText(labels: Record<string, string>, first: ReadonlySet<string> = new Set()): string {
   const { __name__: name = '', ...rest } = labels;
-  const pairs = Object.entries(rest).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
+  const names = Object.keys(rest).toSorted((a, b) => Number(first.has(b)) - Number(first.has(a)));
+  const pairs = names.map((label) => `${label}=${JSON.stringify(rest[label])}`);
   return pairs.length > 0 || name === '' ? `${name}{${pairs.join(', ')}}` : name;
 }
 
