@@ -41,7 +41,7 @@ describe('Explore', () => {
     await page.keyboard.press('Control+Enter');
     await explained(page, 1);
     expect(address(page).get('q')).toBe(`${METRIC}{state="waiting"}`);
-    expect(await page.locator('.explain .hint').textContent()).toMatch(/series · [\d,]+ samples? · /);
+    expect(await page.locator('.explain .hint').textContent()).toMatch(/series · ([\d,]+ read · )?[\d,]+ samples? · /);
     await leave();
   });
 

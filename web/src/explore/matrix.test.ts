@@ -22,11 +22,11 @@ describe('the grid', () => {
 describe('an answer', () => {
   const grid = { start: 100, step: 10, length: 4 };
   it('is laid on the grid, gaps stay gaps', () => {
-    const answer = answerOf({ status: 'success', warnings: ['w'], data: { resultType: 'matrix', result: [{ metric: { a: '1' }, values: [[100, '1'], [120, '+Inf'], [130, '-2']] }], stats: { timings: { evalTotalTime: 0.002 }, samples: { totalQueryableSamples: 12 } } } }, grid);
+    const answer = answerOf({ status: 'success', warnings: ['w'], data: { resultType: 'matrix', result: [{ metric: { a: '1' }, values: [[100, '1'], [120, '+Inf'], [130, '-2']] }], stats: { timings: { evalTotalTime: 0.002 }, samples: { totalQueryableSamples: 12, seriesTouched: 3 } } } }, grid);
     const [first] = answer.lines;
     expect([...(first?.values ?? [])]).toEqual([1, Number.NaN, Infinity, -2]);
     expect(first).toMatchObject({ last: -2, min: -2, max: Infinity });
-    expect(answer).toMatchObject({ samples: 12, evalSeconds: 0.002, warnings: ['w'] });
+    expect(answer).toMatchObject({ samples: 12, touched: 3, evalSeconds: 0.002, warnings: ['w'] });
     expect(onGrid(first ?? line([]), grid, grid)).toEqual([1, null, null, -2]);
   });
   it('of one moment, of a number, of a text', () => {

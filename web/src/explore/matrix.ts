@@ -30,6 +30,8 @@ export interface QueryAnswer {
   infos: string[];
   /** Samples that the engine read, and how long it took; null when it does not tell. */
   samples: number | null;
+  /** Series that the engine read; null when it does not tell (Prometheus does not). */
+  touched: number | null;
   evalSeconds: number | null;
 }
 
@@ -63,7 +65,7 @@ export interface WireAnswer {
   data?: {
     resultType: QueryAnswer['type'];
     result: WireSeries[] | Pair;
-    stats?: { timings?: { evalTotalTime?: number }; samples?: { totalQueryableSamples?: number } };
+    stats?: { timings?: { evalTotalTime?: number }; samples?: { totalQueryableSamples?: number; seriesTouched?: number } };
   };
 }
 
@@ -93,7 +95,7 @@ export function answerOf(wire: WireAnswer, grid: Grid): QueryAnswer {
   const data = wire.data ?? { resultType: 'vector' as const, result: [] };
   const base = {
     type: data.resultType, grid, text: '', warnings: wire.warnings ?? [], infos: wire.infos ?? [],
-    samples: data.stats?.samples?.totalQueryableSamples ?? null, evalSeconds: data.stats?.timings?.evalTotalTime ?? null,
+    samples: data.stats?.samples?.totalQueryableSamples ?? null, touched: data.stats?.samples?.seriesTouched ?? null, evalSeconds: data.stats?.timings?.evalTotalTime ?? null,
   };
   if (data.resultType === 'string') return { ...base, text: String((data.result as Pair)[1]), lines: [] };
   const series: WireSeries[] = data.resultType === 'scalar' ? [{ metric: {}, value: data.result as Pair }] : (data.result as WireSeries[]);
