@@ -79,6 +79,24 @@ describe('Explore', () => {
   });
 });
 
+describe('by keys alone', () => {
+  it('one goes to Explore, types, runs and leaves', async () => {
+    const { page, leave } = await visit('/');
+    await live(page);
+    await page.keyboard.press('g');
+    await page.keyboard.press('e');
+    await expect.poll(() => new URL(page.url()).pathname).toBe('/explore');
+    await page.locator('.examples button').first().waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('1 + 2');
+    await page.keyboard.press('Control+Enter');
+    await explained(page, 1);
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('BUTTON');
+    await leave();
+  });
+});
+
 describe('a link to Explore', () => {
   it('carries queries, range, kind and view; back works', async () => {
     const { page, leave } = await visit(link([METRIC, `sum(${METRIC})`], '&range=1h&off=A'));
