@@ -154,12 +154,16 @@ describe.each(['light', 'dark'] as const)('axe, history, %s', (colorScheme) => {
 });
 
 describe.each(['en-GB', 'fr-FR'])('history on a phone, %s', (locale) => {
-  it('has no sideways scroll', async () => {
+  it('has no sideways scroll, and the menu of the range is whole', async () => {
     const { page, leave } = await onQueue({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, locale }, '?from=1700000000&to=1700090000');
     await page.locator('.heat-card').waitFor();
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
     const outside = await page.evaluate(() => [...document.querySelectorAll('header.top *')].filter((element) => element.getBoundingClientRect().right > 391 && element.checkVisibility()).map((element) => element.outerHTML.slice(0, 120)));
     expect(outside).toEqual([]);
+    await page.locator('.range-menu').click();
+    const menu = await page.locator('.menu:popover-open').boundingBox();
+    expect(menu?.x ?? -1).toBeGreaterThanOrEqual(0);
+    expect((menu?.x ?? 0) + (menu?.width ?? 999)).toBeLessThanOrEqual(390);
     expect(await findings(page)).toEqual([]);
     await leave();
   });

@@ -41,7 +41,7 @@ describe('Explore', () => {
     await page.keyboard.press('Control+Enter');
     await explained(page, 1);
     expect(address(page).get('q')).toBe(`${METRIC}{state="waiting"}`);
-    expect(await page.locator('.explain .hint').textContent()).toMatch(/series · [\d,]+ samples? · /);
+    expect(await page.locator('.explain .hint').textContent()).toMatch(/series · ([\d,]+ read · )?[\d,]+ samples? · /);
     await leave();
   });
 
@@ -75,6 +75,24 @@ describe('Explore', () => {
     await editor(page).fill(`sum   by(queue)(${METRIC})`);
     await page.getByRole('button', { name: 'Format' }).click();
     await expect.poll(() => editor(page).inputValue()).toMatch(/^sum by ?\(queue\) \(/);
+    await leave();
+  });
+});
+
+describe('by keys alone', () => {
+  it('one goes to Explore, types, runs and leaves', async () => {
+    const { page, leave } = await visit('/');
+    await live(page);
+    await page.keyboard.press('g');
+    await page.keyboard.press('e');
+    await expect.poll(() => new URL(page.url()).pathname).toBe('/explore');
+    await page.locator('.examples button').first().waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('1 + 2');
+    await page.keyboard.press('Control+Enter');
+    await explained(page, 1);
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('BUTTON');
     await leave();
   });
 });

@@ -56,17 +56,24 @@ export const fetchStretch = (address: QueueAddress | null, stretch: Stretch, sig
 export const fetchHeatMap = (address: QueueAddress, of: { figure: 'wait' | 'run'; type: string | undefined }, stretch: Stretch, signal: AbortSignal): Promise<HeatMap> =>
   getJson('/api/v1/heatmap', { ...address, ...of, ...stretch }, signal);
 
-const PAGE = 1_000;
-const MOST_PAGES = 3;
+const PAGE = 200;
+const MOST_PAGES = 10;
+const NEWS = 20;
 
-/** Events back to `from` (Unix seconds), newest first; at most 3,000. */
-export async function fetchEvents(address: QueueAddress | null, from: number, signal: AbortSignal): Promise<VigieEvent[]> {
+/**
+ * Events back to `from` (Unix seconds), newest first; at most 2,000. `known` are those of an earlier answer that reached
+ * as far back: only what is newer is fetched.
+ */
+export async function fetchEvents(address: QueueAddress | null, from: number, known: readonly VigieEvent[], signal: AbortSignal): Promise<VigieEvent[]> {
   const events: VigieEvent[] = [];
   let cursor: string | undefined;
   for (let page = 0; page < MOST_PAGES; page += 1) {
+    const limit = page === 0 && known.length > 0 ? NEWS : PAGE;
     // oxlint-disable-next-line no-await-in-loop -- the next page is named by the one before
-    const answer = await getJson<{ events: VigieEvent[]; next_cursor?: Maybe<string> }>('/api/v1/events', { ...address, limit: PAGE, cursor }, signal);
-    events.push(...answer.events);
+    const answer = await getJson<{ events: VigieEvent[]; next_cursor?: Maybe<string> }>('/api/v1/events', { ...address, limit, cursor }, signal);
+    const met = answer.events.findIndex(({ id, at }) => id === known[0]?.id && at === known[0]?.at);
+    events.push(...(met < 0 ? answer.events : answer.events.slice(0, met)));
+    if (met >= 0) return [...events, ...known].slice(0, PAGE * MOST_PAGES);
     const oldest = answer.events.at(-1);
     if (!answer.next_cursor || !oldest || Date.parse(oldest.at) / 1_000 < from) break;
     cursor = answer.next_cursor;

@@ -79,7 +79,7 @@ export function ChartCard(props: ChartCardProps) {
   const pastLabel = comparison ? (label: string) => t(`compare.${comparison}Of`, { line: label }) : null;
   useEffect(() => {
     if (!ready || !box.current || !legend.current || !marks.current) return undefined;
-    const spec = { lines, format, formatAxis, leastTop, pastLabel, marksLabel: t('chart.marks', { chart: props.title }) };
+    const spec = { lines, format, formatAxis, leastTop, pastLabel, marksLabel: t('chart.marks', { chart: props.title }), empty: t('chart.empty') };
     const places = { box: box.current, legend: legend.current, marks: marks.current };
     const made = new TimeChart(places, spec, feed, eventFeed(feed.address), () => store.pausedAt !== null);
     chart.current = made;

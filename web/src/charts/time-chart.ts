@@ -2,8 +2,7 @@ import uPlot from 'uplot';
 import type { Column } from '../api/contract.ts';
 import { cursorMoment } from '../domain/moment.ts';
 import type { Span } from '../domain/span.ts';
-import type { Track } from '../live/track.ts';
-import { pastAt, type Past } from '../live/view-feed.ts';
+import { pastAt, type Past, type Track } from '../live/track.ts';
 import { brushed, CHART_HEIGHT, cursor, tzDate, watchBox, xAxis, yAxis } from './frame.ts';
 import { ink, type Ink } from './ink.ts';
 import { MarkLayer, type EventSource } from './marks.ts';
@@ -36,6 +35,8 @@ export interface ChartSpec {
   /** "in, yesterday": the label of a line's twin; null while nothing is compared. */
   pastLabel: ((label: string) => string) | null;
   marksLabel: string;
+  /** What stands in a chart without any figure. */
+  empty: string;
 }
 
 export interface TimeSource {
@@ -58,6 +59,7 @@ export class TimeChart {
   #source: TimeSource;
   #events: EventSource;
   #marks: MarkLayer;
+  #box: HTMLElement;
   #legend: HTMLElement[] = [];
   #unhook: (() => void)[] = [];
   #onScreen = true;
@@ -69,6 +71,7 @@ export class TimeChart {
     this.#source = source;
     this.#events = events;
     this.#isFrozen = isFrozen;
+    this.#box = places.box;
     this.#buildLegend(places.legend);
     this.#marks = new MarkLayer(places.marks, spec.marksLabel);
     this.#plot = new uPlot(this.#options(places.box.clientWidth), this.#data(), places.box);
@@ -99,8 +102,10 @@ export class TimeChart {
     }
     const { from, to } = this.#source.window();
     this.#marks.place(this.#plot, this.#events.events, { from, to });
+    const data = this.#data();
+    this.#sayEmpty(data, { from, to });
     this.#plot.batch(() => {
-      this.#plot.setData(this.#data(), false);
+      this.#plot.setData(data, false);
       this.#plot.setScale('x', { min: from, max: to });
     });
     this.#writeLegend(this.#plot.cursor.idx ?? null);
@@ -131,6 +136,18 @@ export class TimeChart {
       return past ? pastAt(track.times, past, spec.read(past.track)) : track.times.map(() => null);
     });
     return [track.times, ...columns];
+  }
+
+  /** Nothing in the whole stretch is said in words: an empty chart looks like a broken one. */
+  #sayEmpty([times, ...columns]: uPlot.AlignedData, { from, to }: Span): void {
+    const first = times.findIndex((time) => time >= from);
+    const last = times.findLastIndex((time) => time <= to);
+    const has = first >= 0 && columns.some((column) => {
+      for (let i = first; i <= last; i += 1) if (typeof column[i] === 'number') return true;
+      return false;
+    });
+    if (has) delete this.#box.dataset['empty'];
+    else this.#box.dataset['empty'] = this.#spec.empty;
   }
 
   #seen(onScreen: boolean): void {

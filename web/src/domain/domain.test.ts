@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Row } from '../api/contract.ts';
 import { activateLocale } from '../i18n/index.ts';
 import { age, dataAge, duration } from './duration.ts';
+import { axisMoment, followAddressZone, spanText } from './moment.ts';
 import { matches, rowOrder } from './order.ts';
 import { parsePreferences } from './preferences.ts';
 import { bytes, count, percent, rate, signedRate } from './quantity.ts';
@@ -85,5 +86,24 @@ describe('preferences', () => {
       expect(parsePreferences(text)).toEqual({ theme: 'system', locale: 'auto', zone: 'local' });
     }
     expect(parsePreferences('{"theme":"dark","zone":"utc"}')).toMatchObject({ theme: 'dark', zone: 'utc' });
+  });
+});
+
+const at = (text: string) => Date.parse(text) / 1_000;
+
+describe('stretches of time', () => {
+  const now = Date.parse('2026-11-25T16:00:00Z');
+  it('name the day only where it is not today, the year where it is another', () => {
+    followAddressZone('utc');
+    expect(spanText(at('2026-11-25T14:02:00Z'), at('2026-11-25T14:20:00Z'), now)).toBe('14:02 – 14:20');
+    expect(spanText(at('2026-11-25T14:02:05Z'), at('2026-11-25T14:03:00Z'), now)).toBe('14:02:05 – 14:03:00');
+    expect(spanText(at('2026-11-24T23:00:00Z'), at('2026-11-25T01:00:00Z'), now)).toMatch(/^(Nov 24|24 Nov) 23:00 – (Nov 25|25 Nov) 01:00$/);
+    expect(spanText(at('2023-11-14T22:00:00Z'), at('2023-11-14T23:00:00Z'), now)).toMatch(/^(Nov 14, 2023|14 Nov 2023) 22:00 – 23:00$/);
+    followAddressZone(undefined);
+  });
+  it('have axes as fine as their steps', () => {
+    followAddressZone('utc');
+    expect([axisMoment(at('2026-11-25T14:02:05Z'), 5), axisMoment(at('2026-11-25T14:02:00Z'), 60), axisMoment(at('2026-11-25T00:00:00Z'), 3_600), axisMoment(at('2026-11-25T00:00:00Z'), 86_400)]).toEqual(['14:02:05', '14:02', expect.stringContaining('25'), expect.stringContaining('25')]);
+    followAddressZone(undefined);
   });
 });

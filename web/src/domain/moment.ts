@@ -56,8 +56,10 @@ export const cursorMoment = (seconds: number, span: number): string =>
 
 /** "14:02 – 14:20", with days where they are not today or not the same. */
 export function spanText(from: number, to: number, now = Date.now()): string {
+  const year = new Date(now).getFullYear();
+  const dated = (seconds: number) => (new Date(seconds * 1_000).getFullYear() === year ? dayOfYear(seconds) : format({ year: 'numeric', month: 'short', day: '2-digit' }).format(seconds * 1_000));
   const today = dayOfYear(now / 1_000);
-  const [day, otherDay] = [dayOfYear(from), dayOfYear(to)];
+  const [day, otherDay] = [dated(from), dated(to)];
   const clock = to - from < 600 ? secondOfDay : minuteOfDay;
   const left = day === today && otherDay === today ? clock(from) : `${day} ${clock(from)}`;
   return `${left} – ${otherDay === day ? clock(to) : `${otherDay} ${clock(to)}`}`;

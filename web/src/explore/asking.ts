@@ -80,14 +80,32 @@ function parse(text: string, status: number): WireAnswer {
   }
 }
 
+/** How many bytes a point of a query took lately, so that a large one is not asked in vain each time. */
+const weights = new Map<string, number>();
+const MOST_WEIGHTS = 100;
+
+function weigh(query: string, bytes: number, points: number): void {
+  weights.delete(query);
+  weights.set(query, bytes / points);
+  if (weights.size > MOST_WEIGHTS) weights.delete(weights.keys().next().value ?? '');
+}
+
+/** The points that fit, by what is known of the query; as many as wanted when nothing is. */
+function fittingPoints({ query, points, kind }: Question, most: number): number {
+  const weight = weights.get(query);
+  if (kind === 'instant' || weight === undefined || weight * points <= most) return points;
+  return Math.max(LEAST_POINTS, Math.floor((most * 0.8) / weight));
+}
+
 /** Asks, with a longer step when the answer is too large. */
 export async function ask(question: Question, signal: AbortSignal, most = MOST_BYTES): Promise<Outcome> {
   const began = performance.now();
-  let points = question.points;
+  let points = fittingPoints(question, most);
   for (;;) {
     try {
       // oxlint-disable-next-line no-await-in-loop -- the next attempt depends on this one
       const { answer, bytes } = await once(question, points, signal, most);
+      if (question.kind === 'range') weigh(question.query, bytes, answer.grid.length);
       return { answer, bytes, tookMs: performance.now() - began, isCoarse: points !== question.points };
     } catch (error) {
       if (!(error instanceof TooLarge) || question.kind === 'instant' || points <= LEAST_POINTS) throw error;

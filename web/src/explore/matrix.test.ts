@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import { boundedText, TooLarge } from './asking.ts';
-import { answerOf, endOf, gridFor, highest, onGrid, seriesText, type Line } from './matrix.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ask, boundedText, TooLarge } from './asking.ts';
+import { answerOf, endOf, gridFor, highest, onGrid, seriesText, tellingLabels, type Line } from './matrix.ts';
 import { parseRecent, withRecent } from './recent.ts';
 
 const line = (values: number[], max = Math.max(...values)): Line => ({ labels: {}, values: Float64Array.from(values), last: 0, min: 0, max, mean: 0, isHistogram: false });
@@ -22,11 +22,11 @@ describe('the grid', () => {
 describe('an answer', () => {
   const grid = { start: 100, step: 10, length: 4 };
   it('is laid on the grid, gaps stay gaps', () => {
-    const answer = answerOf({ status: 'success', warnings: ['w'], data: { resultType: 'matrix', result: [{ metric: { a: '1' }, values: [[100, '1'], [120, '+Inf'], [130, '-2']] }], stats: { timings: { evalTotalTime: 0.002 }, samples: { totalQueryableSamples: 12 } } } }, grid);
+    const answer = answerOf({ status: 'success', warnings: ['w'], data: { resultType: 'matrix', result: [{ metric: { a: '1' }, values: [[100, '1'], [120, '+Inf'], [130, '-2']] }], stats: { timings: { evalTotalTime: 0.002 }, samples: { totalQueryableSamples: 12, seriesTouched: 3 } } } }, grid);
     const [first] = answer.lines;
     expect([...(first?.values ?? [])]).toEqual([1, Number.NaN, Infinity, -2]);
     expect(first).toMatchObject({ last: -2, min: -2, max: Infinity });
-    expect(answer).toMatchObject({ samples: 12, evalSeconds: 0.002, warnings: ['w'] });
+    expect(answer).toMatchObject({ samples: 12, touched: 3, evalSeconds: 0.002, warnings: ['w'] });
     expect(onGrid(first ?? line([]), grid, grid)).toEqual([1, null, null, -2]);
   });
   it('of one moment, of a number, of a text', () => {
@@ -57,11 +57,51 @@ describe('too many series', () => {
   });
 });
 
+/** A server of 100 series. */
+const server = () => {
+  const steps: number[] = [];
+  vi.stubGlobal('fetch', (_path: string, { body }: { body: URLSearchParams }) => {
+    const [start, end, step] = ['start', 'end', 'step'].map((name) => Number(body.get(name)));
+    steps.push(step ?? 0);
+    const values = Array.from({ length: Math.floor(((end ?? 0) - (start ?? 0)) / (step ?? 1)) + 1 }, (_, i) => [(start ?? 0) + i * (step ?? 1), '1']);
+    return Promise.resolve(new Response(JSON.stringify({ status: 'success', data: { resultType: 'matrix', result: Array.from({ length: 100 }, (_, i) => ({ metric: { i: String(i) }, values })) } })));
+  });
+  return steps;
+};
+
+describe('a question', () => {
+  afterEach(() => vi.unstubAllGlobals());
+  const question = { query: 'wide', kind: 'range', span: { from: 1_800_000_000, to: 1_800_003_600 }, points: 480 } as const;
+  it('is asked again with a longer step when the answer is too large, and not in vain the next time', async () => {
+    const steps = server();
+    const first = await ask(question, new AbortController().signal, 300_000);
+    expect([first.isCoarse, first.answer.lines.length, steps]).toEqual([true, 100, [10, 60]]);
+    expect(first.bytes).toBeLessThanOrEqual(300_000);
+    const second = await ask(question, new AbortController().signal, 300_000);
+    expect(second.isCoarse).toBe(true);
+    expect(steps).toHaveLength(3);
+  });
+  it('says what the server says', async () => {
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response('{"status":"error","error":"1:2: parse error: no"}', { status: 400 })));
+    await expect(ask(question, new AbortController().signal)).rejects.toThrow('1:2: parse error: no');
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response('{"title":"Forbidden","detail":"not yours"}', { status: 403 })));
+    await expect(ask(question, new AbortController().signal)).rejects.toThrow('not yours');
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response('<html>', { status: 502 })));
+    await expect(ask(question, new AbortController().signal)).rejects.toThrow('HTTP 502');
+  });
+});
+
 describe('names and memory', () => {
   it('write a series as a query would', () => {
     expect(seriesText({ __name__: 'up', job: 'a "b"' })).toBe('up{job="a \\"b\\""}');
     expect(seriesText({ __name__: 'up' })).toBe('up');
     expect(seriesText({})).toBe('{}');
+  });
+  it('put first what tells series apart', () => {
+    const all: Record<string, string>[] = [{ __name__: 'up', a: '1', job: 'x' }, { __name__: 'up', a: '1', job: 'y' }, { __name__: 'up', a: '1', job: 'y', z: '1' }];
+    const telling = tellingLabels(all);
+    expect([...telling]).toEqual(['job', 'z']);
+    expect(seriesText(all[0] ?? {}, telling)).toBe('up{job="x", a="1"}');
   });
   it('keep the latest queries once, whatever the storage holds', () => {
     expect(withRecent(['b', 'a'], ['a ', '', 'c'])).toEqual(['a', 'c', 'b']);

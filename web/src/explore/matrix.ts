@@ -30,6 +30,8 @@ export interface QueryAnswer {
   infos: string[];
   /** Samples that the engine read, and how long it took; null when it does not tell. */
   samples: number | null;
+  /** Series that the engine read; null when it does not tell (Prometheus does not). */
+  touched: number | null;
   evalSeconds: number | null;
 }
 
@@ -63,15 +65,14 @@ export interface WireAnswer {
   data?: {
     resultType: QueryAnswer['type'];
     result: WireSeries[] | Pair;
-    stats?: { timings?: { evalTotalTime?: number }; samples?: { totalQueryableSamples?: number } };
+    stats?: { timings?: { evalTotalTime?: number }; samples?: { totalQueryableSamples?: number; seriesTouched?: number } };
   };
 }
 
 /** "NaN", "+Inf" and "-Inf" are values too. */
 const number = (text: string): number => (text === '+Inf' ? Infinity : text === '-Inf' ? -Infinity : Number(text));
 
-function lineOf(series: WireSeries, grid: Grid): Line {
-  const values = new Float64Array(grid.length).fill(Number.NaN);
+function lineOf(series: WireSeries, grid: Grid, values: Float64Array): Line {
   let [min, max, sum, n, last] = [Infinity, -Infinity, 0, 0, Number.NaN];
   const histograms: Pair[] = (series.histograms ?? (series.histogram ? [series.histogram] : [])).map(([time, { count }]) => [time, count ?? 'NaN']);
   for (const [time, text] of [...(series.values ?? (series.value ? [series.value] : [])), ...histograms]) {
@@ -94,17 +95,36 @@ export function answerOf(wire: WireAnswer, grid: Grid): QueryAnswer {
   const data = wire.data ?? { resultType: 'vector' as const, result: [] };
   const base = {
     type: data.resultType, grid, text: '', warnings: wire.warnings ?? [], infos: wire.infos ?? [],
-    samples: data.stats?.samples?.totalQueryableSamples ?? null, evalSeconds: data.stats?.timings?.evalTotalTime ?? null,
+    samples: data.stats?.samples?.totalQueryableSamples ?? null, touched: data.stats?.samples?.seriesTouched ?? null, evalSeconds: data.stats?.timings?.evalTotalTime ?? null,
   };
   if (data.resultType === 'string') return { ...base, text: String((data.result as Pair)[1]), lines: [] };
   const series: WireSeries[] = data.resultType === 'scalar' ? [{ metric: {}, value: data.result as Pair }] : (data.result as WireSeries[]);
-  return { ...base, lines: series.map((one) => lineOf(one, grid)) };
+  // One piece of memory for all: it is handed from the worker to the page at once, not ten thousand times.
+  const all = new Float64Array(series.length * grid.length).fill(Number.NaN);
+  return { ...base, lines: series.map((one, i) => lineOf(one, grid, all.subarray(i * grid.length, (i + 1) * grid.length))) };
 }
 
-/** "name{a="1"}" as one would write it. */
-export function seriesText(labels: Record<string, string>): string {
+/** The labels that are not the same on all series: they are what tells one from another. */
+export function tellingLabels(all: Iterable<Record<string, string>>): Set<string> {
+  const seen = new Map<string, string>();
+  const telling = new Set<string>();
+  let n = 0;
+  for (const labels of all) {
+    n += 1;
+    for (const [name, value] of Object.entries(labels)) {
+      const known = seen.get(name);
+      if (known === undefined && n === 1) seen.set(name, value);
+      else if (known !== value) telling.add(name);
+    }
+  }
+  return telling;
+}
+
+/** "name{a="1"}" as one would write it; the labels of `first` before the others. */
+export function seriesText(labels: Record<string, string>, first: ReadonlySet<string> = new Set()): string {
   const { __name__: name = '', ...rest } = labels;
-  const pairs = Object.entries(rest).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
+  const names = Object.keys(rest).toSorted((a, b) => Number(first.has(b)) - Number(first.has(a)));
+  const pairs = names.map((label) => `${label}=${JSON.stringify(rest[label])}`);
   return pairs.length > 0 || name === '' ? `${name}{${pairs.join(', ')}}` : name;
 }
 

@@ -22,7 +22,8 @@ scope.addEventListener('message', ({ data }) => {
   ask(question, abort.signal).then(
     (outcome) => {
       running.delete(id);
-      if (!abort.signal.aborted) scope.postMessage({ id, outcome }, outcome.answer.lines.map((line) => line.values.buffer as ArrayBuffer));
+      const memory = outcome.answer.lines[0]?.values.buffer as ArrayBuffer | undefined;
+      if (!abort.signal.aborted) scope.postMessage({ id, outcome }, memory ? [memory] : []);
     },
     (error: unknown) => {
       running.delete(id);

@@ -13,6 +13,8 @@ export class EventFeed {
   events: VigieEvent[] = [];
   #address: QueueAddress | null;
   #listeners = new Set<Listener>();
+  /** How far back the events go, Unix seconds. */
+  #reach = Infinity;
   #unhook: (() => void) | null = null;
   #fetching = new Refetch();
 
@@ -35,9 +37,14 @@ export class EventFeed {
   };
 
   #load = (): void => {
+    let from = 0;
     this.#fetching.run({
-      ask: (signal) => fetchEvents(this.#address, chartView.zoom?.from ?? clock.now() / 1_000 - chartView.rangeSeconds, signal),
+      ask: (signal) => {
+        from = chartView.zoom?.from ?? clock.now() / 1_000 - chartView.rangeSeconds;
+        return fetchEvents(this.#address, from, from >= this.#reach ? this.events : [], signal);
+      },
       done: (events) => {
+        this.#reach = Math.min(this.#reach, from);
         const isSame = events.length === this.events.length && events[0]?.id === this.events[0]?.id && events.at(-1)?.id === this.events.at(-1)?.id;
         if (isSame) return;
         this.events = events;

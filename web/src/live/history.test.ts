@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { appendPoint, emptyTrack, trackOf } from './track.ts';
+import { appendPoint, copyTrack, emptyTrack, pastAt, trackOf } from './track.ts';
 
 const at = (second: number) => new Date(1_800_000_000_000 + second * 1_000).toISOString();
 
@@ -30,5 +30,27 @@ describe('track', () => {
     expect(track.times.length).toBeLessThan(940);
     expect(track.waiting.at(-1)).toBe(1_199);
     expect(track.times).toHaveLength(track.waiting.length);
+  });
+});
+
+const past = (step: number, values: (number | null)[]) => ({ track: trackOf({ at: at(0), start: at(-86_400), step_seconds: step, columns: { waiting: values } }), shift: 86_400, step });
+
+describe('a comparison', () => {
+  const times = [0, 1, 2, 3].map((second) => 1_800_000_000 + second);
+  it('lies under the same moments of today, gaps and ends included', () => {
+    const then = past(1, [5, null, 7]);
+    expect(pastAt(times, then, then.track.waiting)).toEqual([5, null, 7, null]);
+  });
+  it('of a coarser step holds until the middle between two', () => {
+    const then = past(2, [5, 6]);
+    expect(pastAt(times, then, then.track.waiting)).toEqual([5, 6, 6, null]);
+  });
+  it('is nothing when nothing came', () => expect(pastAt(times, past(1, []), [])).toEqual([null, null, null, null]));
+  it('keeps a zoomed stretch from growing', () => {
+    const track = emptyTrack();
+    appendPoint(track, { t: at(0), waiting: 1 });
+    const copy = copyTrack(track);
+    appendPoint(track, { t: at(1), waiting: 2 });
+    expect(copy.waiting).toEqual([1]);
   });
 });

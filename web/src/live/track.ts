@@ -21,6 +21,25 @@ export function trackOf(history: History): Track {
   return track;
 }
 
+/** What was there a day or a week before. */
+export interface Past {
+  track: Track;
+  /** Seconds between then and now. */
+  shift: number;
+  step: number;
+}
+
+/** The values of then at the times of now; null where then has none. */
+export function pastAt(times: readonly number[], past: Past, values: readonly (number | null)[]): (number | null)[] {
+  const start = past.track.times[0];
+  if (start === undefined) return times.map(() => null);
+  return times.map((time) => {
+    const at = (time - past.shift - start) / past.step;
+    // Half a step either way: the two grids need not meet.
+    return values[Math.round(at)] ?? null;
+  });
+}
+
 /** A track of its own, that nothing is added to. */
 export function copyTrack(track: Track): Track {
   const copy = { times: [...track.times] } as Track;

@@ -6,7 +6,7 @@ import { COMPARE_SECONDS, planFor, type Plan, type Span } from '../domain/span.t
 import { historyFeed, type FeedState, type HistoryFeed } from './history.ts';
 import { Refetch } from './refetch.ts';
 import { clock, store } from './session.ts';
-import { copyTrack, emptyTrack, trackOf, type Track } from './track.ts';
+import { copyTrack, emptyTrack, trackOf, type Past, type Track } from './track.ts';
 
 type Listener = () => void;
 
@@ -16,14 +16,6 @@ const LEAST_PAUSE_MS = 10_000;
 const PAST_PAUSE_MS = 60_000;
 /** The comparison is fetched a little ahead, so that its line does not end before the present one. */
 const AHEAD_SECONDS = 90;
-
-/** What was there a day or a week before. */
-export interface Past {
-  track: Track;
-  /** Seconds between then and now. */
-  shift: number;
-  step: number;
-}
 
 const nowSeconds = (): number => (store.pausedAt ?? clock.now()) / 1_000;
 
@@ -223,15 +215,4 @@ export function viewFeed(topic: string, address: QueueAddress | null): ViewFeed 
   const known = feeds.get(live) ?? new ViewFeed(live);
   feeds.set(live, known);
   return known;
-}
-
-/** The values of then at the times of now; null where then has none. */
-export function pastAt(times: readonly number[], past: Past, values: readonly (number | null)[]): (number | null)[] {
-  const start = past.track.times[0];
-  if (start === undefined) return times.map(() => null);
-  return times.map((time) => {
-    const at = (time - past.shift - start) / past.step;
-    // Half a step either way: the two grids need not meet.
-    return values[Math.round(at)] ?? null;
-  });
 }

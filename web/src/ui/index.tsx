@@ -149,13 +149,15 @@ export function Menu(props: { label: string; face: ReactNode; className?: string
     const at = button.current?.getBoundingClientRect();
     if (!at || !panel.current) return;
     panel.current.style.top = `${at.bottom + 6}px`;
-    panel.current.style.right = `${Math.max(8, document.documentElement.clientWidth - at.right)}px`;
+    // Under the right end of its button, but whole on the screen.
+    const width = document.documentElement.clientWidth;
+    panel.current.style.right = `${Math.max(8, Math.min(width - at.right, width - panel.current.offsetWidth - 8))}px`;
   };
   return (
     <>
       <button
         ref={button} type="button" className={props.className ?? 'btn quiet'} aria-label={props.label} data-tip={props.tip} aria-haspopup="true"
-        onClick={() => { place(); panel.current?.togglePopover(); }}
+        onClick={() => { panel.current?.togglePopover(); place(); }}
       >
         {props.face}
       </button>

@@ -65,7 +65,7 @@ export function Answers(props: AnswersProps) {
       ) : null}
       {props.isBusy && rows.length === 0 ? <div className="series-chart"><Skeleton block /></div> : null}
       {isEmpty ? <p className="empty">{t('explore.none')}</p> : null}
-      {!props.isBusy && answered.length === 0 ? <p className="empty">{t('explore.notRun')}</p> : null}
+      {!props.isBusy && answered.length === 0 ? <p className="empty">{t(letters.length > 0 ? 'explore.failed' : 'explore.notRun')}</p> : null}
       {texts.map((text) => <p key={text} className="note mono">{text}</p>)}
       {withChart && base && span && drawn.length > 0 ? <ChartArea drawn={drawn} base={base} span={span} handle={handle} /> : null}
       {rows.length > 0 ? <SeriesTable rows={rows} isInstant={isInstant} isTall={!withChart} onPoint={withChart ? (row) => handle.current?.focus(row) : undefined} /> : null}

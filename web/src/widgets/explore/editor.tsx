@@ -162,7 +162,7 @@ export function Editor(props: EditorProps) {
     <div className={`promql ${fault ? 'faulty' : ''}`}>
       <pre className="promql-ghost" ref={ghost} aria-hidden="true">{`${value}\n`}</pre>
       <textarea
-        ref={field} rows={1} value={value} spellCheck={false} autoComplete="off" autoCapitalize="off" aria-label={props.label} placeholder={props.label}
+        ref={field} rows={1} data-filter="" value={value} spellCheck={false} autoComplete="off" autoCapitalize="off" aria-label={props.label} placeholder={props.label}
         // oxlint-disable-next-line jsx-a11y/no-autofocus -- the field that a press on "Add query" asked for
         autoFocus={props.isNew}
         aria-autocomplete="list" aria-controls={popup ? id : undefined} aria-activedescendant={popup ? `${id}-${popup.at}` : undefined}

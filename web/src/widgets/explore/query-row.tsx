@@ -30,6 +30,7 @@ function Explain({ slot }: { slot: Slot }) {
   const { answer, tookMs, isCoarse } = outcome;
   const cost = [
     t('explore.series', { n: answer.lines.length, all: count(answer.lines.length) }),
+    answer.touched === null ? null : t('explore.touched', { n: answer.touched, all: count(answer.touched) }),
     answer.samples === null ? null : t('explore.samples', { n: answer.samples, all: count(answer.samples) }),
     answer.evalSeconds === null ? null : answer.evalSeconds < 0.001 ? t('unit.ms', { n: '<1' }) : duration(answer.evalSeconds),
   ];

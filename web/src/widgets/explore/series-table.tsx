@@ -1,7 +1,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useMemo, useRef, useState } from 'react';
 import { figure } from '../../explore/figure.ts';
-import { seriesText } from '../../explore/matrix.ts';
+import { seriesText, tellingLabels } from '../../explore/matrix.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { type Listed } from './results.ts';
 
@@ -44,6 +44,9 @@ export function SeriesTable(props: SeriesTableProps) {
   const box = useRef<HTMLDivElement>(null);
   const [sort, setSort] = useState<{ by: Sort; down: boolean } | null>(null);
   const rows = useMemo(() => sorted(props.rows, sort), [props.rows, sort]);
+  const telling = useMemo(() => new Map(
+    [...new Set(props.rows.map(({ letter }) => letter))].map((letter) => [letter, tellingLabels(props.rows.filter((row) => row.letter === letter).map(({ line }) => line.labels))]),
+  ), [props.rows]);
   // oxlint-disable-next-line react/incompatible-library -- no compiler is in use
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => ROW, overscan: 10 });
   const items = virtual.getVirtualItems();
@@ -74,7 +77,7 @@ export function SeriesTable(props: SeriesTableProps) {
             return (
               <tr key={index} onPointerEnter={() => props.onPoint?.(row)}>
                 <td className="w-letter"><Swatch row={row} />{row.letter}</td>
-                <td className="l cut mono"><bdi title={seriesText(row.line.labels)}>{seriesText(row.line.labels)}</bdi></td>
+                <td className="l cut mono"><bdi title={seriesText(row.line.labels)}>{seriesText(row.line.labels, telling.get(row.letter))}</bdi></td>
                 {stats.map((by) => <td key={by} className={by === 'last' ? '' : 'ph'}>{figure(row.line[by])}</td>)}
               </tr>
             );

@@ -60,7 +60,7 @@ export function RangePicker() {
   const text = span ? spanText(span.from, span.to) : t(`range.${preset}`);
   const face = <><span className={span ? 'span' : 'preset'}>{text}</span>{cmp ? <span className="tag">{t(`compare.${cmp}Short`)}</span> : null}<span aria-hidden="true">▾</span></>;
   return (
-    <div className="range">
+    <div className={span ? 'range has-span' : 'range'}>
       <span className="presets"><Segmented label={t('range.label')} value={span ? 'span' : preset} onChange={(next) => choose(next as Preset, null)} options={options(t)} /></span>
       <Menu label={t('range.more', { range: cmp ? `${text} ${t(`compare.${cmp}Short`)}` : text })} className="pill range-menu" tip={t('range.moreTip')} face={face}>
         {(close) => (

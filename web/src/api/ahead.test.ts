@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { VigieEvent } from './contract.ts';
+
+const at = (second: number) => new Date(1_800_000_000_000 + second * 1_000).toISOString();
+const event = (id: number): VigieEvent => ({ id: String(id), at: at(id), type: 'worker_joined', severity: 'info', source: 'main' });
+
+const fetchEvents = async (from: number, known: VigieEvent[]) => {
+  const ahead = await import('./ahead.ts');
+  return ahead.fetchEvents(null, 1_800_000_000 + from, known, new AbortController().signal);
+};
+
+describe('events', () => {
+  let limits: number[] = [];
+  /** A server that keeps events 1 to `newest`, one a second. */
+  const serve = (newest: number) => vi.stubGlobal('fetch', (path: string) => {
+    const search = new URL(path, 'http://x').searchParams;
+    const limit = Number(search.get('limit'));
+    limits.push(limit);
+    const first = search.has('cursor') ? Number(search.get('cursor')) - 1 : newest;
+    const events = Array.from({ length: Math.min(limit, first) }, (_, i) => event(first - i));
+    return Promise.resolve(Response.json({ events, next_cursor: first > limit ? events.at(-1)?.id : null }));
+  });
+  beforeEach(() => {
+    limits = [];
+    vi.stubGlobal('window', { location: { origin: 'http://x' } });
+  });
+  afterEach(() => vi.unstubAllGlobals());
+  it('are paged back to where the chart begins, and no further', async () => {
+    serve(1_000);
+    const events = await fetchEvents(650, []);
+    expect(limits).toEqual([200, 200]);
+    expect([events[0]?.id, events.at(-1)?.id]).toEqual(['1000', '601']);
+  });
+  it('are asked for their news alone once they are known', async () => {
+    serve(300);
+    const known = await fetchEvents(0, []);
+    expect(known).toHaveLength(300);
+    limits = [];
+    serve(305);
+    const events = await fetchEvents(0, known);
+    expect(limits).toEqual([20]);
+    expect(events.map(({ id }) => id)).toEqual(Array.from({ length: 305 }, (_, i) => String(305 - i)));
+  });
+  it('are fetched anew when the server has started again, and more have come than the news hold', async () => {
+    serve(300);
+    const known = await fetchEvents(0, []);
+    serve(350);
+    expect((await fetchEvents(0, known))).toHaveLength(350);
+    vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ events: [{ ...event(2), at: at(900) }], next_cursor: null })));
+    expect((await fetchEvents(0, known)).map(({ id }) => id)).toEqual(['2']);
+  });
+  it('say what the server said when it said no', async () => {
+    vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ type: 'x', title: 'Bad', status: 400, detail: 'limit is 0' }, { status: 400 })));
+    await expect(fetchEvents(0, [])).rejects.toThrow('limit is 0');
+  });
+});

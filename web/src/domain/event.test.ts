@@ -1,0 +1,30 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { VigieEvent } from '../api/contract.ts';
+import { activateLocale } from '../i18n/index.ts';
+import { clusterEvents, clusterText } from './event.ts';
+
+beforeAll(() => activateLocale('en'));
+
+const event = (second: number, change: Partial<VigieEvent> = {}): VigieEvent => ({
+  id: String(second), at: new Date(1_800_000_000_000 + second * 1_000).toISOString(), type: 'worker_joined', severity: 'info', source: 'main', worker: `w${second}`, ...change,
+});
+const place = (seconds: number) => seconds - 1_800_000_000;
+
+describe('event marks', () => {
+  it('that would lie on one another are one, with the worst of their severities', () => {
+    const clusters = clusterEvents([event(90), event(40, { severity: 'critical' }), event(30), event(10)], place, 100, 24);
+    expect(clusters.map(({ at, severity, events }) => [at, severity, events.length])).toEqual([[10, 'info', 2], [40, 'critical', 1], [90, 'info', 1]]);
+    expect(clusterEvents([event(12, { severity: 'warning' }), event(10)], place, 100, 24)[0]).toMatchObject({ severity: 'warning' });
+  });
+  it('outside of the chart are not drawn', () => expect(clusterEvents([event(101), event(-1)], place, 100, 24)).toEqual([]));
+  it('say what happened, and how much more', () => {
+    const [cluster] = clusterEvents(Array.from({ length: 9 }, (_, i) => event(8 - i)), place, 100, 24);
+    const lines = clusterText(cluster ?? { at: 0, severity: 'info', events: [] }).split('\n');
+    expect(lines).toHaveLength(7);
+    expect(lines[0]).toMatch(/Worker joined: w0$/);
+    expect(lines[6]).toBe('3 more');
+  });
+  it('of an unknown type are shown by its name', () => {
+    expect(clusterText({ at: 0, severity: 'info', events: [event(0, { type: 'deploy', worker: null, detail: 'v1.2' })] })).toMatch(/deploy: main · v1.2$/);
+  });
+});
