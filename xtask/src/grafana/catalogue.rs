@@ -12,7 +12,7 @@ const VARIABLES: [&str; 3] = ["source", "kind", "queue"];
 /// A row: its title, and how the names of its metrics begin.
 const ROWS: [(&str, &[&str]); 6] = [
     ("Queues", &["vigie_queue_"]),
-    ("Jobs", &["vigie_jobs_", "vigie_job_"]),
+    ("Jobs", &["vigie_job_", "vigie_jobs_"]),
     ("Workers", &["vigie_worker_"]),
     ("Sources", &["vigie_source_", "vigie_folded_", "vigie_observations_"]),
     ("Live stream", &["vigie_stream_"]),
@@ -134,8 +134,8 @@ fn put(grid: &mut Grid, metric: &Metric, beginnings: &[&str]) {
             grid.put(heat, (8, 8));
         }
         MetricKind::Info => {
-            let title_of = "Since";
-            let column = Column { title: title_of, unit: "short", expr: grouped(&by, metric.name) };
+            let column =
+                Column { title: "Processes", unit: "short", expr: grouped(&by, metric.name) };
             grid.put(table(&title, &description, metric.labels, &[column]), (8, 7));
         }
     }
@@ -160,12 +160,11 @@ fn matchers(metric: &Metric) -> String {
 
 /// Its name without what the row says already.
 fn titled(metric: &Metric, beginnings: &[&str]) -> String {
-    let rest = beginnings.iter().find_map(|one| metric.name.strip_prefix(one));
-    let rest = rest.unwrap_or(metric.name);
+    let said = beginnings.first().and_then(|one| metric.name.strip_prefix(one));
+    let rest = said.unwrap_or(metric.name);
     let rest = rest.strip_prefix("vigie_").unwrap_or(rest);
-    let rest =
-        ["_total", "_seconds", "_bytes"].iter().fold(rest, |rest, end| rest.trim_end_matches(end));
-    let words = rest.replace('_', " ");
+    let rest = rest.strip_suffix("_total").unwrap_or(rest);
+    let words = rest.strip_suffix("_seconds").unwrap_or(rest).replace('_', " ");
     let mut letters = words.chars();
     letters.next().map_or(words.clone(), |first| first.to_uppercase().chain(letters).collect())
 }
@@ -189,7 +188,8 @@ fn unit(metric: &Metric) -> &'static str {
 /// What Redis says of itself, by Grafana's own data source for it.
 fn redis(grid: &mut Grid) {
     grid.row("Redis");
-    for (title, section) in [("Clients", "clients"), ("Memory", "memory"), ("Commands", "stats")] {
+    for (title, section) in [("Clients", "clients"), ("Memory", "memory"), ("Statistics", "stats")]
+    {
         let panel = json!({
             "type": "table",
             "title": title,

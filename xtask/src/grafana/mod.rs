@@ -107,6 +107,22 @@ mod tests {
     }
 
     #[test]
+    fn the_data_sources_of_panels_are_provisioned() {
+        let project = Project::find().unwrap();
+        let path = project.path("deploy/grafana/provisioning/datasources/vigie.yaml");
+        let provisioned = std::fs::read_to_string(path).unwrap();
+        for (_, dashboard) in dashboards() {
+            for panel in dashboard["panels"].as_array().unwrap() {
+                let Value::Object(source) = &panel["datasource"] else { continue };
+                let (uid, kind) =
+                    (source["uid"].as_str().unwrap(), source["type"].as_str().unwrap());
+                let both = format!("    uid: {uid}\n    type: {kind}\n");
+                assert!(provisioned.contains(&both), "{both}is not provisioned");
+            }
+        }
+    }
+
+    #[test]
     fn the_specification_has_its_six_panels() {
         let dashboard = specification::dashboard();
         let kinds: Vec<(&str, &str)> = dashboard["panels"]
