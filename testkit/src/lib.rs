@@ -14,6 +14,7 @@ mod proxy;
 mod redis_server;
 mod remote_write;
 mod sentinel;
+mod text_server;
 mod victoria_metrics;
 
 pub use certificates::Certificates;
@@ -27,4 +28,5 @@ pub use proxy::{Proxy, ProxyMode};
 pub use redis_server::{RedisServer, RedisServerBuilder};
 pub use remote_write::{REMOTE_WRITE_HEADERS, RemoteSeries, remote_write_body};
 pub use sentinel::Sentinels;
+pub use text_server::TextServer;
 pub use victoria_metrics::VictoriaMetrics;

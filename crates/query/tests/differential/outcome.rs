@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use vigie_model::{Labels, NativeHistogram};
 use vigie_query::{
     Annotations, Control, Engine, InstantSample, QueryError, QueryValue, RangeSeries, SampleValue,
+    StopReason,
 };
 
 use crate::support::MemoryStorage;
@@ -47,15 +50,30 @@ pub struct Failure {
 /// An answer, or why there is none.
 pub type Outcome = Result<(QueryValue, Annotations), Failure>;
 
-/// Evaluates with Vigie's engine; a panic is a failure like another.
+/// After so long the engine hangs, on whatever machine: generated questions take milliseconds.
+const HANGS: Duration = Duration::from_secs(30);
+
+/// Evaluates with Vigie's engine; a panic is a failure like another, and so is hanging.
 pub fn ask_vigie(storage: &MemoryStorage, question: &Question) -> Outcome {
     let (engine, control) = (Engine::default(), Control::default());
-    let answer = std::panic::catch_unwind(AssertUnwindSafe(|| match question.when {
-        When::Instant(time) => engine.instant(storage, &question.text, time, &control),
-        When::Range { start, end, step } => {
-            engine.range(storage, &question.text, (start, end, step), &control)
-        }
-    }));
+    let (done, wait) = std::sync::mpsc::channel::<()>();
+    let answer = std::thread::scope(|scope| {
+        let stop = control.clone();
+        scope.spawn(move || {
+            if wait.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout) {
+                eprintln!("the engine hangs: {question}");
+                stop.stop(StopReason::Timeout);
+            }
+        });
+        let answer = std::panic::catch_unwind(AssertUnwindSafe(|| match question.when {
+            When::Instant(time) => engine.instant(storage, &question.text, time, &control),
+            When::Range { start, end, step } => {
+                engine.range(storage, &question.text, (start, end, step), &control)
+            }
+        }));
+        drop(done);
+        answer
+    });
     let failed = |kind, text| Err(Failure { kind, text });
     match answer {
         Ok(Ok(answer)) => Ok((answer.value, answer.annotations)),
