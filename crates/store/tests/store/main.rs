@@ -4,4 +4,8 @@
 
 mod backup;
 mod basics;
+mod damage;
+mod faults;
+mod kill;
+mod months;
 mod support;
