@@ -31,7 +31,8 @@ fn value(n: u64, series: u64) -> f64 {
 
 fn options(dir: &Path) -> StoreOptions {
     // Small pieces, so that a kill meets every state of a job.
-    StoreOptions { maintenance_samples: 2000, ..StoreOptions::new(dir) }
+    let days = 10_000;
+    StoreOptions { maintenance_samples: 2000, retention_ms: days * DAY, ..StoreOptions::new(dir) }
 }
 
 /// The other process: not a test of its own, it does nothing unless the test below has started it.
