@@ -9,3 +9,4 @@ mod faults;
 mod kill;
 mod months;
 mod support;
+mod upgrade;
