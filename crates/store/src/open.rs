@@ -325,6 +325,8 @@ fn read_log(
     recovery.torn_bytes += replayed.torn;
     recovery.damaged.extend(replayed.damaged);
     let newest = replayed.segments.iter().map(|segment| segment.generation).max().unwrap_or(0);
-    head.generation = newest.max(covered + 1);
+    // Above all that is there: what is older is told from what is newer by this number.
+    let in_blocks = blocks.iter().map(|block| block.meta.generation).max().unwrap_or(0);
+    head.generation = newest.max(covered + 1).max(in_blocks + 1);
     Ok((head, replayed.segments))
 }

@@ -20,6 +20,8 @@ use crate::sample::SeriesHandle;
 use crate::status::{Damage, Refusals, StoreStatus};
 use crate::wal::Wal;
 
+/// So many damages are named one by one.
+const MOST_DAMAGES: usize = 1000;
 /// This many metrics are described.
 const MOST_DESCRIBED: usize = 50_000;
 
@@ -127,7 +129,7 @@ impl Inner {
     /// Names something that is damaged.
     pub fn damage(&self, damage: Damage) {
         let mut damaged = lock(&self.damaged);
-        if !damaged.contains(&damage) {
+        if damaged.len() < MOST_DAMAGES && !damaged.contains(&damage) {
             tracing::error!(
                 file = damage.file,
                 what = damage.what,
