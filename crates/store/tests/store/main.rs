@@ -9,4 +9,5 @@ mod faults;
 mod kill;
 mod months;
 mod support;
+mod threads;
 mod upgrade;
