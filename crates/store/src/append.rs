@@ -88,7 +88,7 @@ impl Inner {
         }
         self.tell(&appended);
         let put = |out: &mut Vec<u8>| {
-            for part in appender.scratch.chunks(PER_RECORD) {
+            for part in record::parts(&appender.scratch) {
                 record::put(out, head.generation, part);
             }
         };
@@ -106,6 +106,3 @@ impl Inner {
         count(&figures.unknown, appended.unknown);
     }
 }
-
-/// A log record has at most this many samples, so that damage costs no more than these.
-const PER_RECORD: usize = 4096;

@@ -12,6 +12,8 @@ mod codec;
 pub mod disk;
 pub mod error;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 mod head;
 mod index;
 mod maintain;

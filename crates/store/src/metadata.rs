@@ -10,3 +10,15 @@ pub struct Metadata {
     /// A sentence.
     pub help: String,
 }
+
+/// Longer texts are cut.
+const LONGEST: usize = 4096;
+
+impl Metadata {
+    pub(crate) fn shortened(mut self) -> Self {
+        for text in [&mut self.kind, &mut self.unit, &mut self.help] {
+            text.truncate(text.floor_char_boundary(LONGEST));
+        }
+        self
+    }
+}

@@ -73,9 +73,12 @@ pub struct FoundSeries {
 
 /// Where series are read from.
 pub trait Storage: Send + Sync {
-    /// The series that match all of `matchers` and may have samples within `range`, by ascending labels. `step` is the milliseconds
-    /// between two points of the answer where there are several (a storage with lower resolutions may then choose
-    /// one), else 0.
+    /// The series that match all of `matchers` and may have samples within `range`, by ascending labels.
+    ///
+    /// `step` says how far apart samples may be, in milliseconds: a storage with lower resolutions may then choose one.
+    /// It is the smaller of the distance between two points of the answer and of the window that each point is made of:
+    /// the lookback of an instant selector; of `x[5m]`, as a rate needs several samples in its window, a fraction of
+    /// five minutes. 0 where there is but one point: every sample is wanted.
     ///
     /// # Errors
     /// When the index cannot be read.

@@ -23,25 +23,20 @@ pub fn choose(
     step: i64,
     options: &StoreOptions,
 ) -> Vec<Arc<Block>> {
-    // An hourly value is repeated for an hour, so that of the hour before the range counts too.
-    let start = range.start.saturating_sub(Resolution::Hour.step());
-    let near: Vec<&Arc<Block>> = blocks
-        .iter()
-        .filter(|block| {
-            let start = if block.meta.resolution == Resolution::Hour { start } else { range.start };
-            block.overlaps(start, range.end)
-        })
-        .collect();
     let mut there: BTreeMap<i64, Vec<Resolution>> = BTreeMap::new();
-    for block in &near {
+    for block in blocks {
         there.entry(day(block.meta.start)).or_default().push(block.meta.resolution);
     }
     let wanted = wanted(range, step, options);
-    let chosen = |block: &&&Arc<Block>| {
+    let chosen = |block: &&Arc<Block>| {
+        let resolution = block.meta.resolution;
+        // An hourly value is repeated for an hour, so that of the hour before the range counts too.
+        let before = if resolution == Resolution::Hour { resolution.step() } else { 0 };
         let there = there.get(&day(block.meta.start)).map(Vec::as_slice).unwrap_or_default();
-        block.meta.resolution == nearest(there, wanted)
+        block.overlaps(range.start.saturating_sub(before), range.end)
+            && resolution == nearest(there, wanted)
     };
-    near.iter().filter(chosen).map(|block| (*block).clone()).collect()
+    blocks.iter().filter(chosen).cloned().collect()
 }
 
 fn wanted(range: TimeRange, step: i64, options: &StoreOptions) -> Resolution {

@@ -20,6 +20,11 @@ use crate::sample::SeriesHandle;
 use crate::status::{Damage, Refusals, StoreStatus};
 use crate::wal::Wal;
 
+/// So many damages are named one by one.
+const MOST_DAMAGES: usize = 1000;
+/// This many metrics are described.
+const MOST_DESCRIBED: usize = 50_000;
+
 /// A store of metrics. Clones are handles to the same store; it is closed by [`Store::close`] or with the last of them.
 #[derive(Clone)]
 pub struct Store(pub(crate) Arc<Inner>);
@@ -124,7 +129,7 @@ impl Inner {
     /// Names something that is damaged.
     pub fn damage(&self, damage: Damage) {
         let mut damaged = lock(&self.damaged);
-        if !damaged.contains(&damage) {
+        if damaged.len() < MOST_DAMAGES && !damaged.contains(&damage) {
             tracing::error!(
                 file = damage.file,
                 what = damage.what,
@@ -173,11 +178,15 @@ impl Store {
         Ok(SeriesHandle(id))
     }
 
-    /// Says what a metric means. Kept on the disk from the next append on.
+    /// Says what a metric means. Kept on the disk from the next append on. Texts are cut to 4 KiB, and metrics beyond
+    /// 50,000 are not described.
     pub fn metadata_set(&self, metric: &str, metadata: Metadata) {
         let inner = &self.0;
+        let metadata = metadata.shortened();
         let mut all = inner.known.metadata.write().unwrap_or_else(PoisonError::into_inner);
-        if all.get(metric) == Some(&metadata) {
+        let known = all.get(metric);
+        let full = known.is_none() && all.len() >= MOST_DESCRIBED;
+        if full || known == Some(&metadata) || metric.len() > inner.options.max_label_value {
             return;
         }
         inner.wal.register(|out| Record::Metadata(metric.to_owned(), metadata.clone()).put(out));

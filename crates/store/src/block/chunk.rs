@@ -28,7 +28,7 @@ impl Kind {
         }
     }
 
-    pub(super) const fn from_number(number: u64) -> Result<Self, Corrupt> {
+    pub(crate) const fn from_number(number: u64) -> Result<Self, Corrupt> {
         match number {
             0 => Ok(Self::Floats),
             1 => Ok(Self::Histograms),

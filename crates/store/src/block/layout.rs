@@ -216,7 +216,7 @@ pub fn encode_page(rows: &[Row]) -> Vec<u8> {
         put_varint(&mut out, (place as u64) << 2 | row.kind.number());
         put_signed(&mut out, row.offset.wrapping_sub(next).cast_signed());
         put_varint(&mut out, u64::from(row.length));
-        (id, next) = (row.id, row.offset + u64::from(row.length) + 4);
+        (id, next) = (row.id, row.offset.wrapping_add(u64::from(row.length) + 4));
     }
     out
 }

@@ -165,6 +165,15 @@ impl Job {
         })
     }
 
+    /// The day of the blocks that it is about; none for the head, which is always next.
+    pub fn day(&self) -> Option<i64> {
+        match &self.source {
+            Source::Head(_) => None,
+            Source::Blocks(blocks) => blocks.first().map(|block| day(block.meta.start)),
+            Source::Salvaged(block) => Some(day(block.meta.start)),
+        }
+    }
+
     /// The first number that is free for others.
     pub fn next_number(&self) -> u64 {
         match &self.product {

@@ -7,6 +7,7 @@ mod job;
 mod plan;
 mod retention;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,6 +17,9 @@ use crate::status::Maintenance;
 use crate::store::{Inner, Store, lock};
 use job::Job;
 
+/// A day with which a job failed is tried again after this.
+const LEFT_ALONE: i64 = 60_000;
+
 /// What maintenance knows from one call to the next.
 pub(crate) struct Maintainer {
     /// The number of the next block.
@@ -23,6 +27,8 @@ pub(crate) struct Maintainer {
     /// When the head is next to become blocks.
     cut_at: i64,
     job: Option<Job>,
+    /// Days with which a job failed, until when they are left alone: others are not to wait for a bad sector.
+    failed: HashMap<i64, i64>,
     /// Blocks have gone: there may be series to forget.
     blocks_gone: bool,
     /// Series from this number on were new when series were last forgotten: they may not have had a sample yet.
@@ -36,7 +42,14 @@ impl Maintainer {
         let earliest = head.lock().bounds.map(|bounds| bounds.0);
         let overdue = earliest.is_some_and(|earliest| earliest < this);
         let cut_at = if overdue { now } else { this.saturating_add(span) };
-        Self { next_block, cut_at, job: None, blocks_gone: false, new_from: 0 }
+        Self {
+            next_block,
+            cut_at,
+            job: None,
+            failed: HashMap::new(),
+            blocks_gone: false,
+            new_from: 0,
+        }
     }
 
     fn number(&mut self) -> u64 {
@@ -74,23 +87,36 @@ impl Inner {
         if maintainer.job.is_none() {
             maintainer.job = self.plan(maintainer, now)?;
         }
-        if let Some(mut job) = maintainer.job.take() {
-            // A job that fails is dropped with its unfinished blocks, and planned anew by the next call.
-            let finished = job.step(self.options.maintenance_samples, self)?;
-            maintainer.next_block = maintainer.next_block.max(job.next_number());
-            if finished {
-                job.finish(self, &mut done)?;
-            } else {
-                maintainer.job = Some(job);
+        if let Some(job) = maintainer.job.take() {
+            let day = job.day();
+            let result = self.work(maintainer, job, &mut done);
+            if let (Err(_), Some(day)) = (&result, day) {
+                maintainer.failed.insert(day, now.saturating_add(LEFT_ALONE));
             }
             done.more = true;
-            return Ok(done);
+            return result.map(|()| done);
         }
         if maintainer.blocks_gone {
             maintainer.blocks_gone = false;
             done.forgotten = self.forget(maintainer);
         }
         Ok(done)
+    }
+
+    /// A piece of a job. One that fails is dropped with its unfinished blocks, and planned anew later.
+    fn work(
+        &self,
+        maintainer: &mut Maintainer,
+        mut job: Job,
+        done: &mut Maintenance,
+    ) -> Result<(), StoreError> {
+        let finished = job.step(self.options.maintenance_samples, self)?;
+        maintainer.next_block = maintainer.next_block.max(job.next_number());
+        if finished {
+            return job.finish(self, done);
+        }
+        maintainer.job = Some(job);
+        Ok(())
     }
 
     /// Begins a new head when it is time; the old one is to become blocks.

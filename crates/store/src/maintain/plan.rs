@@ -28,11 +28,15 @@ impl Inner {
         if let Some(head) = view.frozen {
             return Ok(Some(Job::seal(head, maintainer)));
         }
-        if let Some(block) = view.blocks.iter().find(|block| block.damages() > 0) {
+        maintainer.failed.retain(|_, until| *until > now);
+        let failed: Vec<i64> = maintainer.failed.keys().copied().collect();
+        let tried = |block: &&Arc<Block>| !failed.contains(&day(block.meta.start));
+        let damaged = view.blocks.iter().filter(tried).find(|block| block.damages() > 0);
+        if let Some(block) = damaged {
             return Job::salvage(block.clone(), maintainer, self).map(Some);
         }
         let mut days: BTreeMap<i64, Vec<Arc<Block>>> = BTreeMap::new();
-        for block in view.blocks.iter() {
+        for block in view.blocks.iter().filter(tried) {
             days.entry(day(block.meta.start)).or_default().push(block.clone());
         }
         for (day, blocks) in &days {

@@ -1,5 +1,6 @@
 //! Removing what is old or too much, and forgetting series that nothing is left of.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use roaring::RoaringBitmap;
@@ -19,19 +20,18 @@ impl Inner {
         let options = &self.options;
         let oldest = now.saturating_sub(options.retention_ms);
         let raw_oldest = now.saturating_sub(options.raw_retention());
-        let low = |block: &Block| {
-            view.blocks.iter().any(|other| {
-                other.meta.resolution != Resolution::Raw
-                    && day(other.meta.start) == day(block.meta.start)
-                    && other.meta.generation >= block.meta.generation
-            })
-        };
+        // The newest generation that is downsampled, by day.
+        let mut low: HashMap<i64, u64> = HashMap::new();
+        for block in view.blocks.iter().filter(|block| block.meta.resolution != Resolution::Raw) {
+            let newest = low.entry(day(block.meta.start)).or_default();
+            *newest = (*newest).max(block.meta.generation);
+        }
         let mut gone: Vec<Arc<Block>> = Vec::new();
         for block in view.blocks.iter() {
             // Of a day at full resolution all blocks go at once, and only once there are lower ones.
             let raw_expired = block.meta.resolution == Resolution::Raw
                 && (day(block.meta.start) + 1) * DAY <= raw_oldest
-                && low(block);
+                && low.get(&day(block.meta.start)).is_some_and(|low| *low >= block.meta.generation);
             if block.meta.end < oldest || raw_expired {
                 gone.push(block.clone());
             }

@@ -18,6 +18,27 @@ const HISTOGRAMS: u8 = 1;
 /// Number of the series, time in milliseconds, value.
 pub type LogSample = (u32, i64, Value);
 
+/// A record has about this many bytes at most, so that damage costs no more, and a frame is never too long.
+const PART_BYTES: usize = 64 << 10;
+
+/// Samples in parts that are a record each.
+pub fn parts(samples: &[LogSample]) -> impl Iterator<Item = &[LogSample]> {
+    let mut bytes = 0;
+    samples.chunk_by(move |_, next| {
+        bytes += match &next.2 {
+            Value::Float(_) => 9,
+            Value::Histogram(one) => {
+                64 + 14 * (one.positive.len() + one.negative.len()) + 8 * one.custom_bounds.len()
+            }
+        };
+        let fits = bytes < PART_BYTES;
+        if !fits {
+            bytes = 0;
+        }
+        fits
+    })
+}
+
 /// Appends samples as one framed record. Neighbours of one time share it.
 pub fn put(out: &mut Vec<u8>, generation: u64, samples: &[LogSample]) {
     let mut body = Vec::with_capacity(16 + samples.len() * 10);
@@ -101,6 +122,22 @@ mod tests {
             prop_assert_eq!(back.len(), samples.len());
             for (one, two) in back.iter().zip(&samples) {
                 prop_assert!((one.0, one.1) == (two.0, two.1) && one.2.same(&two.2));
+            }
+        }
+
+        #[test]
+        fn parts_are_all_of_it(buckets in prop::collection::vec(0i32..4000, 0..12)) {
+            let samples: Vec<LogSample> = (0..).zip(buckets).map(|(id, buckets)| {
+                let positive = (0..buckets).map(|index| (index, 1.0)).collect();
+                let one = vigie_model::NativeHistogram { positive, ..Default::default() };
+                (id, 0, Value::Histogram(Arc::new(one)))
+            }).collect();
+            let all: Vec<u32> = parts(&samples).flatten().map(|sample| sample.0).collect();
+            prop_assert_eq!(all.len(), samples.len());
+            for part in parts(&samples) {
+                let mut out = Vec::new();
+                put(&mut out, 1, part);
+                prop_assert!(out.len() < 3 * PART_BYTES, "{}", out.len());
             }
         }
 

@@ -4,4 +4,10 @@
 
 mod backup;
 mod basics;
+mod damage;
+mod faults;
+mod kill;
+mod months;
 mod support;
+mod threads;
+mod upgrade;

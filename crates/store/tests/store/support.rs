@@ -22,6 +22,11 @@ pub fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
+/// A folder in memory where there is one: for tests of thousands of syncs, which say nothing about the disk.
+pub fn quick_folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| folder())
+}
+
 pub fn open(dir: &Path, now: i64) -> (Store, Recovery) {
     Store::open(StoreOptions::new(dir), now).unwrap()
 }

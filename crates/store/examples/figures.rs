@@ -1,0 +1,140 @@
+//! What the store costs, on data like Vigie's own: `cargo run --release -p vigie-store --example figures -- 500 24`
+//! writes 24 hours of 500 queues with 20 series each, every 10 s, and prints bytes, CPU time and memory.
+//!
+//! Linux only: CPU time and memory come from `/proc/self`.
+
+use std::error::Error;
+use std::time::Instant;
+
+use vigie_model::Labels;
+use vigie_store::{
+    MatchOp, Matcher, Sample, SeriesHandle, Storage, Store, StoreOptions, TimeRange, Value,
+};
+
+const START: i64 = 1_795_305_600_000;
+const STEP: i64 = 10_000;
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+const EACH: usize = 20;
+
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 33) % sides.max(1)
+    }
+}
+
+/// One queue: what its series were last, and how busy it is.
+struct Queue {
+    values: [f64; EACH],
+    rate: u64,
+    dice: Dice,
+}
+
+impl Queue {
+    fn new(number: usize) -> Self {
+        let mut dice = Dice((number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let rate = 1 << dice.roll(10);
+        Self { values: [0.0; EACH], rate, dice }
+    }
+
+    /// Counters, gauges that wander, durations in microseconds and flags, five each.
+    fn tick(&mut self) {
+        for place in 0..EACH {
+            let value = &mut self.values[place];
+            *value = match place / 5 {
+                0 => *value + self.dice.roll(self.rate * 2) as f64,
+                1 => (*value + self.dice.roll(7) as f64 - 3.0).max(0.0),
+                2 => (1000 + self.dice.roll(1000 * (place as u64 - 9))) as f64 / 1e6,
+                _ if self.dice.roll(400) == 0 => self.dice.roll(9) as f64,
+                _ => *value,
+            };
+        }
+    }
+}
+
+/// User and system time of this process, in seconds.
+fn cpu() -> Result<f64, Box<dyn Error>> {
+    let text = std::fs::read_to_string("/proc/self/stat")?;
+    let after = text.rsplit_once(')').ok_or("an unknown /proc/self/stat")?.1;
+    let ticks: Vec<f64> =
+        after.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
+    Ok(ticks.iter().sum::<f64>() / 100.0)
+}
+
+/// Memory of this process that no file backs, in MB.
+fn memory() -> Result<f64, Box<dyn Error>> {
+    let text = std::fs::read_to_string("/proc/self/status")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:")).ok_or("no RssAnon")?;
+    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kilobytes / 1024.0)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let mut number = |usual: usize| arguments.next().map_or(Ok(usual), |text| text.parse());
+    let (queues, hours) = (number(100)?, number(6)?);
+    let dir = tempfile::tempdir()?;
+    let (store, _) = Store::open(StoreOptions::new(dir.path()), START)?;
+    let mut handles: Vec<SeriesHandle> = Vec::new();
+    for queue in 0..queues {
+        for series in 0..EACH {
+            let (queue, name) = (format!("queue-{queue:04}"), format!("figure_{series}"));
+            let labels = [("__name__", name.as_str()), ("queue", &queue), ("source", "main")];
+            handles.push(store.series(&Labels::from_pairs(labels))?);
+        }
+    }
+    let mut all: Vec<Queue> = (0..queues).map(Queue::new).collect();
+    let (mut samples, mut making, mut most) = (0u64, 0.0, 0.0f64);
+    let begun = cpu()?;
+    let end = START + hours as i64 * HOUR;
+    for time in (START..end).step_by(STEP as usize) {
+        let made = Instant::now();
+        all.iter_mut().for_each(Queue::tick);
+        making += made.elapsed().as_secs_f64();
+        let values = all.iter().flat_map(|queue| queue.values);
+        let batch: Vec<Sample> = handles
+            .iter()
+            .zip(values)
+            .map(|(series, value)| Sample { series: *series, time, value: Value::Float(value) })
+            .collect();
+        samples += batch.len() as u64;
+        store.append_wait(batch)?;
+        store.maintain(time)?;
+        most = most.max(if time % HOUR == 0 { memory()? } else { 0.0 });
+    }
+    let millions = samples as f64 / 1e6;
+    let spent = cpu()? - begun - making;
+    println!(
+        "{millions:.1} M samples, {} series; {:.3} CPU s a M",
+        handles.len(),
+        spent / millions
+    );
+    println!("memory: {most:.0} MB; head: {} bytes", store.status().head_bytes);
+    drop(store);
+    let opened = Instant::now();
+    let (store, recovery) = Store::open(StoreOptions::new(dir.path()), end)?;
+    println!(
+        "start: {:.3} s, {} samples replayed",
+        opened.elapsed().as_secs_f64(),
+        recovery.replayed
+    );
+    while store.maintain(end + DAY + 3 * HOUR)?.more {}
+    let status = store.status();
+    let registry = std::fs::metadata(dir.path().join("registry"))?.len();
+    let bytes = (status.block_bytes + registry) as f64 / status.block_samples as f64;
+    println!("sealed: {bytes:.3} bytes a sample, registry included, in {} blocks", status.blocks);
+    let asked = cpu()?;
+    let name = Matcher::new("__name__", MatchOp::Equal, "figure_0")?;
+    let mut read = 0;
+    for found in store.select(&[name], TimeRange { start: START, end }, 0)? {
+        read += found.reader.read()?.len();
+    }
+    println!("one metric of all queues: {read} samples, {:.0} CPU ms", (cpu()? - asked) * 1e3);
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! A disk that is full, fails, or may not be written to, at the store's own layer of files.
+
+use std::time::{Duration, Instant};
+
+use vigie_store::disk::{Disk, Fault};
+use vigie_store::{AppendError, Store, StoreOptions};
+
+use crate::support::*;
+
+fn opened(dir: &std::path::Path, backlog_bytes: usize) -> (Store, Disk) {
+    let disk = Disk::default();
+    let options = StoreOptions { disk: disk.clone(), backlog_bytes, ..StoreOptions::new(dir) };
+    (Store::open(options, T0).unwrap().0, disk)
+}
+
+/// Until the store has noticed that the disk works again; it looks once a second.
+fn wait_until_written(store: &Store) {
+    let begun = Instant::now();
+    while store.status().waiting_bytes > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", store.status());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn whatever_the_disk_does_queries_go_on_and_what_waited_is_written_later() {
+    for fault in [Fault::Full, Fault::Broken, Fault::ReadOnly, Fault::NoSync] {
+        let dir = folder();
+        let (store, disk) = opened(dir.path(), 1 << 20);
+        write(&store, "before", &[(T0, 1.0)]);
+        disk.set(fault);
+        let handle = series(&store, "during");
+        let error = store.append_wait(vec![float(handle, T0, 2.0)]).unwrap_err();
+        assert!(matches!(error, AppendError::NotWritten(_)), "{fault:?}: {error}");
+        // Told again it is no less an error: it is in memory, and not on the disk.
+        assert!(store.append_wait(vec![float(handle, T0, 2.0)]).is_err(), "{fault:?}");
+        assert_eq!(floats(&read(&store, "during")), [(T0, 2.0)]);
+        // The head is to become a block meanwhile, which fails or is not on the disk: it stays readable.
+        while store.maintain(T0 + HOUR).is_ok_and(|done| done.more) {}
+        assert_eq!(floats(&read(&store, "during")), [(T0, 2.0)]);
+        let status = store.status();
+        assert!(status.write_error.is_some() && status.waiting_bytes > 0, "{fault:?}: {status:?}");
+        disk.set(Fault::None);
+        wait_until_written(&store);
+        assert_eq!(store.status().write_error, None);
+        write(&store, "after", &[(T0 + HOUR, 3.0)]);
+        drop(store);
+        let (store, recovery) = open(dir.path(), T0 + HOUR);
+        assert!(
+            recovery.damaged.is_empty() && recovery.lost_series == 0,
+            "{fault:?}: {recovery:?}"
+        );
+        for (name, expected) in
+            [("before", (T0, 1.0)), ("during", (T0, 2.0)), ("after", (T0 + HOUR, 3.0))]
+        {
+            assert_eq!(floats(&read(&store, name)), [expected], "{fault:?}");
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_fills_in_the_middle_of_a_record_leaves_no_damage() {
+    for room in [0, 1, 7, 8, 13, 30, 100, 333] {
+        let dir = folder();
+        let (store, disk) = opened(dir.path(), 1 << 20);
+        write(&store, "a", &[(T0, 1.0)]);
+        disk.full_after(room);
+        let handle = series(&store, "a");
+        let samples = (1..50).map(|n| float(handle, T0 + n, n as f64)).collect();
+        assert!(store.append_wait(samples).is_err());
+        disk.set(Fault::None);
+        write(&store, "a", &[(T0 + 60, 60.0)]);
+        drop(store);
+        let (store, recovery) = open(dir.path(), T0);
+        assert!(recovery.damaged.is_empty(), "{room}: {recovery:?}");
+        assert_eq!(read(&store, "a").len(), 51, "{room}");
+    }
+}
+
+#[test]
+fn what_waits_is_bounded_and_then_refused_quickly() {
+    let dir = folder();
+    let (store, disk) = opened(dir.path(), 2000);
+    let handle = series(&store, "a");
+    disk.set(Fault::Full);
+    let mut refused = None;
+    for n in 0..1000 {
+        match store.append_wait(vec![float(handle, T0 + n, 1.0)]) {
+            Err(AppendError::NotWritten(_)) => {}
+            other => {
+                refused = Some((n, other));
+                break;
+            }
+        }
+    }
+    let (kept, result) = refused.unwrap();
+    assert!(matches!(result, Err(AppendError::Backlog { limit: 2000, .. })), "{result:?}");
+    assert_eq!(read(&store, "a").len() as i64, kept, "what is refused is not in memory either");
+    assert_eq!(store.status().refused.backlog, 1);
+    disk.set(Fault::None);
+    wait_until_written(&store);
+    write(&store, "a", &[(T0 + 5000, 2.0)]);
+    drop(store);
+    assert_eq!(read(&open(dir.path(), T0).0, "a").len() as i64, kept + 1);
+}
+
+#[test]
+fn a_block_that_cannot_be_written_is_made_later() {
+    let dir = folder();
+    let (store, disk) = opened(dir.path(), 1 << 20);
+    write(&store, "a", &[(T0, 1.0)]);
+    for (fault, room) in [(Fault::Full, None), (Fault::NoSync, None), (Fault::None, Some(20))] {
+        match room {
+            Some(room) => disk.full_after(room),
+            None => disk.set(fault),
+        }
+        let error = store.maintain(T0 + HOUR).unwrap_err().to_string();
+        assert!(error.contains("a block could not be"), "{error}");
+        assert_eq!(store.status().maintenance_error, Some(error));
+        assert_eq!(floats(&read(&store, "a")), [(T0, 1.0)]);
+    }
+    disk.set(Fault::None);
+    settle(&store, T0 + HOUR);
+    let status = store.status();
+    assert_eq!((status.maintenance_error, status.blocks, status.head_samples), (None, 1, 0));
+    assert_eq!(floats(&read(&store, "a")), [(T0, 1.0)]);
+    let names: Vec<_> = std::fs::read_dir(dir.path().join("blocks")).unwrap().collect();
+    assert_eq!(names.len(), 1, "nothing half done is left: {names:?}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_named() {
+    let dir = folder();
+    let path = dir.path().join("file");
+    std::fs::write(&path, "").unwrap();
+    let error = Store::open(StoreOptions::new(&path), T0).err().unwrap().to_string();
+    assert!(error.contains("cannot be opened") && error.contains("file"), "{error}");
+}
