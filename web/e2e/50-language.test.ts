@@ -10,6 +10,11 @@ describe('language and clock', () => {
     await page.getByRole('heading', { name: 'Files' }).waitFor();
     const text = await page.locator('body').textContent();
     for (const english of ['Waiting', 'Queues', 'does not drain', 'Workers busy', 'Errors']) expect(text).not.toContain(english);
+    // What the server says of a source is said in French, too.
+    await page.getByRole('navigation', { name: 'Pages', exact: true }).getByRole('link', { name: 'Réglages' }).click();
+    await page.locator('.checks .check').first().waitFor();
+    const checks = await page.locator('.checks').first().textContent();
+    for (const english of ['queues', 'allowed', 'are read', 'may be read']) expect(checks).not.toContain(english);
     await leave();
   });
 

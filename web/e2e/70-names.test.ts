@@ -27,6 +27,22 @@ beforeAll(() => redis('SADD', 'asynq:queues', ...HOSTILE));
 afterAll(() => redis('SREM', 'asynq:queues', ...HOSTILE));
 
 describe('hostile names', () => {
+  it('a name of 64 KB is cut, not the page', async () => {
+    const name = 'N'.repeat(65_536);
+    await redis('SADD', 'asynq:queues', name);
+    const { page, leave } = await visit('/queues');
+    await live(page);
+    await page.locator('[data-filter]').fill('NNNNNNNN');
+    const link = page.locator('table.queues a[data-row]').first();
+    await link.waitFor({ timeout: 20_000 });
+    expect((await link.textContent())?.length).toBeLessThanOrEqual(130);
+    await link.click();
+    await page.locator('.strip .kpi strong:not(:has(.skeleton))').first().waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
+    await redis('SREM', 'asynq:queues', name);
+    await leave();
+  });
+
   it.each(HOSTILE)('%j is text, and leads to its page', async (name) => {
     const shown = SHOWN[name] ?? name;
     const { page, leave } = await visit('/queues');

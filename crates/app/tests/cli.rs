@@ -89,6 +89,68 @@ fn checking_a_redis_that_is_not_there_says_so_and_fails() {
 }
 
 #[test]
+fn what_may_not_be_read_is_named_also_when_it_shows_late() {
+    let folder = folder();
+    let server = vigie_testkit::RedisServer::start();
+    server.run(&["HSET", "bull:mail:meta", "opts.maxLenEvents", "10000"]);
+    server.run(&["XADD", "bull:mail:events", "*", "event", "added", "jobId", "1", "name", "n"]);
+    let check = |url: &str| {
+        let run = vigie(&["check"]).current_dir(folder.path()).env("REDIS_URL", url).output();
+        let run = run.expect("vigie was built for this test");
+        (run.status.code(), String::from_utf8_lossy(&run.stdout).into_owned())
+    };
+    let line = vigie_collect::source::redis::acl_line("vigie", false);
+    let (code, report) = check(&server.url());
+    assert!(code == Some(0) && report.contains(&line), "the default user is told: {report}");
+
+    server.run(&line.split(' ').collect::<Vec<_>>());
+    let url = format!("redis://vigie:PASSWORD@127.0.0.1:{}", server.port());
+    let (code, report) = check(&url);
+    assert!(code == Some(0) && !report.contains("ACL SETUSER"), "that is enough: {report}");
+
+    // The reader of events finds out only after the first poll.
+    server.run(&["ACL", "SETUSER", "vigie", "-xread"]);
+    let (code, report) = check(&url);
+    assert!(code == Some(1) && report.contains("'xread'") && report.contains(&line), "{report}");
+    assert!(!report.contains("PASSWORD@"), "secrets are never printed: {report}");
+}
+
+/// Starts `vigie demo` with a temporary folder of its own and ends it after a moment; returns what it left there.
+fn demo_interrupted_after(milliseconds: u64, signal: &str) -> Vec<std::path::PathBuf> {
+    let folder = folder();
+    let examples = folder.path().join("examples");
+    std::fs::create_dir(&examples).unwrap();
+    std::fs::write(examples.join("demo.json"), r#"{"processes": []}"#).unwrap();
+    let temporary = folder.path().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let mut demo = vigie(&["demo", "--listen", "127.0.0.1:0", "--examples"])
+        .arg(&examples)
+        .current_dir(folder.path())
+        .env("TMPDIR", &temporary)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let made = || std::fs::read_dir(&temporary).unwrap().count() > 0;
+    while !made() {
+        assert!(demo.try_wait().unwrap().is_none(), "the demo ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+    let kill = Command::new("kill").args([signal, &demo.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert!(demo.wait().unwrap().success(), "it ends in order");
+    std::fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn the_demo_leaves_nothing_behind_whenever_it_is_interrupted() {
+    for (milliseconds, signal) in [(0, "-INT"), (20, "-TERM"), (1_000, "-INT"), (1_000, "-HUP")] {
+        let left = demo_interrupted_after(milliseconds, signal);
+        assert!(left.is_empty(), "{signal} after {milliseconds} ms: {left:?}");
+    }
+}
+
+#[test]
 fn no_vigie_to_ask_is_exit_code_3() {
     let folder = folder();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -271,6 +271,9 @@ impl Board {
         let counts = reading.map(|reading| reading.counts).unwrap_or_default();
         let rates = queue.rates(now);
         let workers = self.workers.of_queue(&queue.id);
+        let paused = reading.is_some_and(|reading| reading.paused);
+        let drain = Drain::of(counts.waiting, rates);
+        let stopped = paused || workers.workers == Some(0);
         QueueView {
             id: &queue.id,
             row: queue.row,
@@ -279,13 +282,13 @@ impl Board {
             age_seconds: reading.map(|reading| now.age(reading.at)),
             stale: reading.is_none()
                 || self.sources.get(&queue.id.source).is_none_or(|source| source.stale(now)),
-            paused: reading.is_some_and(|reading| reading.paused),
+            paused,
             counts,
             raw: reading.map_or(&[], |reading| &reading.raw),
             totals: totals(queue),
             rates,
             oldest: reading.and_then(|reading| reading.oldest),
-            drain: Drain::of(counts.waiting, rates),
+            drain: if stopped { drain.of_stopped() } else { drain },
             workers: workers.workers,
             capacity: workers.capacity,
             busy: counts.active,

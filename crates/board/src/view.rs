@@ -125,6 +125,15 @@ impl Drain {
         }
     }
 
+    /// The same of a queue from which nothing is taken now, whatever the last minute was: it does not drain.
+    #[must_use]
+    pub fn of_stopped(self) -> Self {
+        match self {
+            Self::In(_) => Self::Grows(None),
+            other => other,
+        }
+    }
+
     /// Seconds with a sign: positive until empty, negative when it grows.
     #[must_use]
     pub fn seconds(self) -> Option<f64> {

@@ -218,6 +218,25 @@ fn a_queue_that_grows_does_not_drain() {
 }
 
 #[test]
+fn a_queue_from_which_nothing_is_taken_does_not_drain_whatever_the_last_minute_was() {
+    let shrank = || {
+        let counted = JobFact::Counted { enqueued: 0, succeeded: 60, failed: 0 };
+        Told::nothing().jobs(5.0, false, vec![(None, counted)])
+    };
+    let drain = |told: Told| {
+        let drain = told.0.queue_view(&emails(), at(61.0)).unwrap().drain;
+        (drain.drains(), drain.seconds())
+    };
+    assert_eq!(drain(shrank().workers(10.0, &["w"]).waiting(10.0, 30)), (Some(true), Some(30.0)));
+    assert_eq!(drain(shrank().workers(10.0, &[]).waiting(10.0, 30)), (Some(false), None));
+    let paused = shrank().read(10.0, |reading| {
+        reading.counts.waiting = Some(30);
+        reading.paused = true;
+    });
+    assert_eq!(drain(paused), (Some(false), None));
+}
+
+#[test]
 fn a_gap_marks_totals_for_good_and_durations_while_it_is_in_their_window() {
     let told = Told::nothing().waiting(0.0, 0).jobs(10.0, true, vec![(None, finished(0.1))]);
     let soon = told.0.queue_view(&emails(), at(20.0)).unwrap();

@@ -22,6 +22,7 @@ const n = (value: number): string => numberFormat(0).format(value);
 function longer(size: number): string {
   if (size < HOUR) return two('min', 's', n(Math.floor(size / MINUTE)), n(size % MINUTE));
   if (size < DAY) return two('h', 'min', n(Math.floor(size / HOUR)), n(Math.floor((size % HOUR) / MINUTE)));
+  if (size >= 100 * DAY) return sentence('unit.d', { n: n(Math.floor(size / DAY)) });
   return two('d', 'h', n(Math.floor(size / DAY)), n(Math.floor((size % DAY) / HOUR)));
 }
 

@@ -275,7 +275,8 @@ fn duration(seconds: f64) -> String {
         ..0.9995 => format!("{:.0} ms", seconds * 1e3),
         ..60.0 => format!("{seconds:.1} s"),
         ..3_600.0 => format!("{}m{:02}s", seconds as u64 / 60, seconds as u64 % 60),
-        _ => format!("{}h{:02}m", seconds as u64 / 3_600, seconds as u64 % 3_600 / 60),
+        ..172_800.0 => format!("{}h{:02}m", seconds as u64 / 3_600, seconds as u64 % 3_600 / 60),
+        _ => format!("{}d{:02}h", seconds as u64 / 86_400, seconds as u64 % 86_400 / 3_600),
     }
 }
 
@@ -339,5 +340,11 @@ mod tests {
         assert!(text.contains("busy\\n\\u{1b}[2J"), "{text}");
         assert!(!text.contains("refused\u{1b}"), "{text}");
         assert_eq!(safe("a\u{202e}b"), "a\\u{202e}b");
+    }
+
+    #[test]
+    fn durations_stay_short() {
+        let shown = [0.012, 3.2, 75.0, 7_260.0, 95_620_000.0].map(duration);
+        assert_eq!(shown, ["12 ms", "3.2 s", "1m15s", "2h01m", "1106d17h"]);
     }
 }

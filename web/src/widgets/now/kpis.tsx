@@ -99,7 +99,8 @@ const READ = {
 } satisfies Record<string, Read>;
 
 function poolFoot(t: Translate, overview: Overview): string {
-  return t(overview.capacity === null || overview.capacity === undefined ? 'kpi.workersNoCapacity' : 'kpi.workers', { n: overview.workers ?? 0 });
+  if (typeof overview.workers !== 'number') return '\u00a0';
+  return t(overview.capacity === null || overview.capacity === undefined ? 'kpi.workersNoCapacity' : 'kpi.workers', { n: overview.workers });
 }
 
 /** Six figures with their last quarter of an hour. */

@@ -78,7 +78,7 @@ const DRAW: Record<QueueColumn, Draw> = {
   in: (row) => rate(row.in_rate),
   out: (row) => typeof row.out_rate !== 'number' ? ABSENT : <span className={row.reason === 'stuck_workers_idle' ? 'crit' : ''}>{rate(row.out_rate)}</span>,
   net: (row) => signedRate(netRate(row)),
-  drain: (row, t) => <span className={row.drains === false || row.reason === 'stuck_workers_idle' ? tone(row) || 'warn' : ''}>{drainText(t, row)}</span>,
+  drain: (row, t) => <span className={row.stale ? '' : row.drains === false || row.reason === 'stuck_workers_idle' ? tone(row) || 'warn' : ''}>{drainText(t, row)}</span>,
   wait: (row) => duration(row.wait_p95),
   run: (row) => duration(row.run_p95),
   errors: (row) => typeof row.error_ratio !== 'number' ? ABSENT : <span className={(row.error_ratio ?? 0) >= ERROR_RATIO_WARNS ? 'warn' : ''}>{percent(row.error_ratio)}</span>,

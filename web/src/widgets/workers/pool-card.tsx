@@ -9,8 +9,7 @@ import { useLive } from '../../live/hooks.ts';
 /** How many work, how many could, how many do: scaling is drawn as steps. */
 export function PoolCard(props: { className?: string; linked?: boolean }) {
   const t = useSentence();
-  const capacity = useLive<NowDoc, number | null | undefined>('now', (doc) => doc?.overview?.capacity);
-  const untold = capacity === null || capacity === undefined;
+  const untold = useLive<NowDoc, boolean>('now', (doc) => Boolean(doc?.overview?.workers) && typeof doc?.overview?.capacity !== 'number');
   return (
     <ChartCard
       id="pool" className={props.className ?? ''} title={t('pool.title')} small={t('pool.small')} info={t('pool.info')} feed={viewFeed('now', null)}

@@ -191,4 +191,10 @@ mod tests {
         assert!(acl_line("vigie", true).ends_with("+cluster|slots"));
         assert!(!acl_line("vigie", false).contains("cluster"));
     }
+
+    #[test]
+    fn the_page_about_access_has_the_line() {
+        let page = include_str!("../../../../../docs/redis-access.md");
+        assert!(page.contains(&acl_line("vigie", false)), "docs/redis-access.md is out of date");
+    }
 }
