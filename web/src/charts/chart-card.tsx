@@ -91,7 +91,7 @@ export function ChartCard(props: ChartCardProps) {
     <Menu label={t('chart.export', { chart: props.title })} face="⋯">
       {(close) => (
         <>
-          <button type="button" onClick={() => { close(); if (chart.current) savePng(chart.current.canvas(), props.title, `vigie-${id}`); }}>{t('chart.png')}</button>
+          <button type="button" onClick={() => { close(); if (chart.current) savePng(chart.current.canvas(), props.title, `vigie-${id}`, chart.current.keys()); }}>{t('chart.png')}</button>
           <button type="button" onClick={() => { close(); if (chart.current) saveCsv(chart.current.csv(), `vigie-${id}`); }}>{t('chart.csv')}</button>
         </>
       )}

@@ -5,9 +5,12 @@ import type { Span } from '../domain/span.ts';
 import { pastAt, type Past, type Track } from '../live/track.ts';
 import { brushed, CHART_HEIGHT, cursor, tzDate, watchBox, xAxis, yAxis } from './frame.ts';
 import { ink, type Ink } from './ink.ts';
+import type { Key } from './save.ts';
 import { MarkLayer, type EventSource } from './marks.ts';
 import { csvOf, type CsvColumn } from './csv.ts';
 import { chartView } from './view.ts';
+
+const PAST_DASH = [1, 2];
 
 export interface LineSpec {
   label: string;
@@ -113,6 +116,11 @@ export class TimeChart {
 
   canvas(): HTMLCanvasElement {
     return this.#plot.ctx.canvas;
+  }
+
+  /** What each line is, for a picture that has no legend beside it. */
+  keys(): Key[] {
+    return this.#lines().map(({ label, spec, isPast }) => ({ label, ink: spec.ink, dash: spec.dash ?? (isPast ? PAST_DASH : []) }));
   }
 
   csv(): string {
@@ -229,7 +237,7 @@ function series(line: LineSpec, isPast: boolean): uPlot.Series {
     alpha: isPast ? 0.6 : 1,
     points: { show: (plot, i, first, last) => lonePoints(plot, i, first, last).length > 0, filter: (plot, i, show, _gaps) => (show ? lonePoints(plot, i, 0, plot.data[0].length - 1) : null), size: 3, fill: color },
     ...(line.fill && !isPast ? { fill: () => ink('area') } : {}),
-    ...(line.dash ? { dash: line.dash } : isPast ? { dash: [1, 2] } : {}),
+    ...(line.dash ? { dash: line.dash } : isPast ? { dash: PAST_DASH } : {}),
     ...(line.stepped && uPlot.paths.stepped ? { paths: uPlot.paths.stepped({ align: 1 }) } : {}),
   };
 }
