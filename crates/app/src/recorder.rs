@@ -136,7 +136,7 @@ impl Recorder {
     /// Series of a Vigie that was killed have no end: without one, PromQL would take their last sample for true for
     /// five more minutes.
     fn mark_left_open(&self) {
-        let range = TimeRange { start: self.last - LOOKBACK, end: self.last };
+        let range = TimeRange { start: self.last - LOOKBACK, end: i64::MAX };
         let mut marks = Vec::new();
         for metric in catalogue::ALL {
             let Ok(matcher) = Matcher::new(METRIC_NAME, MatchOp::Equal, metric.name) else {
@@ -280,4 +280,185 @@ fn rounded(number: f64) -> f64 {
 fn labels(metric: &Metric, values: &[&str]) -> Labels {
     let own = metric.labels.iter().zip(values).map(|(name, value)| Label::new(*name, *value));
     Labels::new(std::iter::once(Label::new(METRIC_NAME, metric.name)).chain(own).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicI64;
+
+    use super::*;
+    use vigie_board::{Board, SourceSettings};
+    use vigie_model::{
+        Broker, Counts, JobBatch, JobEvent, JobFact, Limits, Name, Observation, Outcome, PollCost,
+        PollReport, Quality, QueueId, QueueReading, SourceName, Time,
+    };
+    use vigie_store::{Samples, StoreOptions};
+
+    const START: i64 = 1_795_442_619_000;
+
+    /// A board that is kept, with a clock that the test moves.
+    struct Stage {
+        app: AppState,
+        clock: Arc<AtomicI64>,
+        store: Store,
+        recorder: Recorder,
+    }
+
+    impl Stage {
+        fn open(dir: &std::path::Path, now: i64) -> Self {
+            let (store, _) = Store::open(StoreOptions::new(dir), now).unwrap();
+            let clock = Arc::new(AtomicI64::new(now));
+            let hand = Arc::clone(&clock);
+            let settings = SourceSettings {
+                name: SourceName::new("main"),
+                url: "redis://h".to_owned(),
+                poll_interval_seconds: 1.0,
+            };
+            let board = Board::new(vec![settings], Limits::default(), Time::from_millis(now));
+            let time = move || Time::from_millis(hand.load(Ordering::Relaxed));
+            let app = AppState::new(board, Arc::new(time));
+            let recorder =
+                Recorder::new(store.clone(), [("main".to_owned(), 1.0)], now, Arc::default());
+            Self { app, clock, store, recorder }
+        }
+
+        fn now(&self) -> Time {
+            Time::from_millis(self.clock.load(Ordering::Relaxed))
+        }
+
+        /// A second later: a poll that saw so many waiting jobs, or none of the queue; then what is due is kept.
+        fn second(&mut self, waiting: Option<u64>, finished: u64) {
+            self.clock.fetch_add(1_000, Ordering::Relaxed);
+            let at = self.now();
+            let mut board = self.app.board.write();
+            board.observe(Observation::Polled(PollReport {
+                source: SourceName::new("main"),
+                at,
+                outcome: Ok(PollCost::default()),
+                redis: None,
+                found: vec![],
+                checks: vec![],
+            }));
+            match waiting {
+                None => board.observe(Observation::QueueGone { queue: queue(), at }),
+                Some(waiting) => board.observe(Observation::Queue(reading(waiting, at))),
+            }
+            let fact =
+                JobFact::Finished { outcome: Outcome::Succeeded, wait: Some(0.5), run: Some(1.0) };
+            let event = JobEvent { at, job_type: Some(Name::from("send")), fact };
+            let events = vec![event; finished as usize];
+            if finished > 0 {
+                board.observe(Observation::Jobs(JobBatch {
+                    queue: queue(),
+                    at,
+                    gap: false,
+                    types_sampled: false,
+                    events,
+                }));
+            }
+            drop(board);
+            self.recorder.record(&self.app);
+        }
+
+        /// The samples of the only series of a metric with these labels.
+        fn samples(&self, metric: &str, labels: &[(&str, &str)]) -> Samples {
+            let matcher =
+                |name: &str, value: &str| Matcher::new(name, MatchOp::Equal, value).unwrap();
+            let mut matchers = vec![matcher(METRIC_NAME, metric)];
+            matchers.extend(labels.iter().map(|(name, value)| matcher(name, value)));
+            let range = TimeRange { start: 0, end: START * 2 };
+            let found = self.store.select(&matchers, range, 0).unwrap();
+            assert!(found.len() <= 1, "{metric}: one series");
+            found.first().map(|series| series.reader.read().unwrap()).unwrap_or_default()
+        }
+
+        fn waiting(&self) -> Vec<(i64, Option<f64>)> {
+            let samples = self.samples("vigie_queue_jobs", &[("state", "waiting")]);
+            let values = samples.floats.iter().map(|value| (!is_stale(*value)).then_some(*value));
+            samples.float_times.iter().map(|time| time - START).zip(values).collect()
+        }
+    }
+
+    fn queue() -> QueueId {
+        QueueId {
+            source: SourceName::new("main"),
+            broker: Broker::BullMq,
+            name: Name::from("emails"),
+        }
+    }
+
+    fn reading(waiting: u64, at: Time) -> QueueReading {
+        QueueReading {
+            queue: queue(),
+            at,
+            since: Time::from_millis(START),
+            counts: Counts { waiting: Some(waiting), ..Counts::default() },
+            raw: vec![],
+            paused: false,
+            oldest: None,
+            active_jobs: vec![],
+            quality: Quality::Exact,
+        }
+    }
+
+    #[test]
+    fn series_are_kept_each_second_and_end_when_their_queue_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut stage = Stage::open(dir.path(), START);
+        stage.second(Some(3), 0);
+        stage.second(Some(5), 0);
+        stage.second(None, 0);
+        stage.second(None, 0);
+        let waiting = stage.waiting();
+        assert_eq!(waiting, [(1_000, Some(3.0)), (2_000, Some(5.0)), (3_000, None)]);
+        // What the broker does not tell is no series at all.
+        assert!(stage.samples("vigie_queue_jobs", &[("state", "failed")]).is_empty());
+        stage.second(Some(1), 0);
+        assert_eq!(stage.waiting().last(), Some(&(5_000, Some(1.0))));
+    }
+
+    #[test]
+    fn the_first_jobs_of_a_type_are_in_its_rate() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut stage = Stage::open(dir.path(), START);
+        stage.second(Some(0), 0);
+        stage.second(Some(0), 4);
+        let of_type = [("type", "send"), ("outcome", "succeeded")];
+        let counted = stage.samples("vigie_jobs_finished_total", &of_type);
+        assert_eq!(counted.floats, [0.0, 4.0]);
+        assert_eq!(counted.float_times, [START + 1_000, START + 2_000]);
+        let runs = stage.samples("vigie_job_run_seconds", &of_type);
+        let counts: Vec<f64> = runs.histograms.iter().map(|histogram| histogram.count).collect();
+        assert_eq!(counts, [0.0, 4.0]);
+        assert_eq!(runs.histograms[1].sum, 4.0);
+    }
+
+    #[test]
+    fn a_killed_vigies_series_end_where_they_were_and_a_stopped_ones_when_it_stops() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut stage = Stage::open(dir.path(), START);
+        stage.second(Some(3), 0);
+        let Stage { store, recorder, .. } = stage;
+        // Killed: nothing is said.
+        drop((recorder, store));
+        let mut stage = Stage::open(dir.path(), START + 20_000);
+        stage.recorder.mark_left_open();
+        assert_eq!(stage.waiting(), [(1_000, Some(3.0)), (1_001, None)]);
+        stage.second(Some(4), 0);
+        stage.recorder.mark_ended(START + 22_000);
+        let after = [(21_000, Some(4.0)), (22_000, None)];
+        assert_eq!(stage.waiting()[2..], after);
+        // It is not said twice.
+        stage.recorder.mark_left_open();
+        assert_eq!(stage.waiting().len(), 4);
+    }
+
+    #[test]
+    fn decimals_are_short_and_near() {
+        assert_eq!(rounded(12.345_678), 12.346);
+        assert_eq!(rounded(0.000_123_456), 0.000_123);
+        assert_eq!(rounded(123_456_789_012.0), 123_456_789_012.0);
+        assert!(rounded(f64::NAN).is_nan());
+        assert_eq!(rounded(1e300), 1e300);
+    }
 }
