@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 /// A file of this process for the reader of blocks, which reads at places.
-static SCRATCH: LazyLock<PathBuf> = LazyLock::new(|| {
-    std::env::temp_dir().join(format!("vigie-fuzz-block-{}", std::process::id()))
-});
+static SCRATCH: LazyLock<PathBuf> =
+    LazyLock::new(|| std::env::temp_dir().join(format!("vigie-fuzz-block-{}", std::process::id())));
 
 /// A block.
 pub fn store_block(data: &[u8]) {
