@@ -1,4 +1,5 @@
 //! The command line as a person or a script uses it: output, exit codes, colours.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
 
 use std::path::Path;
 use std::process::Command;

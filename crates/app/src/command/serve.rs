@@ -144,6 +144,8 @@ impl Running {
     /// new observations, then the server, then the feed.
     pub(crate) async fn ended(mut self, stop: CancellationToken) -> Result<(), Failure> {
         let failed = tokio::select! {
+            // First: a part that ends because it was asked to has not failed.
+            biased;
             () = stop.cancelled() => None,
             Some(ended) = self.sources.join_next() => Some(format!("a source ended: {ended:?}")),
             Some(ended) = self.server.join_next() => Some(format!("the server ended: {ended:?}")),
