@@ -120,3 +120,47 @@ async fn promtool_finds_series_and_labels() {
     let (good, said) = promtool(&["query", "labels", &url, "job"]).await;
     assert!(good && said.trim() == "test", "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_own_client_of_version_2_is_content() {
+    let stored = Stored::new();
+    let (address, _guard) = listening(&stored.filled).await;
+    let time = now();
+    let (good, said) = remote_write(&[&format!("http://{address}"), &time.to_string()]).await;
+    assert!(good && said.trim() == "samples=2 histograms=1 exemplars=0", "{said}");
+    let (labels, counter) = all(&stored.store, "__name__", "jobs_total").remove(0);
+    assert_eq!(labels.get("queue"), Some("größe\n\"x\""));
+    assert_eq!(
+        (&*counter.float_times, &*counter.floats),
+        (&[time - 1_000, time][..], &[1.0, 2.5][..])
+    );
+    let (_, latency) = all(&stored.store, "__name__", "wait_seconds").remove(0);
+    let histogram = &latency.histograms[0];
+    assert_eq!((histogram.schema, histogram.count, histogram.sum), (2, 6.0, 9.5));
+    assert_eq!(histogram.positive, [(-2, 1.0), (-1, 2.0), (3, 2.0)]);
+    let metadata = stored.store.metadata();
+    assert_eq!(metadata["wait_seconds"].help, "Seconds waited.");
+    assert_eq!(metadata["jobs_total"].kind, "counter");
+    // The client gives up at once on what sending again does not change.
+    let late = (time - 86_400_000).to_string();
+    let (good, said) = remote_write(&[&format!("http://{address}"), &late]).await;
+    assert!(
+        !good && said.contains("400") && said.contains("older than the out-of-order window"),
+        "{said}"
+    );
+}
+
+/// Builds and runs the program of `testkit/remote-write`: whether it succeeded, and what it said.
+async fn remote_write(arguments: &[&str]) -> (bool, String) {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testkit/remote-write");
+    let output = tokio::process::Command::new("go")
+        .args(["run", "."])
+        .args(arguments)
+        .current_dir(source)
+        .output()
+        .await
+        .expect("go is installed by `cargo xtask setup test`");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), said)
+}

@@ -284,12 +284,12 @@ async fn bombs_and_lies_are_refused_by_the_name_of_the_limit() {
         &[0x80, 0x80, 0x80, 8, 0, 0],
     ];
     let zstd = [V1[0], ("content-encoding", "zstd")];
-    // Two bytes make a message: 16 million series, samples, labels, buckets.
+    // Two bytes make a message: a million of each.
     let of_messages = |tags: &[u8]| {
         let mut message = Vec::new();
         for tag in tags.iter().rev() {
             if message.is_empty() {
-                message = [*tag, 0].repeat(4 << 20);
+                message = [*tag, 0].repeat(1_100_000);
             } else {
                 let mut whole = vec![*tag];
                 prost::encoding::encode_varint(message.len() as u64, &mut whole);
