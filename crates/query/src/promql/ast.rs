@@ -228,6 +228,8 @@ pub enum Grouping {
 /// An aggregation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aggregate {
+    /// Where it begins.
+    pub at: At,
     /// What it does.
     pub op: AggregateOp,
     /// The parameter of those that take one.

@@ -471,7 +471,7 @@ impl<'a> Parser<'a> {
         let Some(expr) = arguments.pop() else {
             return error("no arguments for aggregate expression provided".to_owned());
         };
-        let aggregate = Aggregate { op, parameter: arguments.pop(), expr, grouping };
+        let aggregate = Aggregate { at, op, parameter: arguments.pop(), expr, grouping };
         Ok((Expr { at, kind: Kind::Aggregate(Box::new(aggregate)) }, height))
     }
 
