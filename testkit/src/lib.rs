@@ -4,17 +4,29 @@
 
 mod certificates;
 mod cluster;
+mod http;
 mod ledger;
+mod metrics_server;
 mod port;
 mod process;
+mod prometheus;
 mod proxy;
 mod redis_server;
+mod remote_write;
 mod sentinel;
+mod text_server;
+mod victoria_metrics;
 
 pub use certificates::Certificates;
 pub use cluster::RedisCluster;
+pub use http::{HttpAnswer, form_encoded, http_get, http_post};
 pub use ledger::{Durations, Ledger, LedgerAttempt, LedgerLine, duration_tolerance, rate_agrees};
+pub use metrics_server::MetricsServer;
 pub use port::free_port;
+pub use prometheus::{Prometheus, PrometheusBuilder};
 pub use proxy::{Proxy, ProxyMode};
 pub use redis_server::{RedisServer, RedisServerBuilder};
+pub use remote_write::{REMOTE_WRITE_HEADERS, RemoteSeries, remote_write_body};
 pub use sentinel::Sentinels;
+pub use text_server::TextServer;
+pub use victoria_metrics::VictoriaMetrics;

@@ -19,6 +19,7 @@ The project's chores.
   cargo xtask dev              hot reload of the web against a running vigie (starts one if none answers)
   cargo xtask e2e [ARG...]     the browser tests against real servers; ARGs go to the test runner (a file, -t NAME)
   cargo xtask bench [PART...]  measure redis, live, web, memory beside the peers, into bench/RESULTS.md
+  cargo xtask grafana          write Grafana's dashboards in deploy/grafana from the metric catalogue
   cargo xtask setup [run|test] only install what is missing for that; safe to repeat
 
 Everything is installed into .tools/, node_modules/ and, by apt-get, the machine; nothing is installed twice.";
@@ -55,6 +56,7 @@ pub enum Chore {
     Tidy,
     Test(Options),
     Bench(Vec<bench::Part>),
+    Grafana,
     E2e(Vec<OsString>),
 }
 
@@ -72,6 +74,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Chore, lex
         "test" => test(&mut parser),
         "bench" => benches(&mut parser),
         "e2e" => Ok(Chore::E2e(rest(&mut parser)?)),
+        "grafana" => alone(&mut parser, Chore::Grafana),
         "run" => alone(&mut parser, Chore::Run),
         "dev" => alone(&mut parser, Chore::Dev),
         "fmt" => alone(&mut parser, Chore::Fmt),

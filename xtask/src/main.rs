@@ -12,6 +12,7 @@ mod command;
 mod dev;
 mod e2e;
 mod examples;
+mod grafana;
 mod interrupt;
 mod project;
 mod run;
@@ -56,6 +57,7 @@ fn start(chore: Chore) -> anyhow::Result<ExitCode> {
         Chore::Tidy => return Ok(code(tidy::report(&project)?)),
         Chore::Test(options) => return Ok(code(test::start(&project, &options)?)),
         Chore::Bench(parts) => bench::start(&project, &parts)?,
+        Chore::Grafana => grafana::write(&project)?,
         Chore::E2e(arguments) => return Ok(code(e2e::start(&project, &arguments)?)),
     }
     Ok(ExitCode::SUCCESS)

@@ -10,12 +10,14 @@ use crate::command;
 use crate::project::Project;
 
 /// The program that shows a package to be there, the package, and who needs it.
-const PACKAGES: [(&str, &str, Need); 4] = [
+const PACKAGES: [(&str, &str, Need); 5] = [
     // Sentinel is this same program: `redis-server FILE --sentinel`.
     ("redis-server", "redis-server", Need::Redis),
     ("redis-cli", "redis-tools", Need::Redis),
     ("chromium", "chromium", Need::Chromium),
-    ("promtool", "prometheus", Need::Promtool),
+    // With promtool.
+    ("prometheus", "prometheus", Need::Peers),
+    ("victoria-metrics", "victoria-metrics", Need::Peers),
 ];
 
 /// Installs the packages that these needs ask for and whose programs are not found.

@@ -17,8 +17,8 @@ pub enum Need {
     Redis,
     /// Debian's Chromium, which the browser tests drive.
     Chromium,
-    /// Prometheus' checker of expositions and rules.
-    Promtool,
+    /// Prometheus with its checker of expositions and rules, and VictoriaMetrics: what Vigie is compared with.
+    Peers,
     /// The Go compiler.
     Go,
     /// A Node recent enough for the web's tool chain, and the web's packages.
@@ -30,7 +30,7 @@ pub enum Need {
 impl Need {
     /// Everything that the whole of the tests needs.
     pub const ALL: [Self; 6] =
-        [Self::Redis, Self::Chromium, Self::Promtool, Self::Go, Self::Web, Self::CargoTools];
+        [Self::Redis, Self::Chromium, Self::Peers, Self::Go, Self::Web, Self::CargoTools];
 
     /// What the demo needs: its own Redis and the examples' tool chains.
     pub const DEMO: [Self; 3] = [Self::Redis, Self::Go, Self::Web];

@@ -87,7 +87,7 @@ impl Part {
             Self::Deny | Self::Fuzz => &[Need::CargoTools],
             Self::Clippy | Self::Doc | Self::Web | Self::Node | Self::Audit => &[Need::Web],
             Self::Go => &[Need::Go, Need::Redis],
-            Self::Rust => &[Need::CargoTools, Need::Redis, Need::Promtool, Need::Web],
+            Self::Rust => &[Need::CargoTools, Need::Redis, Need::Peers, Need::Go, Need::Web],
             Self::E2e => &crate::e2e::NEEDS,
         }
     }

@@ -1,0 +1,113 @@
+//! Where Vigie and a Prometheus are known and meant to differ: each by name, with its reason.
+
+use crate::outcome::Aspect;
+use crate::report::Case;
+
+/// A known difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Difference {
+    /// Prometheus itself does not answer the same each time.
+    Undecided,
+    /// Of Prometheus 2, as all that follow: label names had to be letters, digits and underscores.
+    AnyLabelName,
+    /// `rate` and `increase` are not extrapolated to below zero, and by how much they are has changed.
+    ExtrapolationToZero,
+    /// The deviation of one value that is not finite.
+    DeviationOfNotFinite,
+    /// `count_values` of -0.
+    NegativeZero,
+    /// Which of several equal values `topk` and `bottomk` keep.
+    TiesOfTopk,
+    /// `atan2` kept the metric's name.
+    NameKeptByAtan2,
+    /// A parameter that changes beside a range with `@` that does not.
+    ParameterBesideFixedRange,
+    /// Infinity at the very rank of a quantile.
+    QuantileOfInfinity,
+    /// A subquery of what `@` fixes.
+    SubqueryOfFixed,
+    /// Several series on the side of one, where a comparison keeps at most one.
+    FilteredMatches,
+    /// Sums that cancel each other, added up without compensation.
+    Cancellation,
+}
+
+impl Difference {
+    const OF_PROMETHEUS_2: [Self; 11] = [
+        Self::AnyLabelName,
+        Self::ExtrapolationToZero,
+        Self::DeviationOfNotFinite,
+        Self::NegativeZero,
+        Self::TiesOfTopk,
+        Self::NameKeptByAtan2,
+        Self::ParameterBesideFixedRange,
+        Self::QuantileOfInfinity,
+        Self::SubqueryOfFixed,
+        Self::FilteredMatches,
+        Self::Cancellation,
+    ];
+
+    /// Why they differ, and why that is right.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Undecided => "which of equal values it keeps depends on the order of a Go map",
+            Self::AnyLabelName => "since Prometheus 3 any UTF-8 is a label's name",
+            Self::ExtrapolationToZero => {
+                "Prometheus 3 limits extrapolation towards zero otherwise than 2.42"
+            }
+            Self::DeviationOfNotFinite => {
+                "stddev and stdvar of one NaN or infinity are NaN since Prometheus 3, 0 before"
+            }
+            Self::NegativeZero => "count_values writes -0 with its sign since Prometheus 3",
+            Self::TiesOfTopk => {
+                "which of equal values topk keeps is nowhere promised, and changed with Prometheus 3"
+            }
+            Self::NameKeptByAtan2 => {
+                "atan2 drops the metric's name like other operators; 2.42 forgot to"
+            }
+            Self::ParameterBesideFixedRange => "2.42 evaluates such a call at the first step only",
+            Self::QuantileOfInfinity => {
+                "2.42 interpolates infinity with a weight of 0, which is NaN"
+            }
+            Self::SubqueryOfFixed => {
+                "2.42 gives a subquery with @ inside a step that is beyond its end"
+            }
+            Self::FilteredMatches => "2.42 looks for duplicates only among what a comparison keeps",
+            Self::Cancellation => "2.42 adds up fewer digits where sums cancel each other",
+        }
+    }
+
+    /// What makes Prometheus 2 answer otherwise, where Prometheus 3 answers as Vigie does.
+    pub fn from_two(case: &Case) -> Option<Self> {
+        Self::OF_PROMETHEUS_2.into_iter().find(|one| one.explains(case))
+    }
+
+    fn explains(self, case: &Case) -> bool {
+        let calls = |names: &[&str]| names.iter().any(|name| case.question.text.contains(name));
+        match self {
+            Self::Undecided => false,
+            Self::AnyLabelName => {
+                case.mismatch.aspect == Aspect::OnlyPeerFails
+                    && case.mismatch.detail.contains("label name")
+            }
+            Self::ExtrapolationToZero => calls(&["rate(", "increase("]),
+            Self::DeviationOfNotFinite => calls(&["stddev", "stdvar"]),
+            Self::NegativeZero => calls(&["count_values"]),
+            Self::TiesOfTopk => calls(&["topk", "bottomk"]),
+            Self::NameKeptByAtan2 => calls(&["atan2"]),
+            Self::ParameterBesideFixedRange => {
+                calls(&["predict_linear", "quantile_over_time"]) && calls(&["@"])
+            }
+            Self::QuantileOfInfinity => calls(&["quantile"]),
+            Self::SubqueryOfFixed => calls(&["@"]) && calls(&[":"]),
+            Self::FilteredMatches => {
+                case.mismatch.aspect == Aspect::OnlyVigieFails
+                    && case.mismatch.detail.starts_with("multiple matches")
+            }
+            Self::Cancellation => {
+                case.mismatch.aspect == Aspect::Floats
+                    && calls(&["sum", "avg", "stddev", "stdvar", "deriv"])
+            }
+        }
+    }
+}
