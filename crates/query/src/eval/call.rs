@@ -61,8 +61,12 @@ fn of_date(name: &str) -> Option<fn(Date) -> i64> {
     })
 }
 
-/// The larger or smaller of two, NaN when one of them is.
+/// The larger or smaller of two; NaN when one of them is, unless the other is beyond everything.
 fn extreme(larger: bool, one: f64, two: f64) -> f64 {
+    let beyond = if larger { f64::INFINITY } else { f64::NEG_INFINITY };
+    if [one, two].contains(&beyond) {
+        return beyond;
+    }
     if one.is_nan() || two.is_nan() {
         return f64::NAN;
     }
@@ -147,13 +151,13 @@ impl Context<'_> {
             "histogram_quantile" | "histogram_fraction" | "histogram_quantiles" => {
                 return self.classic(function.name, arguments, grid);
             }
-            "info" => {
-                let message = "info() is not implemented: join with the info series by * on(...) group_left(...)";
-                return Err(QueryError::Execution(message.to_owned()));
-            }
+            "info" => return self.info(arguments, grid),
             "timestamp" => return self.timestamp(&arguments[0], grid),
-            // No storage says when a counter began.
-            "start_timestamp" => return Ok(Evaluated::Vector(Vec::new())),
+            "start_timestamp" => {
+                // No storage says when a counter began; what the argument has to say still counts.
+                self.vector(&arguments[0], grid)?;
+                return Ok(Evaluated::Vector(Vec::new()));
+            }
             _ => {}
         }
         if function.arguments.contains(&ValueType::Matrix) {

@@ -92,7 +92,10 @@ impl<'a> Context<'a> {
     pub(crate) fn eval(&self, expr: &Expr, grid: Grid) -> Result<Evaluated, QueryError> {
         self.check()?;
         let before = self.held.get();
-        let value = self.eval_kind(expr, grid)?;
+        let value = match self.eval_once(expr, grid)? {
+            Some(value) => value,
+            None => self.eval_kind(expr, grid)?,
+        };
         self.held.set(before);
         self.hold(usize::try_from(value.points()).unwrap_or(usize::MAX))?;
         Ok(value)

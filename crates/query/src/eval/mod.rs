@@ -12,6 +12,8 @@ mod element;
 mod extended;
 mod grid;
 mod hash;
+mod info;
+mod invariant;
 mod label;
 mod native;
 mod notes;

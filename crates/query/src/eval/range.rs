@@ -144,10 +144,6 @@ impl Call<'_> {
         self.context.notes.warn(self.at, format!("{message} {:?}", self.metric));
     }
 
-    pub(crate) fn info(&self, message: &str) {
-        self.context.notes.info(self.at, format!("{message} {:?}", self.metric));
-    }
-
     pub(crate) fn mixed(&self) {
         self.warn("encountered a mix of histograms and floats for metric name");
     }
