@@ -157,8 +157,7 @@ impl Context<'_> {
                     let average = op == AggregateOp::Avg;
                     return native::many::total(self, &histograms, average, (at, &names));
                 }
-                let message = "encountered a mix of histograms and floats for aggregation";
-                self.notes.warn(aggregate.expr.at, message);
+                native::many::mixed(self, values, aggregate.expr.at);
                 return None;
             }
             self.ignored_histogram(op.name(), aggregate);

@@ -128,6 +128,24 @@ struct Group {
     one: Vec<usize>,
 }
 
+/// Groups by signature, in the order in which they appear.
+fn groups_of(many: &[Series], one: &[Series], matching: &Matching) -> Vec<(Labels, Group)> {
+    let mut places: HashMap<Labels, usize> = HashMap::new();
+    let mut groups: Vec<(Labels, Group)> = Vec::new();
+    for (side, series) in [(false, one), (true, many)] {
+        for (member, found) in series.iter().enumerate() {
+            let labels = signature(&found.labels, matching);
+            let place = *places.entry(labels).or_insert_with_key(|labels| {
+                groups.push((labels.clone(), Group::default()));
+                groups.len() - 1
+            });
+            let group = &mut groups[place].1;
+            if side { group.many.push(member) } else { group.one.push(member) }
+        }
+    }
+    groups
+}
+
 struct Matcher<'a> {
     context: &'a Context<'a>,
     binary: &'a Binary,
@@ -176,19 +194,7 @@ impl Matcher<'_> {
             false => (matching.fill_left, matching.fill_right),
         };
         let (many_count, one_count) = (many.len(), one.len());
-        let mut places: HashMap<Labels, usize> = HashMap::new();
-        let mut groups: Vec<(Labels, Group)> = Vec::new();
-        for (side, series) in [(false, &one), (true, &many)] {
-            for (member, found) in series.iter().enumerate() {
-                let labels = signature(&found.labels, matching);
-                let place = *places.entry(labels).or_insert_with_key(|labels| {
-                    groups.push((labels.clone(), Group::default()));
-                    groups.len() - 1
-                });
-                let group = &mut groups[place].1;
-                if side { group.many.push(member) } else { group.one.push(member) }
-            }
-        }
+        let groups = groups_of(&many, &one, matching);
         let steps = self.grid.count;
         let some = |series: &[Series]| -> Vec<bool> {
             (0..steps).map(|step| series.iter().any(|one| one.row[step].is_some())).collect()
@@ -205,7 +211,8 @@ impl Matcher<'_> {
             self.context.check()?;
             let mut names: HashMap<(usize, usize), Labels> = HashMap::new();
             for step in 0..steps {
-                if !fills && !(there_many[step] && there_one[step]) {
+                let both = there_many[step] && there_one[step];
+                if !fills && !both {
                     continue;
                 }
                 let of_one = self.only(group, &one, step)?;
@@ -221,12 +228,10 @@ impl Matcher<'_> {
                     pairs
                         .extend(other.map(|(found, other)| (*member, found, value.clone(), other)));
                 }
-                if pairs.is_empty() {
-                    if let (Some(found), Some(fill)) = (of_one, fill_many) {
-                        let value = one[found].row[step].clone();
-                        let filled = SampleValue::Float(fill);
-                        pairs.extend(value.map(|one| (many_count + place, found, filled, one)));
-                    }
+                if let (true, Some(found), Some(fill)) = (pairs.is_empty(), of_one, fill_many) {
+                    let value = one[found].row[step].clone();
+                    let filled = SampleValue::Float(fill);
+                    pairs.extend(value.map(|one| (many_count + place, found, filled, one)));
                 }
                 for (of_many, of_one, value, other) in pairs {
                     let labels = names.entry((of_many, of_one)).or_insert_with(|| {
@@ -303,9 +308,8 @@ impl Matcher<'_> {
         let wanted = |label: &&Label| {
             let named = matching.labels.iter().any(|name| **name == *label.name);
             let included = matching.include.iter().any(|name| **name == *label.name);
-            !(nameless && &*label.name == METRIC_NAME)
-                && (!one_to_one || named == matching.on)
-                && !included
+            let dropped = nameless && &*label.name == METRIC_NAME;
+            !dropped && !included && (!one_to_one || named == matching.on)
         };
         let mut labels: Vec<Label> = many.iter().filter(wanted).cloned().collect();
         for name in &matching.include {

@@ -9,10 +9,13 @@ use crate::answer::{RangeSeries, SampleValue};
 use crate::engine::QueryError;
 use crate::promql::ast::{At, Ends, Expr, Kind, Selector, Subquery};
 
+/// Reads the samples of one series, without staleness markers.
+pub(crate) type Read = Box<dyn Fn(&Context<'_>) -> Result<Samples, QueryError>>;
+
 /// Where windows of samples come from, and how wide they are.
 pub(crate) struct Source {
     /// Series whose samples are read one series at a time.
-    pub series: Vec<(Labels, Box<dyn Fn(&Context<'_>) -> Result<Samples, QueryError>>)>,
+    pub series: Vec<(Labels, Read)>,
     /// The end of the window of each step.
     pub ends: Grid,
     /// Its width in milliseconds.
@@ -111,7 +114,7 @@ impl Context<'_> {
                     Ends::Anchored => (width.saturating_add(lookback), 0),
                     Ends::Smoothed => (width.saturating_add(lookback), lookback),
                 };
-                let mut series: Vec<(Labels, Box<dyn Fn(&Context<'_>) -> _>)> = Vec::new();
+                let mut series: Vec<(Labels, Read)> = Vec::new();
                 for found in self.find(selector, ends, reach)? {
                     let reader = found.reader;
                     let read = move |context: &Context<'_>| {
@@ -146,7 +149,7 @@ impl Context<'_> {
         let Evaluated::Vector(found) = self.eval(&subquery.expr, inner)? else {
             return Err(QueryError::Execution("a subquery needs an instant vector".to_owned()));
         };
-        let mut series: Vec<(Labels, Box<dyn Fn(&Context<'_>) -> _>)> = Vec::new();
+        let mut series: Vec<(Labels, Read)> = Vec::new();
         for one in found {
             let labels = one.labels.clone();
             let samples = one.samples(inner);
@@ -167,6 +170,11 @@ impl Context<'_> {
             let plain = windows.last_at(end);
             let (floats, histograms) = match source.how {
                 Ends::Plain => (plain.floats(), plain.histograms()),
+                Ends::Smoothed | Ends::Anchored if !samples.histograms.is_empty() => {
+                    let word = if source.how == Ends::Smoothed { "smoothed" } else { "anchored" };
+                    let message = format!("{word} modifier is not supported with histograms");
+                    return Err(QueryError::Execution(message));
+                }
                 how => super::extended::raw_window(self, &samples, (end, source.width), how),
             };
             self.hold(floats.len() + histograms.len())?;

@@ -24,6 +24,10 @@ impl Parser<'_> {
     /// What follows `offset`: a sign and one operand, so that what comes behind belongs to the expression; arithmetic
     /// goes into parentheses.
     pub(super) fn offset(&mut self) -> Result<Span, ParseError> {
+        // Behind parentheses arithmetic goes on, as Prometheus has it.
+        if self.sees("(") {
+            return self.span(0, "offset");
+        }
         let minus = self.takes("-");
         if !minus {
             self.takes("+");

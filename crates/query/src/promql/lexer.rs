@@ -158,7 +158,8 @@ impl Lexer<'_> {
         while let Some(byte) = bytes.get(length) {
             let exponent = !hex && length > 0 && matches!(bytes[length - 1], b'e' | b'E');
             let part = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
-            if !part && !(exponent && matches!(byte, b'+' | b'-')) {
+            let sign = exponent && matches!(byte, b'+' | b'-');
+            if !part && !sign {
                 break;
             }
             length += 1;

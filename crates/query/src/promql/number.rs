@@ -87,7 +87,7 @@ pub(super) fn write_duration(milliseconds: i64) -> String {
     for (name, size) in UNITS {
         let size = size.unsigned_abs();
         let whole = matches!(name, "y" | "w");
-        if rest >= size && (!whole || rest % size == 0) {
+        if rest >= size && (!whole || rest.is_multiple_of(size)) {
             written.push_str(&format!("{}{name}", rest / size));
             rest %= size;
         }

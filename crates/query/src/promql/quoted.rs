@@ -37,16 +37,29 @@ fn escape(
     let Some((_, kind)) = chars.next() else {
         return Err("escape sequence not terminated".to_owned());
     };
+    let plain = match kind {
+        'a' => '\u{7}',
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'v' => '\u{b}',
+        '\\' => '\\',
+        _ if kind == quote => quote,
+        _ => return code(chars, kind, value),
+    };
+    push(value, plain);
+    Ok(())
+}
+
+/// A character by its number.
+fn code(
+    chars: &mut std::str::CharIndices<'_>,
+    kind: char,
+    value: &mut Vec<u8>,
+) -> Result<(), String> {
     let (digits, base, first) = match kind {
-        'a' => return Ok(value.push(7)),
-        'b' => return Ok(value.push(8)),
-        'f' => return Ok(value.push(12)),
-        'n' => return Ok(value.push(b'\n')),
-        'r' => return Ok(value.push(b'\r')),
-        't' => return Ok(value.push(b'\t')),
-        'v' => return Ok(value.push(11)),
-        '\\' => return Ok(value.push(b'\\')),
-        _ if kind == quote => return Ok(push(value, quote)),
         'x' => (2, 16, 0),
         'u' => (4, 16, 0),
         'U' => (8, 16, 0),

@@ -4,6 +4,7 @@ use vigie_model::NativeHistogram;
 
 use super::super::notes::shortest;
 use super::bucket::{Bucket, negative, positive, zero};
+use super::is_custom;
 
 /// All of it, empty buckets aside.
 pub(crate) fn write(one: &NativeHistogram) -> String {
@@ -19,7 +20,9 @@ pub(crate) fn write(one: &NativeHistogram) -> String {
     }
     push(zero(one), '[', ']');
     for entry in &one.positive {
-        push(positive(one, *entry), '(', ']');
+        // The first custom bucket begins at the lowest value, and with it.
+        let open = if is_custom(one) && entry.0 == 0 { '[' } else { '(' };
+        push(positive(one, *entry), open, ']');
     }
     written.push('}');
     written
