@@ -35,7 +35,7 @@ const SIGNS: [&str; 26] = [
 
 /// All tokens of a text; the last one is [`Token::End`].
 pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, ParseError> {
-    let mut lexer = Lexer { text, at: 0, open: Vec::new() };
+    let mut lexer = Lexer { text, at: 0, open: Vec::new(), ranges: 0 };
     let mut found = Vec::new();
     loop {
         lexer.skip_blanks();
@@ -54,6 +54,8 @@ struct Lexer<'a> {
     at: usize,
     /// Brackets that are open, and where.
     open: Vec<(char, usize)>,
+    /// How many of them are square ones.
+    ranges: usize,
 }
 
 impl Lexer<'_> {
@@ -85,7 +87,7 @@ impl Lexer<'_> {
     fn next_token(&mut self) -> Result<Token, ParseError> {
         let Some(first) = self.peek() else { return self.end() };
         let second = self.rest().chars().nth(1).unwrap_or(' ');
-        let in_range = self.open.iter().any(|(open, _)| *open == '[');
+        let in_range = self.ranges > 0;
         if first.is_ascii_digit() || (first == '.' && second.is_ascii_digit()) {
             return self.number_or_duration();
         }
@@ -119,6 +121,7 @@ impl Lexer<'_> {
     fn bracket(&mut self, sign: char) -> Result<(), ParseError> {
         let wanted = match sign {
             '(' | '[' | '{' => {
+                self.ranges += usize::from(sign == '[');
                 self.open.push((sign, self.at));
                 return Ok(());
             }
@@ -127,6 +130,7 @@ impl Lexer<'_> {
             '}' => '{',
             _ => return Ok(()),
         };
+        self.ranges = self.ranges.saturating_sub(usize::from(sign == ']'));
         if self.open.pop().is_some_and(|(open, _)| open == wanted) {
             return Ok(());
         }

@@ -34,7 +34,7 @@ impl Chance {
             " offset 5m",
             " offset -1h30m @ 1.5",
             " @ end()",
-            " offset (1m + step())",
+            " offset -(1m + step())",
         ])
     }
 
@@ -81,7 +81,7 @@ impl Chance {
                     "",
                     "on (a)",
                     "ignoring (a) group_left (b)",
-                    "on () group_right",
+                    "on () group_right ()",
                     "fill (-1)",
                     "fill_right (2)",
                 ]);
