@@ -4,6 +4,8 @@ use vigie_store::{ReadError, Storage};
 
 use crate::answer::Answer;
 use crate::control::{Control, StopReason};
+use crate::eval::{Context, Grid};
+use crate::promql::parse;
 
 /// What one query may use. Each limit is named by the error that it causes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,12 +84,14 @@ impl Engine {
     /// See [`QueryError`].
     pub fn instant(
         &self,
-        _storage: &dyn Storage,
-        _query: &str,
-        _time: i64,
-        _control: &Control,
+        storage: &dyn Storage,
+        query: &str,
+        time: i64,
+        control: &Control,
     ) -> Result<Answer, QueryError> {
-        Err(QueryError::Execution("not evaluated yet".to_owned()))
+        let expr = parse(query).map_err(|error| QueryError::Invalid(error.to_string()))?;
+        // Within an instant query a step is what Prometheus takes for none.
+        Context::new(storage, control, self.limits, (query, time, time, 0)).instant(&expr, time)
     }
 
     /// Evaluates a query at each `step` from `start` to `end`.
@@ -96,11 +100,32 @@ impl Engine {
     /// See [`QueryError`].
     pub fn range(
         &self,
-        _storage: &dyn Storage,
-        _query: &str,
-        (_start, _end, _step): (i64, i64, i64),
-        _control: &Control,
+        storage: &dyn Storage,
+        query: &str,
+        (start, end, step): (i64, i64, i64),
+        control: &Control,
     ) -> Result<Answer, QueryError> {
-        Err(QueryError::Execution("not evaluated yet".to_owned()))
+        if step <= 0 {
+            let message = "zero or negative query resolution step widths are not accepted. Try a positive integer";
+            return Err(QueryError::Invalid(message.to_owned()));
+        }
+        if end < start {
+            return Err(QueryError::Invalid(
+                "end timestamp must not be before start time".to_owned(),
+            ));
+        }
+        let grid = Grid::between(start, end, step);
+        let most = self.limits.max_steps;
+        if grid.count as u64 > most {
+            return Err(QueryError::Limit {
+                limit: "max_steps",
+                detail: format!(
+                    "the query has {} steps, at most {most} are allowed: choose a longer step",
+                    grid.count
+                ),
+            });
+        }
+        let expr = parse(query).map_err(|error| QueryError::Invalid(error.to_string()))?;
+        Context::new(storage, control, self.limits, (query, start, end, step)).range(&expr, grid)
     }
 }

@@ -3,6 +3,8 @@
 mod answer;
 mod control;
 mod engine;
+mod eval;
+pub mod promql;
 
 pub use answer::{Annotations, Answer, InstantSample, QueryValue, RangeSeries, SampleValue, Stats};
 pub use control::{Control, StopReason};

@@ -12,6 +12,7 @@ mod difference;
 mod expression;
 mod functions;
 mod grammar;
+mod harness;
 mod operators;
 mod oracle;
 mod outcome;

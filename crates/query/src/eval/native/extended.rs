@@ -1,0 +1,117 @@
+//! Windows of histograms whose ends are completed (`anchored`, `smoothed`).
+
+use std::sync::Arc;
+
+use vigie_model::{NativeHistogram, ResetHint};
+
+use super::super::extended::edges;
+use super::super::range::Call;
+use super::super::window::Window;
+use super::math::{Incompatible, combined, compact, divided, scaled};
+use super::{is_custom, reset};
+use crate::promql::ast::Ends;
+
+/// A histogram on the line between two.
+fn between(
+    (from, one): (i64, &NativeHistogram),
+    (to, two): (i64, &NativeHistogram),
+    time: i64,
+    counter: bool,
+) -> Result<NativeHistogram, Incompatible> {
+    if time == from {
+        return Ok(one.clone());
+    }
+    if time == to {
+        return Ok(two.clone());
+    }
+    let share = (time - from) as f64 / (to - from) as f64;
+    if counter && reset::detected(two, one) {
+        return Ok(scaled(two, share));
+    }
+    let difference = combined(two, one, -1.0)?.value;
+    Ok(combined(&scaled(&difference, share), one, 1.0)?.value)
+}
+
+/// How much such a window changed.
+pub(crate) fn change(
+    call: &Call<'_>,
+    window: &Window<'_>,
+    (start, end): (i64, i64),
+    how: Ends,
+) -> Option<NativeHistogram> {
+    let counter = call.name != "delta";
+    let (times, all) = (window.histogram_times, window.histograms);
+    let (first, last) = edges(times, (start, end), how)?;
+    let smoothed = how == Ends::Smoothed;
+    if smoothed && times[first] > end {
+        return None;
+    }
+    let custom = is_custom(&all[first]);
+    for one in &all[first..=last] {
+        if is_custom(one) != custom {
+            call.mixed_schemas();
+            return None;
+        }
+        if counter && one.reset_hint == ResetHint::Gauge {
+            call.not_counter();
+        }
+    }
+    let incompatible = |_: Incompatible| call.mixed_schemas();
+    let sample = |place: usize| (times[place], &*all[place]);
+    let left = if smoothed && times[first] < start {
+        between(sample(first), sample(first + 1), start, counter).map_err(incompatible).ok()?
+    } else {
+        (*all[first]).clone()
+    };
+    let right = if smoothed && last > 0 && times[last] > end {
+        between(sample(last - 1), sample(last), end, counter).map_err(incompatible).ok()?
+    } else {
+        (*all[last]).clone()
+    };
+    let gauges = [left.reset_hint, right.reset_hint] == [ResetHint::Gauge; 2];
+    if !counter && !gauges {
+        call.not_gauge();
+    }
+    let mut value = combined(&right, &left, -1.0).map_err(incompatible).ok()?.value;
+    if counter {
+        let mut from = first + 1;
+        let mut previous: &NativeHistogram = &left;
+        if smoothed && times[first] < start && reset::detected(&all[first + 1], &all[first]) {
+            // The left end lies within that reset already.
+            previous = &all[first + 1];
+            from += 1;
+        }
+        if from <= last {
+            let inner = all[from..last].iter().map(|one| &**one);
+            for one in inner.chain(std::iter::once(&right)) {
+                if reset::detected(one, previous) {
+                    value = combined(&value, previous, 1.0).map_err(incompatible).ok()?.value;
+                }
+                previous = one;
+            }
+        }
+    }
+    if call.name == "rate" {
+        value = divided(&value, (end - start) as f64 / 1000.0);
+    }
+    value.reset_hint = ResetHint::Gauge;
+    Some(compact(value))
+}
+
+/// The histogram at a time, from those around it.
+pub(crate) fn at(window: &Window<'_>, time: i64) -> Option<Arc<NativeHistogram>> {
+    let (times, all) = (window.histogram_times, window.histograms);
+    let place = times.partition_point(|one| *one < time);
+    if times.get(place) == Some(&time) {
+        return Some(all[place].clone());
+    }
+    let before = place.checked_sub(1)?;
+    if place == all.len() {
+        let mut value = (*all[before]).clone();
+        value.reset_hint = ResetHint::Unknown;
+        return Some(Arc::new(value));
+    }
+    let (one, two) = (&all[before], &all[place]);
+    let gauges = [one.reset_hint, two.reset_hint] == [ResetHint::Gauge; 2];
+    between((times[before], one), (times[place], two), time, !gauges).ok().map(Arc::new)
+}

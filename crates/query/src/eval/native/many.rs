@@ -1,0 +1,67 @@
+//! Sums and means of many.
+
+use std::sync::Arc;
+
+use vigie_model::{Labels, NativeHistogram, ResetHint};
+
+use super::super::Context;
+use super::math::{Total, compact};
+use crate::answer::SampleValue;
+use crate::promql::ast::At;
+
+/// The sum or the mean of histograms; nothing where they do not go together. The names are those of their metrics.
+pub(crate) fn total(
+    context: &Context<'_>,
+    histograms: &[&Arc<NativeHistogram>],
+    average: bool,
+    (at, names): (At, &[&str]),
+) -> Option<SampleValue> {
+    let (first, rest) = histograms.split_first()?;
+    let mut total = Total::new(first);
+    for (place, one) in rest.iter().enumerate() {
+        if total.add(one).is_err() {
+            let name = names.get(place + 1).copied().unwrap_or_default();
+            mixed_schemas(context, at, name);
+            return None;
+        }
+    }
+    let has = |hint| histograms.iter().any(|one| one.reset_hint == hint);
+    if has(ResetHint::Reset) && has(ResetHint::NoReset) {
+        context.notes.warn(at, "conflicting counter resets during histogram aggregation");
+    }
+    if total.reconciled {
+        context.notes.info(at, "mismatched custom buckets were reconciled during aggregation");
+    }
+    let by = if average { histograms.len() as f64 } else { 1.0 };
+    Some(SampleValue::Histogram(Arc::new(compact(total.divided(by)))))
+}
+
+/// What there is to say of a group of floats and histograms, whose sum is none.
+pub(crate) fn mixed(context: &Context<'_>, values: &[(&SampleValue, &Labels)], at: At) {
+    let (mut total, mut floats) = (None::<Total>, false);
+    for (place, (value, labels)) in values.iter().enumerate() {
+        match (value, &mut total) {
+            (SampleValue::Float(_), _) => floats = true,
+            (SampleValue::Histogram(first), None) if place == 0 => total = Some(Total::new(first)),
+            (SampleValue::Histogram(_), None) => {}
+            (SampleValue::Histogram(one), Some(total)) => {
+                if total.add(one).is_err() {
+                    mixed_schemas(context, at, labels.metric_name());
+                    break;
+                }
+            }
+        }
+    }
+    if floats {
+        let message = "encountered a mix of histograms and floats for aggregation";
+        context.notes.warn(at, message);
+    }
+    if total.is_some_and(|total| total.reconciled) {
+        context.notes.info(at, "mismatched custom buckets were reconciled during aggregation");
+    }
+}
+
+fn mixed_schemas(context: &Context<'_>, at: At, name: &str) {
+    let message = "vector contains a mix of histograms with exponential and custom buckets schemas for metric name";
+    context.notes.warn(at, format!("{message} {name:?}"));
+}

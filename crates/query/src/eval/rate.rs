@@ -1,0 +1,144 @@
+//! `rate`, `increase`, `delta`, `irate` and `idelta`.
+
+use std::sync::Arc;
+
+use vigie_model::{NativeHistogram, ResetHint};
+
+use super::native::{self, math};
+use super::range::Call;
+use super::window::Window;
+use crate::answer::SampleValue;
+
+/// How much the samples changed, extended to the ends of the window where they come near them.
+pub(crate) fn extrapolated(
+    call: &Call<'_>,
+    window: &Window<'_>,
+    counter: bool,
+    per_second: bool,
+) -> Option<SampleValue> {
+    if window.is_mixed() {
+        call.mixed();
+        return None;
+    }
+    let times = if window.floats.is_empty() { window.histogram_times } else { window.float_times };
+    let (first, last) = (*times.first()?, *times.last()?);
+    if times.len() < 2 {
+        return None;
+    }
+    let mut value = if window.floats.is_empty() {
+        SampleValue::Histogram(Arc::new(native::rate::increase(call, window.histograms, counter)?))
+    } else {
+        SampleValue::Float(increase(window.floats, counter))
+    };
+    let interval = (last - first) as f64 / 1000.0;
+    let average = interval / (times.len() - 1) as f64;
+    let threshold = average * 1.1;
+    let mut to_start = (first - window.start) as f64 / 1000.0;
+    let mut to_end = (window.end - last) as f64 / 1000.0;
+    if to_start >= threshold {
+        to_start = average / 2.0;
+    }
+    if counter {
+        // A counter was at 0 before it was below 0.
+        to_start = to_start.min(to_zero(window, &value, interval).unwrap_or(to_start));
+    }
+    if to_end >= threshold {
+        to_end = average / 2.0;
+    }
+    let mut factor = if interval == 0.0 { 1.0 } else { (interval + to_start + to_end) / interval };
+    if per_second {
+        factor /= window.seconds();
+    }
+    value = match value {
+        SampleValue::Float(value) => SampleValue::Float(value * factor),
+        SampleValue::Histogram(value) => {
+            SampleValue::Histogram(Arc::new(math::scaled(&value, factor)))
+        }
+    };
+    Some(value)
+}
+
+/// Seconds before the first sample at which the counter would have been 0.
+fn to_zero(window: &Window<'_>, value: &SampleValue, interval: f64) -> Option<f64> {
+    match value {
+        SampleValue::Float(value) => {
+            let first = window.floats.first().filter(|first| *value > 0.0 && **first >= 0.0)?;
+            Some(interval * (first / value))
+        }
+        SampleValue::Histogram(value) => {
+            let first = window.histograms.first()?;
+            let counts = value.count > 0.0 && first.count >= 0.0;
+            counts.then(|| interval * (first.count / value.count))
+        }
+    }
+}
+
+fn increase(floats: &[f64], counter: bool) -> f64 {
+    let (first, last) = (floats.first().copied(), floats.last().copied());
+    let mut total = last.unwrap_or(f64::NAN) - first.unwrap_or(f64::NAN);
+    if counter {
+        for pair in floats.windows(2) {
+            if pair[1] < pair[0] {
+                total += pair[0];
+            }
+        }
+    }
+    total
+}
+
+/// One of the last two samples.
+enum Sample<'a> {
+    Float(f64),
+    Histogram(&'a NativeHistogram),
+}
+
+/// The change between the last two samples.
+pub(crate) fn instant(call: &Call<'_>, window: &Window<'_>, counter: bool) -> Option<SampleValue> {
+    let mut last: Vec<(i64, Sample<'_>)> = Vec::with_capacity(4);
+    let floats = window.float_times.iter().zip(window.floats).rev().take(2);
+    last.extend(floats.map(|(time, value)| (*time, Sample::Float(*value))));
+    let histograms = window.histogram_times.iter().zip(window.histograms).rev().take(2);
+    last.extend(histograms.map(|(time, value)| (*time, Sample::Histogram(value))));
+    last.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
+    let [(to, new), (from, old), ..] = last.as_slice() else { return None };
+    let seconds = (to - from) as f64 / 1000.0;
+    if to == from {
+        return None;
+    }
+    match (new, old) {
+        (Sample::Float(new), Sample::Float(old)) => {
+            let change = if counter && new < old { *new } else { new - old };
+            Some(SampleValue::Float(if counter { change / seconds } else { change }))
+        }
+        (Sample::Histogram(new), Sample::Histogram(old)) => {
+            let gauges = [new.reset_hint == ResetHint::Gauge, old.reset_hint == ResetHint::Gauge];
+            if counter && gauges != [false, false] {
+                call.not_counter();
+            }
+            if !counter && gauges != [true, true] {
+                call.not_gauge();
+            }
+            let mut change = (*new).clone();
+            if !counter || !native::reset::detected(new, old) {
+                let Ok(difference) = math::combined(new, old, -1.0) else {
+                    call.mixed_schemas();
+                    return None;
+                };
+                if difference.reconciled {
+                    call.reconciled("subtraction");
+                }
+                change = difference.value;
+            }
+            change.reset_hint = ResetHint::Gauge;
+            change = math::compact(change);
+            if counter {
+                change = math::divided(&change, seconds);
+            }
+            Some(SampleValue::Histogram(Arc::new(change)))
+        }
+        _ => {
+            call.mixed();
+            None
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Reading series, one at a time.
+
+use vigie_model::Labels;
+use vigie_store::{FoundSeries, Samples, TimeRange, is_stale};
+
+use super::series::Row;
+use super::{Context, Evaluated, Grid, Series};
+use crate::answer::{RangeSeries, SampleValue};
+use crate::engine::QueryError;
+use crate::promql::ast::{At, Ends, Expr, Kind, Selector, Subquery};
+
+/// Reads the samples of one series, without staleness markers.
+pub(crate) type Read = Box<dyn Fn(&Context<'_>) -> Result<Samples, QueryError>>;
+
+/// Where windows of samples come from, and how wide they are.
+pub(crate) struct Source {
+    /// Series whose samples are read one series at a time.
+    pub series: Vec<(Labels, Read)>,
+    /// The end of the window of each step.
+    pub ends: Grid,
+    /// Its width in milliseconds.
+    pub width: i64,
+    /// How the window's ends are completed.
+    pub how: Ends,
+}
+
+impl Context<'_> {
+    /// The series of a selector with samples at `ends` or so many milliseconds before and behind.
+    fn find(
+        &self,
+        selector: &Selector,
+        ends: Grid,
+        (before, behind): (i64, i64),
+    ) -> Result<Vec<FoundSeries>, QueryError> {
+        // Windows are open at their left.
+        let range = TimeRange {
+            start: ends.start.saturating_sub(before).saturating_add(1),
+            end: ends.end().saturating_add(behind),
+        };
+        let step = if ends.count > 1 { ends.step } else { 0 };
+        let found = self.storage.select(&selector.matchers(), range, step)?;
+        let mut stats = self.stats.get();
+        stats.series += found.len() as u64;
+        self.stats.set(stats);
+        Ok(found)
+    }
+
+    /// An instant selector.
+    pub(crate) fn select(
+        &self,
+        selector: &Selector,
+        at: At,
+        grid: Grid,
+    ) -> Result<Evaluated, QueryError> {
+        let ends = self.shifted(&selector.shift, grid)?;
+        if selector.ends == Ends::Smoothed {
+            return self.select_smoothed(selector, at, ends);
+        }
+        self.select_with(selector, ends, |_, value| value)
+    }
+
+    /// The same, with a function of each sample and its time.
+    pub(crate) fn select_with(
+        &self,
+        selector: &Selector,
+        ends: Grid,
+        with: impl Fn(i64, SampleValue) -> SampleValue,
+    ) -> Result<Evaluated, QueryError> {
+        let lookback = self.limits.lookback;
+        let mut selected = Vec::new();
+        for found in self.find(selector, ends, (lookback, 0))? {
+            self.check()?;
+            let samples = found.reader.read()?;
+            self.read(&samples)?;
+            let row = newest(&samples, ends, lookback, &with);
+            if row.iter().any(Option::is_some) {
+                self.hold(row.len())?;
+                selected.push(Series { labels: found.labels, row });
+            }
+        }
+        Ok(Evaluated::Vector(selected))
+    }
+
+    fn select_smoothed(
+        &self,
+        selector: &Selector,
+        at: At,
+        ends: Grid,
+    ) -> Result<Evaluated, QueryError> {
+        let lookback = self.limits.lookback;
+        let mut selected = Vec::new();
+        for found in self.find(selector, ends, (lookback, lookback))? {
+            self.check()?;
+            let samples = without_stale(found.reader.read()?);
+            self.read(&samples)?;
+            let row = self.smoothed_row((&found.labels, at), &samples, ends, lookback);
+            if row.iter().any(Option::is_some) {
+                self.hold(row.len())?;
+                selected.push(Series { labels: found.labels, row });
+            }
+        }
+        Ok(Evaluated::Vector(selected))
+    }
+
+    /// Where the windows of a range selector or a subquery come from.
+    pub(crate) fn source(&self, expr: &Expr, grid: Grid) -> Result<Source, QueryError> {
+        match &expr.bare().kind {
+            Kind::Matrix(selector, range) => {
+                let width = self.positive(range)?;
+                let ends = self.shifted(&selector.shift, grid)?;
+                let lookback = self.limits.lookback;
+                let reach = match selector.ends {
+                    Ends::Plain => (width, 0),
+                    Ends::Anchored => (width.saturating_add(lookback), 0),
+                    Ends::Smoothed => (width.saturating_add(lookback), lookback),
+                };
+                let mut series: Vec<(Labels, Read)> = Vec::new();
+                for found in self.find(selector, ends, reach)? {
+                    let reader = found.reader;
+                    let read = move |context: &Context<'_>| {
+                        let samples = reader.read()?;
+                        context.read(&samples)?;
+                        Ok(without_stale(samples))
+                    };
+                    series.push((found.labels, Box::new(read)));
+                }
+                Ok(Source { series, ends, width, how: selector.ends })
+            }
+            Kind::Subquery(subquery) => self.subquery(subquery, grid),
+            _ => Err(QueryError::Execution("a range vector is needed here".to_owned())),
+        }
+    }
+
+    fn subquery(&self, subquery: &Subquery, grid: Grid) -> Result<Source, QueryError> {
+        let width = self.positive(&subquery.range)?;
+        let ends = self.shifted(&subquery.shift, grid)?;
+        let step = subquery.step.as_ref().map_or(Ok(0), |step| self.positive(step))?;
+        let step = if step > 0 { step } else { self.limits.subquery_step.max(1) };
+        let left = ends.start.saturating_sub(width);
+        // Multiples of the step, so that a subquery sees the same points whenever it runs.
+        let mut start = step.saturating_mul(left / step);
+        if start <= left {
+            start = start.saturating_add(step);
+        }
+        let inner = Grid::between(start, ends.end(), step);
+        if inner.count as u64 > self.limits.max_points {
+            self.hold(inner.count)?;
+        }
+        let Evaluated::Vector(found) = self.eval(&subquery.expr, inner)? else {
+            return Err(QueryError::Execution("a subquery needs an instant vector".to_owned()));
+        };
+        let mut series: Vec<(Labels, Read)> = Vec::new();
+        for one in found {
+            let labels = one.labels.clone();
+            let samples = one.samples(inner);
+            series.push((labels, Box::new(move |_: &Context<'_>| Ok(samples.clone()))));
+        }
+        Ok(Source { series, ends, width, how: Ends::Plain })
+    }
+
+    /// A range selector or a subquery alone, at one time.
+    pub(crate) fn matrix(&self, expr: &Expr, grid: Grid) -> Result<Vec<RangeSeries>, QueryError> {
+        let source = self.source(expr, grid)?;
+        let mut matrix = Vec::new();
+        for (labels, read) in &source.series {
+            self.check()?;
+            let samples = read(self)?;
+            let end = source.ends.start;
+            let windows = super::window::Windows::new(&samples, source.width);
+            let plain = windows.last_at(end);
+            let (floats, histograms) = match source.how {
+                Ends::Plain => (plain.floats(), plain.histograms()),
+                Ends::Smoothed | Ends::Anchored if !samples.histograms.is_empty() => {
+                    let word = if source.how == Ends::Smoothed { "smoothed" } else { "anchored" };
+                    let message = format!("{word} modifier is not supported with histograms");
+                    return Err(QueryError::Execution(message));
+                }
+                how => super::extended::raw_window(self, &samples, (end, source.width), how),
+            };
+            self.hold(floats.len() + histograms.len())?;
+            if !floats.is_empty() || !histograms.is_empty() {
+                matrix.push(RangeSeries { labels: labels.clone(), floats, histograms });
+            }
+        }
+        matrix.sort_by(|one, two| one.labels.cmp(&two.labels));
+        Ok(matrix)
+    }
+}
+
+/// Without the markers of series that ended.
+fn without_stale(mut samples: Samples) -> Samples {
+    if samples.floats.iter().any(|value| is_stale(*value)) {
+        let keep: Vec<bool> = samples.floats.iter().map(|value| !is_stale(*value)).collect();
+        let mut flags = keep.iter();
+        samples.float_times.retain(|_| flags.next().copied().unwrap_or_default());
+        samples.floats.retain(|value| !is_stale(*value));
+    }
+    if samples.histograms.iter().any(|one| is_stale(one.sum)) {
+        let keep: Vec<bool> = samples.histograms.iter().map(|one| !is_stale(one.sum)).collect();
+        let mut flags = keep.iter();
+        samples.histogram_times.retain(|_| flags.next().copied().unwrap_or_default());
+        samples.histograms.retain(|one| !is_stale(one.sum));
+    }
+    samples
+}
+
+/// The newest sample of each step that is not older than the lookback.
+fn newest(
+    samples: &Samples,
+    ends: Grid,
+    lookback: i64,
+    with: impl Fn(i64, SampleValue) -> SampleValue,
+) -> Row {
+    let (mut floats, mut histograms) = (0, 0);
+    let mut row = Vec::with_capacity(ends.count);
+    for time in ends.times() {
+        while samples.float_times.get(floats).is_some_and(|one| *one <= time) {
+            floats += 1;
+        }
+        while samples.histogram_times.get(histograms).is_some_and(|one| *one <= time) {
+            histograms += 1;
+        }
+        let float = floats.checked_sub(1).map(|place| {
+            let value = samples.floats[place];
+            (samples.float_times[place], SampleValue::Float(value), is_stale(value))
+        });
+        let histogram = histograms.checked_sub(1).map(|place| {
+            let value = &samples.histograms[place];
+            let stale = is_stale(value.sum);
+            (samples.histogram_times[place], SampleValue::Histogram(value.clone()), stale)
+        });
+        let newest = match (float, histogram) {
+            (Some(float), Some(histogram)) if float.0 > histogram.0 => Some(float),
+            (float, histogram) => histogram.or(float),
+        };
+        let fresh = newest.filter(|(at, _, stale)| *at > time - lookback && !stale);
+        row.push(fresh.map(|(at, value, _)| with(at, value)));
+    }
+    row
+}

@@ -1,0 +1,86 @@
+//! The samples of a range, at each step.
+
+use std::sync::Arc;
+
+use vigie_model::NativeHistogram;
+use vigie_store::Samples;
+
+/// The samples of one window; none of them is a staleness marker.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window<'a> {
+    pub float_times: &'a [i64],
+    pub floats: &'a [f64],
+    pub histogram_times: &'a [i64],
+    pub histograms: &'a [Arc<NativeHistogram>],
+    /// Its left end, which is not part of it.
+    pub start: i64,
+    /// Its right end, which is.
+    pub end: i64,
+}
+
+impl Window<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.floats.is_empty() && self.histograms.is_empty()
+    }
+
+    pub(crate) fn is_mixed(&self) -> bool {
+        !self.floats.is_empty() && !self.histograms.is_empty()
+    }
+
+    pub(crate) fn seconds(&self) -> f64 {
+        (self.end - self.start) as f64 / 1000.0
+    }
+
+    pub(crate) fn floats(&self) -> Vec<(i64, f64)> {
+        self.float_times.iter().copied().zip(self.floats.iter().copied()).collect()
+    }
+
+    pub(crate) fn histograms(&self) -> Vec<(i64, Arc<NativeHistogram>)> {
+        self.histogram_times.iter().copied().zip(self.histograms.iter().cloned()).collect()
+    }
+}
+
+/// Two pointers that walk over a series once, however many windows overlap.
+pub(crate) struct Windows<'a> {
+    samples: &'a Samples,
+    width: i64,
+    floats: (usize, usize),
+    histograms: (usize, usize),
+}
+
+impl<'a> Windows<'a> {
+    pub(crate) fn new(samples: &'a Samples, width: i64) -> Self {
+        Self { samples, width, floats: (0, 0), histograms: (0, 0) }
+    }
+
+    /// The window that ends at a time, which is not before the one asked for before.
+    pub(crate) fn at(&mut self, end: i64) -> Window<'a> {
+        let start = end.saturating_sub(self.width);
+        let samples = self.samples;
+        advance(&samples.float_times, &mut self.floats, start, end);
+        advance(&samples.histogram_times, &mut self.histograms, start, end);
+        let (floats, histograms) = (self.floats, self.histograms);
+        Window {
+            float_times: &samples.float_times[floats.0..floats.1],
+            floats: &samples.floats[floats.0..floats.1],
+            histogram_times: &samples.histogram_times[histograms.0..histograms.1],
+            histograms: &samples.histograms[histograms.0..histograms.1],
+            start,
+            end,
+        }
+    }
+
+    /// The only window that is asked for.
+    pub(crate) fn last_at(mut self, end: i64) -> Window<'a> {
+        self.at(end)
+    }
+}
+
+fn advance(times: &[i64], place: &mut (usize, usize), start: i64, end: i64) {
+    while times.get(place.1).is_some_and(|time| *time <= end) {
+        place.1 += 1;
+    }
+    while place.0 < place.1 && times[place.0] <= start {
+        place.0 += 1;
+    }
+}

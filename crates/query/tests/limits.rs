@@ -1,0 +1,87 @@
+//! Limits end a query with their name, and so does whoever waits for it.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use support::MemoryStorage;
+use vigie_model::Labels;
+use vigie_query::{Control, Engine, EngineLimits, QueryError, QueryValue, StopReason};
+
+fn storage() -> MemoryStorage {
+    let mut storage = MemoryStorage::default();
+    for series in 0..10 {
+        let labels = Labels::from_pairs([("__name__", "a_total"), ("s", &format!("{series}"))]);
+        for step in 0..100 {
+            storage.float(&labels, step * 1000, step as f64);
+        }
+    }
+    storage
+}
+
+fn limit(limits: EngineLimits, query: &str) -> Option<&'static str> {
+    let range = (0, 99_000, 1_000);
+    match Engine::new(limits).range(&storage(), query, range, &Control::default()) {
+        Err(QueryError::Limit { limit, detail }) => {
+            assert!(detail.contains(": "), "{detail}");
+            Some(limit)
+        }
+        Err(error) => panic!("{error}"),
+        Ok(_) => None,
+    }
+}
+
+#[test]
+fn each_limit_is_named() {
+    let all = EngineLimits::default();
+    assert_eq!(limit(all, "sum(rate(a_total[10s]))"), None);
+    for query in ["a_total", "sum(rate(a_total[10s]))", "a_total + 1", "time() + time()"] {
+        assert_eq!(limit(EngineLimits { max_points: 150, ..all }, query), Some("max_points"));
+    }
+    let few = EngineLimits { max_samples_read: 500, ..all };
+    for query in ["a_total", "rate(a_total[10s])", "max_over_time(a_total[10s:1s])"] {
+        assert_eq!(limit(few, query), Some("max_samples_read"), "{query}");
+    }
+    assert_eq!(limit(EngineLimits { max_steps: 99, ..all }, "1"), Some("max_steps"));
+    // A subquery may not have more steps than points are allowed, however short its own step is.
+    let subquery = "max_over_time(time()[10000d:1ms])";
+    let query = subquery.replace("time()[", "vector(1)[");
+    assert_eq!(limit(all, &query), Some("max_points"));
+}
+
+#[test]
+fn what_a_query_holds_is_counted() {
+    let answer = Engine::default().range(
+        &storage(),
+        "sum(a_total)",
+        (0, 99_000, 1_000),
+        &Control::default(),
+    );
+    let stats = answer.unwrap().stats;
+    assert_eq!((stats.series, stats.samples_read), (10, 1000));
+    assert!((1000..=1200).contains(&stats.peak_points), "{stats:?}");
+}
+
+#[test]
+fn a_query_that_nobody_waits_for_ends() {
+    for reason in [StopReason::Timeout, StopReason::Canceled] {
+        let control = Control::default();
+        control.stop(reason);
+        for query in ["a_total", "1", "sum(rate(a_total[5m]))"] {
+            let answer = Engine::default().instant(&storage(), query, 0, &control);
+            assert_eq!(answer, Err(QueryError::Stopped(reason)), "{query}");
+        }
+    }
+}
+
+#[test]
+fn wrong_parameters_are_refused() {
+    let ask = |range| Engine::default().range(&storage(), "a_total", range, &Control::default());
+    for range in [(0, 10, 0), (0, 10, -1), (10, 0, 1)] {
+        assert!(matches!(ask(range), Err(QueryError::Invalid(_))), "{range:?}");
+    }
+    let instant =
+        |query: &str| Engine::default().instant(&storage(), query, 0, &Control::default());
+    assert!(matches!(instant("sum("), Err(QueryError::Invalid(_))));
+    assert!(matches!(instant("\"a\"").unwrap().value, QueryValue::Text(0, _)));
+    assert!(matches!(instant("a_total[5m]").unwrap().value, QueryValue::Matrix(_)));
+}
