@@ -3,6 +3,7 @@
 mod answer;
 mod control;
 mod engine;
+pub mod promql;
 
 pub use answer::{Annotations, Answer, InstantSample, QueryValue, RangeSeries, SampleValue, Stats};
 pub use control::{Control, StopReason};
