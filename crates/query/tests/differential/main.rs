@@ -16,6 +16,7 @@ mod harness;
 mod operators;
 mod oracle;
 mod outcome;
+mod parsing;
 mod prometheus2;
 mod report;
 mod shrink;
