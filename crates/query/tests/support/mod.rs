@@ -35,7 +35,9 @@ impl MemoryStorage {
             matchers.iter().all(|one| one.matches(labels.get(one.name()).unwrap_or_default()))
         };
         let found = self.0.iter().filter(move |(labels, _)| wanted(labels));
-        found.map(move |(labels, samples)| (labels, within(samples, range))).filter(|(_, samples)| !samples.is_empty())
+        found
+            .map(move |(labels, samples)| (labels, within(samples, range)))
+            .filter(|(_, samples)| !samples.is_empty())
     }
 }
 
@@ -86,7 +88,9 @@ impl Storage for MemoryStorage {
     ) -> Result<Vec<String>, ReadError> {
         let found = self.matching(matchers, range);
         let names: BTreeSet<String> = found
-            .flat_map(|(labels, _)| labels.iter().map(|one| one.name.to_string()).collect::<Vec<_>>())
+            .flat_map(|(labels, _)| {
+                labels.iter().map(|one| one.name.to_string()).collect::<Vec<_>>()
+            })
             .collect();
         Ok(names.into_iter().collect())
     }
