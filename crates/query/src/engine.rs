@@ -1,9 +1,13 @@
 //! The engine: a query's text in, its answer out.
 
+use std::cell::{Cell, RefCell};
+
 use vigie_store::{ReadError, Storage};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, InstantSample, QueryValue, RangeSeries, SampleValue};
 use crate::control::{Control, StopReason};
+use crate::eval::{Context, Grid, Value};
+use crate::promql::{Expr, ValueType, parse};
 
 /// What one query may use. Each limit is named by the error that it causes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,12 +86,33 @@ impl Engine {
     /// See [`QueryError`].
     pub fn instant(
         &self,
-        _storage: &dyn Storage,
-        _query: &str,
-        _time: i64,
-        _control: &Control,
+        storage: &dyn Storage,
+        query: &str,
+        time: i64,
+        control: &Control,
     ) -> Result<Answer, QueryError> {
-        Err(QueryError::Execution("not evaluated yet".to_owned()))
+        let expr = parsed(query)?;
+        let grid = Grid { start: time, step: 1, count: 1 };
+        let context = self.context(storage, control, grid);
+        let value = if expr.value_type() == ValueType::Matrix {
+            QueryValue::Matrix(context.matrix(&expr, grid)?)
+        } else {
+            match context.eval(&expr, grid)? {
+                Value::Scalar(values) => {
+                    QueryValue::Scalar(time, values.first().copied().unwrap_or(f64::NAN))
+                }
+                Value::Text(text) => QueryValue::Text(time, text),
+                Value::Vector(rows) => QueryValue::Vector(
+                    rows.into_iter()
+                        .filter_map(|row| {
+                            let value = SampleValue::Float((*row.values.first()?)?);
+                            Some(InstantSample { labels: row.labels, time, value })
+                        })
+                        .collect(),
+                ),
+            }
+        };
+        Ok(Answer { value, annotations: context.annotations(), stats: context.stats.get() })
     }
 
     /// Evaluates a query at each `step` from `start` to `end`.
@@ -96,11 +121,88 @@ impl Engine {
     /// See [`QueryError`].
     pub fn range(
         &self,
-        _storage: &dyn Storage,
-        _query: &str,
-        (_start, _end, _step): (i64, i64, i64),
-        _control: &Control,
+        storage: &dyn Storage,
+        query: &str,
+        (start, end, step): (i64, i64, i64),
+        control: &Control,
     ) -> Result<Answer, QueryError> {
-        Err(QueryError::Execution("not evaluated yet".to_owned()))
+        if step <= 0 {
+            return Err(QueryError::Invalid("zero or negative query resolution step widths are not accepted. Try a positive integer".to_owned()));
+        }
+        if end < start {
+            return Err(QueryError::Invalid(
+                "end timestamp must not be before start time".to_owned(),
+            ));
+        }
+        let steps = end.abs_diff(start) / step.unsigned_abs() + 1;
+        if steps > self.limits.max_steps {
+            let most = self.limits.max_steps;
+            return Err(QueryError::Limit {
+                limit: "max_steps",
+                detail: format!("{steps} steps are more than {most}; use a larger step"),
+            });
+        }
+        let expr = parsed(query)?;
+        if !matches!(expr.value_type(), ValueType::Scalar | ValueType::Vector) {
+            let found = expr.value_type().as_str();
+            return Err(QueryError::Invalid(format!(
+                "invalid expression type {found:?} for range query, must be Scalar or instant Vector"
+            )));
+        }
+        let grid = Grid { start, step, count: steps as usize };
+        let context = self.context(storage, control, grid);
+        let rows = context.vector(&expr, grid)?;
+        let mut series: Vec<RangeSeries> = rows
+            .into_iter()
+            .map(|row| RangeSeries {
+                labels: row.labels,
+                floats: (0..grid.count)
+                    .filter_map(|at| Some((grid.time(at), row.values[at]?)))
+                    .collect(),
+                histograms: Vec::new(),
+            })
+            .filter(|series| !series.floats.is_empty())
+            .collect();
+        series.sort_by(|one, two| one.labels.cmp(&two.labels));
+        Ok(Answer {
+            value: QueryValue::Matrix(series),
+            annotations: context.annotations(),
+            stats: context.stats.get(),
+        })
+    }
+
+    fn context<'a>(
+        &self,
+        storage: &'a dyn Storage,
+        control: &'a Control,
+        query: Grid,
+    ) -> Context<'a> {
+        Context {
+            storage,
+            limits: self.limits,
+            control,
+            query,
+            stats: Cell::default(),
+            warnings: RefCell::default(),
+        }
+    }
+}
+
+fn parsed(query: &str) -> Result<Expr, QueryError> {
+    parse(query).map_err(|error| QueryError::Invalid(error.to_string()))
+}
+
+impl Context<'_> {
+    /// A range vector itself, as an instant query answers it.
+    fn matrix(&self, expr: &Expr, grid: Grid) -> Result<Vec<RangeSeries>, QueryError> {
+        let (_, found) = self.windowed(expr, grid)?;
+        let series = found.into_iter().map(|one| RangeSeries {
+            labels: one.labels,
+            floats: one.times.into_iter().zip(one.values).collect(),
+            histograms: Vec::new(),
+        });
+        let mut series: Vec<_> = series.filter(|one| !one.floats.is_empty()).collect();
+        series.sort_by(|one, two| one.labels.cmp(&two.labels));
+        Ok(series)
     }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod control;
 mod engine;
+mod eval;
 pub mod promql;
 
 pub use answer::{Annotations, Answer, InstantSample, QueryValue, RangeSeries, SampleValue, Stats};

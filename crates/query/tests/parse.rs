@@ -69,3 +69,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_list_of_queries_is_told_apart() {
+    let wrong: Vec<&str> = include_str!("queries.txt")
+        .lines()
+        .filter(|line| {
+            let (kind, query) = line.split_once('\t').unwrap();
+            parse(query).is_ok() != (kind == "ok")
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

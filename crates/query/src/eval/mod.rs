@@ -60,7 +60,6 @@ pub(crate) struct Context<'a> {
     /// The query's own steps, for `start()`, `end()`, `step()` and `range()`.
     pub query: Grid,
     pub stats: Cell<Stats>,
-    pub infos: RefCell<BTreeSet<String>>,
     pub warnings: RefCell<BTreeSet<String>>,
 }
 
@@ -79,7 +78,9 @@ impl Context<'_> {
             let most = self.limits.max_points;
             return Err(QueryError::Limit {
                 limit: "max_points",
-                detail: format!("the query needs more than {most} points; select fewer series or a larger step"),
+                detail: format!(
+                    "the query needs more than {most} points; select fewer series or a larger step"
+                ),
             });
         }
         self.check()
@@ -93,7 +94,9 @@ impl Context<'_> {
             let most = self.limits.max_samples_read;
             return Err(QueryError::Limit {
                 limit: "max_samples_read",
-                detail: format!("the query reads more than {most} samples; select fewer series or a shorter range"),
+                detail: format!(
+                    "the query reads more than {most} samples; select fewer series or a shorter range"
+                ),
             });
         }
         self.check()
@@ -103,13 +106,9 @@ impl Context<'_> {
         self.warnings.borrow_mut().insert(format!("PromQL warning: {message}"));
     }
 
-    pub fn info(&self, message: String) {
-        self.infos.borrow_mut().insert(format!("PromQL info: {message}"));
-    }
-
     pub fn annotations(&self) -> Annotations {
-        let list = |of: &RefCell<BTreeSet<String>>| of.borrow().iter().cloned().collect();
-        Annotations { warnings: list(&self.warnings), infos: list(&self.infos) }
+        let warnings = self.warnings.borrow().iter().cloned().collect();
+        Annotations { warnings, infos: Vec::new() }
     }
 
     /// Milliseconds of a duration.
@@ -161,7 +160,9 @@ impl Context<'_> {
             ExprKind::Instant(selector) => Value::Vector(self.instant(selector, grid, false)?),
             ExprKind::Negate(inner) => match self.eval(inner, grid)? {
                 Value::Vector(rows) => Value::Vector(self.map(rows, |value, _| Some(-value))?),
-                Value::Scalar(values) => Value::Scalar(values.into_iter().map(|one| -one).collect()),
+                Value::Scalar(values) => {
+                    Value::Scalar(values.into_iter().map(|one| -one).collect())
+                }
                 text @ Value::Text(_) => text,
             },
             ExprKind::Binary { op, left, right, bool, matching } => {

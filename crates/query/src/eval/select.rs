@@ -53,7 +53,9 @@ impl Context<'_> {
 
     fn selected(&self, selector: &Selector, span: TimeRange) -> Evaluated<Vec<Windowed>> {
         if selector.extent != Extent::Plain {
-            return Err(QueryError::Execution("anchored and smoothed are not evaluated yet".to_owned()));
+            return Err(QueryError::Execution(
+                "anchored and smoothed are not evaluated yet".to_owned(),
+            ));
         }
         let found = self.storage.select(&selector.matchers, span, self.query.step)?;
         let mut stats = self.stats.get();
@@ -64,7 +66,9 @@ impl Context<'_> {
             let Samples { float_times, floats, histogram_times, .. } = series.reader.read()?;
             self.read(floats.len() + histogram_times.len())?;
             if !histogram_times.is_empty() {
-                return Err(QueryError::Execution("native histograms are not evaluated yet".to_owned()));
+                return Err(QueryError::Execution(
+                    "native histograms are not evaluated yet".to_owned(),
+                ));
             }
             out.push(Windowed { labels: series.labels, times: float_times, values: floats });
         }
@@ -73,7 +77,8 @@ impl Context<'_> {
 
     /// The newest sample of each series at each step; its time in seconds with `stamps`.
     pub fn instant(&self, selector: &Selector, grid: Grid, stamps: bool) -> Evaluated<Vec<Row>> {
-        let frame = self.frame(grid, self.limits.lookback, selector.at, selector.offset.as_ref())?;
+        let frame =
+            self.frame(grid, self.limits.lookback, selector.at, selector.offset.as_ref())?;
         let mut rows = Vec::new();
         for series in self.selected(selector, frame.span())? {
             let (mut next, mut any) = (0, false);

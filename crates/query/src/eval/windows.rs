@@ -87,7 +87,8 @@ fn extrapolated(window: &Window<'_>, counter: bool, rate: bool) -> Option<f64> {
     }
     let mut result = last - first;
     if counter {
-        result += values.windows(2).filter(|pair| pair[1] < pair[0]).map(|pair| pair[0]).sum::<f64>();
+        result +=
+            values.windows(2).filter(|pair| pair[1] < pair[0]).map(|pair| pair[0]).sum::<f64>();
     }
     let (first_time, last_time) = (*times.first()?, *times.last()?);
     let mut to_start = (first_time - window.start) as f64 / 1e3;
