@@ -31,7 +31,7 @@ fn at(query: &str, seconds: i64) -> Vec<(String, f64)> {
             .into_iter()
             .map(|one| match one.value {
                 SampleValue::Float(value) => (one.labels.to_string(), value),
-                SampleValue::Histogram(_) => f64::NAN,
+                SampleValue::Histogram(_) => ("a histogram".to_owned(), f64::NAN),
             })
             .collect(),
         QueryValue::Scalar(_, value) => vec![(String::new(), value)],
