@@ -9,3 +9,12 @@ mod source;
 pub use source::{
     asynq_messages, bull_message, bullmq_answer, client_list, config_yaml, job_hash, redis_url,
 };
+
+/// A query: parsing never panics, and what is printed of it parses again.
+pub fn promql(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(tree) = vigie_query::promql::parse(text) {
+        let printed = tree.to_string();
+        assert!(vigie_query::promql::parse(&printed).is_ok(), "{printed}");
+    }
+}

@@ -124,11 +124,11 @@ impl Context<'_> {
         let mut order = Vec::new();
         for group in groups {
             self.hold(grid.count * group.rows.len())?;
-            for step in 0..grid.count {
-                if k[step].is_nan() {
+            for (step, k) in k.iter().enumerate() {
+                if k.is_nan() {
                     return Err(QueryError::Execution("Parameter value is NaN".to_owned()));
                 }
-                let most = k[step].max(0.0) as usize;
+                let most = k.max(0.0) as usize;
                 let mut found: Vec<(usize, f64)> = group
                     .rows
                     .iter()

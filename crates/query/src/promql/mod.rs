@@ -2,6 +2,7 @@
 
 mod ast;
 mod catalogue;
+mod durations;
 mod lexer;
 mod parser;
 mod print;

@@ -9,7 +9,7 @@ use super::lexer::{Token, lex};
 use super::typing;
 
 /// Levels that an expression may have: evaluation follows them on the stack.
-const MAX_DEPTH: usize = 200;
+pub(super) const MAX_DEPTH: usize = 200;
 
 /// Why a text is not a query, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,14 +66,14 @@ pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
 pub(super) struct Parser<'a> {
     text: &'a str,
     tokens: Vec<(Token, usize)>,
-    at: usize,
+    pub(super) at: usize,
     depth: usize,
 }
 
-type Parsed<T> = Result<T, ParseError>;
+pub(super) type Parsed<T> = Result<T, ParseError>;
 
 impl Parser<'_> {
-    fn peek(&self) -> &Token {
+    pub(super) fn peek(&self) -> &Token {
         self.peek_at(0)
     }
 
@@ -95,7 +95,7 @@ impl Parser<'_> {
         ParseError::at(self.text, self.place(), message.into())
     }
 
-    fn unexpected(&self, context: &str) -> ParseError {
+    pub(super) fn unexpected(&self, context: &str) -> ParseError {
         let found = match self.peek() {
             Token::End => "end of input".to_owned(),
             Token::Ident(name) => format!("identifier {name:?}"),
@@ -106,13 +106,13 @@ impl Parser<'_> {
         self.error(format!("unexpected {found} {context}"))
     }
 
-    fn sign(&mut self, sign: &str) -> bool {
+    pub(super) fn sign(&mut self, sign: &str) -> bool {
         let found = matches!(self.peek(), Token::Sign(found) if *found == sign);
         self.at += usize::from(found);
         found
     }
 
-    fn expect(&mut self, sign: &str, context: &str) -> Parsed<()> {
+    pub(super) fn expect(&mut self, sign: &str, context: &str) -> Parsed<()> {
         if self.sign(sign) {
             Ok(())
         } else {
@@ -120,11 +120,11 @@ impl Parser<'_> {
         }
     }
 
-    fn is_word(&self, word: &str) -> bool {
+    pub(super) fn is_word(&self, word: &str) -> bool {
         matches!(self.peek(), Token::Ident(found) if found.eq_ignore_ascii_case(word))
     }
 
-    fn word(&mut self, word: &str) -> bool {
+    pub(super) fn word(&mut self, word: &str) -> bool {
         let found = self.is_word(word);
         self.at += usize::from(found);
         found
@@ -136,11 +136,11 @@ impl Parser<'_> {
         if expr.depth > MAX_DEPTH { Err(self.too_deep()) } else { Ok(expr) }
     }
 
-    fn too_deep(&self) -> ParseError {
+    pub(super) fn too_deep(&self) -> ParseError {
         self.error(format!("the expression is nested deeper than max_depth {MAX_DEPTH}"))
     }
 
-    fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+    pub(super) fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(self.too_deep());
@@ -154,7 +154,7 @@ impl Parser<'_> {
         self.deeper(|parser| parser.binary(least))
     }
 
-    fn operator(&self) -> Option<BinaryOp> {
+    pub(super) fn operator(&self) -> Option<BinaryOp> {
         use BinaryOp as Op;
         const ALL: [Op; 18] = [
             Op::Add,
@@ -523,78 +523,6 @@ impl Parser<'_> {
             }
             _ => Err(self.error("ranges only allowed for vector selectors")),
         }
-    }
-
-    /// Arithmetic only within brackets or parentheses: after `offset` the operator is the query's.
-    fn duration(&mut self, arithmetic: bool) -> Parsed<DurationExpr> {
-        if arithmetic {
-            self.deeper(|parser| parser.duration_binary(0))
-        } else {
-            self.deeper(Self::duration_unary)
-        }
-    }
-
-    fn duration_binary(&mut self, least: u8) -> Parsed<DurationExpr> {
-        let mut left = self.duration_unary()?;
-        let mut count = 0;
-        while let Some(op) = self.operator().filter(|op| {
-            matches!(op.precedence(), 4 | 5 | 7)
-                && *op != BinaryOp::Atan2
-                && op.precedence() >= least
-        }) {
-            self.at += 1;
-            count += 1;
-            if count > MAX_DEPTH {
-                return Err(self.too_deep());
-            }
-            let least = op.precedence() + u8::from(op != BinaryOp::Pow);
-            let right = self.deeper(|parser| parser.duration_binary(least))?;
-            left = DurationExpr::Binary(op, Box::new(left), Box::new(right));
-        }
-        Ok(left)
-    }
-
-    fn duration_unary(&mut self) -> Parsed<DurationExpr> {
-        if self.sign("-") {
-            return Ok(match self.deeper(Self::duration_unary)? {
-                DurationExpr::Seconds(seconds) => DurationExpr::Seconds(-seconds),
-                inner => DurationExpr::Neg(Box::new(inner)),
-            });
-        }
-        if self.sign("+") {
-            return self.deeper(Self::duration_unary);
-        }
-        if self.sign("(") {
-            let inner = self.duration(true)?;
-            self.expect(")", "in a duration")?;
-            return Ok(inner);
-        }
-        if let Token::Number(seconds) = *self.peek() {
-            self.at += 1;
-            return Ok(DurationExpr::Seconds(seconds));
-        }
-        for (word, found) in [("step", DurationExpr::Step), ("range", DurationExpr::Range)] {
-            if self.word(word) {
-                self.expect("(", "in a duration")?;
-                self.expect(")", "in a duration")?;
-                return Ok(found);
-            }
-        }
-        let smaller = self.is_word("min");
-        if smaller || self.is_word("max") {
-            self.at += 1;
-            self.expect("(", "in a duration")?;
-            let one = Box::new(self.duration(true)?);
-            self.expect(",", "in a duration")?;
-            let two = Box::new(self.duration(true)?);
-            self.expect(")", "in a duration")?;
-            return Ok(if smaller {
-                DurationExpr::Min(one, two)
-            } else {
-                DurationExpr::Max(one, two)
-            });
-        }
-        Err(self.unexpected("where a duration is expected"))
     }
 }
 

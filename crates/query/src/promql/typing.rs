@@ -60,13 +60,13 @@ pub(super) fn check(expr: &Expr) -> Checked<()> {
                 if inner.value_type() == ValueType::Scalar { Ok(()) } else { Err(error) }
             })?
         }
-        ExprKind::Negate(inner) => {
-            if !matches!(inner.value_type(), ValueType::Scalar | ValueType::Vector) {
-                let found = inner.value_type().as_str();
-                return fail(&format!(
-                    "unary expression only allowed on expressions of type scalar or instant vector, got {found:?}"
-                ));
-            }
+        ExprKind::Negate(inner)
+            if !matches!(inner.value_type(), ValueType::Scalar | ValueType::Vector) =>
+        {
+            let found = inner.value_type().as_str();
+            return fail(&format!(
+                "unary expression only allowed on expressions of type scalar or instant vector, got {found:?}"
+            ));
         }
         ExprKind::Binary { .. } => binary(expr)?,
         ExprKind::Aggregate { op, parameter, inner, .. } => {
