@@ -100,7 +100,10 @@ impl Peer for Oracle {
     }
 
     fn explains(&mut self, case: &Case) -> Option<Difference> {
-        undecided(self, case).then_some(Difference::Undecided)
+        if undecided(self, case) {
+            return Some(Difference::Undecided);
+        }
+        Difference::from_three(case)
     }
 }
 
@@ -128,6 +131,9 @@ impl Peer for Two {
     fn explains(&mut self, case: &Case) -> Option<Difference> {
         if undecided(&mut self.three, case) {
             return Some(Difference::Undecided);
+        }
+        if let Some(known) = Difference::from_three(case) {
+            return Some(known);
         }
         let three = self.three.ask(&case.question);
         let how = Strictness::of(&case.question, Dialect::Two);
