@@ -56,6 +56,9 @@ impl Context<'_> {
             ("absent" | "absent_over_time", [inner]) => return self.absent(name, inner, grid),
             _ => {}
         }
+        if super::dates::part(name, 0.0).is_some() {
+            return Ok(Value::Vector(self.dated(name, parts, grid)?));
+        }
         let windowed = function(name).is_some_and(|known| known.arguments.contains('m'));
         let rows =
             if windowed { self.over(name, parts, grid)? } else { self.simple(name, parts, grid)? };
@@ -113,6 +116,18 @@ impl Context<'_> {
             }
         }
         self.distinct(rows)
+    }
+
+    fn dated(&self, name: &str, parts: &[Expr], grid: Grid) -> Evaluated<Vec<Row>> {
+        let rows = match parts.first() {
+            Some(part) => self.vector(part, grid)?,
+            None => {
+                let now = |place| Some(grid.time(place) as f64 / 1e3);
+                let values = (0..grid.count).map(now).collect();
+                vec![Row { labels: Labels::default(), values }]
+            }
+        };
+        self.map(rows, |value, _| super::dates::part(name, value))
     }
 
     fn simple(&self, name: &str, parts: &[Expr], grid: Grid) -> Evaluated<Vec<Row>> {
