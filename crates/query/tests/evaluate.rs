@@ -63,6 +63,8 @@ fn rates_are_extrapolated_and_aggregated() {
         ("max_over_time(rate(done_total{queue=\"a\"}[1m])[5m:1m])", 0.1),
         ("quantile(0.5, done_total)", 120.0),
         ("stddev(done_total{queue=~\"a|b\"})", 30.0),
+        ("day_of_year(vector(1709164800))", 60.0),
+        ("days_in_month(vector(1709164800))", 29.0),
         ("2 ^ 3 ^ 2", 512.0),
         ("-1 ^ 2", -1.0),
     ] {

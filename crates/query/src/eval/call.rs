@@ -56,6 +56,9 @@ impl Context<'_> {
             ("absent" | "absent_over_time", [inner]) => return self.absent(name, inner, grid),
             _ => {}
         }
+        if super::dates::part(name, 0.0).is_some() {
+            return Ok(Value::Vector(self.dated(name, parts, grid)?));
+        }
         let windowed = function(name).is_some_and(|known| known.arguments.contains('m'));
         let rows =
             if windowed { self.over(name, parts, grid)? } else { self.simple(name, parts, grid)? };
@@ -99,6 +102,7 @@ impl Context<'_> {
                         values: &series.values[low..high],
                         start: end - frame.range,
                         end,
+                        now: grid.time(step),
                         numbers: [number(0), number(1)],
                     },
                 );
@@ -112,6 +116,18 @@ impl Context<'_> {
             }
         }
         self.distinct(rows)
+    }
+
+    fn dated(&self, name: &str, parts: &[Expr], grid: Grid) -> Evaluated<Vec<Row>> {
+        let rows = match parts.first() {
+            Some(part) => self.vector(part, grid)?,
+            None => {
+                let now = |place| Some(grid.time(place) as f64 / 1e3);
+                let values = (0..grid.count).map(now).collect();
+                vec![Row { labels: Labels::default(), values }]
+            }
+        };
+        self.map(rows, |value, _| super::dates::part(name, value))
     }
 
     fn simple(&self, name: &str, parts: &[Expr], grid: Grid) -> Evaluated<Vec<Row>> {
@@ -163,6 +179,22 @@ impl Context<'_> {
                 }
                 Ok(rows)
             }
+            "label_replace" | "label_join" => {
+                let texts = parts.iter().filter_map(|part| match &part.kind {
+                    ExprKind::Text(text) => Some(text.as_str()),
+                    _ => None,
+                });
+                let texts: Vec<&str> = texts.collect();
+                let mut rows = self.vector(first, grid)?;
+                for row in &mut rows {
+                    row.labels = if name == "label_join" {
+                        label_join(&row.labels, &texts)?
+                    } else {
+                        label_replace(&row.labels, &texts)?
+                    };
+                }
+                self.distinct(rows)
+            }
             _ if single(name, 0.0).is_some() => {
                 let rows = self.vector(first, grid)?;
                 self.map(rows, |value, _| single(name, value))
@@ -185,6 +217,36 @@ impl Context<'_> {
         };
         Ok(Value::Vector(vec![Row { labels, values }]))
     }
+}
+
+fn with_label(labels: &Labels, name: &str, value: &str) -> Labels {
+    let others = labels.iter().cloned();
+    Labels::new(others.chain([Label::new(name, value)]).collect())
+}
+
+fn label_join(labels: &Labels, texts: &[&str]) -> Evaluated<Labels> {
+    let [target, separator, sources @ ..] = texts else { return Err(literal()) };
+    let values: Vec<&str> =
+        sources.iter().map(|name| labels.get(name).unwrap_or_default()).collect();
+    Ok(with_label(labels, target, &values.join(separator)))
+}
+
+fn label_replace(labels: &Labels, texts: &[&str]) -> Evaluated<Labels> {
+    let [target, replacement, source, pattern] = texts else { return Err(literal()) };
+    let regex = regex::RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(1 << 20).build();
+    let regex = regex.map_err(|_| {
+        QueryError::Execution(format!("invalid regular expression in label_replace(): {pattern}"))
+    })?;
+    let Some(found) = regex.captures(labels.get(source).unwrap_or_default()) else {
+        return Ok(labels.clone());
+    };
+    let mut value = String::new();
+    found.expand(replacement, &mut value);
+    Ok(with_label(labels, target, &value))
+}
+
+fn literal() -> QueryError {
+    QueryError::Execution("the arguments must be texts, without parentheses".to_owned())
 }
 
 fn unknown(name: &str) -> QueryError {

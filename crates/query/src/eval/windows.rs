@@ -6,6 +6,8 @@ pub(crate) struct Window<'a> {
     pub values: &'a [f64],
     pub start: i64,
     pub end: i64,
+    /// The step's own time, whatever the offset.
+    pub now: i64,
     /// Up to two numbers that the function takes.
     pub numbers: [f64; 2],
 }
@@ -190,7 +192,7 @@ pub(crate) fn compute(name: &str, window: &Window<'_>) -> Option<f64> {
         "idelta" => last_two(window, false),
         "deriv" => regression(window, *window.times.first()?).map(|(slope, _)| slope),
         "predict_linear" => {
-            regression(window, window.end).map(|(slope, start)| slope * numbers[0] + start)
+            regression(window, window.now).map(|(slope, start)| slope * numbers[0] + start)
         }
         "double_exponential_smoothing" | "holt_winters" => smoothing(window),
         "resets" => Some(values.windows(2).filter(|pair| pair[1] < pair[0]).count() as f64),
