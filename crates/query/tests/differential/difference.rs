@@ -1,6 +1,9 @@
 //! Where Vigie and a Prometheus are known and meant to differ: each by name, with its reason.
 
-use crate::outcome::Aspect;
+use vigie_model::Labels;
+use vigie_query::QueryValue;
+
+use crate::outcome::{Aspect, Outcome, Strictness, compare};
 use crate::report::Case;
 
 /// A known difference.
@@ -8,6 +11,8 @@ use crate::report::Case;
 pub enum Difference {
     /// Prometheus itself does not answer the same each time.
     Undecided,
+    /// `count_values` makes a label of a value's last digit.
+    LastDigitAsLabel,
     /// Of Prometheus 2, as all that follow: label names had to be letters, digits and underscores.
     AnyLabelName,
     /// `rate` and `increase` are not extrapolated to below zero, and by how much they are has changed.
@@ -51,6 +56,9 @@ impl Difference {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Undecided => "which of equal values it keeps depends on the order of a Go map",
+            Self::LastDigitAsLabel => {
+                "Go's and Rust's mathematics differ in the last digit, which count_values shows"
+            }
             Self::AnyLabelName => "since Prometheus 3 any UTF-8 is a label's name",
             Self::ExtrapolationToZero => {
                 "Prometheus 3 limits extrapolation towards zero otherwise than 2.42"
@@ -77,6 +85,11 @@ impl Difference {
         }
     }
 
+    /// What makes Prometheus 3 answer otherwise.
+    pub fn from_three(case: &Case) -> Option<Self> {
+        [Self::LastDigitAsLabel].into_iter().find(|one| one.explains(case))
+    }
+
     /// What makes Prometheus 2 answer otherwise, where Prometheus 3 answers as Vigie does.
     pub fn from_two(case: &Case) -> Option<Self> {
         Self::OF_PROMETHEUS_2.into_iter().find(|one| one.explains(case))
@@ -85,7 +98,13 @@ impl Difference {
     fn explains(self, case: &Case) -> bool {
         let calls = |names: &[&str]| names.iter().any(|name| case.question.text.contains(name));
         match self {
+            // Prometheus 3 is asked again for that.
             Self::Undecided => false,
+            Self::LastDigitAsLabel => {
+                let how = Strictness { annotations: false, order: false, tolerance: 1e-9 };
+                calls(&["count_values"])
+                    && compare(&rounded(&case.vigie), &rounded(&case.peer), how).is_ok()
+            }
             Self::AnyLabelName => {
                 case.mismatch.aspect == Aspect::OnlyPeerFails
                     && case.mismatch.detail.contains("label name")
@@ -110,4 +129,22 @@ impl Difference {
             }
         }
     }
+}
+
+/// With numbers in labels to ten digits.
+fn rounded(outcome: &Outcome) -> Outcome {
+    let shorter = |labels: &Labels| {
+        Labels::from_pairs(labels.iter().map(|label| {
+            let number = label.value.parse::<f64>();
+            let value = number.map_or(label.value.to_string(), |number| format!("{number:.9e}"));
+            (label.name.to_string(), value)
+        }))
+    };
+    let (mut value, annotations) = outcome.clone()?;
+    match &mut value {
+        QueryValue::Vector(all) => all.iter_mut().for_each(|one| one.labels = shorter(&one.labels)),
+        QueryValue::Matrix(all) => all.iter_mut().for_each(|one| one.labels = shorter(&one.labels)),
+        QueryValue::Scalar(..) | QueryValue::Text(..) => {}
+    }
+    Ok((value, annotations))
 }

@@ -34,7 +34,7 @@ impl<'a> Grammar<'a> {
     }
 
     /// A query that probably is none: a wrong argument, a lost character.
-    fn spoiled(&mut self, depth: usize) -> Expr {
+    pub(crate) fn spoiled(&mut self, depth: usize) -> Expr {
         let good = self.vector(depth);
         if self.chance.percent(40) {
             let pattern = self.chance.one(&[

@@ -16,6 +16,7 @@ mod harness;
 mod operators;
 mod oracle;
 mod outcome;
+mod parsing;
 mod prometheus2;
 mod report;
 mod shrink;
@@ -38,8 +39,8 @@ use world::{Dialect, World};
 const QUESTIONS: usize = 3_000;
 /// Questions over the same series.
 const PER_WORLD: usize = 60;
-/// Failing cases that are made small and shown.
-const SHOWN: usize = 8;
+/// Failing cases of each aspect that are made small and shown.
+const SHOWN_OF_EACH: usize = 2;
 
 /// How much is asked, and by which seed.
 fn extent() -> (usize, u64) {
@@ -99,7 +100,10 @@ impl Peer for Oracle {
     }
 
     fn explains(&mut self, case: &Case) -> Option<Difference> {
-        undecided(self, case).then_some(Difference::Undecided)
+        if undecided(self, case) {
+            return Some(Difference::Undecided);
+        }
+        Difference::from_three(case)
     }
 }
 
@@ -127,6 +131,9 @@ impl Peer for Two {
     fn explains(&mut self, case: &Case) -> Option<Difference> {
         if undecided(&mut self.three, case) {
             return Some(Difference::Undecided);
+        }
+        if let Some(known) = Difference::from_three(case) {
+            return Some(known);
         }
         let three = self.three.ask(&case.question);
         let how = Strictness::of(&case.question, Dialect::Two);
@@ -191,8 +198,10 @@ fn run(extent: Extent, peer: &mut dyn Peer) -> Found {
                 *found.explained.entry(known).or_default() += 1;
                 continue;
             }
-            *found.failing.entry(case.mismatch.aspect).or_default() += 1;
-            if found.shown.len() < SHOWN {
+            let alike = found.failing.entry(case.mismatch.aspect).or_default();
+            *alike += 1;
+            // Some of each aspect say more than many of one.
+            if *alike <= SHOWN_OF_EACH {
                 found.shown.push(small(case, query, peer, how));
                 peer.load(&world.storage);
             }
