@@ -9,6 +9,10 @@ use crate::answer::{RangeSeries, SampleValue};
 use crate::engine::QueryError;
 use crate::promql::ast::{At, Ends, Expr, Kind, Selector, Subquery};
 
+/// A window that is made of fewer samples than this says little of a rate: a storage with lower resolutions is asked for
+/// so many.
+const SAMPLES_OF_A_WINDOW: i64 = 4;
+
 /// Reads the samples of one series, without staleness markers.
 pub(crate) type Read = Box<dyn Fn(&Context<'_>) -> Result<Samples, QueryError>>;
 
@@ -25,19 +29,21 @@ pub(crate) struct Source {
 }
 
 impl Context<'_> {
-    /// The series of a selector with samples at `ends` or so many milliseconds before and behind.
+    /// The series of a selector with samples at `ends` or so many milliseconds before and behind. Samples may be so many
+    /// milliseconds `apart`.
     fn find(
         &self,
         selector: &Selector,
         ends: Grid,
         (before, behind): (i64, i64),
+        apart: i64,
     ) -> Result<Vec<FoundSeries>, QueryError> {
         // Windows are open at their left.
         let range = TimeRange {
             start: ends.start.saturating_sub(before).saturating_add(1),
             end: ends.end().saturating_add(behind),
         };
-        let step = if ends.count > 1 { ends.step } else { 0 };
+        let step = if ends.count > 1 { ends.step.min(apart) } else { 0 };
         let found = self.storage.select(&selector.matchers(), range, step)?;
         let mut stats = self.stats.get();
         stats.series += found.len() as u64;
@@ -68,7 +74,7 @@ impl Context<'_> {
     ) -> Result<Evaluated, QueryError> {
         let lookback = self.limits.lookback;
         let mut selected = Vec::new();
-        for found in self.find(selector, ends, (lookback, 0))? {
+        for found in self.find(selector, ends, (lookback, 0), lookback)? {
             self.check()?;
             let samples = found.reader.read()?;
             self.read(&samples)?;
@@ -89,7 +95,7 @@ impl Context<'_> {
     ) -> Result<Evaluated, QueryError> {
         let lookback = self.limits.lookback;
         let mut selected = Vec::new();
-        for found in self.find(selector, ends, (lookback, lookback))? {
+        for found in self.find(selector, ends, (lookback, lookback), lookback)? {
             self.check()?;
             let samples = without_stale(found.reader.read()?);
             self.read(&samples)?;
@@ -115,7 +121,7 @@ impl Context<'_> {
                     Ends::Smoothed => (width.saturating_add(lookback), lookback),
                 };
                 let mut series: Vec<(Labels, Read)> = Vec::new();
-                for found in self.find(selector, ends, reach)? {
+                for found in self.find(selector, ends, reach, width / SAMPLES_OF_A_WINDOW)? {
                     let reader = found.reader;
                     let read = move |context: &Context<'_>| {
                         let samples = reader.read()?;

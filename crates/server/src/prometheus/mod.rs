@@ -44,6 +44,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(query::instant))
         .routes(routes!(query::range))
         .routes(routes!(query::exemplars))
+        .routes(routes!(query::format))
+        .routes(routes!(query::functions))
         .routes(routes!(series::series))
         .routes(routes!(series::names))
         .routes(routes!(series::values))

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+use vigie_query::promql::{Expr, FUNCTIONS, FunctionKind, parse};
 use vigie_query::{Answer, QueryValue, Stats};
 
 use super::error::{ApiError, ErrorShape};
 use super::evaluate::{Evaluated, evaluate};
-use super::number::integer;
+use super::number::{integer, string};
 use super::params::{Params, duration};
 use super::success::{answer, success};
 use crate::state::AppState;
@@ -180,10 +184,60 @@ pub(crate) async fn exemplars(params: Params) -> Result<Response, ApiError> {
     if end < start {
         return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
     }
-    if params.get("query").trim().is_empty() {
-        return Err(ApiError::bad_data(
-            "unknown position: parse error: no expression found in input",
-        ));
-    }
+    parsed(params.get("query"))?;
     Ok(success(|out| out.extend_from_slice(b"[]")))
+}
+
+/// A query as it is usually written.
+#[utoipa::path(method(get, post), path = "/api/v1/format_query", tag = "prometheus",
+    params(("query" = String, Query, description = "PromQL.")),
+    responses((status = 200, description = "The query, formatted", content_type = "application/json"),
+        (status = 400, body = ErrorShape)))]
+pub(crate) async fn format(params: Params) -> Result<Response, ApiError> {
+    let text = parsed(params.get("query"))?.to_string();
+    Ok(success(|out| string(out, &text)))
+}
+
+fn parsed(query: &str) -> Result<Expr, ApiError> {
+    parse(query).map_err(|error| ApiError::parameter("query", error))
+}
+
+/// A function, an aggregation or a word of PromQL.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PromqlFunction {
+    /// Its name.
+    name: &'static str,
+    /// How it is called.
+    signature: &'static str,
+    /// One sentence on what it does.
+    help: &'static str,
+    /// `function` or `aggregation`.
+    kind: &'static str,
+}
+
+/// What PromQL has, for those who write it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PromqlFunctions {
+    /// Every function and aggregation, by name.
+    functions: Vec<PromqlFunction>,
+}
+
+/// Every function and aggregation of PromQL with a sentence of help; Vigie's own path, for completion.
+#[utoipa::path(get, path = "/api/v1/promql/functions", tag = "prometheus",
+    responses((status = 200, body = PromqlFunctions)))]
+pub(crate) async fn functions() -> Json<PromqlFunctions> {
+    let mut functions: Vec<PromqlFunction> = FUNCTIONS
+        .iter()
+        .map(|function| PromqlFunction {
+            name: function.name,
+            signature: function.signature,
+            help: function.help,
+            kind: match function.kind {
+                FunctionKind::Function => "function",
+                FunctionKind::Aggregation => "aggregation",
+            },
+        })
+        .collect();
+    functions.sort_by_key(|function| function.name);
+    Json(PromqlFunctions { functions })
 }
