@@ -11,8 +11,6 @@ class ByName extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['e2e/**/*.test.ts'],
-    // They need endpoints of the store and of PromQL: this line goes as soon as the server has them.
-    exclude: ['e2e/62-history.test.ts', 'e2e/64-explore.test.ts'],
     environment: 'node',
     fileParallelism: false,
     sequence: { sequencer: ByName },

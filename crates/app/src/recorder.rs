@@ -176,7 +176,7 @@ fn is_own(metric: &Metric, labels: &Labels) -> bool {
 }
 
 fn is_due(round: u64, interval: u64) -> bool {
-    round % interval == 0 || round == 1
+    round.is_multiple_of(interval) || round == 1
 }
 
 fn ended(series: SeriesHandle, time: i64) -> Sample {

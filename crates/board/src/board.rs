@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use vigie_model::{
-    Broker, Counts, EventKind, JobBatch, JobFact, Limits, Name, Observation, PollReport, Quality,
-    QueueId, QueueReading, SourceName, Time, Worker, WorkersReading,
+    Broker, Counts, EventKind, JobBatch, Limits, Name, Observation, PollReport, Quality, QueueId,
+    QueueReading, SourceName, Time, Worker, WorkersReading,
 };
 
-use crate::activity::{Activity, Tally};
-use crate::history::{Columns, History, Span};
-use crate::job_types::{DurationTotals, tally_of};
+use crate::activity::Tally;
+use crate::history::{Columns, Span};
+use crate::overall::{Overall, OverallTotals};
 use crate::queue::{QueueState, WorkerFigures};
 use crate::source::{SourceState, SourceView};
 use crate::timeline::{About, Timeline};
@@ -50,34 +50,6 @@ pub struct Board {
     types: BTreeMap<SourceName, usize>,
     overall: Overall,
     version: u64,
-}
-
-#[derive(Debug, Default)]
-struct Overall {
-    activity: Activity,
-    history: History,
-    wait: Window,
-    run: Window,
-    latency: Window,
-    /// What happened since Vigie's start.
-    since_start: Tally,
-    wait_totals: DurationTotals,
-    run_totals: DurationTotals,
-}
-
-/// What happened in all queues since Vigie's start, queues that are gone included.
-#[derive(Debug, Clone, Copy)]
-pub struct OverallTotals<'a> {
-    /// Jobs added.
-    pub enqueued: u64,
-    /// Attempts that succeeded.
-    pub succeeded: u64,
-    /// Attempts that failed.
-    pub failed: u64,
-    /// Waits of attempts that ended.
-    pub wait: &'a DurationTotals,
-    /// Runs of attempts that ended.
-    pub run: &'a DurationTotals,
 }
 
 impl Board {
@@ -423,9 +395,7 @@ impl Board {
     /// What happened in all queues since Vigie's start.
     #[must_use]
     pub fn overall_totals(&self) -> OverallTotals<'_> {
-        let Overall { since_start, wait_totals, run_totals, .. } = &self.overall;
-        let Tally { enqueued, succeeded, failed } = *since_start;
-        OverallTotals { enqueued, succeeded, failed, wait: wait_totals, run: run_totals }
+        self.overall.totals()
     }
 
     /// Latencies of all queues, in bars.
@@ -465,47 +435,6 @@ impl Board {
     #[must_use]
     pub fn folds(&self) -> &Folds {
         &self.folds
-    }
-}
-
-impl Overall {
-    fn count(&mut self, at: Time, fact: JobFact, past: bool) {
-        let tally = match fact {
-            JobFact::Enqueued => Tally { enqueued: 1, ..Tally::default() },
-            JobFact::Counted { enqueued, succeeded, failed } => {
-                Tally { enqueued, succeeded, failed }
-            }
-            JobFact::Finished { outcome, .. } => tally_of(outcome),
-            JobFact::Started { .. } | JobFact::Seen { .. } => Tally::default(),
-        };
-        if tally != Tally::default() {
-            self.activity.record(at, tally);
-        }
-        if !past {
-            self.since_start.add(tally);
-            if let JobFact::Finished { wait, run, .. } | JobFact::Seen { wait, run, .. } = fact {
-                wait.into_iter().for_each(|wait| self.wait_totals.record(wait));
-                run.into_iter().for_each(|run| self.run_totals.record(run));
-            }
-        }
-        match fact {
-            JobFact::Started { wait: Some(wait) } => self.wait.record(at, wait),
-            JobFact::Finished { wait, run, .. } => self.ended(at, wait, run),
-            JobFact::Seen { wait, run, .. } => {
-                if let Some(wait) = wait {
-                    self.wait.record(at, wait);
-                }
-                self.ended(at, wait, run);
-            }
-            _ => {}
-        }
-    }
-
-    fn ended(&mut self, at: Time, wait: Option<f64>, run: Option<f64>) {
-        if let Some(run) = run {
-            self.run.record(at, run);
-            self.latency.record(at, run + wait.unwrap_or(0.0));
-        }
     }
 }
 

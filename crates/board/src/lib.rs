@@ -7,6 +7,7 @@ mod activity;
 mod board;
 mod history;
 mod job_types;
+mod overall;
 mod queue;
 mod source;
 mod timeline;
@@ -14,9 +15,10 @@ mod view;
 mod window;
 mod workers;
 
-pub use board::{Board, Folds, OverallTotals, SourceSettings};
+pub use board::{Board, Folds, SourceSettings};
 pub use history::{Columns, HISTORY_SECONDS, Point, Span};
 pub use job_types::DurationTotals;
+pub use overall::OverallTotals;
 pub use source::SourceView;
 pub use timeline::{EventFilter, Timeline};
 pub use view::{

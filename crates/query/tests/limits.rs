@@ -1,5 +1,5 @@
 //! Limits end a query with their name, and so does whoever waits for it.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 

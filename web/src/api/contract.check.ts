@@ -3,6 +3,7 @@
  * The shapes of `contract.ts` are narrower (words instead of text), which the document cannot say.
  */
 import type * as ours from './contract';
+import type * as stored from './stored';
 import type { components } from './generated/schema';
 
 type Wire = components['schemas'];
@@ -28,6 +29,9 @@ export type Checked = [
   Known<Unknown<ours.Stat, Wire['Stat']>>,
   Known<Unknown<ours.Totals, Wire['Totals']>>,
   Known<Unknown<ours.History, Wire['History']>>,
+  Known<Unknown<stored.StoredHistory, Wire['History']>>,
+  Known<Unknown<stored.HeatMap, Wire['HeatMap']>>,
+  Known<Unknown<stored.FunctionHelp, Wire['PromqlFunction']>>,
   Known<Unknown<ours.Sparks, Wire['Sparks']>>,
   Known<Unknown<ours.Problem, Wire['Problem']>>,
   Known<Unknown<ours.paths, import('./generated/schema').paths>>,

@@ -1,4 +1,4 @@
-import type { HeatMap } from '../api/ahead.ts';
+import type { HeatMap } from '../api/stored.ts';
 
 /** A bucket of durations in seconds; `high` is null for the one without an end. */
 export interface HeatRow {

@@ -1,4 +1,4 @@
-import { getJson, type FunctionHelp } from '../api/ahead.ts';
+import { getJson, type FunctionHelp } from '../api/stored.ts';
 import type { Context } from './context.ts';
 import { DURATIONS, type Proposal } from './complete.ts';
 import { BUILT_IN } from './vocabulary.ts';

@@ -1,4 +1,4 @@
-import type { FunctionHelp } from '../api/ahead.ts';
+import type { FunctionHelp } from '../api/stored.ts';
 
 const AGGREGATIONS = 'sum avg min max count group stddev stdvar topk bottomk quantile count_values limitk limit_ratio';
 const FUNCTIONS =

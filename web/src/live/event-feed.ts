@@ -1,4 +1,4 @@
-import { fetchEvents } from '../api/ahead.ts';
+import { fetchEvents } from '../api/stored.ts';
 import type { QueueAddress } from '../api/client.ts';
 import type { VigieEvent } from '../api/contract.ts';
 import { chartView } from '../charts/view.ts';

@@ -1,4 +1,4 @@
-import type { StoredHistory } from '../api/ahead.ts';
+import type { StoredHistory } from '../api/stored.ts';
 import { fetchHistory, type QueueAddress } from '../api/client.ts';
 import type { Point } from '../api/contract.ts';
 import { store, stream } from './session.ts';

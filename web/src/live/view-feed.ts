@@ -1,4 +1,4 @@
-import { fetchStretch, type StoredHistory } from '../api/ahead.ts';
+import { fetchStretch, type StoredHistory } from '../api/stored.ts';
 import type { QueueAddress } from '../api/client.ts';
 import type { Column } from '../api/contract.ts';
 import { chartView } from '../charts/view.ts';

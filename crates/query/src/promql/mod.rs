@@ -16,7 +16,7 @@ use vigie_store::{MatchOp, Matcher};
 
 pub use ast::Expr;
 pub use error::ParseError;
-pub use functions::{FUNCTIONS, Function, FunctionKind, Repeat, function};
+pub use functions::{Function, FunctionKind, Repeat, function, functions};
 
 /// Parses a query and checks its types.
 ///

@@ -95,6 +95,7 @@ pub struct HeatQuery {
     #[serde(rename = "type")]
     job_type: Option<String>,
     /// Whose durations: `wait` or `run`.
+    #[param(inline)]
     figure: HeatFigure,
     /// From when on, in Unix seconds or RFC 3339.
     from: String,

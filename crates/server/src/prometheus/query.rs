@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
-use vigie_query::promql::{Expr, FUNCTIONS, FunctionKind, parse};
+use vigie_query::promql::{self, Expr, FunctionKind, parse};
 use vigie_query::{Answer, QueryValue, Stats};
 
 use super::error::{ApiError, ErrorShape};
@@ -226,8 +226,7 @@ pub struct PromqlFunctions {
 #[utoipa::path(get, path = "/api/v1/promql/functions", tag = "prometheus",
     responses((status = 200, body = PromqlFunctions)))]
 pub(crate) async fn functions() -> Json<PromqlFunctions> {
-    let mut functions: Vec<PromqlFunction> = FUNCTIONS
-        .iter()
+    let mut functions: Vec<PromqlFunction> = promql::functions()
         .map(|function| PromqlFunction {
             name: function.name,
             signature: function.signature,

@@ -92,6 +92,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/format_query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A query as it is usually written. */
+        get: operations["format"];
+        put?: never;
+        /** A query as it is usually written. */
+        post: operations["format"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/heatmap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many attempts took how long, step by step: a picture of all durations, where percentiles are only some. */
+        get: operations["heatmap"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/history": {
         parameters: {
             query?: never;
@@ -192,6 +227,23 @@ export interface paths {
         put?: never;
         /** The same at the path that Prometheus has. */
         post: operations["metrics_as_prometheus"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/promql/functions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every function and aggregation of PromQL with a sentence of help; Vigie's own path, for completion. */
+        get: operations["functions"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -734,6 +786,24 @@ export interface components {
             /** @description `ok`. */
             status: string;
         };
+        /** @description How many attempts took how long, step by step. */
+        HeatMap: {
+            /** @description The moment of the answer. */
+            at: string;
+            /** @description Upper bounds of the buckets in seconds, ascending. */
+            bounds: number[];
+            /** @description A list a step, one count more than bounds: the last is what is above them all. Null is a gap. */
+            counts: (number[] | null)[];
+            /** @description The PromQL behind it. */
+            query: string;
+            /** @description Where the first step begins. */
+            start: string;
+            /**
+             * Format: int64
+             * @description Seconds of a step.
+             */
+            step_seconds: number;
+        };
         /**
          * @description A part of the history: one list a figure, all of one length. The i-th value is of the step that begins at
          *     `start + i·step_seconds`; null is a gap.
@@ -748,6 +818,15 @@ export interface components {
             columns: {
                 [key: string]: (number | null)[];
             };
+            /** @description The PromQL behind each column; absent where the figures are from memory. */
+            queries?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * @description `live`: the last 15 minutes, second by second, from memory. `stored`: from the store, each gauge as the average
+             *     over its step.
+             */
+            resolution: string;
             /** @description Where the first step begins. */
             start: string;
             /**
@@ -983,6 +1062,22 @@ export interface components {
             errorType: string;
             /** @description `error`. */
             status: string;
+        };
+        /** @description A function, an aggregation or a word of PromQL. */
+        PromqlFunction: {
+            /** @description One sentence on what it does. */
+            help: string;
+            /** @description `function` or `aggregation`. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /** @description How it is called. */
+            signature: string;
+        };
+        /** @description What PromQL has, for those who write it. */
+        PromqlFunctions: {
+            /** @description Every function and aggregation, by name. */
+            functions: components["schemas"]["PromqlFunction"][];
         };
         /** @description Everything about one queue, as the stream sends it: ages are times, so that they need no message to tick. */
         Queue: components["schemas"]["Row"] & {
@@ -1610,6 +1705,136 @@ export interface operations {
             };
         };
     };
+    format: {
+        parameters: {
+            query: {
+                /** @description PromQL. */
+                query: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The query, formatted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrometheusError"];
+                };
+            };
+        };
+    };
+    format: {
+        parameters: {
+            query: {
+                /** @description PromQL. */
+                query: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The query, formatted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrometheusError"];
+                };
+            };
+        };
+    };
+    heatmap: {
+        parameters: {
+            query: {
+                /** @description The source of the queue; needed with `queue`. */
+                source?: string;
+                /** @description The broker of the queue; needed when several have one of this name. */
+                kind?: string;
+                /** @description The queue; all queues together when left out. */
+                queue?: string;
+                /** @description Only attempts of this type of job; only with `queue`. */
+                type?: string;
+                /** @description Whose durations: `wait` or `run`. */
+                figure: "wait" | "run";
+                /** @description From when on, in Unix seconds or RFC 3339. */
+                from: string;
+                /** @description Until when; now when it is left out. */
+                to?: string;
+                /** @description At most so many steps, from 2 to 2000; 120 by default. */
+                points?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeatMap"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     history: {
         parameters: {
             query?: {
@@ -1619,10 +1844,16 @@ export interface operations {
                 kind?: string;
                 /** @description The queue; all queues together when left out. */
                 queue?: string;
-                /** @description How far back, in seconds: at most 900, which is the default. */
+                /** @description How far back, in seconds: at most 900, which is the default. Not with `from`. */
                 range_seconds?: number;
-                /** @description Seconds between two points, at least 1, which is the default. */
+                /** @description Seconds between two points, at least 1, which is the default. Not with `from`. */
                 step_seconds?: number;
+                /** @description From when on, in Unix seconds or RFC 3339: then the answer is from the store, for any stretch of time. */
+                from?: string;
+                /** @description Until when; now when it is left out. */
+                to?: string;
+                /** @description At most so many points, from 2 to 2000; 600 by default. The step is the shortest round one that fits. */
+                points?: number;
             };
             header?: never;
             path?: never;
@@ -1655,6 +1886,14 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1839,6 +2078,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    functions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlFunctions"];
+                };
             };
         };
     };

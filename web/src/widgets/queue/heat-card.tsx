@@ -1,6 +1,6 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
-import { fetchHeatMap, type HeatMap } from '../../api/ahead.ts';
+import { fetchHeatMap, type HeatMap } from '../../api/stored.ts';
 import type { QueueAddress } from '../../api/client.ts';
 import { csvOf } from '../../charts/csv.ts';
 import { HeatChart } from '../../charts/heat-chart.ts';

@@ -1,7 +1,4 @@
-/**
- * Endpoints that the server gains with the store, and that `docs/openapi.json` does not describe yet: their shapes are
- * declared here by hand. Once the document has them, they belong into `contract.ts` and `contract.check.ts`.
- */
+/** What the store answers: history of any length, heat maps, events, and what PromQL knows. */
 import { ApiFault, type QueueAddress } from './client.ts';
 import type { Column, History, Instant, Maybe, Problem, VigieEvent } from './contract.ts';
 

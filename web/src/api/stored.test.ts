@@ -5,8 +5,8 @@ const at = (second: number) => new Date(1_800_000_000_000 + second * 1_000).toIS
 const event = (id: number): VigieEvent => ({ id: String(id), at: at(id), type: 'worker_joined', severity: 'info', source: 'main' });
 
 const fetchEvents = async (from: number, known: VigieEvent[]) => {
-  const ahead = await import('./ahead.ts');
-  return ahead.fetchEvents(null, 1_800_000_000 + from, known, new AbortController().signal);
+  const stored = await import('./stored.ts');
+  return stored.fetchEvents(null, 1_800_000_000 + from, known, new AbortController().signal);
 };
 
 describe('events', () => {
