@@ -1,5 +1,6 @@
 //! Which series are wanted: label matchers with Prometheus's meaning.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use regex::{Regex, RegexBuilder};
@@ -69,7 +70,7 @@ impl Matcher {
         let regex = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
             MatchOp::Regex | MatchOp::NotRegex => Some(
-                RegexBuilder::new(&format!("^(?s:{value})$"))
+                RegexBuilder::new(&format!("^(?s:{})$", with_plain_braces(&value)))
                     .size_limit(REGEX_BYTES)
                     .build()
                     .map_err(|error| MatcherError::Regex {
@@ -110,6 +111,46 @@ impl Matcher {
     }
 }
 
+/// Escapes each `{` that opens no repetition: Go's expressions take it as it is, ours would refuse it.
+fn with_plain_braces(pattern: &str) -> Cow<'_, str> {
+    if !pattern.contains('{') {
+        return Cow::Borrowed(pattern);
+    }
+    let mut out = String::with_capacity(pattern.len() + 4);
+    let mut rest = pattern.chars();
+    let mut in_class = false;
+    while let Some(one) = rest.next() {
+        match one {
+            '\\' => {
+                out.push(one);
+                let Some(escaped) = rest.next() else { break };
+                out.push(escaped);
+                // A class or a character by name: \p{Greek}, \x{10FFFF}.
+                if matches!(escaped, 'p' | 'P' | 'x') && rest.as_str().starts_with('{') {
+                    let name: String = rest.by_ref().take_while(|one| *one != '}').collect();
+                    out.push_str(&name);
+                    out.push('}');
+                }
+                continue;
+            }
+            '[' => in_class = true,
+            ']' => in_class = false,
+            '{' if !in_class && !repeats(rest.as_str()) => out.push('\\'),
+            _ => {}
+        }
+        out.push(one);
+    }
+    Cow::Owned(out)
+}
+
+/// Whether what follows a `{` makes it a repetition: `3}`, `3,}`, `3,5}`.
+fn repeats(rest: &str) -> bool {
+    let Some((inside, _)) = rest.split_once('}') else { return false };
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (least, most) = inside.split_once(',').unwrap_or((inside, ""));
+    !least.is_empty() && digits(least) && digits(most)
+}
+
 impl PartialEq for Matcher {
     fn eq(&self, other: &Self) -> bool {
         (self.op, &self.name, &self.value) == (other.op, &other.name, &other.value)
@@ -145,6 +186,19 @@ mod tests {
         assert!(matches(MatchOp::Regex, "", ""));
         assert!(matches(MatchOp::Equal, "", ""));
         assert!(matches(MatchOp::NotEqual, "x", ""));
+    }
+
+    #[test]
+    fn a_brace_that_repeats_nothing_is_a_brace() {
+        let matches = |pattern: &str, value| {
+            Matcher::new("a", MatchOp::Regex, pattern).unwrap().matches(value)
+        };
+        assert!(matches("re.*|u{p", "u{p"));
+        assert!(matches("a{2}b{1,}c{0,1}", "aabbc"));
+        assert!(matches(r"\{x\}{,2}", "{x}{,2}"));
+        assert!(matches(r"\p{Greek}\x{41}", "αA"));
+        assert!(matches("[{]{2}", "{{"));
+        assert!(matches("é{é", "é{é"));
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl Context<'_> {
                     let (histograms, names): (Vec<_>, Vec<_>) = histograms.into_iter().unzip();
                     let at = aggregate.expr.at;
                     let average = op == AggregateOp::Avg;
-                    return native::many::total(self, &histograms, average, (at, &names));
+                    return native::many::total(self, &histograms, average, (at, &names), true);
                 }
                 native::many::mixed(self, values, aggregate.expr.at);
                 return None;
@@ -195,9 +195,7 @@ impl Context<'_> {
                 names.push(label.to_owned());
                 Grouping::By(names)
             }
-            Grouping::Without(names) => {
-                Grouping::Without(names.iter().filter(|name| *name != label).cloned().collect())
-            }
+            without @ Grouping::Without(_) => without.clone(),
         };
         let mut places: HashMap<Labels, usize> = HashMap::new();
         let mut counted: Vec<(Labels, Vec<u64>)> = Vec::new();

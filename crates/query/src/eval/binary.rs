@@ -228,11 +228,6 @@ impl Matcher<'_> {
                     pairs
                         .extend(other.map(|(found, other)| (*member, found, value.clone(), other)));
                 }
-                if let (true, Some(found), Some(fill)) = (pairs.is_empty(), of_one, fill_many) {
-                    let value = one[found].row[step].clone();
-                    let filled = SampleValue::Float(fill);
-                    pairs.extend(value.map(|one| (many_count + place, found, filled, one)));
-                }
                 for (of_many, of_one, value, other) in pairs {
                     let labels = names.entry((of_many, of_one)).or_insert_with(|| {
                         self.result_labels(&many[of_many].labels, &one[of_one].labels)
@@ -240,6 +235,14 @@ impl Matcher<'_> {
                     let values = (&value, &other);
                     self.pair(&mut results, labels, &mut seen, (step, values))?;
                 }
+                // Filled where nothing went together with it.
+                let lonely = of_one.filter(|_| seen.is_empty());
+                let (Some(found), Some(fill)) = (lonely, fill_many) else { continue };
+                let Some(value) = &one[found].row[step] else { continue };
+                let labels =
+                    self.result_labels(&many[many_count + place].labels, &one[found].labels);
+                let filled = SampleValue::Float(fill);
+                self.pair(&mut results, &labels, &mut seen, (step, (&filled, value)))?;
             }
         }
         let points = results.series.iter().map(|one| one.row.len()).sum();

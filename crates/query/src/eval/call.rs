@@ -126,6 +126,8 @@ impl Context<'_> {
             "pi" => return constant(std::f64::consts::PI),
             "start" => return constant(self.start as f64 / 1000.0),
             "end" => return constant(self.end as f64 / 1000.0),
+            // One step alone has no distance to the next one.
+            "step" if self.start == self.end => return constant(0.0),
             "step" => return constant(self.step as f64 / 1000.0),
             "range" => return constant((self.end - self.start) as f64 / 1000.0),
             "time" => {
@@ -182,7 +184,9 @@ impl Context<'_> {
         if let Some(compute) = of_number(name) {
             return mapped(series, |_, value| float(value).map(compute));
         }
-        if name.starts_with("sort") && grid.count > 1 {
+        // A range of one step is a range nevertheless.
+        let ranged = self.start != self.end && grid.step > 0 && grid.step == self.step;
+        if name.starts_with("sort") && (grid.count > 1 || ranged) {
             let message =
                 "sort is ineffective for range queries since results are always ordered by labels";
             self.notes.warn(at, message);

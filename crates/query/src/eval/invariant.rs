@@ -52,7 +52,7 @@ impl Context<'_> {
         if grid.count < 2 || constant || !is_invariant(expr) {
             return Ok(None);
         }
-        let once = self.eval_kind(expr, Grid { count: 1, ..grid })?;
+        let once = self.eval_kind(expr, Grid { count: 1, step: 0, ..grid })?;
         Ok(Some(match once {
             Evaluated::Text(text) => Evaluated::Text(text),
             Evaluated::Scalar(values) => {

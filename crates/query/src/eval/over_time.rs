@@ -45,7 +45,7 @@ pub(crate) fn compute(
             let names = vec![call.metric; window.histograms.len()];
             let histograms: Vec<_> = window.histograms.iter().collect();
             let place = (call.at, names.as_slice());
-            return Ok(native::many::total(call.context, &histograms, average, place));
+            return Ok(native::many::total(call.context, &histograms, average, place, false));
         }
         _ => return of_floats(call, window).map(|value| value.map(SampleValue::Float)),
     };

@@ -29,5 +29,9 @@ pub(crate) fn quantile(q: f64, values: &mut [f64]) -> f64 {
     let lower = (rank.floor() as usize).min(last);
     let upper = (lower + 1).min(last);
     let weight = rank - rank.floor();
+    if weight == 0.0 {
+        // An infinite neighbour must not count with a weight of 0.
+        return values[lower];
+    }
     values[lower] * (1.0 - weight) + values[upper] * weight
 }

@@ -13,6 +13,12 @@ pub enum Difference {
     Undecided,
     /// `count_values` makes a label of a value's last digit.
     LastDigitAsLabel,
+    /// Prometheus decodes only count and sum for `histogram_avg` and its kin.
+    StatisticsWithoutBuckets,
+    /// Whether a histogram holds NaN is told by sums that differ in their last digit.
+    NanByLastDigit,
+    /// The date of what is no number.
+    DateOfNotFinite,
     /// Of Prometheus 2, as all that follow: label names had to be letters, digits and underscores.
     AnyLabelName,
     /// `rate` and `increase` are not extrapolated to below zero, and by how much they are has changed.
@@ -38,6 +44,13 @@ pub enum Difference {
 }
 
 impl Difference {
+    const OF_BOTH: [Self; 4] = [
+        Self::LastDigitAsLabel,
+        Self::StatisticsWithoutBuckets,
+        Self::NanByLastDigit,
+        Self::DateOfNotFinite,
+    ];
+
     const OF_PROMETHEUS_2: [Self; 11] = [
         Self::AnyLabelName,
         Self::ExtrapolationToZero,
@@ -58,6 +71,13 @@ impl Difference {
             Self::Undecided => "which of equal values it keeps depends on the order of a Go map",
             Self::LastDigitAsLabel => {
                 "Go's and Rust's mathematics differ in the last digit, which count_values shows"
+            }
+            Self::StatisticsWithoutBuckets => {
+                "Prometheus 3 does not decode the buckets for a mean, a count or a sum: it misses resets of gauges \
+                 and bounds that differ, which the same rate alone does not"
+            }
+            Self::NanByLastDigit => {
+                "a count that is larger than its buckets in its last digit is taken for NaN observations"
             }
             Self::AnyLabelName => "since Prometheus 3 any UTF-8 is a label's name",
             Self::ExtrapolationToZero => {
@@ -80,6 +100,9 @@ impl Difference {
             Self::SubqueryOfFixed => {
                 "2.42 gives a subquery with @ inside a step that is beyond its end"
             }
+            Self::DateOfNotFinite => {
+                "infinity and NaN have no date; Go makes one of what its conversion to an integer leaves undefined"
+            }
             Self::FilteredMatches => "2.42 looks for duplicates only among what a comparison keeps",
             Self::Cancellation => "2.42 adds up fewer digits where sums cancel each other",
         }
@@ -87,12 +110,12 @@ impl Difference {
 
     /// What makes Prometheus 3 answer otherwise.
     pub fn from_three(case: &Case) -> Option<Self> {
-        [Self::LastDigitAsLabel].into_iter().find(|one| one.explains(case))
+        Self::OF_BOTH.into_iter().find(|one| one.explains(case))
     }
 
     /// What makes Prometheus 2 answer otherwise, where Prometheus 3 answers as Vigie does.
     pub fn from_two(case: &Case) -> Option<Self> {
-        Self::OF_PROMETHEUS_2.into_iter().find(|one| one.explains(case))
+        Self::OF_BOTH.into_iter().chain(Self::OF_PROMETHEUS_2).find(|one| one.explains(case))
     }
 
     fn explains(self, case: &Case) -> bool {
@@ -104,6 +127,24 @@ impl Difference {
                 let how = Strictness { annotations: false, order: false, tolerance: 1e-9 };
                 calls(&["count_values"])
                     && compare(&rounded(&case.vigie), &rounded(&case.peer), how).is_ok()
+            }
+            Self::StatisticsWithoutBuckets => {
+                let statistics = ["histogram_avg(", "histogram_count(", "histogram_sum("];
+                let of_gauges = || {
+                    case.vigie.as_ref().is_ok_and(|(_, said)| {
+                        said.warnings.iter().any(|one| one.contains("is not a counter"))
+                    })
+                };
+                calls(&statistics)
+                    && match case.mismatch.aspect {
+                        Aspect::Infos => case.mismatch.detail.contains("reconciled"),
+                        Aspect::Floats => of_gauges(),
+                        _ => false,
+                    }
+            }
+            Self::NanByLastDigit => {
+                case.mismatch.aspect == Aspect::Infos
+                    && case.mismatch.detail.contains("NaN observations")
             }
             Self::AnyLabelName => {
                 case.mismatch.aspect == Aspect::OnlyPeerFails
@@ -119,6 +160,10 @@ impl Difference {
             }
             Self::QuantileOfInfinity => calls(&["quantile"]),
             Self::SubqueryOfFixed => calls(&["@"]) && calls(&[":"]),
+            Self::DateOfNotFinite => {
+                let dates = ["hour(", "minute(", "month(", "year(", "day_of", "days_in_month("];
+                case.mismatch.aspect == Aspect::Floats && calls(&dates)
+            }
             Self::FilteredMatches => {
                 case.mismatch.aspect == Aspect::OnlyVigieFails
                     && case.mismatch.detail.starts_with("multiple matches")

@@ -3,6 +3,7 @@
 use vigie_model::NativeHistogram;
 
 use super::is_custom;
+use super::steps::STEPS;
 
 /// A bucket.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,9 +44,8 @@ fn exponential(index: i32, schema: i8) -> f64 {
     if part == 0 {
         return power(i64::from(whole));
     }
-    // A half of it first, as the last bucket ends at the largest number.
-    let fraction = (f64::from(part) / f64::from(1 << schema)).exp2();
-    fraction / 2.0 * 2.0_f64.powi(whole) * 2.0
+    let step = usize::try_from(part << (8 - schema)).unwrap_or_default();
+    STEPS.get(step).copied().unwrap_or(f64::NAN) * 2.0 * 2.0_f64.powi(whole)
 }
 
 /// The upper bound of a positive bucket.

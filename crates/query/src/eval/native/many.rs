@@ -9,12 +9,14 @@ use super::math::{Total, compact};
 use crate::answer::SampleValue;
 use crate::promql::ast::At;
 
-/// The sum or the mean of histograms; nothing where they do not go together. The names are those of their metrics.
+/// The sum or the mean of histograms; nothing where they do not go together. The names are those of their metrics;
+/// `group` is whether they are a group of an aggregation.
 pub(crate) fn total(
     context: &Context<'_>,
     histograms: &[&Arc<NativeHistogram>],
     average: bool,
     (at, names): (At, &[&str]),
+    group: bool,
 ) -> Option<SampleValue> {
     let (first, rest) = histograms.split_first()?;
     let mut total = Total::new(first);
@@ -22,6 +24,9 @@ pub(crate) fn total(
         if total.add(one).is_err() {
             let name = names.get(place + 1).copied().unwrap_or_default();
             mixed_schemas(context, at, name);
+            if group && total.reconciled {
+                reconciled(context, at);
+            }
             return None;
         }
     }
@@ -30,7 +35,7 @@ pub(crate) fn total(
         context.notes.warn(at, "conflicting counter resets during histogram aggregation");
     }
     if total.reconciled {
-        context.notes.info(at, "mismatched custom buckets were reconciled during aggregation");
+        reconciled(context, at);
     }
     let by = if average { histograms.len() as f64 } else { 1.0 };
     Some(SampleValue::Histogram(Arc::new(compact(total.divided(by)))))
@@ -57,8 +62,12 @@ pub(crate) fn mixed(context: &Context<'_>, values: &[(&SampleValue, &Labels)], a
         context.notes.warn(at, message);
     }
     if total.is_some_and(|total| total.reconciled) {
-        context.notes.info(at, "mismatched custom buckets were reconciled during aggregation");
+        reconciled(context, at);
     }
+}
+
+fn reconciled(context: &Context<'_>, at: At) {
+    context.notes.info(at, "mismatched custom buckets were reconciled during aggregation");
 }
 
 fn mixed_schemas(context: &Context<'_>, at: At, name: &str) {

@@ -8,6 +8,7 @@ pub(crate) mod quantile;
 pub(crate) mod rate;
 pub(crate) mod reset;
 pub(crate) mod statistics;
+mod steps;
 pub(crate) mod text;
 pub(crate) mod trim;
 
