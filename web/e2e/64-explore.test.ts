@@ -54,7 +54,7 @@ describe('Explore', () => {
     await page.keyboard.press('Escape');
     await proposals.waitFor({ state: 'detached' });
     await page.keyboard.type('histogram_quant');
-    await proposals.getByRole('option', { name: 'histogram_quantile' }).waitFor();
+    await proposals.getByRole('option', { name: 'histogram_quantile function' }).waitFor();
     await page.keyboard.press('Tab');
     expect(await editor(page).inputValue()).toBe('histogram_quantile(');
     await leave();
