@@ -120,6 +120,18 @@ catalogue! {
         "Entries over a memory limit that were folded into `other`.", "the limits";
     OBSERVATIONS_DROPPED = "vigie_observations_dropped_total", Counter, "", [],
         "Observations dropped because the board was behind.", "the channel between sources and board";
+    STORE_SERIES = "vigie_store_series", Gauge, "", [],
+        "Series that the store knows.", "the store";
+    STORE_BYTES = "vigie_store_bytes", Gauge, "bytes", [],
+        "Bytes of the store on disk: blocks and log.", "the store";
+    STORE_DAMAGED = "vigie_store_damaged", Gauge, "", [],
+        "Parts of the store that were found damaged and set aside.", "the store's checksums";
+    STORE_FAILING = "vigie_store_failing", Gauge, "", [],
+        "1 while the disk does not take what is to be stored: it is kept in memory until it does.", "the store's last write";
+    STORE_REFUSED = "vigie_store_refused_total", Counter, "", [],
+        "Samples and series that the store refused: too old, too many, or in conflict with what is there.", "the store";
+    STORE_LOST = "vigie_store_lost_total", Counter, "", [],
+        "Samples of Vigie's own series that were not kept.", "the recorder";
     STREAM_CLIENTS = "vigie_stream_clients", Gauge, "", [],
         "Clients of the live stream.", "the live hub";
     STREAM_DROPPED = "vigie_stream_dropped_total", Counter, "", [],

@@ -6,6 +6,7 @@ use vigie_board::{Board, DurationTotals, OutcomeHistogram, QueueView, SourceView
 use vigie_model::catalogue::{self, Metric};
 use vigie_model::{QueueId, Time};
 
+use crate::prometheus::Metrics;
 use crate::state::AppState;
 
 /// The value of a series.
@@ -233,8 +234,16 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
     }
     let hub = app.hub.counters();
     let process = process();
-    let figures: [(&'static Metric, Option<f64>); 7] = [
+    let store = app.metrics.as_ref().map(Metrics::figures);
+    let lost = store.map(|_| app.lost.load(Ordering::Relaxed) as f64);
+    let figures: [(&'static Metric, Option<f64>); 13] = [
         (&catalogue::OBSERVATIONS_DROPPED, Some(app.dropped() as f64)),
+        (&catalogue::STORE_SERIES, store.map(|store| store.series as f64)),
+        (&catalogue::STORE_BYTES, store.map(|store| store.bytes as f64)),
+        (&catalogue::STORE_DAMAGED, store.map(|store| store.damaged as f64)),
+        (&catalogue::STORE_FAILING, store.map(|store| f64::from(u8::from(store.failing)))),
+        (&catalogue::STORE_REFUSED, store.map(|store| store.refused as f64)),
+        (&catalogue::STORE_LOST, lost),
         (&catalogue::STREAM_CLIENTS, Some(hub.clients.load(Ordering::Relaxed) as f64)),
         (&catalogue::STREAM_DROPPED, Some(hub.dropped.load(Ordering::Relaxed) as f64)),
         (&catalogue::STREAM_MESSAGES, Some(hub.messages.load(Ordering::Relaxed) as f64)),

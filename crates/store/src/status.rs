@@ -49,6 +49,15 @@ pub struct Refusals {
     pub label_limit: u64,
 }
 
+impl Refusals {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let samples = self.duplicates + self.too_old + self.too_new + self.unknown + self.backlog;
+        samples + self.series_limit + self.label_limit
+    }
+}
+
 /// A store's figures.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StoreStatus {

@@ -69,6 +69,9 @@ impl MetricSink for Store {
             min_time: status.oldest.unwrap_or_default(),
             max_time: status.newest.unwrap_or_default(),
             damaged: status.damaged.len() as u64,
+            bytes: status.block_bytes + status.wal_bytes,
+            refused: status.refused.total(),
+            failing: status.write_error.is_some(),
         }
     }
 }

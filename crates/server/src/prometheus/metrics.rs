@@ -50,6 +50,12 @@ pub struct StoreFigures {
     pub max_time: i64,
     /// Parts that were found damaged, and set aside.
     pub damaged: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Samples and series that were refused since the start.
+    pub refused: u64,
+    /// The disk does not take what is to be written.
+    pub failing: bool,
 }
 
 /// Where metrics are written: the embedded store, or a backend elsewhere.
@@ -111,6 +117,11 @@ impl Metrics {
             waiting: Arc::new(Semaphore::new(limits.concurrency + limits.queue)),
             doors: super::write::Doors::default(),
         }
+    }
+
+    /// Figures about what is stored.
+    pub(crate) fn figures(&self) -> StoreFigures {
+        self.sink.figures()
     }
 
     /// An engine for one query; `lookback` in milliseconds where the query says so.

@@ -135,7 +135,13 @@ impl MetricSink for Kept {
 
     fn figures(&self) -> StoreFigures {
         let series = self.read(|memory| memory.0.len() as u64);
-        StoreFigures { series, chunks: series, min_time: 0, max_time: i64::MAX, damaged: 0 }
+        StoreFigures {
+            series,
+            chunks: series,
+            min_time: 0,
+            max_time: i64::MAX,
+            ..StoreFigures::default()
+        }
     }
 }
 
