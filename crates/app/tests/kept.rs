@@ -1,0 +1,197 @@
+//! What the binary keeps: a real Redis, kill -9 in the middle, promtool's questions, a backup and its way back.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use vigie_testkit::{RedisServer, form_encoded, http_get};
+
+/// The binary with a data folder of its own; killed when it is dropped.
+struct Vigie {
+    process: Child,
+    port: u16,
+}
+
+impl Drop for Vigie {
+    fn drop(&mut self) {
+        // `kill -9`: what is kept must survive it.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn configure(dir: &Path, redis: u16) -> u16 {
+    let port = vigie_testkit::free_port();
+    let config = format!(
+        "listen: 127.0.0.1:{port}\ndata_dir: {}\nsources: [{{name: main, kind: redis, url: \"redis://127.0.0.1:{redis}\"}}]\n",
+        dir.join("data").display()
+    );
+    std::fs::write(dir.join("vigie.yaml"), config).unwrap();
+    port
+}
+
+fn start(dir: &Path, port: u16) -> Vigie {
+    let log = std::fs::File::create(dir.join("vigie.log")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+    command.arg("--config").arg(dir.join("vigie.yaml")).stdout(Stdio::null()).stderr(log);
+    Vigie { process: command.spawn().unwrap(), port }
+}
+
+fn run(dir: &Path, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+    command.args(words).arg("--config").arg(dir.join("vigie.yaml")).output().unwrap()
+}
+
+impl Vigie {
+    /// The value of a query now; none while it has no answer.
+    fn asks(&self, query: &str) -> Option<f64> {
+        let path = format!("/api/v1/query?query={}", form_encoded(query));
+        let answer = http_get(self.port, &path).ok().filter(|answer| answer.status == 200)?;
+        let json: Value = serde_json::from_str(&answer.body).unwrap();
+        json["data"]["result"][0]["value"][1].as_str()?.parse().ok()
+    }
+
+    fn waits_for(&self, query: &str, least: f64) -> f64 {
+        let begin = Instant::now();
+        loop {
+            match self.asks(query) {
+                Some(value) if value >= least => return value,
+                other => assert!(
+                    begin.elapsed() < Duration::from_secs(30),
+                    "{query} is {other:?} after 30 s, not {least}"
+                ),
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    fn json(&self, path: &str) -> Value {
+        let answer = http_get(self.port, path).unwrap();
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
+    }
+}
+
+const UP: &str = "count_over_time(vigie_source_up{source=\"main\"}[1h])";
+const WAITING: &str = "vigie_queue_jobs{queue=\"kept\",state=\"waiting\"}";
+
+/// An asynq queue with three waiting tasks.
+fn redis() -> RedisServer {
+    let redis = RedisServer::start();
+    redis.run(&["SADD", "asynq:queues", "kept"]);
+    redis.run(&["RPUSH", "asynq:{kept}:pending", "a", "b", "c"]);
+    redis
+}
+
+#[test]
+fn history_outlives_kills_and_is_what_the_queue_was() {
+    let (dir, redis) = (tempfile::tempdir().unwrap(), redis());
+    let port = configure(dir.path(), redis.port());
+    let vigie = start(dir.path(), port);
+    let before = vigie.waits_for(UP, 3.0);
+    assert_eq!(vigie.waits_for(WAITING, 1.0), 3.0);
+    drop(vigie);
+
+    redis.run(&["RPUSH", "asynq:{kept}:pending", "d"]);
+    let vigie = start(dir.path(), port);
+    vigie.waits_for(WAITING, 4.0);
+    let after = vigie.waits_for(UP, before + 1.0);
+    assert!(after > before, "samples of before the kill are there: {after} of {before}");
+    assert_eq!(
+        vigie.asks("min_over_time(vigie_queue_jobs{queue=\"kept\",state=\"waiting\"}[1h])"),
+        Some(3.0)
+    );
+
+    let from = unix_seconds() - 300;
+    let history =
+        vigie.json(&format!("/api/v1/history?source=main&queue=kept&from={from}&points=400"));
+    assert_eq!(history["resolution"], "stored");
+    let waiting: Vec<f64> = history["columns"]["waiting"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_f64)
+        .collect();
+    // Each value is the average of two seconds.
+    assert!(waiting.contains(&3.0) && waiting.iter().any(|one| *one > 3.0), "{waiting:?}");
+    let nulls = history["columns"]["waiting"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one.is_null())
+        .count();
+    assert!(nulls > 0, "the time before the first start is a gap, not 0");
+    assert!(history["queries"]["waiting"].as_str().unwrap().contains("vigie_queue_jobs"));
+    let heat = vigie.json(&format!("/api/v1/heatmap?figure=run&from={from}"));
+    assert_eq!(heat["step_seconds"], 5);
+    assert!(heat["counts"].as_array().unwrap().len() >= 60);
+}
+
+#[test]
+fn promtool_asks_it_as_it_asks_prometheus() {
+    let (dir, redis) = (tempfile::tempdir().unwrap(), redis());
+    let port = configure(dir.path(), redis.port());
+    let vigie = start(dir.path(), port);
+    vigie.waits_for(WAITING, 3.0);
+    let url = format!("http://127.0.0.1:{port}");
+    for (words, says) in [
+        (vec!["query", "instant", &url, WAITING], "=> 3"),
+        (vec!["query", "range", "--step=1s", &url, WAITING], "3 @["),
+        (vec!["query", "series", "--match=vigie_queue_paused", &url], "queue=\"kept\""),
+        (vec!["query", "labels", &url, "state"], "waiting"),
+    ] {
+        let output = Command::new("promtool")
+            .args(&words)
+            .output()
+            .expect("promtool is installed by `cargo xtask setup test`");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && text.contains(says),
+            "{words:?}: {text} {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let wrong = Command::new("promtool").args(["query", "instant", &url, "sum("]).output().unwrap();
+    assert!(
+        !wrong.status.success() && String::from_utf8_lossy(&wrong.stderr).contains("parse error")
+    );
+}
+
+#[test]
+fn a_backup_of_a_running_vigie_goes_back_into_an_empty_folder() {
+    let (dir, redis) = (tempfile::tempdir().unwrap(), redis());
+    let port = configure(dir.path(), redis.port());
+    let vigie = start(dir.path(), port);
+    let kept = vigie.waits_for(UP, 3.0);
+    let copy = dir.path().join("copy");
+    let copy = copy.to_str().unwrap();
+    let output = run(dir.path(), &["backup", copy]);
+    assert!(output.status.success(), "{output:?}");
+    let again = run(dir.path(), &["backup", copy]);
+    assert!(!again.status.success(), "a folder that holds something is left alone: {again:?}");
+    // Two at once would write over each other.
+    let second = run(dir.path(), &["--listen", "127.0.0.1:0"]);
+    let says = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(!second.status.success() && says.contains("in use by another process"), "{says}");
+    drop(vigie);
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let port = configure(elsewhere.path(), redis.port());
+    let output = run(elsewhere.path(), &["restore", copy]);
+    assert!(output.status.success(), "{output:?}");
+    let vigie = start(elsewhere.path(), port);
+    vigie.waits_for(UP, kept);
+    let refused = run(dir.path(), &["restore", copy]);
+    assert!(!refused.status.success(), "what is there is not written over: {refused:?}");
+    // Without a Vigie that runs, the copy is made all the same.
+    let own = dir.path().join("own");
+    let output = run(dir.path(), &["backup", own.to_str().unwrap()]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+fn unix_seconds() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap().as_secs()
+}
