@@ -7,7 +7,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use vigie_model::catalogue::{self, MetricKind};
 use vigie_server::{MetricType, Now};
-use vigie_store::{Metadata, Store, StoreOptions};
+use vigie_store::{Metadata, OpenError, Store, StoreOptions};
 
 use crate::config::Config;
 use crate::exit::Failure;
@@ -19,11 +19,12 @@ pub(crate) fn metrics_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("metrics")
 }
 
-/// Opens the store, and says what had to be mended.
+/// Opens the store, and says what had to be mended. Where the disk fails, there is none, loudly: a lookout that cannot
+/// remember still looks.
 ///
 /// # Errors
-/// When the folder cannot be used: another Vigie has it, it may not be written, or a newer version made it.
-pub(crate) fn open(config: &Config, now: i64) -> Result<Store, Failure> {
+/// When another Vigie has the folder, a newer version made it, or it is not a store's.
+pub(crate) fn open(config: &Config, now: i64) -> Result<Option<Store>, Failure> {
     let folder = metrics_dir(&config.data_dir);
     let metrics = config.metrics;
     let options = StoreOptions {
@@ -33,9 +34,17 @@ pub(crate) fn open(config: &Config, now: i64) -> Result<Store, Failure> {
         out_of_order_ms: i64::from(metrics.out_of_order_seconds) * 1_000,
         ..StoreOptions::new(folder.clone())
     };
-    let (store, recovery) = Store::open(options, now).map_err(|error| {
-        Failure::failed(format!("{error} (data_dir is {})", config.data_dir.display()))
-    })?;
+    let (store, recovery) = match Store::open(options, now) {
+        Ok(opened) => opened,
+        Err(error @ OpenError::Disk { .. }) => {
+            tracing::error!(%error, "no history is kept until Vigie is started with a data_dir that works");
+            return Ok(None);
+        }
+        Err(error) => {
+            let data_dir = config.data_dir.display();
+            return Err(Failure::failed(format!("{error} (data_dir is {data_dir})")));
+        }
+    };
     tracing::info!(
         folder = %folder.display(), series = recovery.series, blocks = recovery.blocks,
         replayed = recovery.replayed, torn_bytes = recovery.torn_bytes, "the store is open"
@@ -50,7 +59,7 @@ pub(crate) fn open(config: &Config, now: i64) -> Result<Store, Failure> {
         let (unit, help) = (metric.unit.to_owned(), metric.help.to_owned());
         store.metadata_set(metric.name, Metadata { kind: kind.as_str().to_owned(), unit, help });
     }
-    Ok(store)
+    Ok(Some(store))
 }
 
 /// Seals, merges and forgets, once a second, until `stop`.
@@ -62,12 +71,21 @@ pub(crate) async fn maintain(store: Store, now: Now, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = second.tick() => {}
         }
-        let (store, now) = (store.clone(), now().millis());
-        // The disk may be slow: nobody else waits for it.
-        match tokio::task::spawn_blocking(move || store.maintain(now)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the store could not be looked after"),
-            Err(error) => tracing::error!(%error, "looking after the store failed"),
+        let mut more = true;
+        while more && !stop.is_cancelled() {
+            let (store, now) = (store.clone(), now().millis());
+            // The disk may be slow: nobody else waits for it.
+            more = match tokio::task::spawn_blocking(move || store.maintain(now)).await {
+                Ok(Ok(done)) => done.more,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the store could not be looked after");
+                    false
+                }
+                Err(error) => {
+                    tracing::error!(%error, "looking after the store failed");
+                    false
+                }
+            };
         }
     }
 }

@@ -130,6 +130,28 @@ fn history_outlives_kills_and_is_what_the_queue_was() {
 }
 
 #[test]
+fn a_disk_that_fails_costs_the_history_and_nothing_else() {
+    let (dir, redis) = (tempfile::tempdir().unwrap(), redis());
+    let port = configure(dir.path(), redis.port());
+    std::fs::write(dir.path().join("data"), "a file where the folder belongs").unwrap();
+    let vigie = start(dir.path(), port);
+    let begin = Instant::now();
+    let status = loop {
+        let answer = http_get(vigie.port, "/api/v1/queue/status").ok();
+        match answer.filter(|answer| answer.body.contains("\"waiting\":3")) {
+            Some(answer) => break answer,
+            None => assert!(begin.elapsed() < Duration::from_secs(30), "the queue is seen"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(status.status, 200);
+    let refused = http_get(vigie.port, "/api/v1/query?query=up").unwrap();
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    let says = std::fs::read_to_string(dir.path().join("vigie.log")).unwrap();
+    assert!(says.contains("no history is kept"), "{says}");
+}
+
+#[test]
 fn promtool_asks_it_as_it_asks_prometheus() {
     let (dir, redis) = (tempfile::tempdir().unwrap(), redis());
     let port = configure(dir.path(), redis.port());

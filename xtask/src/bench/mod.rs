@@ -72,7 +72,7 @@ impl Part {
 
 /// Measures these parts, or all; each is written as soon as it is measured.
 pub fn start(project: &Project, parts: &[Part]) -> Result<()> {
-    setup::ensure(project, &[Need::Redis, Need::Chromium, Need::Go, Need::Web])?;
+    setup::ensure(project, &[Need::Redis, Need::Chromium, Need::Peers, Need::Go, Need::Web])?;
     let cast = Cast::assemble(project, project.target("bench"))?;
     let begin = Instant::now();
     let parts = if parts.is_empty() { &Part::ALL } else { parts };

@@ -14,6 +14,7 @@ use vigie_collect::{Clock, SystemClock, observations};
 use vigie_model::Limits;
 use vigie_query::EngineLimits;
 use vigie_server::{AllowedHosts, AppState, Metrics, Now, QueryLimits, router, serve};
+use vigie_store::Store;
 
 use crate::config::Config;
 use crate::control;
@@ -97,13 +98,12 @@ impl Running {
         });
         let store = keeping::open(config, now().millis())?;
         let board = Board::new(settings.collect(), limits(&config.sources), now());
-        let metrics = Metrics::new(
-            Arc::new(store.clone()),
-            Arc::new(store.clone()),
-            EngineLimits::default(),
-            QueryLimits::default(),
-        );
-        let state = AppState::new(board, Arc::clone(&now)).with_metrics(metrics);
+        let mut state = AppState::new(board, Arc::clone(&now));
+        if let Some(store) = &store {
+            let (storage, sink) = (Arc::new(store.clone()), Arc::new(store.clone()));
+            let limits = (EngineLimits::default(), QueryLimits::default());
+            state = state.with_metrics(Metrics::new(storage, sink, limits.0, limits.1));
+        }
         let (sender, receiver) = observations(feed::PENDING);
 
         // What is downstream starts first and stops last.
@@ -111,15 +111,9 @@ impl Running {
         let mut feed = JoinSet::new();
         let (board, dropped) = (state.board.clone(), Arc::clone(&state.dropped));
         feed.spawn(feed::run(receiver, board, Arc::clone(&now), dropped, stop_feed.clone()));
-        feed.spawn(keeping::maintain(store.clone(), Arc::clone(&now), stop_feed.clone()));
-        let intervals = config
-            .sources
-            .iter()
-            .map(|source| (source.name.as_str().to_owned(), source.poll.as_secs_f64()));
-        let lost = Arc::clone(&state.lost);
-        let recorder = Recorder::new(store.clone(), intervals, now().millis(), lost);
-        feed.spawn(recorder.run(state.clone(), stop_feed.clone()));
-        feed.spawn(control::serve(config.data_dir.clone(), store, stop_feed.clone()));
+        if let Some(store) = store {
+            keep(&mut feed, config, store, &state, &stop_feed);
+        }
         let mut server = JoinSet::new();
         let hub = state.hub.clone();
         server.spawn(serve(
@@ -164,6 +158,26 @@ impl Running {
         }
         failed.map_or(Ok(()), |what| Err(Failure::failed(what)))
     }
+}
+
+/// Starts what fills the store and looks after it.
+fn keep(
+    feed: &mut JoinSet<()>,
+    config: &Config,
+    store: Store,
+    state: &AppState,
+    stop: &CancellationToken,
+) {
+    let now = Arc::clone(&state.now);
+    let intervals = config
+        .sources
+        .iter()
+        .map(|source| (source.name.as_str().to_owned(), source.poll.as_secs_f64()));
+    let lost = Arc::clone(&state.lost);
+    let recorder = Recorder::new(store.clone(), intervals, now().millis(), lost);
+    feed.spawn(recorder.run(state.clone(), stop.clone()));
+    feed.spawn(keeping::maintain(store.clone(), now, stop.clone()));
+    feed.spawn(control::serve(config.data_dir.clone(), store, stop.clone()));
 }
 
 /// The board's bounds are for each source; with several configured differently, the widest holds.
