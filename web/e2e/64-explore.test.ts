@@ -7,7 +7,8 @@ import { live, visit } from './browser.ts';
 const METRIC = 'vigie_queue_jobs';
 const address = (page: Page) => new URL(page.url()).searchParams;
 const editor = (page: Page, letter = 'A') => page.getByRole('textbox', { name: `Query ${letter}` });
-const explained = (page: Page, n: number) => expect.poll(() => page.locator('.query .explain .hint').count()).toBe(n);
+/** So many queries have their answer; if not, what is said beside them is in the failure. */
+const explained = (page: Page, n: number) => expect.poll(async () => ({ answered: await page.locator('.query .explain .hint').count(), said: await page.locator('.query').allInnerTexts() })).toMatchObject({ answered: n });
 const link = (queries: string[], rest = '') => `/explore?${queries.map((query) => `q=${encodeURIComponent(query)}`).join('&')}${rest}`;
 
 describe('Explore', () => {
