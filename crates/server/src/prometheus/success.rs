@@ -134,6 +134,8 @@ struct AnswerText {
     part: Part,
     /// The next element of a vector or matrix.
     element: usize,
+    /// The labels of that series are written: a piece may end right behind them.
+    labelled: bool,
     /// The next point of that series: its floats, then its histograms.
     point: usize,
 }
@@ -141,7 +143,7 @@ struct AnswerText {
 impl AnswerText {
     fn new(answer: Answer, stats: Option<Vec<u8>>) -> Self {
         let Answer { value, annotations, .. } = answer;
-        Self { value, annotations, stats, part: Part::Head, element: 0, point: 0 }
+        Self { value, annotations, stats, part: Part::Head, element: 0, labelled: false, point: 0 }
     }
 
     /// The next piece; `None` after the last.
@@ -207,7 +209,7 @@ impl AnswerText {
                 while out.len() < PIECE
                     && let Some(series) = list.get_mut(self.element)
                 {
-                    if self.point == 0 {
+                    if !std::mem::replace(&mut self.labelled, true) {
                         out.extend_from_slice(if self.element > 0 {
                             b",{\"metric\":"
                         } else {
@@ -221,6 +223,7 @@ impl AnswerText {
                         // What was written is not needed any more.
                         *series = RangeSeries::default();
                         (self.element, self.point) = (self.element + 1, 0);
+                        self.labelled = false;
                     }
                 }
                 self.element == list.len()
@@ -302,6 +305,26 @@ mod tests {
     fn text(value: QueryValue) -> String {
         let all = pieces(value, Annotations::default()).concat();
         String::from_utf8(all).unwrap()
+    }
+
+    #[test]
+    fn a_piece_may_end_anywhere() {
+        // The seam moves by a byte a time over a series of about 60 bytes.
+        for shift in 0..80 {
+            let series = |place: usize| RangeSeries {
+                labels: Labels::from_pairs([(
+                    "queue",
+                    "x".repeat(if place == 0 { 100 + shift } else { 20 }),
+                )]),
+                floats: vec![(place as i64, 1.0)],
+                histograms: vec![],
+            };
+            let all = QueryValue::Matrix((0..1_500).map(series).collect());
+            let read: Value = serde_json::from_str(&text(all)).unwrap();
+            let result = read["data"]["result"].as_array().unwrap();
+            assert_eq!(result.len(), 1_500);
+            assert!(result.iter().all(|one| one["values"].as_array().unwrap().len() == 1));
+        }
     }
 
     #[test]
