@@ -117,6 +117,7 @@ fn connect(port: u16) -> Result<TcpStream> {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
         .with_context(|| format!("connecting to port {port}"))?;
     stream.set_read_timeout(Some(LIMIT)).context("setting a limit")?;
+    stream.set_write_timeout(Some(LIMIT)).context("setting a limit")?;
     Ok(stream)
 }
 

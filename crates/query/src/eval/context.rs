@@ -9,7 +9,7 @@ use super::{Evaluated, Grid};
 use crate::answer::{Answer, QueryValue, Stats};
 use crate::control::Control;
 use crate::engine::{EngineLimits, QueryError};
-use crate::promql::ast::{Expr, Fixed, Shift, Span};
+use crate::promql::ast::{Expr, Fixed, Shift, Span, ValueType};
 
 /// A running query.
 pub(crate) struct Context<'a> {
@@ -91,6 +91,12 @@ impl<'a> Context<'a> {
     /// Evaluates an expression; afterwards only its value counts as held.
     pub(crate) fn eval(&self, expr: &Expr, grid: Grid) -> Result<Evaluated, QueryError> {
         self.check()?;
+        if grid.count == 0 {
+            return Ok(match expr.value_type() {
+                ValueType::Scalar => Evaluated::Scalar(Vec::new()),
+                _ => Evaluated::Vector(Vec::new()),
+            });
+        }
         let before = self.held.get();
         let value = match self.eval_once(expr, grid)? {
             Some(value) => value,

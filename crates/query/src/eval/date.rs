@@ -37,9 +37,12 @@ fn days_before(year: i64) -> i64 {
 impl Date {
     /// The date of seconds since 1970.
     pub(crate) fn of(seconds: i64) -> Self {
-        // Far beyond what a calendar is for; keeps all sums below within 64 bits.
-        let seconds = seconds.clamp(-(1 << 55), 1 << 55);
-        let days = seconds.div_euclid(86_400);
+        // The lowest number stands for what is no time, such as NaN; Go counts on over the highest one there.
+        let wide = if seconds == i64::MIN { 1_i128 << 63 } else { i128::from(seconds) };
+        let (days, seconds) = (wide.div_euclid(86_400), wide.rem_euclid(86_400));
+        // 64 bits of seconds are 47 bits of days.
+        let days = i64::try_from(days).unwrap_or_default();
+        let seconds = i64::try_from(seconds).unwrap_or_default();
         let since_one = days + days_before(1970);
         // At most one too small, as 146097 days are 400 years.
         let mut year = (since_one * 400).div_euclid(146_097) + 1;
@@ -56,7 +59,7 @@ impl Date {
             month += 1;
         }
         let weekday = (days + 4).rem_euclid(7);
-        Self { year, month, day, day_of_year, weekday, seconds: seconds.rem_euclid(86_400) }
+        Self { year, month, day, day_of_year, weekday, seconds }
     }
 }
 
@@ -80,5 +83,7 @@ mod tests {
         let date = Date::of(1_735_603_200);
         assert_eq!((date.year, date.day_of_year, date.weekday), (2024, 366, 2));
         assert_eq!(days_in_month(1900, 2), 28);
+        let never = Date::of(i64::MIN);
+        assert_eq!((never.year, never.month, never.day), (292_277_026_596, 12, 4));
     }
 }

@@ -49,7 +49,8 @@ impl Context<'_> {
         grid: Grid,
     ) -> Result<Option<Evaluated>, QueryError> {
         let constant = matches!(expr.kind, Kind::Number { .. } | Kind::Text(_));
-        if grid.count < 2 || constant || !is_invariant(expr) {
+        let single = grid.count < 2 && grid.step == 0;
+        if single || constant || !is_invariant(expr) {
             return Ok(None);
         }
         let once = self.eval_kind(expr, Grid { count: 1, step: 0, ..grid })?;
