@@ -42,6 +42,12 @@ pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
     }
 }
 
+/// Milliseconds of a duration such as `1h30m`; `None` where it is none.
+#[must_use]
+pub fn duration_millis(text: &str) -> Option<i64> {
+    number::duration(text).ok().map(|seconds| (seconds * 1_000.0).round() as i64)
+}
+
 impl ast::Selector {
     /// All conditions, the name's last.
     #[must_use]

@@ -7,6 +7,8 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
 
+use vigie_query::promql::duration_millis;
+
 use super::error::ApiError;
 
 /// The earliest time, in Unix milliseconds, and how clients write it when they mean it.
@@ -133,37 +135,7 @@ pub(super) fn duration(given: &str) -> Result<i64, String> {
         }
         return Ok((seconds * 1_000.0) as i64);
     }
-    in_units(given).ok_or_else(|| format!("cannot parse {given:?} to a valid duration"))
-}
-
-/// Units from the largest to the smallest, each at most once.
-fn in_units(given: &str) -> Option<i64> {
-    const UNITS: [(&str, i64); 7] = [
-        ("y", 365 * 86_400_000),
-        ("w", 7 * 86_400_000),
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1_000),
-        ("ms", 1),
-    ];
-    /// What fits into Go's durations, which count nanoseconds.
-    const LONGEST: i64 = i64::MAX / 1_000_000;
-    let (mut rest, mut next, mut total) = (given, 0, 0_i64);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: i64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let place = UNITS.iter().position(|(name, _)| *name == &rest[..unit])?;
-        if place < next {
-            return None;
-        }
-        next = place + 1;
-        total = total.checked_add(number.checked_mul(UNITS[place].1)?)?;
-        rest = &rest[unit..];
-    }
-    (!given.is_empty() && total <= LONGEST).then_some(total)
+    duration_millis(given).ok_or_else(|| format!("cannot parse {given:?} to a valid duration"))
 }
 
 #[cfg(test)]
