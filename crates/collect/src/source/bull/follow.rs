@@ -65,10 +65,11 @@ pub(super) struct Questions {
     pub checks: Vec<((Base, JobId), Check)>,
 }
 
-/// Whether a job that entered the waiting jobs unknown was added just now. One that never failed and had no
-/// delay has no other way there; for the others the time of adding tells.
-pub(super) fn is_new(hash: &JobHash, since: Option<Time>) -> bool {
-    let plain = hash.attempts_made == 0 && hash.stalled == 0 && hash.delay <= 0.0;
+/// Whether a job that entered the waiting jobs unknown was added just now. One that had no delay, and had not failed
+/// before that, has no other way there: all its failures were heard before its hash was asked for. For the others the
+/// time of adding tells.
+pub(super) fn is_new(hash: &JobHash, since: Option<Time>, heard_failures: u32) -> bool {
+    let plain = hash.failures() <= heard_failures && hash.stalled == 0 && hash.delay <= 0.0;
     let added_since = hash.added.zip(since).is_some_and(|(added, since)| added >= since);
     !hash.retried && (plain || added_since)
 }
@@ -358,6 +359,15 @@ impl Follower {
         Questions { due, checks: std::mem::take(&mut self.checks).into_iter().collect() }
     }
 
+    /// Notes what is known of jobs whose hashes are asked for now.
+    pub fn asked(jobs: &[(Base, JobId)], state: &mut State) {
+        for (base, id) in jobs {
+            if let Some(job) = state.tracker.note(base, id).filter(|job| !job.looked_up) {
+                job.failures_when_asked = job.failures;
+            }
+        }
+    }
+
     /// Whether there is nothing to ask or to tell.
     pub fn is_idle(&self) -> bool {
         self.pendings.is_empty() && self.checks.is_empty() && self.announced.is_empty()
@@ -417,7 +427,9 @@ impl Follower {
             }
             job.retries_at_once = Some(hash.as_ref().is_some_and(|hash| hash.retries_at_once));
             let Some(hash) = hash else { continue };
-            if !(job.seen_waiting && is_new(hash, since)) {
+            let new = is_new(hash, since, job.failures_when_asked);
+            job.is_new = Some(new);
+            if !(job.seen_waiting && new) {
                 // What failed before it was seen is not Vigie's to tell.
                 job.failures = job.failures.max(hash.failures());
             }

@@ -223,6 +223,7 @@ impl<'a> Listening<'a> {
         questions.due.truncate(granted);
         questions.checks.truncate(granted - questions.due.len());
         jobs.truncate(granted - questions.due.len() - questions.checks.len());
+        Follower::asked(&jobs, &mut self.shared.lock());
         let commands = commands(&questions, &jobs);
         self.asked = pendings;
         let asked = Asked { due: questions.due, checks: questions.checks, jobs };

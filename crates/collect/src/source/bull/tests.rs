@@ -70,6 +70,7 @@ impl Play {
                 self.follower.found_due(&queue, wanted, at, ids, &mut state);
             }
             let wanted = pendings.wanted(&state, false);
+            Follower::asked(&wanted, &mut state);
             for (queue, id) in questions.checks.iter().map(|(job, _)| job.clone()).chain(wanted) {
                 let name = String::from_utf8_lossy(&id).into_owned();
                 let hash = jobs.iter().find(|(id, _)| *id == name).map(|(_, hash)| hash.clone());
@@ -348,6 +349,22 @@ async fn jobs_that_were_there_before_are_not_enqueued() {
     let old = JobHash { processed_on: Some(at(2_000)), ..job("mail", -500) };
     play.hear(2_001, "active@w", "4");
     assert_eq!(play.told(&[("4", old)], &[]).await, ["mail started wait=2500"]);
+}
+
+/// Added between Redis' answer to the subscription and Vigie's reading of it, on a busy machine.
+#[tokio::test]
+async fn a_job_that_failed_before_its_hash_was_read_is_new_where_all_its_failures_were_heard() {
+    let failed = JobHash { attempts_made: 1, ..job("mail", -1) };
+    // The failure was heard, then the hash read.
+    let mut play = Play::new();
+    play.hear(0, "waiting@p", "7").hear(1, "active@w", "7").hear(3, "active@w", "7");
+    let told = play.told(&[("7", failed.clone())], &[]).await;
+    assert_eq!(told[0], "mail enqueued");
+    // One that had failed before it was heard is not.
+    play.hear(50, "waiting@w", "9").hear(51, "active@w", "9").hear(53, "active@w", "9");
+    let twice = JobHash { attempts_made: 2, ..failed };
+    let told = play.told(&[("9", twice)], &[]).await;
+    assert_eq!(told[0], "mail started wait=1");
 }
 
 #[tokio::test]

@@ -69,6 +69,11 @@ pub(crate) struct Seen {
     pub last_class: Option<f64>,
     /// To be asked: how many jobs were ever added, because there are no events to count.
     pub count_by_polling: bool,
+    /// It is there, even without the finished jobs that it keeps.
+    pub stands: bool,
+    /// No event has come since the poll before: what changes only with one, or when somebody cleans up, need not be
+    /// asked (BullMQ).
+    pub quiet: bool,
 }
 
 impl Seen {
@@ -85,6 +90,13 @@ impl Seen {
     /// Whether the left end of the waiting jobs is looked at: always where it is known to matter, else now and then.
     pub fn asks_left(&self) -> bool {
         self.left_is_older || self.turn.is_multiple_of(5)
+    }
+
+    /// Takes a count over from the poll before, where it was read.
+    pub fn carry(&mut self, state: &'static str, before: &Self) -> Option<u64> {
+        let count = before.raw.iter().find(|(name, _)| *name == state).map(|(_, count)| *count)?;
+        self.raw.push((state, count));
+        Some(count)
     }
 
     /// How many jobs a raw state had; 0 when it was not read.

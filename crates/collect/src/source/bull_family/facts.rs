@@ -82,8 +82,9 @@ pub(crate) struct Pendings {
 /// Hashes of jobs that were read: `None` for those that are gone. Jobs that were not read are absent.
 pub(crate) type Hashes = HashMap<(Base, JobId), Option<JobHash>>;
 
-/// Decides about a job that entered the waiting jobs and was not known.
-pub(crate) type IsNew = fn(&JobHash, Option<Time>) -> bool;
+/// Decides about a job that entered the waiting jobs and was not known: by its hash, since when its queue is heard, and
+/// how many of its attempts were heard to fail before the hash was asked for.
+pub(crate) type IsNew = fn(&JobHash, Option<Time>, u32) -> bool;
 
 impl Pendings {
     pub fn push(&mut self, queue: &Base, pending: Pending) {
@@ -217,7 +218,10 @@ fn settle(
             }
             PendingFact::PerhapsEnqueued => {
                 // What is gone already was short-lived, so it was new.
-                hash.is_none_or(|hash| is_new(hash, since)).then_some(JobFact::Enqueued)
+                let decided = job.as_ref().and_then(|job| job.is_new);
+                let heard = job.as_ref().map_or(0, |job| job.failures_when_asked);
+                let new = || hash.is_none_or(|hash| is_new(hash, since, heard));
+                decided.unwrap_or_else(new).then_some(JobFact::Enqueued)
             }
             PendingFact::PerhapsFailed { wait, run } => {
                 let counted = job.as_ref().map_or(0, |job| job.failures);

@@ -263,13 +263,17 @@ impl<D: Dialect> QueueSystem for FamilySystem<D> {
     fn ask(&mut self, which: &Which, plan: &mut Plan) {
         let refused = self.take_discovered();
         self.round = Round::default();
-        for (base, queue) in &self.queues {
+        let shared = Arc::clone(&self.shared);
+        let state = shared.lock();
+        for (base, queue) in &mut self.queues {
             if which.contains(base) {
-                let before = Seen { count_by_polling: refused, ..queue.seen.clone() };
+                let quiet = queue.is_quiet(base, &state);
+                let before = Seen { count_by_polling: refused, quiet, ..queue.seen.clone() };
                 D::ask(base, &before, plan);
                 self.round.asked.push(Asked { base: base.clone(), before, look_ups: Vec::new() });
             }
         }
+        drop(state);
         if *which != Which::All {
             return;
         }

@@ -50,6 +50,12 @@ pub(crate) struct Job {
     pub retries_at_once: Option<bool>,
     /// Failed attempts that were counted and that the broker counts too (those whose worker vanished are not).
     pub failures: u32,
+    /// `failures` when its hash was asked for: what the hash counts beyond that may be older than the job's first
+    /// message here.
+    pub failures_when_asked: u32,
+    /// Whether its first message was about its being added, as its hash said when it was read first (Bull). Later
+    /// readings say less.
+    pub is_new: Option<bool>,
     /// When it became eligible after a delay, on the clock of whoever delayed it (Bull).
     pub due: Option<Time>,
     /// When its newest attempt started, on its worker's clock, and how long it waits after a failure (Bull).
@@ -129,6 +135,8 @@ impl Tracker {
                 looked_up: false,
                 retries_at_once: None,
                 failures: 0,
+                failures_when_asked: 0,
+                is_new: None,
                 due: None,
                 processed_on: None,
                 backoff: None,

@@ -11,6 +11,8 @@ use super::shared::{ReaderState, State};
 use super::tracker::{Stage, Tracker};
 use crate::source::PollContext;
 
+/// A queue in which nothing happens is asked for everything once in so many polls.
+const FULL_EVERY: u8 = 5;
 /// Events are read within a fraction of this.
 const UNTOLD_SECONDS: f64 = 5.0;
 
@@ -23,6 +25,8 @@ pub(crate) struct Watched {
     /// When it was found, on Vigie's clock; `None` until its first poll.
     pub found: Option<Time>,
     pub seen: Seen,
+    /// How far its events were read when it was polled last (BullMQ).
+    read: Option<(u64, u64)>,
     /// Polls in a row that saw no key of it.
     pub absent: u8,
     /// The hashes of jobs that are listed now, each read once an attempt.
@@ -58,6 +62,7 @@ impl Watched {
             folded,
             found: None,
             seen: Seen::default(),
+            read: None,
             absent: 0,
             hashes: HashMap::new(),
             oldest: None,
@@ -65,6 +70,19 @@ impl Watched {
             jobs: Vec::new(),
             run_by: Vec::new(),
         }
+    }
+
+    /// Whether nothing has happened since the poll before, as far as events tell. Now and then the answer is no all
+    /// the same, each queue in its turn: somebody may have cleaned up, which is no event.
+    pub fn is_quiet(&mut self, base: &[u8], state: &State) -> bool {
+        let position = state.positions.get(base).filter(|position| {
+            state.reader == ReaderState::Running && !position.behind && !position.doubtful
+        });
+        let read = position.map(|position| position.read);
+        let before = std::mem::replace(&mut self.read, read);
+        let turn = base.last().map_or(0, |letter| letter % FULL_EVERY);
+        let full = self.seen.turn.wrapping_add(turn).is_multiple_of(FULL_EVERY);
+        read.is_some() && read == before && self.seen.stands && !full
     }
 
     /// Which hashes to read now, at most `room`. `want_worker`: the hash is also wanted for who runs the job.

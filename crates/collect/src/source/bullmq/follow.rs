@@ -21,7 +21,7 @@ use crate::source::bull_family::tracker::{Attempt, JobId, Stage, Tracker};
 const SHORTEST_STALL: f64 = 1.0;
 
 /// Every job that is added says so: what enters the waiting jobs unknown was added before.
-pub(super) fn is_new(_: &JobHash, _: Option<Time>) -> bool {
+pub(super) fn is_new(_: &JobHash, _: Option<Time>, _: u32) -> bool {
     false
 }
 

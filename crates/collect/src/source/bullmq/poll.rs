@@ -1,4 +1,4 @@
-//! What is asked of a BullMQ queue at each poll: 8 commands when it is idle, up to 12 when it is not.
+//! What is asked of a BullMQ queue at each poll: 5 commands when nothing happens in it, up to 12 when something does.
 
 use std::sync::Arc;
 
@@ -17,6 +17,9 @@ use crate::source::{Plan, ReaderContext, Replies};
 
 /// BullMQ.
 pub(crate) struct BullMq;
+
+/// What changes only with an event, or when somebody cleans up: an idle queue is asked now and then.
+const KEPT: [&str; 3] = [keys::WAITING_CHILDREN, keys::COMPLETED, keys::FAILED];
 
 /// A class of priority spans so many scores.
 const CLASS: f64 = 4_294_967_296.0;
@@ -52,6 +55,32 @@ fn missed(before: &Seen, seen: &Seen) -> Closer {
         prioritized: wanted.prioritized && !asked.prioritized,
         active: wanted.active && !asked.active,
     }
+}
+
+/// Whether a queue that seemed quiet has moved after all: its event is on its way.
+fn stirred(before: &Seen, seen: &Seen) -> bool {
+    let moves = [keys::WAIT, keys::ACTIVE, keys::PRIORITIZED, keys::DELAYED];
+    before.quiet && moves.into_iter().any(|state| before.raw(state) != seen.raw(state))
+}
+
+fn ask_kept(base: &[u8], plan: &mut Plan) {
+    for set in KEPT {
+        plan.ask("ZCARD", &key(base, set));
+    }
+}
+
+fn read_kept(seen: &mut Seen, replies: &mut Replies) {
+    let [waiting_children, completed, failed] = KEPT.map(|set| read_count(seen, set, replies));
+    seen.counts.blocked = waiting_children;
+    seen.counts.completed = completed;
+    seen.counts.failed = failed;
+}
+
+fn carry_kept(seen: &mut Seen, before: &Seen) {
+    let [waiting_children, completed, failed] = KEPT.map(|set| seen.carry(set, before));
+    seen.counts.blocked = waiting_children;
+    seen.counts.completed = completed;
+    seen.counts.failed = failed;
 }
 
 fn ask_closer(base: &[u8], closer: Closer, plan: &mut Plan) {
@@ -113,14 +142,11 @@ impl Dialect for BullMq {
         for list in [keys::WAIT, keys::ACTIVE] {
             plan.ask("LLEN", &key(base, list));
         }
-        for set in [
-            keys::PRIORITIZED,
-            keys::DELAYED,
-            keys::WAITING_CHILDREN,
-            keys::COMPLETED,
-            keys::FAILED,
-        ] {
+        for set in [keys::PRIORITIZED, keys::DELAYED] {
             plan.ask("ZCARD", &key(base, set));
+        }
+        if !before.quiet {
+            ask_kept(base, plan);
         }
         plan.ask("HMGET", &key(base, keys::META)).arg("paused").arg("opts.maxLenEvents");
         if before.count_by_polling {
@@ -135,14 +161,18 @@ impl Dialect for BullMq {
         let active = read_count(&mut seen, keys::ACTIVE, replies);
         let prioritized = read_count(&mut seen, keys::PRIORITIZED, replies);
         let delayed = read_count(&mut seen, keys::DELAYED, replies);
-        let waiting_children = read_count(&mut seen, keys::WAITING_CHILDREN, replies);
-        let completed = read_count(&mut seen, keys::COMPLETED, replies);
-        let failed = read_count(&mut seen, keys::FAILED, replies);
+        let stands = seen.present;
+        match before.quiet {
+            true => carry_kept(&mut seen, before),
+            false => read_kept(&mut seen, replies),
+        }
         let meta = replies.next_value();
-        seen.present |= match &meta {
+        let has_meta = match &meta {
             Ok(Value::Array(fields)) => fields.iter().any(|field| bytes_of(field).is_some()),
             _ => true,
         };
+        seen.stands = stands || has_meta;
+        seen.present |= has_meta;
         seen.paused = matches!(&meta, Ok(Value::Array(fields)) if fields.first().and_then(bytes_of).is_some());
         if before.count_by_polling {
             seen.added = replies.next_as().ok();
@@ -152,9 +182,7 @@ impl Dialect for BullMq {
             active,
             scheduled: delayed,
             retry: None,
-            completed,
-            failed,
-            blocked: waiting_children,
+            ..seen.counts
         };
         if prioritized.unwrap_or(0) > 0 {
             seen.heads.extend(before.late_head.iter().cloned());
@@ -164,6 +192,9 @@ impl Dialect for BullMq {
     }
 
     fn ask_more(base: &[u8], before: &Seen, seen: &Seen, plan: &mut Plan) {
+        if stirred(before, seen) {
+            ask_kept(base, plan);
+        }
         ask_closer(base, missed(before, seen), plan);
         if let Some(score) = seen.last_class {
             let prioritized = plan.ask("ZRANGEBYSCORE", &key(base, keys::PRIORITIZED));
@@ -174,6 +205,10 @@ impl Dialect for BullMq {
     fn read_more(before: &Seen, seen: &mut Seen, replies: &mut Replies) {
         let class_asked = seen.last_class.is_some();
         let missed = missed(before, seen);
+        if stirred(before, seen) {
+            seen.raw.retain(|(state, _)| !KEPT.contains(state));
+            read_kept(seen, replies);
+        }
         read_closer(missed, seen, replies);
         if class_asked {
             seen.late_head = read_ids(replies);

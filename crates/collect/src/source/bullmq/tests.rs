@@ -292,6 +292,41 @@ fn answers_of_other_shapes_are_refused_and_odd_entries_passed_over() {
 }
 
 #[test]
+fn a_quiet_queue_is_not_asked_for_what_only_events_change() {
+    let ask = |before: &Seen| {
+        let mut plan = Plan::default();
+        BullMq::ask(b"bull:q", before, &mut plan);
+        plan.len()
+    };
+    let read = |before: &Seen, counts: &[i64], meta: Value| {
+        let counts = counts.iter().map(|count| Ok(Value::Int(*count)));
+        BullMq::read(before, &mut Replies::new(counts.chain([Ok(meta)]).collect()))
+    };
+    let meta = || Value::Array(vec![Value::Nil, text("10000")]);
+    // Nothing waits; 5 jobs are kept that are complete and 6 that failed.
+    let first = read(&Seen::default(), &[0, 0, 0, 0, 4, 5, 6], meta());
+    assert!(first.stands);
+    let before = Seen { quiet: true, ..first };
+    assert_eq!(ask(&before), 5);
+    let seen = read(&before, &[0, 0, 0, 0], meta());
+    assert_eq!((seen.counts, &seen.raw), (before.counts, &before.raw));
+    assert_eq!(seen.counts.completed, Some(5));
+    // A job has begun to wait before its event was read.
+    let mut seen = read(&before, &[1, 0, 0, 0], meta());
+    let mut plan = Plan::default();
+    BullMq::ask_more(b"bull:q", &before, &seen, &mut plan);
+    assert_eq!(plan.len(), 3 + 1, "the three, and the end of the list");
+    let mut answers: Vec<_> = [4, 7, 6].map(|count| Ok(Value::Int(count))).into();
+    answers.push(Ok(Value::Array(vec![text("9")])));
+    BullMq::read_more(&before, &mut seen, &mut Replies::new(answers));
+    assert_eq!((seen.counts.completed, seen.raw(super::keys::COMPLETED)), (Some(7), 7));
+    assert_eq!(seen.heads, [b"9".to_vec()]);
+    // All of it was removed: the counts that were carried over do not say that it is there.
+    let seen = read(&before, &[0, 0, 0, 0], Value::Array(vec![Value::Nil, Value::Nil]));
+    assert!(!seen.present && !seen.stands);
+}
+
+#[test]
 fn prioritized_jobs_wait_too_and_the_oldest_of_each_end_is_asked() {
     // In one of five polls the left end is looked at.
     let before = Seen { turn: 4, ..Seen::default() };
