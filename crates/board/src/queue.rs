@@ -67,6 +67,15 @@ impl QueueState {
         }
     }
 
+    /// Mean seconds of an attempt that has ended since Vigie's start; `None` when none is known.
+    pub(crate) fn mean_run(&self) -> Option<f64> {
+        let ended = self.types.values().flat_map(|of| [&of.succeeded.run, &of.failed.run]);
+        let (count, sum) = ended.fold((0, 0.0), |(count, sum), run| {
+            (count + run.counts().iter().sum::<u64>(), sum + run.sum())
+        });
+        (count > 0).then(|| sum / count as f64)
+    }
+
     pub(crate) fn read(&mut self, reading: QueueReading) {
         self.since = reading.since;
         let nothing_to_start = reading.paused || reading.counts.waiting.unwrap_or(0) == 0;

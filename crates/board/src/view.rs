@@ -47,6 +47,8 @@ pub struct QueueView<'a> {
     pub active_jobs: &'a [ActiveJob],
     /// Since when no job started or ended although jobs wait, it is not paused, and there are workers.
     pub idle_since: Option<Time>,
+    /// Since when no job started or ended although jobs wait and others run, for far longer than attempts take.
+    pub hung_since: Option<Time>,
 }
 
 /// What happened to the jobs of a queue since a moment.

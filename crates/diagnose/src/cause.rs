@@ -26,6 +26,10 @@ pub struct QueueFacts {
     pub oldest: Option<Time>,
     /// Since when its workers start nothing although they could.
     pub idle_since: Option<Time>,
+    /// Jobs that run.
+    pub running: Option<u64>,
+    /// Since when none of those ends although others wait, for far longer than they usually take.
+    pub hung_since: Option<Time>,
     /// Jobs a second in, less out; positive when it grows.
     pub net_rate: Option<f64>,
     /// Whether it drains; `None` when nothing waits or it is unknown.
@@ -84,6 +88,15 @@ pub enum Cause {
         /// Seconds since something started or ended.
         idle_seconds: f64,
     },
+    /// Jobs wait, others run, and none of those ends.
+    StuckJobsHang {
+        /// Jobs waiting.
+        waiting: u64,
+        /// Jobs that run.
+        running: u64,
+        /// Seconds since something started or ended.
+        hung_seconds: f64,
+    },
     /// Jobs wait and nobody consumes the queue.
     NoWorkers {
         /// Jobs waiting.
@@ -136,6 +149,7 @@ impl Cause {
             Self::NoQueues { .. } => "no_queues",
             Self::SourceDown { .. } => "source_down",
             Self::StuckWorkersIdle { .. } => "stuck_workers_idle",
+            Self::StuckJobsHang { .. } => "stuck_jobs_hang",
             Self::NoWorkers { .. } => "no_workers",
             Self::PausedWaiting { .. } => "paused_waiting",
             Self::DoesNotDrain { .. } => "does_not_drain",
@@ -149,9 +163,10 @@ impl Cause {
     #[must_use]
     pub const fn severity(&self) -> Severity {
         match self {
-            Self::SourceDown { .. } | Self::StuckWorkersIdle { .. } | Self::NoWorkers { .. } => {
-                Severity::Critical
-            }
+            Self::SourceDown { .. }
+            | Self::StuckWorkersIdle { .. }
+            | Self::StuckJobsHang { .. }
+            | Self::NoWorkers { .. } => Severity::Critical,
             Self::PausedWaiting { .. } | Self::DoesNotDrain { .. } | Self::Failing { .. } => {
                 Severity::Warning
             }
@@ -173,6 +188,11 @@ impl Cause {
                 ("waiting", count(*waiting)),
                 ("workers", count(*workers)),
                 ("idle_seconds", Value::Number(*idle_seconds)),
+            ],
+            Self::StuckJobsHang { waiting, running, hung_seconds } => vec![
+                ("waiting", count(*waiting)),
+                ("running", count(*running)),
+                ("hung_seconds", Value::Number(*hung_seconds)),
             ],
             Self::NoWorkers { waiting, oldest_seconds } => {
                 vec![("waiting", count(*waiting)), ("oldest_seconds", maybe(*oldest_seconds))]
@@ -210,6 +230,10 @@ pub fn of_queue(facts: &QueueFacts, now: Time) -> Option<(Cause, Option<Time>)> 
     if let (Some(since), workers) = (facts.idle_since, facts.workers.unwrap_or(0)) {
         let idle_seconds = now.age(since);
         return Some((Cause::StuckWorkersIdle { waiting, workers, idle_seconds }, Some(since)));
+    }
+    if let Some(since) = facts.hung_since {
+        let (running, hung_seconds) = (facts.running.unwrap_or(0), now.age(since));
+        return Some((Cause::StuckJobsHang { waiting, running, hung_seconds }, Some(since)));
     }
     let oldest_seconds = facts.oldest.map(|oldest| now.age(oldest));
     let waited = oldest_seconds.is_none_or(|seconds| seconds >= NO_WORKER_SECONDS);
@@ -263,6 +287,14 @@ mod tests {
             Some((
                 Cause::StuckWorkersIdle { waiting: 50, workers: 2, idle_seconds: 9.0 },
                 Some(NOW - 9.0)
+            ))
+        );
+        let hung = QueueFacts { running: Some(8), hung_since: Some(NOW - 90.0), ..busy_queue() };
+        assert_eq!(
+            of_queue(&hung, NOW),
+            Some((
+                Cause::StuckJobsHang { waiting: 50, running: 8, hung_seconds: 90.0 },
+                Some(NOW - 90.0)
             ))
         );
         assert_eq!(code(&QueueFacts { workers: Some(0), ..busy_queue() }), Some("no_workers"));

@@ -26,6 +26,11 @@ impl Verdict {
                 counted(*workers, "worker is", "workers are"),
                 counted(*waiting, "job", "jobs")
             ),
+            Cause::StuckJobsHang { waiting, running, .. } => format!(
+                "{queue} is stuck{lasting}: {} and none ends; {} wait.",
+                counted(*running, "job runs", "jobs run"),
+                counted(*waiting, "job", "jobs")
+            ),
             Cause::NoWorkers { waiting, .. } => {
                 format!(
                     "{queue} has no worker: {} wait{lasting}.",

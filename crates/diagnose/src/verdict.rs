@@ -90,7 +90,7 @@ fn wrong(
 fn rank(verdict: &Verdict) -> (u8, i64, Option<String>) {
     let first = match verdict.cause {
         Cause::SourceDown { .. } => 0,
-        Cause::StuckWorkersIdle { .. } => 1,
+        Cause::StuckWorkersIdle { .. } | Cause::StuckJobsHang { .. } => 1,
         Cause::NoWorkers { .. } => 2,
         Cause::DoesNotDrain { .. } => 3,
         Cause::Failing { .. } => 4,

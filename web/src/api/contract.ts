@@ -10,7 +10,7 @@ export type JobState = 'waiting' | 'active' | 'scheduled' | 'retry' | 'completed
 export type Maybe<T> = T | null | undefined;
 
 export type VerdictCode =
-  | 'starting' | 'no_source' | 'no_queues' | 'source_down' | 'stuck_workers_idle' | 'no_workers'
+  | 'starting' | 'no_source' | 'no_queues' | 'source_down' | 'stuck_workers_idle' | 'stuck_jobs_hang' | 'no_workers'
   | 'paused_waiting' | 'does_not_drain' | 'failing' | 'flowing' | 'idle';
 
 export interface Clue {

@@ -8,8 +8,12 @@ export const severityRank = (severity: Severity): number => RANK[severity] ?? 2;
 /** A failed share from which it is worth a colour. */
 export const ERROR_RATIO_WARNS = 0.02;
 
+/** Nothing goes on there: its workers consume nothing, or its running jobs do not end. */
+export const isStuck = (reason: Row['reason'] | undefined): boolean =>
+  reason === 'stuck_workers_idle' || reason === 'stuck_jobs_hang';
+
 export function poolTone(row: Pick<Row, 'reason' | 'busy' | 'capacity'>): 'ok' | 'full' | 'dead' {
-  if (row.reason === 'stuck_workers_idle' || row.reason === 'no_workers') return 'dead';
+  if (isStuck(row.reason) || row.reason === 'no_workers') return 'dead';
   if (row.capacity && row.busy !== null && row.busy !== undefined && row.busy >= row.capacity) return 'full';
   return 'ok';
 }

@@ -7,7 +7,7 @@ import { showName } from './queue-name.ts';
 import { inWords } from './server-words.ts';
 
 const CODES: ReadonlySet<VerdictCode> = new Set([
-  'starting', 'no_source', 'no_queues', 'source_down', 'stuck_workers_idle', 'no_workers', 'paused_waiting', 'does_not_drain', 'failing', 'flowing', 'idle',
+  'starting', 'no_source', 'no_queues', 'source_down', 'stuck_workers_idle', 'stuck_jobs_hang', 'no_workers', 'paused_waiting', 'does_not_drain', 'failing', 'flowing', 'idle',
 ]);
 
 /** A newer server may know causes that this screen does not: then its own English text is shown. */
@@ -23,11 +23,12 @@ export function clueValues(clue: Clue, now: number): Values {
   return {
     queue: showName(clue.queue ?? ''),
     source: showName(clue.source ?? (typeof values['source'] === 'string' ? values['source'] : '')),
-    age: age(secondsSince(clue.since, now) ?? n('idle_seconds')),
-    known: clue.since || n('idle_seconds') !== null ? 'yes' : 'no',
+    age: age(secondsSince(clue.since, now) ?? n('idle_seconds') ?? n('hung_seconds')),
+    known: clue.since || n('idle_seconds') !== null || n('hung_seconds') !== null ? 'yes' : 'no',
     since: timeOfDay(clue.since, now),
     sourceCount: n('source_count') ?? 0,
     workers: n('workers') ?? 0,
+    running: n('running') ?? 0,
     waiting: n('waiting') ?? 0,
     waitingText: count(n('waiting')),
     oldest: duration(secondsSince(clue.since, now) ?? n('oldest_seconds')),

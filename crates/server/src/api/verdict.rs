@@ -50,7 +50,8 @@ pub(crate) async fn show(State(app): State<AppState>) -> Json<Verdict> {
 impl Verdict {
     fn new(diagnosis: &Diagnosis, now: Time) -> Self {
         // What ticks by itself would be a message every time; who shows an age counts it from `since`.
-        let lasting = |name: &str| matches!(name, "idle_seconds" | "oldest_seconds");
+        let lasting =
+            |name: &str| matches!(name, "idle_seconds" | "hung_seconds" | "oldest_seconds");
         let values = diagnosis.cause.values().into_iter().filter(|(name, _)| !lasting(name));
         let values = values.map(|(name, value)| (name, json(value)));
         Self {
@@ -87,7 +88,9 @@ pub(crate) fn facts(view: &QueueView<'_>) -> QueueFacts {
         waiting: view.counts.waiting,
         workers: view.workers,
         oldest: view.oldest,
+        running: view.counts.active,
         idle_since: view.idle_since,
+        hung_since: view.hung_since,
         net_rate: view.rates.map(|rates| rates.enqueued - rates.processed),
         drains: view.drain.drains(),
         error_ratio: view.rates.and_then(|rates| rates.error_ratio()),

@@ -325,7 +325,8 @@ pub struct Worker {
     pub queues: Vec<String>,
     /// Jobs that it can run at once; null where the broker does not tell (Bull, BullMQ).
     pub capacity: Option<u32>,
-    /// Jobs that it runs now; null where the broker does not tell.
+    /// Jobs that it runs, as of its last heartbeat where it has one (asynq: each 5 s); null where the broker does not
+    /// tell. Those of `jobs` that were seen to end since are still counted: their slots are most likely taken again.
     pub busy: Option<u32>,
     /// The broker's word for what it does.
     pub status: Option<String>,
@@ -340,7 +341,7 @@ pub struct Worker {
     /// The seconds since then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_seconds: Option<f64>,
-    /// What it runs; null where the broker does not tell.
+    /// What it runs, without what was seen to end since; null where the broker does not tell.
     pub jobs: Option<Vec<WorkerJob>>,
 }
 

@@ -6,7 +6,7 @@ import { age, duration, secondsSince } from '../../domain/duration.ts';
 import { timeOfDay } from '../../domain/moment.ts';
 import { count, percent, rate } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
-import { ERROR_RATIO_WARNS } from '../../domain/severity.ts';
+import { ERROR_RATIO_WARNS, isStuck } from '../../domain/severity.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { useNow } from '../../live/hooks.ts';
 import { CopyButton, Mark, Skeleton } from '../../ui/index.tsx';
@@ -58,7 +58,7 @@ export function StateStrip({ detail: d }: { detail: LiveQueue | undefined }) {
         <Figure key={state} label={`state.${state}`} tip={`${t(`state.${state}Tip`)}\n\n${t('queue.raw')}\n${raw}`} value={d && count(d[state])} foot={d && typeof d[state] !== 'number' ? t('absent.state') : undefined} />
       ))}
       <Figure label="col.oldest" tip={t('col.oldestTip')} value={d && age(oldest)} />
-      <Figure label="col.drain" tip={t('col.drainTip')} value={d && drainText(t, d)} tone={d?.reason === 'stuck_workers_idle' ? 'crit' : d?.drains === false ? 'warn' : ''} />
+      <Figure label="col.drain" tip={t('col.drainTip')} value={d && drainText(t, d)} tone={isStuck(d?.reason) ? 'crit' : d?.drains === false ? 'warn' : ''} />
       <Figure label="queue.rates" tip={t('queue.ratesTip')} value={d && `${rate(d.in_rate)} / ${rate(d.out_rate)}`} foot={t('unit.perSecondLong')} />
       <Figure label="col.errors" tip={t('col.errorsTip')} value={d && percent(d.error_ratio)} tone={(d?.error_ratio ?? 0) >= ERROR_RATIO_WARNS ? 'warn' : ''} foot={d ? t('queue.failedTotal', { n: count(d.totals.failed) }) : undefined} />
       <Figure label="queue.p95" tip={t('queue.p95Tip')} value={d && `${duration(d.wait.p95)} / ${duration(d.run.p95)}`} foot={d ? <QualityTag quality={d.wait.quality} /> : undefined} />

@@ -3,7 +3,7 @@ import type { Row, Rows, Severity, Source } from '../../api/contract.ts';
 import { age, duration, secondsSince } from '../../domain/duration.ts';
 import { netRate } from '../../domain/order.ts';
 import { ABSENT, count, percent, rate, signedRate } from '../../domain/quantity.ts';
-import { ERROR_RATIO_WARNS, poolTone } from '../../domain/severity.ts';
+import { ERROR_RATIO_WARNS, isStuck, poolTone } from '../../domain/severity.ts';
 import { useSentence, type MessageId, type Translate } from '../../i18n/index.ts';
 import { useLive, useNow } from '../../live/hooks.ts';
 import { Bar, Mark, Spark } from '../../ui/index.tsx';
@@ -42,7 +42,7 @@ function Name({ row }: { row: Row }) {
 }
 
 export function drainText(t: Translate, row: Pick<Row, 'drains' | 'drain_seconds' | 'waiting' | 'reason' | 'paused'>): string {
-  if (row.reason === 'stuck_workers_idle') return t('drain.stuck');
+  if (isStuck(row.reason)) return t('drain.stuck');
   if (row.waiting === 0) return t('drain.empty');
   if (row.drains === false) return t('drain.never');
   if (typeof row.drain_seconds === 'number') return duration(row.drain_seconds);
@@ -76,9 +76,9 @@ const DRAW: Record<QueueColumn, Draw> = {
   failed: (row) => count(row.failed),
   oldest: (row) => (row.oldest_at ? <span className={row.severity === 'critical' ? 'crit' : ''}><Since at={row.oldest_at} /></span> : ABSENT),
   in: (row) => rate(row.in_rate),
-  out: (row) => typeof row.out_rate !== 'number' ? ABSENT : <span className={row.reason === 'stuck_workers_idle' ? 'crit' : ''}>{rate(row.out_rate)}</span>,
+  out: (row) => typeof row.out_rate !== 'number' ? ABSENT : <span className={isStuck(row.reason) ? 'crit' : ''}>{rate(row.out_rate)}</span>,
   net: (row) => signedRate(netRate(row)),
-  drain: (row, t) => <span className={row.stale ? '' : row.drains === false || row.reason === 'stuck_workers_idle' ? tone(row) || 'warn' : ''}>{drainText(t, row)}</span>,
+  drain: (row, t) => <span className={row.stale ? '' : row.drains === false || isStuck(row.reason) ? tone(row) || 'warn' : ''}>{drainText(t, row)}</span>,
   wait: (row) => duration(row.wait_p95),
   run: (row) => duration(row.run_p95),
   errors: (row) => typeof row.error_ratio !== 'number' ? ABSENT : <span className={(row.error_ratio ?? 0) >= ERROR_RATIO_WARNS ? 'warn' : ''}>{percent(row.error_ratio)}</span>,

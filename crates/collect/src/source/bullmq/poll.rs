@@ -1,4 +1,4 @@
-//! What is asked of a BullMQ queue at each poll: 5 commands when nothing happens in it, up to 12 when something does.
+//! What is asked of a BullMQ queue at each poll: 2 commands when nothing happens in it, up to 12 when something does.
 
 use std::sync::Arc;
 
@@ -61,6 +61,23 @@ fn missed(before: &Seen, seen: &Seen) -> Closer {
 fn stirred(before: &Seen, seen: &Seen) -> bool {
     let moves = [keys::WAIT, keys::ACTIVE, keys::PRIORITIZED, keys::DELAYED];
     before.quiet && moves.into_iter().any(|state| before.raw(state) != seen.raw(state))
+}
+
+/// Whether a state that had no job is not asked for: without an event it has none now.
+fn rests(before: &Seen, state: &'static str) -> bool {
+    before.quiet && before.raw.contains(&(state, 0))
+}
+
+fn read_or_carry(
+    seen: &mut Seen,
+    before: &Seen,
+    state: &'static str,
+    replies: &mut Replies,
+) -> Option<u64> {
+    match rests(before, state) {
+        true => seen.carry(state, before),
+        false => read_count(seen, state, replies),
+    }
 }
 
 fn ask_kept(base: &[u8], plan: &mut Plan) {
@@ -139,11 +156,13 @@ impl Dialect for BullMq {
     const SERVER_TIMES: bool = true;
 
     fn ask(base: &[u8], before: &Seen, plan: &mut Plan) {
-        for list in [keys::WAIT, keys::ACTIVE] {
-            plan.ask("LLEN", &key(base, list));
-        }
-        for set in [keys::PRIORITIZED, keys::DELAYED] {
-            plan.ask("ZCARD", &key(base, set));
+        plan.ask("LLEN", &key(base, keys::WAIT));
+        for (state, count) in
+            [(keys::ACTIVE, "LLEN"), (keys::PRIORITIZED, "ZCARD"), (keys::DELAYED, "ZCARD")]
+        {
+            if !rests(before, state) {
+                plan.ask(count, &key(base, state));
+            }
         }
         if !before.quiet {
             ask_kept(base, plan);
@@ -158,9 +177,9 @@ impl Dialect for BullMq {
     fn read(before: &Seen, replies: &mut Replies) -> Seen {
         let mut seen = Seen::after(before);
         let wait = read_count(&mut seen, keys::WAIT, replies);
-        let active = read_count(&mut seen, keys::ACTIVE, replies);
-        let prioritized = read_count(&mut seen, keys::PRIORITIZED, replies);
-        let delayed = read_count(&mut seen, keys::DELAYED, replies);
+        let active = read_or_carry(&mut seen, before, keys::ACTIVE, replies);
+        let prioritized = read_or_carry(&mut seen, before, keys::PRIORITIZED, replies);
+        let delayed = read_or_carry(&mut seen, before, keys::DELAYED, replies);
         let stands = seen.present;
         match before.quiet {
             true => carry_kept(&mut seen, before),

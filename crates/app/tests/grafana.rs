@@ -1,0 +1,277 @@
+//! The binary under the requests that Grafana's Prometheus data source sends: its "save & test", the lookups of its query
+//! editor and variables, and every query of the dashboards in `deploy/grafana`, over a real Redis. (Grafana itself is not
+//! among the packages that can be had here: what it sends is written down from its source, v12.)
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use vigie_testkit::{HttpAnswer, RedisServer, form_encoded, http_get, http_post};
+
+/// Panels about what is not to be seen in this test: no worker runs, so nothing has a duration or a capacity, and no
+/// limit is reached.
+const NOTHING_TO_SHOW: [&str; 15] = [
+    "Job latency",
+    "Wait",
+    "Wait, spread",
+    "Run",
+    "Run, spread",
+    "Workers",
+    "Capacity",
+    "Busy",
+    "Drain",
+    "Overall wait",
+    "Overall wait, spread",
+    "Overall run",
+    "Overall run, spread",
+    "Overall capacity",
+    "Folded per second",
+];
+
+struct Vigie {
+    process: Child,
+    port: u16,
+}
+
+impl Drop for Vigie {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Vigie {
+    fn start(dir: &Path, redis: &RedisServer) -> Self {
+        let port = vigie_testkit::free_port();
+        let config = format!(
+            "listen: 127.0.0.1:{port}\ndata_dir: {}\nsources: [{{name: main, kind: redis, url: \"redis://127.0.0.1:{}\"}}]\n",
+            dir.join("data").display(),
+            redis.port()
+        );
+        std::fs::write(dir.join("vigie.yaml"), config).unwrap();
+        let log = std::fs::File::create(dir.join("vigie.log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+        command.arg("--config").arg(dir.join("vigie.yaml")).stdout(Stdio::null()).stderr(log);
+        Self { process: command.spawn().unwrap(), port }
+    }
+
+    /// As Grafana posts with `httpMethod: POST`, the default.
+    fn posts(&self, path: &str, form: &[(&str, &str)]) -> Value {
+        let pairs: Vec<String> = form
+            .iter()
+            .map(|(name, value)| format!("{}={}", form_encoded(name), form_encoded(value)))
+            .collect();
+        let headers = [
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("User-Agent", "Grafana/12.0.0"),
+            ("X-Grafana-Org-Id", "1"),
+            ("Accept", "application/json"),
+        ];
+        let answer = http_post(self.port, path, &headers, pairs.join("&").as_bytes()).unwrap();
+        success(path, &format!("{form:?}"), &answer)
+    }
+
+    fn gets(&self, path: &str) -> Value {
+        success(path, "", &http_get(self.port, path).unwrap())
+    }
+
+    fn waits_until_recorded(&self) {
+        let begin = Instant::now();
+        let query =
+            form_encoded("min(count_over_time(vigie_jobs_enqueued_total[1h])) or vector(0)");
+        loop {
+            let answer = http_get(self.port, &format!("/api/v1/query?query={query}"));
+            let value = answer.ok().and_then(|answer| {
+                let json: Value = serde_json::from_str(&answer.body).ok()?;
+                json["data"]["result"][0]["value"][1].as_str()?.parse::<f64>().ok()
+            });
+            if value.is_some_and(|value| value >= 4.0) {
+                return;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(60), "after 60 s: {value:?}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+fn success(path: &str, asked: &str, answer: &HttpAnswer) -> Value {
+    assert_eq!(answer.status, 200, "{path} {asked}: {}", answer.body);
+    let json: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(json["status"], "success", "{path} {asked}: {json}");
+    json["data"].clone()
+}
+
+/// A target of a panel of type Prometheus.
+struct Target {
+    panel: String,
+    query: String,
+    instant: bool,
+}
+
+fn dashboards() -> (Vec<Target>, Vec<String>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/grafana/dashboards");
+    let (mut targets, mut variables) = (Vec::new(), Vec::new());
+    for name in ["vigie.json", "vigie-specification.json"] {
+        let dashboard: Value =
+            serde_json::from_str(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().into_iter().flatten() {
+                if target["datasource"]["type"] == "prometheus" {
+                    targets.push(Target {
+                        panel: panel["title"].as_str().unwrap().to_owned(),
+                        query: target["expr"].as_str().unwrap().to_owned(),
+                        instant: target["instant"] == true,
+                    });
+                }
+            }
+        }
+        for variable in dashboard["templating"]["list"].as_array().unwrap() {
+            variables.push(variable["query"]["query"].as_str().unwrap().to_owned());
+        }
+    }
+    (targets, variables)
+}
+
+/// As Grafana fills in its variables when "All" is chosen.
+fn substituted(query: &str) -> String {
+    [
+        ("$__rate_interval", "40s"),
+        ("$__range", "3600s"),
+        ("$source", ".*"),
+        ("$kind", ".*"),
+        ("$queue", ".*"),
+    ]
+    .iter()
+    .fold(query.to_owned(), |text, (name, value)| text.replace(name, value))
+}
+
+fn unix_seconds() -> f64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+/// A queue in which something is added and ends each half second, as asynq writes it down.
+fn redis() -> RedisServer {
+    let redis = RedisServer::start();
+    redis.run(&["SADD", "asynq:queues", "kept"]);
+    redis.run(&["LPUSH", "asynq:{kept}:pending", "a", "b", "c"]);
+    let since = ((unix_seconds() - 60.0) * 1e9) as u64;
+    redis.run(&[
+        "HSET",
+        "asynq:{kept}:t:a",
+        "state",
+        "pending",
+        "pending_since",
+        &since.to_string(),
+    ]);
+    redis.run(&["MSET", "asynq:{kept}:processed", "5", "asynq:{kept}:failed", "1"]);
+    redis
+}
+
+fn work(redis: &RedisServer, number: u32) {
+    redis.run(&["LPUSH", "asynq:{kept}:pending", &format!("more-{number}")]);
+    redis.run(&["LPOP", "asynq:{kept}:pending"]);
+    redis.run(&["INCR", "asynq:{kept}:processed"]);
+    if number.is_multiple_of(3) {
+        redis.run(&["INCR", "asynq:{kept}:failed"]);
+    }
+}
+
+#[test]
+fn grafana_asks_and_is_answered() {
+    let (dir, redis) = (tempfile::tempdir().unwrap(), redis());
+    let vigie = Vigie::start(dir.path(), &redis);
+    for number in 0..10 {
+        work(&redis, number);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    vigie.waits_until_recorded();
+    let now = unix_seconds();
+    let (start, end) = (format!("{:.3}", now - 900.0), format!("{now:.3}"));
+    saves_and_tests(&vigie, &end);
+    looks_up(&vigie, &start, &end);
+    let (targets, variables) = dashboards();
+    assert!(targets.len() > 60 && variables.len() >= 2);
+    for variable in &variables {
+        fills_in(&vigie, variable, &start, &end);
+    }
+    let mut empty = Vec::new();
+    for target in &targets {
+        let query = substituted(&target.query);
+        assert!(!query.contains('$'), "an unknown variable in {query}");
+        let data = if target.instant {
+            vigie.posts("/api/v1/query", &[("query", &query), ("time", &end)])
+        } else {
+            // Range queries come aligned to their step, and exemplars are asked for beside them.
+            let form =
+                [("query", query.as_str()), ("start", &start), ("end", &end), ("step", "15")];
+            let exemplars = vigie.posts("/api/v1/query_exemplars", &form[..3]);
+            assert!(exemplars.is_array(), "{exemplars}");
+            vigie.posts("/api/v1/query_range", &form)
+        };
+        let kind = if target.instant { "vector" } else { "matrix" };
+        assert_eq!(data["resultType"], kind, "{}: {query}", target.panel);
+        if data["result"].as_array().unwrap().is_empty()
+            && !NOTHING_TO_SHOW.contains(&&*target.panel)
+        {
+            empty.push(format!("{}: {query}", target.panel));
+        }
+    }
+    // The queue status has rows for what is not known here either, so one of its columns may be empty, not all.
+    empty.retain(|one| {
+        !one.contains("vigie_queue_workers")
+            && !one.contains("_drain_seconds")
+            && !one.contains("worker_")
+    });
+    assert!(empty.is_empty(), "{empty:#?}");
+}
+
+/// "Save & test" asks for 1+1, and which Prometheus this is.
+fn saves_and_tests(vigie: &Vigie, end: &str) {
+    let sum = vigie.posts("/api/v1/query", &[("query", "1+1"), ("time", end)]);
+    assert_eq!((&sum["resultType"], &sum["result"][1]), (&"scalar".into(), &"2".into()));
+    let build = vigie.gets("/api/v1/status/buildinfo");
+    assert!(
+        build["version"].as_str().unwrap().starts_with('3'),
+        "Grafana chooses its queries by this: {build}"
+    );
+    // Whether rules can be shown beside Grafana's own.
+    assert!(vigie.gets("/api/v1/rules")["groups"].is_array());
+}
+
+/// The query editor: metrics with their types, labels, values, series, and the query written nicely.
+fn looks_up(vigie: &Vigie, start: &str, end: &str) {
+    let metadata = vigie.gets("/api/v1/metadata?limit=40000");
+    assert_eq!(metadata["vigie_queue_jobs"][0]["type"], "gauge");
+    let one = vigie.gets("/api/v1/metadata?metric=vigie_jobs_enqueued_total");
+    assert_eq!(one["vigie_jobs_enqueued_total"][0]["type"], "counter");
+    let range = [("start", start), ("end", end)];
+    let names = vigie.gets(&format!("/api/v1/label/__name__/values?start={start}&end={end}"));
+    assert!(names.as_array().unwrap().contains(&"vigie_queue_jobs".into()));
+    let labels = vigie.posts(
+        "/api/v1/labels",
+        &[range[0], range[1], ("match[]", "vigie_queue_jobs"), ("limit", "40000")],
+    );
+    assert_eq!(labels, serde_json::json!(["__name__", "kind", "queue", "source", "state"]));
+    let series = vigie.posts(
+        "/api/v1/series",
+        &[range[0], range[1], ("match[]", "{__name__=\"vigie_queue_paused\"}")],
+    );
+    assert_eq!(series[0]["queue"], "kept");
+    let pretty =
+        vigie.gets(&format!("/api/v1/format_query?query={}", form_encoded("sum(up)by(job)")));
+    assert_eq!(pretty, "sum by (job) (up)");
+}
+
+/// A variable: `label_values(SELECTOR, label)`.
+fn fills_in(vigie: &Vigie, variable: &str, start: &str, end: &str) {
+    let inner = variable.strip_prefix("label_values(").unwrap().strip_suffix(')').unwrap();
+    let (selector, label) = inner.rsplit_once(", ").unwrap();
+    let path = format!(
+        "/api/v1/label/{label}/values?match[]={}&start={start}&end={end}",
+        form_encoded(&substituted(selector))
+    );
+    let values = vigie.gets(&path);
+    assert!(!values.as_array().unwrap().is_empty(), "{path}: {values}");
+}
