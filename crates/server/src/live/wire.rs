@@ -223,14 +223,24 @@ pub struct Queue {
 
 /// Three significant digits: what a screen shows, and no more than that on the wire.
 pub(crate) fn shown(value: f64) -> f64 {
+    significant(value, 3.0)
+}
+
+/// Two significant digits: for a forecast, which is no better than that.
+fn about(value: f64) -> f64 {
+    significant(value, 2.0)
+}
+
+fn significant(value: f64, digits: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return 0.0;
     }
     let magnitude = value.abs().log10().floor();
-    let scale = 10_f64.powf(2.0 - magnitude);
+    let behind = digits - 1.0;
+    let scale = 10_f64.powf(behind - magnitude);
     // Dividing by a power of ten that is at least 1 keeps whole numbers whole and short fractions short.
     let rounded = (value * scale).round();
-    if magnitude >= 2.0 { rounded * 10_f64.powf(magnitude - 2.0) } else { rounded / scale }
+    if magnitude >= behind { rounded * 10_f64.powf(magnitude - behind) } else { rounded / scale }
 }
 
 /// A time to a tenth of a second: the clocks of Redis and Vigie are compared anew at each poll, and a millisecond
@@ -332,7 +342,7 @@ impl Row {
             out_rate: rates.map(|rates| shown(rates.processed)),
             failed_rate: rates.map(|rates| shown(rates.failed)),
             error_ratio: rates.and_then(|rates| rates.error_ratio()).map(shown),
-            drain_seconds: view.drain.seconds().map(shown),
+            drain_seconds: view.drain.seconds().map(about),
             drains: view.drain.drains(),
             wait_p95: view.wait.summary.p95.map(shown),
             run_p95: view.run.summary.p95.map(shown),

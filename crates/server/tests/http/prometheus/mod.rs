@@ -6,7 +6,6 @@ mod memory;
 mod messages;
 mod metered;
 mod otlp;
-mod peer;
 mod peers;
 mod read;
 mod stored;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use vigie_testkit::{MetricsServer as _, Prometheus};
 
 use super::messages::{one_sample, snappy};
-use super::peer::{Prometheus, promtool};
 use super::stored::{Stored, all, now};
 use crate::filled::text;
 use crate::security::listening;
@@ -18,6 +18,32 @@ async fn written(stored: &Stored, name: &str, time: i64, value: f64) -> (u16, St
         .unwrap();
     let response = stored.filled.send(request).await;
     (response.status().as_u16(), text(response).await)
+}
+
+/// One that scrapes itself each second and writes what it scraped to `write_url`.
+fn writer(write_url: &str) -> Prometheus {
+    let mut server = Prometheus::builder().prepare();
+    let own = server.port();
+    let config = format!(
+        "global: {{scrape_interval: 1s}}\n\
+         scrape_configs: [{{job_name: prometheus, static_configs: [{{targets: [\"127.0.0.1:{own}\"]}}]}}]\n\
+         remote_write:\n- url: {write_url}\n  queue_config: {{batch_send_deadline: 200ms}}\n  metadata_config: {{send_interval: 1s}}\n"
+    );
+    std::fs::write(server.dir().join("prometheus.yml"), config).unwrap();
+    server.boot();
+    server
+}
+
+/// What promtool says: whether it succeeded, and both its outputs.
+async fn promtool(arguments: &[&str]) -> (bool, String) {
+    let output = tokio::process::Command::new("promtool")
+        .args(arguments)
+        .output()
+        .await
+        .expect("promtool is installed by `cargo xtask setup test`");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), said)
 }
 
 #[tokio::test]
@@ -61,7 +87,9 @@ async fn a_closed_store_asks_the_sender_to_come_back() {
 async fn a_real_prometheus_writes_and_nothing_differs() {
     let stored = Stored::new();
     let (address, _guard) = listening(&stored.filled).await;
-    let prometheus = Prometheus::start(&format!("http://{address}/api/v1/write"));
+    let url = format!("http://{address}/api/v1/write");
+    // It is waited for: not by a thread that serves it.
+    let prometheus = tokio::task::spawn_blocking(move || writer(&url)).await.unwrap();
     let scrapes = || all(&stored.store, "__name__", "up").first().map_or(0, |(_, one)| one.len());
     let known = || stored.store.metadata().len();
     let mut waited = 0;
@@ -74,7 +102,7 @@ async fn a_real_prometheus_writes_and_nothing_differs() {
     assert!(ours.len() > 300, "{} series", ours.len());
     // Everything that is here is there as well, with the same times and the same bits.
     let asked = "/api/v1/query?query=%7B__name__%3D~%22.%2B%22%7D%5B5m%5D";
-    let theirs = prometheus.get(asked).expect("Prometheus answers");
+    let theirs = prometheus.json(asked);
     let theirs = theirs["data"]["result"].as_array().unwrap();
     let mut compared = 0;
     for (labels, samples) in &ours {
