@@ -117,7 +117,7 @@ pub fn web(cast: &Cast<'_>) -> Result<Section> {
     Ok(web_section(&cold, &steady))
 }
 
-fn visit(cast: &Cast<'_>, mode: &str, amount: u32, page: &str, ready: &str) -> Result<Value> {
+pub fn visit(cast: &Cast<'_>, mode: &str, amount: u32, page: &str, ready: &str) -> Result<Value> {
     println!("web: {mode} {page}");
     let mut node = cast.command("node");
     json(node.args(["bench/web.mjs", mode, &amount.to_string(), page, ready]))
@@ -255,16 +255,16 @@ fn kept(is: bool) -> &'static str {
     if is { "kept" } else { "**missed**" }
 }
 
-fn number(value: &Value) -> f64 {
+pub fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or(0.0)
 }
 
-fn address(watcher: &Watcher) -> String {
+pub fn address(watcher: &Watcher) -> String {
     format!("http://127.0.0.1:{}", watcher.port)
 }
 
 /// Runs a script to its end; its last line is the answer.
-fn json(command: &mut std::process::Command) -> Result<Value> {
+pub fn json(command: &mut std::process::Command) -> Result<Value> {
     let out = command.output().context("starting node")?;
     let text = String::from_utf8_lossy(&out.stdout);
     if !out.status.success() {

@@ -196,8 +196,16 @@ impl<'a> Cast<'a> {
     }
 
     fn watch_by_vigie(&self, redis: u16, port: u16) -> Result<Watcher> {
+        self.vigie_over(&self.dir.join("data"), redis, port)
+    }
+
+    /// Starts Vigie with this data folder.
+    pub fn watch_over(&self, data: &Path, redis: u16) -> Result<Watcher> {
+        self.vigie_over(data, redis, free_port()?)
+    }
+
+    fn vigie_over(&self, data: &Path, redis: u16, port: u16) -> Result<Watcher> {
         let config = self.dir.join("vigie.yaml");
-        let data = self.dir.join("data");
         let text = format!(
             "listen: 127.0.0.1:{port}\ndata_dir: {}\nsources:\n  - {{name: main, kind: redis, url: \"{}\"}}\n",
             data.display(),

@@ -3,6 +3,7 @@
 mod ask;
 mod browser;
 mod cast;
+mod history;
 mod memory;
 mod program;
 mod proxy;
@@ -29,9 +30,10 @@ cargo xtask bench [PART...]
   live    from a change in Redis to the stream, and to the pixel
   web     script size, first paint, main thread, long tasks, heap, bytes on the wire
   memory  memory and processor time of the watchers
+  history a month of 10,000 series: the charts' and Grafana's questions, and the screen
   store   bytes, ingest, memory and queries beside Prometheus and VictoriaMetrics (VIGIE_BENCH_HOURS=1: a shorter day)
 
-All parts but the store by default, within 10 minutes; the store alone takes 15 more. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
+All parts but the last two by default, within 10 minutes; the history takes 4 more, the store 15. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
 
 /// One part, named as on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,7 @@ pub enum Part {
     Live,
     Web,
     Memory,
+    History,
     Store,
 }
 
@@ -54,8 +57,11 @@ impl Part {
             "live" => Ok(Self::Live),
             "web" => Ok(Self::Web),
             "memory" => Ok(Self::Memory),
+            "history" => Ok(Self::History),
             "store" => Ok(Self::Store),
-            other => bail!("'{other}' is no part of the bench: redis, live, web, memory, store"),
+            other => {
+                bail!("'{other}' is no part of the bench: redis, live, web, memory, history, store")
+            }
         }
     }
 
@@ -65,6 +71,7 @@ impl Part {
             Self::Live => browser::live(cast),
             Self::Web => browser::web(cast),
             Self::Memory => memory::measure(cast),
+            Self::History => history::measure(cast),
             Self::Store => store::measure(cast),
         }
     }

@@ -1,0 +1,142 @@
+//! A month of 10,000 series: how long the charts' and Grafana's questions take, and the screen.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::ask;
+use super::browser::{address, json, number, visit};
+use super::cast::{Broker, Cast};
+use super::report::{Section, Table};
+
+const QUEUES: usize = 500;
+const DAYS: i64 = 30;
+/// A chart that has been drawn.
+const CHART_READY: &str = ".chart[aria-busy=false] canvas";
+/// As a screen of 1,440 pixels asks.
+const POINTS: u32 = 360;
+
+/// What is asked: a name, a path without its range, and whether that is Prometheus's API.
+const QUESTIONS: [(&str, &str, bool); 6] = [
+    ("charts of Now", "/api/v1/history?points=360", false),
+    ("charts of a queue", "/api/v1/history?source=main&queue=bench-0003&points=360", false),
+    ("heat map of a queue", "/api/v1/heatmap?figure=run&source=main&queue=bench-0003", false),
+    (
+        "one series",
+        "/api/v1/query_range?query=vigie_queue_jobs%7Bqueue%3D%22bench-0007%22,state%3D%22waiting%22%7D",
+        true,
+    ),
+    (
+        "rate of 500 series, one sum",
+        "/api/v1/query_range?query=sum(rate(vigie_jobs_enqueued_total%5B1h%5D))",
+        true,
+    ),
+    (
+        "3,500 series by state",
+        "/api/v1/query_range?query=sum%20by%20(state)(vigie_queue_jobs)",
+        true,
+    ),
+];
+const RANGES: [(&str, i64); 4] =
+    [("1 h", 3_600), ("24 h", 86_400), ("7 d", 604_800), ("30 d", 2_592_000)];
+
+/// Writes the month, starts Vigie over it, and asks.
+pub fn measure(cast: &Cast<'_>) -> Result<Section> {
+    println!("history: writing {DAYS} days of {QUEUES} queues ...");
+    let month = write_month(cast)?;
+    let (_redis, port) = cast.redis("redis")?;
+    let _fill = cast.fill(Broker::Asynq, (QUEUES, 10), port, 0)?;
+    let vigie = cast.watch_over(&month.folder, port)?;
+    println!("history: asking ...");
+    let mut table = Table::new(&["question", "range", "first ms", "again ms", "answer KB"]);
+    let now = unix_seconds()?;
+    for (name, path, prometheus) in QUESTIONS {
+        for (range, seconds) in RANGES {
+            let (from, step) = (now - seconds, (seconds / i64::from(POINTS)).max(1));
+            let path = match prometheus {
+                true => format!("{path}&start={from}&end={now}&step={step}"),
+                false => format!("{path}&from={from}&to={now}"),
+            };
+            let (body, first) = ask::page(vigie.port, &path)?;
+            let mut again = Vec::new();
+            for _ in 0..5 {
+                again.push(ask::page(vigie.port, &path)?.1);
+            }
+            again.sort_by(f64::total_cmp);
+            table.row(vec![
+                name.to_owned(),
+                range.to_owned(),
+                format!("{:.1}", first * 1e3),
+                format!("{:.1}", again[again.len() / 2] * 1e3),
+                format!("{:.1}", body.len() as f64 / 1024.0),
+            ]);
+        }
+    }
+    let mut screen = Table::new(&["page", "range", "charts there ms", "worst ms"]);
+    for (name, path) in [("Now", "/"), ("a queue", "/queues/main/asynq/bench-0003")] {
+        for range in ["24h", "30d"] {
+            let page = format!("{}{path}?range={range}", address(&vigie));
+            let found = visit(cast, "cold", 3, &page, CHART_READY)?;
+            screen.row(vec![
+                name.to_owned(),
+                range.to_owned(),
+                format!("{:.0}", number(&found["data"])),
+                format!("{:.0}", number(&found["worstData"])),
+            ]);
+        }
+    }
+    let memory = vigie.program.resident()?;
+    Ok(section(&month, &table, &screen, memory))
+}
+
+struct Month {
+    folder: std::path::PathBuf,
+    written: Value,
+}
+
+/// `crates/store/examples/month.rs` invents it.
+fn write_month(cast: &Cast<'_>) -> Result<Month> {
+    let folder = cast.file("month");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)
+            .with_context(|| format!("emptying {}", folder.display()))?;
+    }
+    std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let mut cargo = cast.command("cargo");
+    cargo.args([
+        "run",
+        "--quiet",
+        "--profile",
+        "quick",
+        "--package",
+        "vigie-store",
+        "--example",
+        "month",
+        "--",
+    ]);
+    cargo.arg(folder.join("metrics")).args([QUEUES.to_string(), DAYS.to_string()]);
+    let written = json(&mut cargo)?;
+    Ok(Month { folder, written })
+}
+
+fn unix_seconds() -> Result<i64> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    Ok(i64::try_from(since.as_secs())?)
+}
+
+fn section(month: &Month, table: &Table, screen: &Table, memory: f64) -> Section {
+    let figure = |name: &str| number(&month.written[name]);
+    let mut section = Section::new("History");
+    section.say(&format!(
+        "{DAYS} days of {:.0} series, a sample a minute ({:.0} million), in a store of {:.0} MB ({:.2} bytes a sample, with what is downsampled \
+         beside). Vigie is asked over HTTP on this machine, in {POINTS} steps: the first time, and the median of five more. *Charts there*: \
+         from the opening of the page in a fresh browser until a chart is drawn. Vigie has {:.0} MB resident after that.",
+        figure("series"),
+        figure("samples") / 1e6,
+        figure("bytes") / 1e6,
+        figure("bytes") / figure("samples"),
+        memory / 1e6,
+    ));
+    section.table(table);
+    section.table(screen);
+    section
+}
