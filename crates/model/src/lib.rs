@@ -14,6 +14,7 @@ mod native_histogram;
 mod observation;
 mod quality;
 mod queue;
+mod scrape;
 mod source;
 mod time;
 mod worker;
@@ -25,10 +26,13 @@ pub use labels::{Label, Labels, METRIC_NAME};
 pub use limits::Limits;
 pub use log::{Level, LogEntry};
 pub use name::Name;
-pub use native_histogram::{CUSTOM_SCHEMA, NativeHistogram, ResetHint};
+pub use native_histogram::{
+    CUSTOM_SCHEMA, NativeHistogram, ResetHint, SpannedCounts, spanned_buckets,
+};
 pub use observation::{JobBatch, Observation, QueueReading, WorkersReading};
 pub use quality::Quality;
 pub use queue::{Broker, Counts, QueueId};
+pub use scrape::{ScrapedFamily, ScrapedSample, ScrapedValue};
 pub use source::{Check, CheckState, PollCost, PollReport, RedisFacts, SourceFault, SourceName};
 pub use time::Time;
 pub use worker::{Worker, WorkerId};

@@ -5,6 +5,7 @@
 pub mod asynq;
 pub mod bull;
 pub mod bullmq;
+pub mod prometheus;
 pub mod redis;
 
 mod bull_family;

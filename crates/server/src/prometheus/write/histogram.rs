@@ -1,6 +1,6 @@
 //! Native histograms on the wire, the same in both versions, and what must hold of one.
 
-use vigie_model::{CUSTOM_SCHEMA, NativeHistogram, ResetHint};
+use vigie_model::{CUSTOM_SCHEMA, NativeHistogram, ResetHint, SpannedCounts, spanned_buckets};
 
 use super::batch::{WriteError, limited};
 use super::wire::{Field, Fields, zigzag};
@@ -119,38 +119,11 @@ impl Side {
 
     /// (index, count) by ascending index, without empty ones.
     fn buckets(&self, float: bool) -> Result<Vec<(i32, f64)>, String> {
-        let spanned: u64 = self.spans.iter().map(|(_, length)| u64::from(*length)).sum();
-        let given = if float { self.counts.len() } else { self.deltas.len() };
-        if spanned != given as u64 {
-            return Err(format!("its spans have {spanned} buckets, and {given} counts are given"));
-        }
-        let mut buckets = Vec::with_capacity(given);
-        let (mut next, mut place, mut count) = (0_i64, 0, 0_i64);
-        for (number, (offset, length)) in self.spans.iter().enumerate() {
-            if number > 0 && *offset < 0 {
-                return Err("its spans do not ascend".to_owned());
-            }
-            next += i64::from(*offset);
-            for _ in 0..*length {
-                let index =
-                    i32::try_from(next).map_err(|_| "a bucket's index is beyond 32 bits")?;
-                let value = if float {
-                    self.counts[place]
-                } else {
-                    count =
-                        count.checked_add(self.deltas[place]).ok_or("a count is beyond 64 bits")?;
-                    count as f64
-                };
-                if value.is_nan() || value < 0.0 {
-                    return Err(format!("bucket {index} has the count {value}"));
-                }
-                if value > 0.0 {
-                    buckets.push((index, value));
-                }
-                (next, place) = (next + 1, place + 1);
-            }
-        }
-        Ok(buckets)
+        let counts = match float {
+            true => SpannedCounts::Absolute(&self.counts),
+            false => SpannedCounts::Deltas(&self.deltas),
+        };
+        spanned_buckets(self.spans.iter().copied(), counts)
     }
 }
 
