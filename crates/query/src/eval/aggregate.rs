@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use vigie_model::{Label, Labels, METRIC_NAME};
+use vigie_model::{Label, Labels};
 
 use super::quantile::quantile;
 use super::series::Row;
+use super::series::of_metric;
 use super::sum::{Sum, mean};
 use super::{Context, Evaluated, Grid, Series, native};
 use crate::answer::SampleValue;
@@ -17,7 +18,7 @@ fn group_labels(labels: &Labels, grouping: &Grouping) -> Labels {
     let wanted = |label: &&Label| match grouping {
         Grouping::By(names) => names.iter().any(|name| **name == *label.name),
         Grouping::Without(names) => {
-            &*label.name != METRIC_NAME && !names.iter().any(|name| **name == *label.name)
+            !of_metric(&label.name) && !names.iter().any(|name| **name == *label.name)
         }
     };
     Labels::new(labels.iter().filter(wanted).cloned().collect())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vigie_model::{Labels, NativeHistogram, ResetHint};
 
 use super::super::Context;
-use super::math::{Total, compact};
+use super::math::{Total, compact, divided};
 use crate::answer::SampleValue;
 use crate::promql::ast::At;
 
@@ -38,7 +38,34 @@ pub(crate) fn total(
         reconciled(context, at);
     }
     let by = if average { histograms.len() as f64 } else { 1.0 };
+    if average && total.overflowed() {
+        return running_mean(histograms)
+            .map(|mean| SampleValue::Histogram(Arc::new(compact(mean))));
+    }
     Some(SampleValue::Histogram(Arc::new(compact(total.divided(by)))))
+}
+
+/// The mean where the sum is too large for a number: from where it is, each histogram moves the mean of those before.
+fn running_mean(histograms: &[&Arc<NativeHistogram>]) -> Option<NativeHistogram> {
+    let (first, rest) = histograms.split_first()?;
+    let mut total = Total::new(first);
+    let mut means = false;
+    for (place, one) in rest.iter().enumerate() {
+        let before = (place + 1) as f64;
+        if !means {
+            let mut next = total.clone();
+            next.add(one).ok()?;
+            if !next.overflowed() {
+                total = next;
+                continue;
+            }
+            means = true;
+            total.scale(1.0 / before);
+        }
+        total.scale(before / (before + 1.0));
+        total.add(&divided(one, before + 1.0)).ok()?;
+    }
+    Some(total.divided(if means { 1.0 } else { histograms.len() as f64 }))
 }
 
 /// What there is to say of a group of floats and histograms, whose sum is none.
@@ -70,7 +97,7 @@ fn reconciled(context: &Context<'_>, at: At) {
     context.notes.info(at, "mismatched custom buckets were reconciled during aggregation");
 }
 
-fn mixed_schemas(context: &Context<'_>, at: At, name: &str) {
+pub(crate) fn mixed_schemas(context: &Context<'_>, at: At, name: &str) {
     let message = "vector contains a mix of histograms with exponential and custom buckets schemas for metric name";
     context.notes.warn(at, format!("{message} {name:?}"));
 }
