@@ -155,8 +155,8 @@ impl Context<'_> {
                 if floats.is_empty() {
                     let (histograms, names): (Vec<_>, Vec<_>) = histograms.into_iter().unzip();
                     let at = aggregate.expr.at;
-                    let average = op == AggregateOp::Avg;
-                    return native::many::total(self, &histograms, average, (at, &names), true);
+                    let by = if op == AggregateOp::Avg { histograms.len() as f64 } else { 1.0 };
+                    return native::many::total(self, &histograms, by, (at, &names), true);
                 }
                 native::many::mixed(self, values, aggregate.expr.at);
                 return None;

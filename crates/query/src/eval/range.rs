@@ -59,7 +59,7 @@ impl Context<'_> {
         for argument in arguments.iter().filter(|one| one.value_type() == ValueType::Scalar) {
             scalars.push(self.scalar(argument, grid)?);
         }
-        let source = self.source(matrix, grid)?;
+        let source = self.source(matrix, grid, name)?;
         let keeps_name = matches!(name, "last_over_time" | "first_over_time");
         let mut computed = Vec::new();
         for (labels, read) in &source.series {

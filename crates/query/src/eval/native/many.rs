@@ -9,12 +9,12 @@ use super::math::{Total, compact, divided};
 use crate::answer::SampleValue;
 use crate::promql::ast::At;
 
-/// The sum or the mean of histograms; nothing where they do not go together. The names are those of their metrics;
-/// `group` is whether they are a group of an aggregation.
+/// The sum of histograms divided by a number, which makes it a mean; nothing where they do not go together. The names are
+/// those of their metrics; `group` is whether they are a group of an aggregation.
 pub(crate) fn total(
     context: &Context<'_>,
     histograms: &[&Arc<NativeHistogram>],
-    average: bool,
+    by: f64,
     (at, names): (At, &[&str]),
     group: bool,
 ) -> Option<SampleValue> {
@@ -37,8 +37,7 @@ pub(crate) fn total(
     if total.reconciled {
         reconciled(context, at);
     }
-    let by = if average { histograms.len() as f64 } else { 1.0 };
-    if average && total.overflowed() {
+    if by > 1.0 && by == histograms.len() as f64 && total.overflowed() {
         return running_mean(histograms)
             .map(|mean| SampleValue::Histogram(Arc::new(compact(mean))));
     }
