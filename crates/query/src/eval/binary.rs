@@ -327,7 +327,7 @@ fn multiple(why: &str) -> QueryError {
 }
 
 /// Labels as Prometheus writes them in its errors: the name among the others.
-fn braced(labels: &Labels) -> String {
+pub(crate) fn braced(labels: &Labels) -> String {
     let written: Vec<String> =
         labels.iter().map(|one| format!("{}={:?}", one.name, one.value)).collect();
     format!("{{{}}}", written.join(", "))

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use vigie_model::{Label, Labels, METRIC_NAME};
 use vigie_store::{MatchOp, Matcher};
 
+use super::binary::braced;
 use super::series::{of_metric, twice};
 use super::{Context, Evaluated, Grid, Series};
 use crate::answer::SampleValue;
@@ -215,7 +216,8 @@ fn newest(infos: &[Series], step: usize) -> Result<BTreeMap<Key, Info<'_>>, Quer
             Some(known) if known.time == time => {
                 return Err(QueryError::Execution(format!(
                     "found duplicate series for info metric: existing {} @ {time}, new {} @ {time}",
-                    known.labels, one.labels
+                    braced(known.labels),
+                    braced(&one.labels)
                 )));
             }
             _ => {

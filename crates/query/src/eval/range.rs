@@ -40,6 +40,14 @@ fn check_ends(name: &str, how: Ends) -> Result<(), QueryError> {
     Err(QueryError::Execution(message))
 }
 
+/// Where an argument stands; Prometheus says of a subquery that it is where the query begins.
+fn place(argument: &Expr) -> At {
+    match argument.bare().kind {
+        Kind::Subquery(_) => At::default(),
+        _ => argument.at,
+    }
+}
+
 impl Context<'_> {
     /// A function of a range vector.
     pub(crate) fn range_call(
@@ -71,9 +79,9 @@ impl Context<'_> {
                 context: self,
                 name,
                 metric: labels.metric_name(),
-                at: matrix.bare().at,
-                first_at: arguments[0].at,
-                second_at: arguments.get(1).map(|one| one.at).unwrap_or_default(),
+                at: place(matrix.bare()),
+                first_at: place(&arguments[0]),
+                second_at: arguments.get(1).map(place).unwrap_or_default(),
                 scalars: [f64::NAN; 2],
                 time: 0,
             };

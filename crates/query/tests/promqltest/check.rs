@@ -43,7 +43,7 @@ pub fn wrong(eval: &Eval, rules: Rules, ask: Ask<'_>) -> Option<String> {
     let ranged = eval.range.is_none()
         && eval.vector.is_none()
         && !eval.ordered
-        && !matches!(value, QueryValue::Text(..))
+        && !matches!(value, QueryValue::Text(..) | QueryValue::Matrix(_))
         && !of_context.iter().any(|one| text.contains(one));
     if !ranged {
         return None;

@@ -66,7 +66,12 @@ impl Known {
                         && problem.contains("without Exactly")
                         && names_only(problem))
             }
-            Self::StartTimestamps => file == "start_timestamps.test",
+            Self::StartTimestamps => {
+                let counting = ["rate(", "increase(", "resets(", "start_timestamp("];
+                problem == "a start timestamp"
+                    || (file == "start_timestamps.test"
+                        && counting.iter().any(|name| query.contains(name)))
+            }
             Self::StatisticsWithoutBuckets => {
                 query.starts_with("histogram_count(")
                     && problem.contains("without Exactly")

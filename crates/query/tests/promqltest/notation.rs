@@ -52,10 +52,13 @@ pub fn duration(text: &str) -> Result<i64> {
 /// Labels and values of a line.
 pub fn series(line: &str) -> Result<(Labels, Values)> {
     let (text, rest) = line.split_at(end_of_labels(line));
-    if text.ends_with("@st") || rest.starts_with("@st") {
-        return Err("a start timestamp".to_owned());
-    }
     Ok((labels(text)?, values(rest)?))
+}
+
+/// Whether a line says when the samples of a series began.
+pub fn is_start(line: &str) -> bool {
+    let (text, rest) = line.split_at(end_of_labels(line));
+    text.ends_with("@st") || rest.starts_with("@st")
 }
 
 /// Where the values begin.
@@ -299,8 +302,7 @@ mod tests {
         for wrong in ["up 1y", "up {{count:1", "up {{size:1}}", "up 1x", "up{a=~\"b\"} 1"] {
             assert!(series(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(series("up@st -1s").unwrap_err(), "a start timestamp");
-        assert_eq!(series("up{a=\"b\"}@st -1s").unwrap_err(), "a start timestamp");
+        assert!(is_start("up@st -1s") && is_start("up{a=\"b\"}@st -1s") && !is_start("up 1"));
         assert_eq!(duration("1h30m"), Ok(5_400_000));
         assert!(duration("1x").is_err());
         assert!(duration("5").is_err());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vigie_model::{CUSTOM_SCHEMA, Labels, NativeHistogram};
+use vigie_model::{CUSTOM_SCHEMA, Labels, METRIC_NAME, NativeHistogram};
 use vigie_query::{QueryValue, SampleValue};
 use vigie_store::is_stale;
 
@@ -58,8 +58,23 @@ fn sample(value: &SampleValue) -> String {
 }
 
 fn name(labels: &Labels) -> String {
-    let text = labels.to_string();
-    if text.is_empty() { "{}".to_owned() } else { text }
+    let plain = |text: &str| {
+        let begins = text.starts_with(|one: char| one.is_ascii_alphabetic() || one == '_');
+        begins && text.chars().all(|one| one.is_ascii_alphanumeric() || one == '_')
+    };
+    let written = |text: &str| if plain(text) { text.to_owned() } else { format!("{text:?}") };
+    let metric = labels.metric_name();
+    let others = labels.iter().filter(|one| &*one.name != METRIC_NAME);
+    let mut parts: Vec<String> =
+        others.map(|one| format!("{}={:?}", written(&one.name), &*one.value)).collect();
+    if plain(metric) && parts.is_empty() {
+        return metric.to_owned();
+    }
+    if metric.is_empty() || plain(metric) {
+        return format!("{metric}{{{}}}", parts.join(", "));
+    }
+    parts.insert(0, written(metric));
+    format!("{{{}}}", parts.join(", "))
 }
 
 /// Values at each step, gaps as `_`, equal ones together.
@@ -86,6 +101,14 @@ fn row(values: &BTreeMap<i64, String>, (start, step): (i64, i64)) -> String {
 /// The lines below a question.
 pub fn answer(eval: &Eval, answer: &Outcome) -> Vec<String> {
     let (value, notes) = match answer {
+        // How a text is no query is Vigie's own wording.
+        Err(failure) if failure.text.contains("parse error: ") => {
+            return vec!["  expect fail regex: parse error".to_owned()];
+        }
+        Err(failure) if failure.text.starts_with(|one: char| one.is_ascii_digit()) => {
+            let message = failure.text.split_once(": ").map_or("", |(_, message)| message);
+            return vec![format!("  expect fail regex: {}", regex::escape(message))];
+        }
         Err(failure) => return vec![format!("  expect fail msg: {}", failure.text)],
         Ok(answer) => answer,
     };
