@@ -16,7 +16,8 @@ type oracle struct {
 	stored memory
 }
 
-// newOracle sets what a Prometheus 3 with its default flags has, and experimental functions besides.
+// newOracle sets what a Prometheus 3 with its default flags has, and besides experimental functions, fill modifiers and
+// names of Unicode letters and dots without quotes.
 func newOracle() *oracle {
 	minute := time.Minute.Milliseconds()
 	return &oracle{engine: promql.NewEngine(promql.EngineOpts{
@@ -30,6 +31,7 @@ func newOracle() *oracle {
 		Parser: parser.NewParser(parser.Options{
 			EnableExperimentalFunctions: true,
 			EnableBinopFillModifiers:    true,
+			EnableUnquotedUTF8Names:     true,
 		}),
 	})}
 }

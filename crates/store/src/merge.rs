@@ -29,15 +29,34 @@ impl<V> Run<V> {
 pub struct Merged {
     samples: Samples,
     overlapping: bool,
+    /// Whether some of them may stand for several.
+    weighted: bool,
 }
 
 impl Merged {
+    /// Of which each has a weight.
+    pub fn weighted() -> Self {
+        Self { weighted: true, ..Self::default() }
+    }
+
     /// Adds floats.
     pub fn floats(&mut self, run: Run<f64>) {
         let Some(first) = run.times.first() else { return };
         self.overlapping |= !self.follows(*first);
         self.samples.float_times.extend_from_slice(&run.times);
         self.samples.floats.extend(run.values);
+        self.weigh();
+    }
+
+    /// Adds sums of floats with their weights.
+    pub fn sums(&mut self, run: Run<(f64, f64)>) {
+        let Some(first) = run.times.first() else { return };
+        self.overlapping |= !self.follows(*first);
+        self.samples.float_times.extend_from_slice(&run.times);
+        for (sum, weight) in run.values {
+            self.samples.floats.push(sum);
+            self.samples.float_weights.push(weight);
+        }
     }
 
     /// Adds histograms.
@@ -46,13 +65,25 @@ impl Merged {
         self.overlapping |= !self.follows(*first);
         self.samples.histogram_times.extend_from_slice(&run.times);
         self.samples.histograms.extend(run.values);
+        self.weigh();
+    }
+
+    /// Adds sums of histograms with their weights.
+    pub fn histogram_sums(&mut self, run: Run<(Arc<NativeHistogram>, f64)>) {
+        let Some(first) = run.times.first() else { return };
+        self.overlapping |= !self.follows(*first);
+        self.samples.histogram_times.extend_from_slice(&run.times);
+        for (sum, weight) in run.values {
+            self.samples.histograms.push(sum);
+            self.samples.histogram_weights.push(weight);
+        }
     }
 
     /// Adds samples whose floats and whose histograms are ascending, without a time in both.
     pub fn add_samples(&mut self, samples: Samples) {
         if self.samples.is_empty() {
             self.samples = samples;
-            return;
+            return self.weigh();
         }
         let firsts = [samples.float_times.first(), samples.histogram_times.first()];
         let follows = firsts.into_iter().flatten().all(|first| self.follows(*first));
@@ -61,6 +92,16 @@ impl Merged {
         self.samples.floats.extend(samples.floats);
         self.samples.histogram_times.extend(samples.histogram_times);
         self.samples.histograms.extend(samples.histograms);
+        self.weigh();
+    }
+
+    /// Samples that were added without a weight stand for themselves.
+    fn weigh(&mut self) {
+        if self.weighted {
+            let samples = &mut self.samples;
+            samples.float_weights.resize(samples.floats.len(), 1.0);
+            samples.histogram_weights.resize(samples.histograms.len(), 1.0);
+        }
     }
 
     fn follows(&self, time: i64) -> bool {
@@ -71,30 +112,45 @@ impl Merged {
     /// All of them by ascending time, each time once.
     #[must_use]
     pub fn finish(self) -> Samples {
-        if !self.overlapping {
-            return self.samples;
+        let mut samples = if self.overlapping { by_time(self.samples) } else { self.samples };
+        for weights in [&mut samples.float_weights, &mut samples.histogram_weights] {
+            if weights.iter().all(|weight| *weight == 1.0) {
+                weights.clear();
+            }
         }
-        let Samples { float_times, floats, histogram_times, histograms } = self.samples;
-        let (float_times, floats) = sorted(float_times, floats);
-        let (mut histogram_times, mut histograms) = sorted(histogram_times, histograms);
-        // A time in both, which takes a series that changed its kind just there: the float stays.
-        if histogram_times.iter().any(|time| float_times.binary_search(time).is_ok()) {
-            let kept = histogram_times
-                .iter()
-                .zip(histograms)
-                .filter(|(time, _)| float_times.binary_search(time).is_err());
-            (histogram_times, histograms) = kept.map(|(time, one)| (*time, one)).unzip();
-        }
-        Samples { float_times, floats, histogram_times, histograms }
+        samples
     }
 }
 
+/// By ascending time, each time once.
+fn by_time(all: Samples) -> Samples {
+    let mut floats = sorted(all.float_times, all.floats, all.float_weights);
+    let mut histograms = sorted(all.histogram_times, all.histograms, all.histogram_weights);
+    // A time in both, which takes a series that changed its kind just there: the float stays.
+    let there = |time: &i64| floats.binary_search_by_key(time, |one| one.0).is_ok();
+    histograms.retain(|one| !there(&one.0));
+    let mut samples = Samples::default();
+    for (time, value, weight) in floats.drain(..) {
+        samples.float_times.push(time);
+        samples.floats.push(value);
+        samples.float_weights.push(weight);
+    }
+    for (time, value, weight) in histograms {
+        samples.histogram_times.push(time);
+        samples.histograms.push(value);
+        samples.histogram_weights.push(weight);
+    }
+    samples
+}
+
 /// By ascending time; of several with one time, the first.
-fn sorted<V>(times: Vec<i64>, values: Vec<V>) -> (Vec<i64>, Vec<V>) {
-    let mut all: Vec<(i64, V)> = times.into_iter().zip(values).collect();
+fn sorted<V>(times: Vec<i64>, values: Vec<V>, weights: Vec<f64>) -> Vec<(i64, V, f64)> {
+    let weights = weights.into_iter().chain(std::iter::repeat(1.0));
+    let all = times.into_iter().zip(values).zip(weights);
+    let mut all: Vec<_> = all.map(|((time, value), weight)| (time, value, weight)).collect();
     all.sort_by_key(|one| one.0);
     all.dedup_by_key(|one| one.0);
-    all.into_iter().unzip()
+    all
 }
 
 #[cfg(test)]
@@ -113,6 +169,19 @@ mod tests {
         assert_eq!(samples.float_times, [10, 15, 20, 30, 40]);
         assert_eq!(samples.floats, [1.0, 1.5, 2.0, 3.0, 4.0]);
         assert_eq!(samples.histogram_times, [35]);
+    }
+
+    #[test]
+    fn sums_keep_their_weights_beside_single_samples() {
+        let mut merged = Merged::weighted();
+        merged.sums(Run::new(&[10, 30], vec![(5.0, 2.0), (9.0, 3.0)], ALL));
+        merged.floats(Run::new(&[20, 40], vec![1.0, 2.0], ALL));
+        let samples = merged.finish();
+        assert_eq!(samples.floats, [5.0, 1.0, 9.0, 2.0]);
+        assert_eq!(samples.float_weights, [2.0, 1.0, 3.0, 1.0]);
+        let mut merged = Merged::weighted();
+        merged.floats(Run::new(&[20, 40], vec![1.0, 2.0], ALL));
+        assert_eq!(merged.finish().float_weights, [0.0; 0]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub const FORMAT_FILE: &str = "format";
 /// The file that the process which has the store open holds locked.
 pub const LOCK_FILE: &str = "lock";
 /// The format that is written, and the newest that is read.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 const FORMAT_WORD: &str = "vigie-store ";
 
 /// A block's file.
@@ -145,7 +145,11 @@ fn check_format(dir: &Path, disk: &Disk) -> Result<(), OpenError> {
         Some(found) if found > FORMAT => {
             Err(OpenError::Newer { path: dir.to_owned(), found, known: FORMAT })
         }
-        Some(1..) => Ok(()),
+        Some(found) if found == FORMAT => Ok(()),
+        // From now on blocks may be written that an older Vigie cannot read.
+        Some(1..) => {
+            write_new(disk, &path, format_text().as_bytes()).map(drop).map_err(disk_error(&path))
+        }
         _ => Err(OpenError::Format(path)),
     }
 }

@@ -27,6 +27,10 @@ pub struct Samples {
     pub histogram_times: Vec<i64>,
     /// Histograms, one a time.
     pub histograms: Vec<Arc<NativeHistogram>>,
+    /// How many samples each of `floats` is the sum of; empty where each is one. See [`Stretch::Sum`].
+    pub float_weights: Vec<f64>,
+    /// How many samples each of `histograms` is the sum of; empty where each is one.
+    pub histogram_weights: Vec<f64>,
 }
 
 impl Samples {
@@ -71,6 +75,32 @@ pub struct FoundSeries {
     pub reader: Box<dyn SeriesReader>,
 }
 
+/// What is to stand for a stretch of samples where a storage has no longer all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stretch {
+    /// The last one: what counters and instant selectors need. The samples around each fall of a counter are there, too.
+    #[default]
+    Last,
+    /// The smallest float.
+    Min,
+    /// The largest float.
+    Max,
+    /// The sum, and in [`Samples::float_weights`] and [`Samples::histogram_weights`] how many there were.
+    Sum,
+}
+
+/// What samples are needed for. All that it says may be left unheard: then every sample is there, as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hints {
+    /// As of [`Storage::select`].
+    pub step: i64,
+    /// All windows begin and end at multiples of this many milliseconds; 0 where that is not known. Where what is wanted is
+    /// made of all samples of a window, one sample a window is enough if it is of just that window.
+    pub grid: i64,
+    /// What is to stand for a stretch.
+    pub stretch: Stretch,
+}
+
 /// Where series are read from.
 pub trait Storage: Send + Sync {
     /// The series that match all of `matchers` and may have samples within `range`, by ascending labels.
@@ -88,6 +118,19 @@ pub trait Storage: Send + Sync {
         range: TimeRange,
         step: i64,
     ) -> Result<Vec<FoundSeries>, ReadError>;
+
+    /// The same for a storage that can say more of a stretch than its last sample.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    fn select_for(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        hints: Hints,
+    ) -> Result<Vec<FoundSeries>, ReadError> {
+        self.select(matchers, range, hints.step)
+    }
 
     /// The labels of all series that match all of `matchers` and may have samples within `range`, ascending.
     ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::block::{Block, Resolution};
 use crate::options::StoreOptions;
-use crate::read::TimeRange;
+use crate::read::{Hints, Stretch, TimeRange};
 
 /// Blocks are within one day of UTC, in milliseconds.
 pub const DAY: i64 = 86_400_000;
@@ -20,14 +20,14 @@ pub const fn day(time: i64) -> i64 {
 pub fn choose(
     blocks: &[Arc<Block>],
     range: TimeRange,
-    step: i64,
+    hints: Hints,
     options: &StoreOptions,
 ) -> Vec<Arc<Block>> {
     let mut there: BTreeMap<i64, Vec<Resolution>> = BTreeMap::new();
     for block in blocks {
         there.entry(day(block.meta.start)).or_default().push(block.meta.resolution);
     }
-    let wanted = wanted(range, step, options);
+    let wanted = wanted(range, hints, options);
     let chosen = |block: &&Arc<Block>| {
         let resolution = block.meta.resolution;
         // An hourly value is repeated for an hour, so that of the hour before the range counts too.
@@ -39,11 +39,15 @@ pub fn choose(
     blocks.iter().filter(chosen).cloned().collect()
 }
 
-fn wanted(range: TimeRange, step: i64, options: &StoreOptions) -> Resolution {
+fn wanted(range: TimeRange, hints: Hints, options: &StoreOptions) -> Resolution {
     if range.end.saturating_sub(range.start) <= options.long_range_ms {
         return Resolution::Raw;
     }
-    let fits = |resolution: &Resolution| step >= resolution.step();
+    // Of a window that is whole stretches nothing is lost, however few they are.
+    let whole = |step: i64| {
+        hints.stretch != Stretch::Last && hints.step > 0 && hints.grid > 0 && hints.grid % step == 0
+    };
+    let fits = |one: &Resolution| hints.step >= one.step() || whole(one.step());
     let coarse = [Resolution::Hour, Resolution::FiveMinutes];
     coarse.into_iter().find(fits).unwrap_or(Resolution::Raw)
 }
@@ -62,12 +66,32 @@ mod tests {
     #[test]
     fn low_resolution_only_for_long_ranges_and_large_steps() {
         let options = StoreOptions::new("unused");
-        let wanted = |days, step| wanted(TimeRange { start: 0, end: days * DAY }, step, &options);
+        let wanted = |days, step| {
+            let hints = Hints { step, ..Hints::default() };
+            wanted(TimeRange { start: 0, end: days * DAY }, hints, &options)
+        };
         assert_eq!(wanted(7, Hour.step()), Raw);
         assert_eq!(wanted(8, Hour.step()), Hour);
         assert_eq!(wanted(8, Hour.step() - 1), FiveMinutes);
         assert_eq!(wanted(8, 60_000), Raw);
         assert_eq!(wanted(8, 0), Raw);
+    }
+
+    #[test]
+    fn whole_stretches_may_be_as_long_as_a_window() {
+        let options = StoreOptions::new("unused");
+        let wanted = |grid, step, stretch| {
+            let range = TimeRange { start: 0, end: 8 * DAY };
+            wanted(range, Hints { step, grid, stretch }, &options)
+        };
+        assert_eq!(wanted(Hour.step(), 1, Stretch::Max), Hour);
+        assert_eq!(wanted(30 * 60_000, 1, Stretch::Sum), FiveMinutes);
+        assert_eq!(wanted(60_000, 1, Stretch::Sum), Raw);
+        // The last samples of a window say nothing of its beginning.
+        assert_eq!(wanted(Hour.step(), 1, Stretch::Last), Raw);
+        // One point is made of everything, and so is what is not known.
+        assert_eq!(wanted(Hour.step(), 0, Stretch::Max), Raw);
+        assert_eq!(wanted(0, 1, Stretch::Max), Raw);
     }
 
     #[test]

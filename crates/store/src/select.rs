@@ -1,17 +1,21 @@
 //! Reading: what is selected stays as it was at that moment, and is decoded when it is asked for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
-use vigie_model::Labels;
+use vigie_model::{Labels, ResetHint};
 
-use crate::block::{Block, BlockError, Cache, Resolution, Values};
+use crate::block::{Aggregates, Block, BlockError, Cache, Kind, Resolution, Values};
 use crate::bytes::Corrupt;
 use crate::head::{Extent, Head};
 use crate::matcher::Matcher;
 use crate::merge::{Merged, Run};
-use crate::read::{FoundSeries, ReadError, Samples, SeriesReader, Storage, TimeRange};
-use crate::resolution::choose;
+use crate::read::{
+    FoundSeries, Hints, ReadError, Samples, SeriesReader, Storage, Stretch, TimeRange,
+};
+use crate::repeat::repeated;
+use crate::resolution::{choose, day};
 use crate::status::Damage;
 use crate::store::{Inner, Store, View};
 
@@ -19,6 +23,7 @@ use crate::store::{Inner, Store, View};
 struct Sources {
     inner: Arc<Inner>,
     range: TimeRange,
+    stretch: Stretch,
     /// By generation.
     blocks: Vec<Arc<Block>>,
     frozen: Option<Arc<Head>>,
@@ -37,7 +42,8 @@ struct Reader {
 impl SeriesReader for Reader {
     fn read(&self) -> Result<Samples, ReadError> {
         let sources = &*self.sources;
-        let mut merged = Merged::default();
+        let sum = sources.stretch == Stretch::Sum;
+        let mut merged = if sum { Merged::weighted() } else { Merged::default() };
         for block in &sources.blocks {
             sources.read_block(block, self.id, &mut merged)?;
         }
@@ -52,7 +58,10 @@ impl SeriesReader for Reader {
             drop(content);
             runs.into_iter().for_each(|run| merged.add_samples(run));
         }
-        Ok(merged.finish())
+        let samples = merged.finish();
+        let hourly = sources.blocks.iter().filter(|block| sources.repeats(block));
+        let days: BTreeSet<i64> = hourly.map(|block| day(block.meta.start)).collect();
+        Ok(if days.is_empty() { samples } else { repeated(&samples, &days, sources.range) })
     }
 }
 
@@ -63,15 +72,17 @@ impl Sources {
         id: u32,
         merged: &mut Merged,
     ) -> Result<(), ReadError> {
-        let (range, hourly) = (self.range, block.meta.resolution == Resolution::Hour);
+        let low = block.meta.resolution != Resolution::Raw;
         // Hourly values are repeated, also into the range from before it.
-        let start = range.start.saturating_sub(if hourly { Resolution::Hour.step() } else { 0 });
-        let rows = match block.rows(id, start, range.end, &self.cache) {
+        let before = if self.repeats(block) { Resolution::Hour.step() } else { 0 };
+        let range = TimeRange { start: self.range.start.saturating_sub(before), ..self.range };
+        let rows = match block.rows(id, range.start, range.end, &self.cache) {
             Ok(rows) => rows,
             Err(error) => return self.damaged(block, &error),
         };
-        for row in rows {
-            let (times, values) = match block.chunk(&row, &self.cache) {
+        let has_sums = rows.iter().any(|row| row.kind == Kind::Merged);
+        for row in rows.iter().filter(|row| self.wants(row.kind, low)) {
+            let (times, values) = match block.chunk(row, &self.cache) {
                 Ok(chunk) => chunk,
                 Err(error) => {
                     self.damaged(block, &error)?;
@@ -80,15 +91,53 @@ impl Sources {
             };
             match values {
                 Values::Floats(values) => merged.floats(Run::new(&times, values, range)),
-                Values::Histograms(values) => merged.histograms(Run::new(&times, values, range)),
-                Values::Aggregates(values) if hourly => {
-                    let (times, values) = repeated(&times, &values.last);
-                    merged.floats(Run::new(&times, values, range));
+                Values::Histograms(values) if has_sums && self.stretch == Stretch::Sum => {
+                    // Gauges are in the sums.
+                    let single = times.iter().zip(values);
+                    let single = single.filter(|(_, one)| one.reset_hint != ResetHint::Gauge);
+                    let (times, values): (Vec<i64>, _) = single.unzip();
+                    merged.histograms(Run::new(&times, values, range));
                 }
-                Values::Aggregates(values) => merged.floats(Run::new(&times, values.last, range)),
+                Values::Histograms(values) => merged.histograms(Run::new(&times, values, range)),
+                Values::Aggregates(values) => self.aggregates(&times, values, range, merged),
+                Values::Merged(sums, counts) => {
+                    let sums = sums.into_iter().zip(counts).collect();
+                    merged.histogram_sums(Run::new(&times, sums, range));
+                }
             }
         }
         Ok(())
+    }
+
+    /// Which chunks of a block have what stands for a stretch. Floats in a block of low resolution are those around falls.
+    fn wants(&self, kind: Kind, low: bool) -> bool {
+        match kind {
+            Kind::Floats => !low || self.stretch == Stretch::Last,
+            Kind::Merged => self.stretch == Stretch::Sum,
+            Kind::Histograms | Kind::Aggregates => true,
+        }
+    }
+
+    fn repeats(&self, block: &Block) -> bool {
+        block.meta.resolution == Resolution::Hour && self.stretch == Stretch::Last
+    }
+
+    fn aggregates(&self, times: &[i64], all: Aggregates, range: TimeRange, merged: &mut Merged) {
+        if self.stretch == Stretch::Last {
+            return merged.floats(Run::new(times, all.last, range));
+        }
+        let column = if self.stretch == Stretch::Min { &all.min } else { &all.max };
+        // A stretch of nothing but staleness markers has no samples.
+        let full = all.count.iter().enumerate().filter(|(_, count)| **count > 0.0);
+        let full: Vec<usize> = full.map(|(place, _)| place).collect();
+        let of = |column: &[f64], place: usize| column.get(place).copied().unwrap_or(f64::NAN);
+        let times: Vec<i64> = full.iter().filter_map(|place| times.get(*place).copied()).collect();
+        if self.stretch == Stretch::Sum {
+            let sums = full.iter().map(|place| (of(&all.sum, *place), of(&all.count, *place)));
+            return merged.sums(Run::new(&times, sums.collect(), range));
+        }
+        let values = full.iter().map(|place| of(column, *place)).collect();
+        merged.floats(Run::new(&times, values, range));
     }
 
     /// What is damaged is left out and named; a disk that fails is an error.
@@ -100,25 +149,6 @@ impl Sources {
         self.inner.damage(Damage { file, what: format!("{error}; the rest is served") });
         Ok(())
     }
-}
-
-/// Hourly values every five minutes, until the next one.
-fn repeated(times: &[i64], values: &[f64]) -> (Vec<i64>, Vec<f64>) {
-    let (mut all_times, mut all) = (Vec::new(), Vec::new());
-    for (place, (time, value)) in times.iter().zip(values).enumerate() {
-        let next = times.get(place + 1).copied().unwrap_or(i64::MAX);
-        let until = next.min(time.saturating_add(Resolution::Hour.step()));
-        let mut at = *time;
-        while at < until {
-            all_times.push(at);
-            all.push(*value);
-            if crate::is_stale(*value) {
-                break;
-            }
-            at += Resolution::FiveMinutes.step();
-        }
-    }
-    (all_times, all)
 }
 
 impl Store {
@@ -151,13 +181,23 @@ impl Storage for Store {
         range: TimeRange,
         step: i64,
     ) -> Result<Vec<FoundSeries>, ReadError> {
+        self.select_for(matchers, range, Hints { step, ..Hints::default() })
+    }
+
+    fn select_for(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        hints: Hints,
+    ) -> Result<Vec<FoundSeries>, ReadError> {
         let view = self.0.view();
         let found = self.candidates(matchers, range, &view);
         let overlapping = |head: &Arc<Head>| head.overlaps(range.start, range.end);
         let sources = Arc::new(Sources {
             inner: self.0.clone(),
             range,
-            blocks: choose(&view.blocks, range, step, &self.0.options),
+            stretch: hints.stretch,
+            blocks: choose(&view.blocks, range, hints, &self.0.options),
             frozen: view.frozen.filter(overlapping),
             active: view.active,
             cache: Cache::default(),

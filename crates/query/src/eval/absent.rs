@@ -1,8 +1,9 @@
 //! `absent` and `absent_over_time`: what is not there.
 
-use vigie_model::{Label, Labels, METRIC_NAME};
+use vigie_model::{Label, Labels};
 use vigie_store::MatchOp;
 
+use super::series::of_metric;
 use super::{Context, Evaluated, Grid, Series};
 use crate::answer::SampleValue;
 use crate::engine::QueryError;
@@ -14,7 +15,7 @@ fn labels_of(expr: &Expr) -> Labels {
         return Labels::default();
     };
     let (mut labels, mut seen): (Vec<Label>, Vec<&str>) = (Vec::new(), Vec::new());
-    for matcher in selector.braces.iter().filter(|one| one.name() != METRIC_NAME) {
+    for matcher in selector.braces.iter().filter(|one| !of_metric(one.name())) {
         if matcher.op() == MatchOp::Equal && !seen.contains(&matcher.name()) {
             labels.push(Label::new(matcher.name(), matcher.value()));
             seen.push(matcher.name());

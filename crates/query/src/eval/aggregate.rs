@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use vigie_model::{Label, Labels, METRIC_NAME};
+use vigie_model::{Label, Labels};
 
 use super::quantile::quantile;
 use super::series::Row;
+use super::series::of_metric;
 use super::sum::{Sum, mean};
 use super::{Context, Evaluated, Grid, Series, native};
 use crate::answer::SampleValue;
@@ -17,7 +18,7 @@ fn group_labels(labels: &Labels, grouping: &Grouping) -> Labels {
     let wanted = |label: &&Label| match grouping {
         Grouping::By(names) => names.iter().any(|name| **name == *label.name),
         Grouping::Without(names) => {
-            &*label.name != METRIC_NAME && !names.iter().any(|name| **name == *label.name)
+            !of_metric(&label.name) && !names.iter().any(|name| **name == *label.name)
         }
     };
     Labels::new(labels.iter().filter(wanted).cloned().collect())
@@ -154,8 +155,8 @@ impl Context<'_> {
                 if floats.is_empty() {
                     let (histograms, names): (Vec<_>, Vec<_>) = histograms.into_iter().unzip();
                     let at = aggregate.expr.at;
-                    let average = op == AggregateOp::Avg;
-                    return native::many::total(self, &histograms, average, (at, &names), true);
+                    let by = if op == AggregateOp::Avg { histograms.len() as f64 } else { 1.0 };
+                    return native::many::total(self, &histograms, by, (at, &names), true);
                 }
                 native::many::mixed(self, values, aggregate.expr.at);
                 return None;

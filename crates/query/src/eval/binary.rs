@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use vigie_model::{Label, Labels, METRIC_NAME};
+use vigie_model::{Label, Labels};
 
 use super::element::{compute, drops_name};
-use super::series::{Row, merged, twice, without_name};
+use super::series::{Row, merged, of_metric, twice, without_name};
 use super::{Context, Evaluated, Grid, Series};
 use crate::answer::SampleValue;
 use crate::engine::QueryError;
@@ -15,7 +15,7 @@ use crate::promql::ast::{At, Binary, BinaryOp, Cardinality, Matching};
 fn signature(labels: &Labels, matching: &Matching) -> Labels {
     let named = |label: &&Label| matching.labels.iter().any(|name| **name == *label.name);
     let wanted = |label: &&Label| {
-        if matching.on { named(label) } else { !named(label) && &*label.name != METRIC_NAME }
+        if matching.on { named(label) } else { !named(label) && !of_metric(&label.name) }
     };
     Labels::new(labels.iter().filter(wanted).cloned().collect())
 }
@@ -311,7 +311,7 @@ impl Matcher<'_> {
         let wanted = |label: &&Label| {
             let named = matching.labels.iter().any(|name| **name == *label.name);
             let included = matching.include.iter().any(|name| **name == *label.name);
-            let dropped = nameless && &*label.name == METRIC_NAME;
+            let dropped = nameless && of_metric(&label.name);
             !dropped && !included && (!one_to_one || named == matching.on)
         };
         let mut labels: Vec<Label> = many.iter().filter(wanted).cloned().collect();
@@ -327,7 +327,7 @@ fn multiple(why: &str) -> QueryError {
 }
 
 /// Labels as Prometheus writes them in its errors: the name among the others.
-fn braced(labels: &Labels) -> String {
+pub(crate) fn braced(labels: &Labels) -> String {
     let written: Vec<String> =
         labels.iter().map(|one| format!("{}={:?}", one.name, one.value)).collect();
     format!("{{{}}}", written.join(", "))

@@ -6,7 +6,7 @@ use super::{Context, Evaluated, Grid, Series, native, order};
 use crate::answer::SampleValue;
 use crate::engine::QueryError;
 use crate::promql::Function;
-use crate::promql::ast::{At, Ends, Expr, Kind, ValueType};
+use crate::promql::ast::{At, Expr, Kind, ValueType};
 
 /// A function of one number.
 fn of_number(name: &str) -> Option<fn(f64) -> f64> {
@@ -79,13 +79,7 @@ impl Context<'_> {
         match &expr.kind {
             Kind::Number { value, .. } => Ok(Evaluated::Scalar(vec![*value; grid.count])),
             Kind::Text(text) => Ok(Evaluated::Text(text.clone())),
-            Kind::Selector(selector) => {
-                if selector.ends == Ends::Anchored {
-                    let message = "anchored modifier is not supported for instant vector selectors";
-                    return Err(QueryError::Execution(message.to_owned()));
-                }
-                self.select(selector, expr.at, grid)
-            }
+            Kind::Selector(selector) => self.select(selector, expr.at, grid),
             Kind::Matrix(..) | Kind::Subquery(_) => {
                 Err(QueryError::Execution("a range vector cannot be evaluated here".to_owned()))
             }

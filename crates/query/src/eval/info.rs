@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use vigie_model::{Label, Labels, METRIC_NAME};
 use vigie_store::{MatchOp, Matcher};
 
-use super::series::twice;
+use super::binary::braced;
+use super::series::{of_metric, twice};
 use super::{Context, Evaluated, Grid, Series};
 use crate::answer::SampleValue;
 use crate::engine::QueryError;
@@ -215,7 +216,8 @@ fn newest(infos: &[Series], step: usize) -> Result<BTreeMap<Key, Info<'_>>, Quer
             Some(known) if known.time == time => {
                 return Err(QueryError::Execution(format!(
                     "found duplicate series for info metric: existing {} @ {time}, new {} @ {time}",
-                    known.labels, one.labels
+                    braced(known.labels),
+                    braced(&one.labels)
                 )));
             }
             _ => {
@@ -239,7 +241,7 @@ fn with_info(
         any = true;
         for label in info.labels {
             let asked = data.is_empty() || data.iter().any(|one| one.name() == &*label.name);
-            if &*label.name == METRIC_NAME || !asked {
+            if of_metric(&label.name) || !asked {
                 continue;
             }
             let known = added.iter().find(|one| one.name == label.name);

@@ -19,8 +19,9 @@ pub(crate) struct Monotonicity {
 /// Collects them while a query runs.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    warnings: RefCell<BTreeSet<(String, usize)>>,
-    infos: RefCell<BTreeSet<(String, usize)>>,
+    /// Each text once, at the last place that has it to say.
+    warnings: RefCell<BTreeMap<String, usize>>,
+    infos: RefCell<BTreeMap<String, usize>>,
     monotonic: RefCell<BTreeMap<usize, Monotonicity>>,
 }
 
@@ -28,11 +29,11 @@ const MONOTONIC: &str = "input to histogram_quantile needed to be fixed for mono
 
 impl Notes {
     pub(crate) fn warn(&self, at: At, text: impl Into<String>) {
-        self.warnings.borrow_mut().insert((text.into(), at.0));
+        self.warnings.borrow_mut().insert(text.into(), at.0);
     }
 
     pub(crate) fn info(&self, at: At, text: impl Into<String>) {
-        self.infos.borrow_mut().insert((text.into(), at.0));
+        self.infos.borrow_mut().insert(text.into(), at.0);
     }
 
     pub(crate) fn not_monotonic(&self, at: At, found: Monotonicity) {
@@ -50,7 +51,7 @@ impl Notes {
 
     /// All of them, with the places in the query's text.
     pub(crate) fn written(&self, text: &str) -> Annotations {
-        let write = |kind: &str, (message, at): &(String, usize)| {
+        let write = |kind: &str, (message, at): (&String, &usize)| {
             let (line, column) = place(text, *at);
             format!("PromQL {kind}: {message} ({line}:{column})")
         };
@@ -66,7 +67,7 @@ impl Notes {
                 super::date::rfc3339(one.times.0),
                 super::date::rfc3339(one.times.1),
             );
-            infos.insert(write("info", &(message, *at)));
+            infos.insert(write("info", (&message, at)));
         }
         let warnings = self.warnings.borrow();
         let warnings: BTreeSet<String> = warnings.iter().map(|one| write("warning", one)).collect();

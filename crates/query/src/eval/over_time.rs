@@ -19,9 +19,8 @@ pub(crate) fn compute(
     call: &Call<'_>,
     window: &Window<'_>,
 ) -> Result<Option<SampleValue>, QueryError> {
-    let samples = window.floats.len() + window.histograms.len();
     let value = match call.name {
-        "count_over_time" => samples as f64,
+        "count_over_time" => window.float_count() + window.histogram_count(),
         "present_over_time" | "absent_over_time" => 1.0,
         "first_over_time" => return Ok(edge(window, false)),
         "last_over_time" => return Ok(edge(window, true)),
@@ -41,11 +40,11 @@ pub(crate) fn compute(
             return Ok(None);
         }
         "sum_over_time" | "avg_over_time" if window.floats.is_empty() => {
-            let average = call.name == "avg_over_time";
+            let by = if call.name == "avg_over_time" { window.histogram_count() } else { 1.0 };
             let names = vec![call.metric; window.histograms.len()];
             let histograms: Vec<_> = window.histograms.iter().collect();
             let place = (call.at, names.as_slice());
-            return Ok(native::many::total(call.context, &histograms, average, place, false));
+            return Ok(native::many::total(call.context, &histograms, by, place, false));
         }
         _ => return of_floats(call, window).map(|value| value.map(SampleValue::Float)),
     };
@@ -129,7 +128,11 @@ fn of_floats(call: &Call<'_>, window: &Window<'_>) -> Result<Option<f64>, QueryE
     let [first, second] = call.scalars;
     Ok(Some(match call.name {
         "sum_over_time" => floats.iter().fold(Sum::default(), |sum, one| sum.add(*one)).total(),
-        "avg_over_time" => mean(floats.iter().copied()),
+        "avg_over_time" if window.float_weights.is_empty() => mean(floats.iter().copied()),
+        "avg_over_time" => {
+            let sum = floats.iter().fold(Sum::default(), |sum, one| sum.add(*one));
+            sum.total() / window.float_count()
+        }
         "min_over_time" => extreme(floats, |best, value| value < best).1,
         "max_over_time" => extreme(floats, |best, value| value > best).1,
         "ts_of_min_over_time" => time_of(window, extreme(floats, |best, value| value <= best).0),

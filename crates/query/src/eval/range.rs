@@ -40,6 +40,14 @@ fn check_ends(name: &str, how: Ends) -> Result<(), QueryError> {
     Err(QueryError::Execution(message))
 }
 
+/// Where an argument stands; Prometheus says of a subquery that it is where the query begins.
+fn place(argument: &Expr) -> At {
+    match argument.bare().kind {
+        Kind::Subquery(_) => At::default(),
+        _ => argument.at,
+    }
+}
+
 impl Context<'_> {
     /// A function of a range vector.
     pub(crate) fn range_call(
@@ -59,7 +67,7 @@ impl Context<'_> {
         for argument in arguments.iter().filter(|one| one.value_type() == ValueType::Scalar) {
             scalars.push(self.scalar(argument, grid)?);
         }
-        let source = self.source(matrix, grid)?;
+        let source = self.source(matrix, grid, name)?;
         let keeps_name = matches!(name, "last_over_time" | "first_over_time");
         let mut computed = Vec::new();
         for (labels, read) in &source.series {
@@ -71,9 +79,9 @@ impl Context<'_> {
                 context: self,
                 name,
                 metric: labels.metric_name(),
-                at: matrix.bare().at,
-                first_at: arguments[0].at,
-                second_at: arguments.get(1).map(|one| one.at).unwrap_or_default(),
+                at: place(matrix.bare()),
+                first_at: place(&arguments[0]),
+                second_at: arguments.get(1).map(place).unwrap_or_default(),
                 scalars: [f64::NAN; 2],
                 time: 0,
             };

@@ -1,7 +1,7 @@
 //! Reading series, one at a time.
 
 use vigie_model::Labels;
-use vigie_store::{FoundSeries, Samples, TimeRange, is_stale};
+use vigie_store::{FoundSeries, Hints, Samples, Stretch, TimeRange, is_stale};
 
 use super::series::Row;
 use super::{Context, Evaluated, Grid, Series};
@@ -29,22 +29,23 @@ pub(crate) struct Source {
 }
 
 impl Context<'_> {
-    /// The series of a selector with samples at `ends` or so many milliseconds before and behind. Samples may be so many
-    /// milliseconds `apart`.
+    /// The series of a selector with samples at `ends` or so many milliseconds before and behind. Samples may be as far apart
+    /// as the hints say, if there is more than one end.
     fn find(
         &self,
         selector: &Selector,
         ends: Grid,
         (before, behind): (i64, i64),
-        apart: i64,
+        hints: Hints,
     ) -> Result<Vec<FoundSeries>, QueryError> {
         // Windows are open at their left.
         let range = TimeRange {
             start: ends.start.saturating_sub(before).saturating_add(1),
             end: ends.end().saturating_add(behind),
         };
-        let step = if ends.count > 1 { ends.step.min(apart) } else { 0 };
-        let found = self.storage.select(&selector.matchers(), range, step)?;
+        let step = if ends.count > 1 { ends.step.min(hints.step) } else { 0 };
+        let found =
+            self.storage.select_for(&selector.matchers(), range, Hints { step, ..hints })?;
         let mut stats = self.stats.get();
         stats.series += found.len() as u64;
         self.stats.set(stats);
@@ -74,7 +75,7 @@ impl Context<'_> {
     ) -> Result<Evaluated, QueryError> {
         let lookback = self.limits.lookback;
         let mut selected = Vec::new();
-        for found in self.find(selector, ends, (lookback, 0), lookback)? {
+        for found in self.find(selector, ends, (lookback, 0), apart(lookback))? {
             self.check()?;
             let samples = found.reader.read()?;
             self.read(&samples)?;
@@ -95,7 +96,7 @@ impl Context<'_> {
     ) -> Result<Evaluated, QueryError> {
         let lookback = self.limits.lookback;
         let mut selected = Vec::new();
-        for found in self.find(selector, ends, (lookback, lookback), lookback)? {
+        for found in self.find(selector, ends, (lookback, lookback), apart(lookback))? {
             self.check()?;
             let samples = without_stale(found.reader.read()?);
             self.read(&samples)?;
@@ -108,8 +109,13 @@ impl Context<'_> {
         Ok(Evaluated::Vector(selected))
     }
 
-    /// Where the windows of a range selector or a subquery come from.
-    pub(crate) fn source(&self, expr: &Expr, grid: Grid) -> Result<Source, QueryError> {
+    /// Where the windows of a range selector or a subquery come from, for a function of this name.
+    pub(crate) fn source(
+        &self,
+        expr: &Expr,
+        grid: Grid,
+        function: &str,
+    ) -> Result<Source, QueryError> {
         match &expr.bare().kind {
             Kind::Matrix(selector, range) => {
                 let width = self.positive(range)?;
@@ -120,8 +126,13 @@ impl Context<'_> {
                     Ends::Anchored => (width.saturating_add(lookback), 0),
                     Ends::Smoothed => (width.saturating_add(lookback), lookback),
                 };
+                let hints = Hints {
+                    step: width / SAMPLES_OF_A_WINDOW,
+                    grid: common(common(ends.start, ends.step), width),
+                    stretch: stretch(function),
+                };
                 let mut series: Vec<(Labels, Read)> = Vec::new();
-                for found in self.find(selector, ends, reach, width / SAMPLES_OF_A_WINDOW)? {
+                for found in self.find(selector, ends, reach, hints)? {
                     let reader = found.reader;
                     let read = move |context: &Context<'_>| {
                         let samples = reader.read()?;
@@ -166,7 +177,7 @@ impl Context<'_> {
 
     /// A range selector or a subquery alone, at one time.
     pub(crate) fn matrix(&self, expr: &Expr, grid: Grid) -> Result<Vec<RangeSeries>, QueryError> {
-        let source = self.source(expr, grid)?;
+        let source = self.source(expr, grid, "")?;
         let mut matrix = Vec::new();
         for (labels, read) in &source.series {
             self.check()?;
@@ -193,18 +204,46 @@ impl Context<'_> {
     }
 }
 
+/// What a function needs to know of a stretch of which not all samples are there any more.
+fn stretch(function: &str) -> Stretch {
+    match function {
+        "min_over_time" => Stretch::Min,
+        "max_over_time" => Stretch::Max,
+        "sum_over_time" | "count_over_time" | "avg_over_time" => Stretch::Sum,
+        _ => Stretch::Last,
+    }
+}
+
+/// Samples may be so many milliseconds apart.
+fn apart(step: i64) -> Hints {
+    Hints { step, ..Hints::default() }
+}
+
+/// What two numbers are both multiples of.
+fn common(one: i64, two: i64) -> i64 {
+    let (mut one, mut two) = (one.saturating_abs(), two.saturating_abs());
+    while two != 0 {
+        (one, two) = (two, one % two);
+    }
+    one
+}
+
 /// Without the markers of series that ended.
 fn without_stale(mut samples: Samples) -> Samples {
     if samples.floats.iter().any(|value| is_stale(*value)) {
         let keep: Vec<bool> = samples.floats.iter().map(|value| !is_stale(*value)).collect();
         let mut flags = keep.iter();
         samples.float_times.retain(|_| flags.next().copied().unwrap_or_default());
+        let mut flags = keep.iter();
+        samples.float_weights.retain(|_| flags.next().copied().unwrap_or_default());
         samples.floats.retain(|value| !is_stale(*value));
     }
     if samples.histograms.iter().any(|one| is_stale(one.sum)) {
         let keep: Vec<bool> = samples.histograms.iter().map(|one| !is_stale(one.sum)).collect();
         let mut flags = keep.iter();
         samples.histogram_times.retain(|_| flags.next().copied().unwrap_or_default());
+        let mut flags = keep.iter();
+        samples.histogram_weights.retain(|_| flags.next().copied().unwrap_or_default());
         samples.histograms.retain(|one| !is_stale(one.sum));
     }
     samples

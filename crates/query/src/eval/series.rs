@@ -77,12 +77,17 @@ impl Series {
     }
 }
 
-/// Labels without the metric's name.
+/// Whether a label says what a metric is, rather than whose: its name, and where they are kept, its type and unit.
+pub(crate) fn of_metric(label: &str) -> bool {
+    matches!(label, METRIC_NAME | "__type__" | "__unit__")
+}
+
+/// Labels without those of the metric itself.
 pub(crate) fn without_name(labels: &Labels) -> Labels {
-    if labels.metric_name().is_empty() {
+    if !labels.iter().any(|one| of_metric(&one.name)) {
         return labels.clone();
     }
-    Labels::new(labels.iter().filter(|one| &*one.name != METRIC_NAME).cloned().collect())
+    Labels::new(labels.iter().filter(|one| !of_metric(&one.name)).cloned().collect())
 }
 
 /// The error of a vector in which labels occur twice at one step.

@@ -29,7 +29,10 @@ impl Context<'_> {
                 return None;
             }
             if window.floats.is_empty() {
-                let found = native::extended::at(&window, time);
+                let Ok(found) = native::extended::at(&window, time) else {
+                    native::many::mixed_schemas(self, at, labels.metric_name());
+                    return None;
+                };
                 return found.map(SampleValue::Histogram);
             }
             let place = window.float_times.partition_point(|one| *one < time);

@@ -12,6 +12,10 @@ pub(crate) struct Window<'a> {
     pub floats: &'a [f64],
     pub histogram_times: &'a [i64],
     pub histograms: &'a [Arc<NativeHistogram>],
+    /// How many samples each float is the sum of; empty where each is one.
+    pub float_weights: &'a [f64],
+    /// The same of histograms.
+    pub histogram_weights: &'a [f64],
     /// Its left end, which is not part of it.
     pub start: i64,
     /// Its right end, which is.
@@ -27,6 +31,16 @@ impl Window<'_> {
         !self.floats.is_empty() && !self.histograms.is_empty()
     }
 
+    /// How many floats there were.
+    pub(crate) fn float_count(&self) -> f64 {
+        count(self.floats.len(), self.float_weights)
+    }
+
+    /// How many histograms there were.
+    pub(crate) fn histogram_count(&self) -> f64 {
+        count(self.histograms.len(), self.histogram_weights)
+    }
+
     pub(crate) fn seconds(&self) -> f64 {
         (self.end - self.start) as f64 / 1000.0
     }
@@ -38,6 +52,10 @@ impl Window<'_> {
     pub(crate) fn histograms(&self) -> Vec<(i64, Arc<NativeHistogram>)> {
         self.histogram_times.iter().copied().zip(self.histograms.iter().cloned()).collect()
     }
+}
+
+fn count(samples: usize, weights: &[f64]) -> f64 {
+    if weights.is_empty() { samples as f64 } else { weights.iter().sum() }
 }
 
 /// Two pointers that walk over a series once, however many windows overlap.
@@ -65,6 +83,11 @@ impl<'a> Windows<'a> {
             floats: &samples.floats[floats.0..floats.1],
             histogram_times: &samples.histogram_times[histograms.0..histograms.1],
             histograms: &samples.histograms[histograms.0..histograms.1],
+            float_weights: samples.float_weights.get(floats.0..floats.1).unwrap_or_default(),
+            histogram_weights: samples
+                .histogram_weights
+                .get(histograms.0..histograms.1)
+                .unwrap_or_default(),
             start,
             end,
         }

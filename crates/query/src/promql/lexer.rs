@@ -1,5 +1,9 @@
 //! Text to tokens.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::error::ParseError;
 use super::quoted::unquote;
 
@@ -18,6 +22,13 @@ pub(super) enum Token {
     Sign(&'static str),
     /// The end of the text.
     End,
+}
+
+/// Whether a character is of Unicode's letters, which names may have without quotes.
+fn is_letter(one: char) -> bool {
+    static LETTER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{L}$").ok());
+    let letter = LETTER.as_ref();
+    letter.is_some_and(|letter| letter.is_match(one.encode_utf8(&mut [0; 4])))
 }
 
 /// A token and where it begins, in bytes.
@@ -99,9 +110,14 @@ impl Lexer<'_> {
         }
         let in_braces = self.open.last().is_some_and(|(open, _)| *open == '{');
         let colon = !in_range && !in_braces;
-        if first.is_ascii_alphabetic() || first == '_' || (colon && first == ':') {
-            let name =
-                |one: char| one.is_ascii_alphanumeric() || one == '_' || (colon && one == ':');
+        let begins = |one: char| {
+            one.is_ascii_alphabetic()
+                || one == '_'
+                || (colon && one == ':')
+                || (!in_range && !one.is_ascii() && is_letter(one))
+        };
+        if begins(first) {
+            let name = |one: char| begins(one) || one.is_ascii_digit() || (!in_range && one == '.');
             let rest = self.rest();
             let length = rest.find(|one| !name(one)).unwrap_or(rest.len());
             let found = rest[..length].to_owned();

@@ -2,7 +2,8 @@
 
 use crate::chance::Chance;
 use crate::expression::{Expr, Kind};
-use crate::world::{self, Dialect, World};
+use crate::outcome::Dialect;
+use crate::world::{self, World};
 
 /// Makes queries over one world.
 pub struct Grammar<'a> {

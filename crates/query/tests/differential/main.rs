@@ -29,11 +29,12 @@ use difference::Difference;
 use expression::Expr;
 use grammar::Grammar;
 use oracle::Oracle;
+use outcome::Dialect;
 use outcome::{Aspect, Outcome, Question, Strictness, When, ask_vigie, compare};
 use report::Case;
 use support::MemoryStorage;
 use vigie_testkit::Prometheus;
-use world::{Dialect, World};
+use world::World;
 
 /// Questions of an ordinary run.
 const QUESTIONS: usize = 3_000;

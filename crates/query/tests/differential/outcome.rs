@@ -13,7 +13,16 @@ use vigie_query::{
 };
 
 use crate::support::MemoryStorage;
-use crate::world::Dialect;
+
+/// Whose language it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Everything that Prometheus 3 knows.
+    Three,
+    /// Floats with plain names, no sample at a whole second: there the left-open ranges of Prometheus 3 and the
+    /// closed ones of Prometheus 2 are the same.
+    Two,
+}
 
 /// When a query is evaluated, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

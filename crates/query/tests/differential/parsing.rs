@@ -8,15 +8,20 @@ use crate::chance::Chance;
 use crate::extent;
 use crate::grammar::Grammar;
 use crate::oracle::Oracle;
+use crate::outcome::Dialect;
 use crate::outcome::{FailureKind, Question, When};
 use crate::support::MemoryStorage;
-use crate::world::{Dialect, World};
+use crate::world::World;
 
 /// Whether Prometheus refuses a text, and why.
 fn refused(oracle: &mut Oracle, text: &str) -> Option<String> {
     let question = Question { text: text.to_owned(), when: When::Instant(60_000) };
     let failure = oracle.ask(&question).err()?;
     (failure.kind == FailureKind::Invalid).then_some(failure.text)
+}
+
+fn colon_in_group(why: &str) -> bool {
+    why.split_once("invalid label name for grouping: ").is_some_and(|(_, name)| name.contains(':'))
 }
 
 #[test]
@@ -39,6 +44,8 @@ fn the_same_texts_are_queries() {
             (None, Err(error)) => format!("{text}\n  only Vigie refuses it: {error}"),
             // Durations are calculated when a query is evaluated.
             (Some(why), Ok(_)) if why.contains("duration") => continue,
+            // Only with names of dots a Prometheus refuses a colon there: Vigie takes both.
+            (Some(why), Ok(_)) if colon_in_group(why) => continue,
             (Some(why), Ok(_)) => format!("{text}\n  only Prometheus refuses it: {why}"),
             (None, Ok(tree)) => {
                 let printed = tree.to_string();

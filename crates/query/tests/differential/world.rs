@@ -6,6 +6,7 @@ use vigie_model::{CUSTOM_SCHEMA, Labels, NativeHistogram, ResetHint};
 use vigie_store::{STALE_BITS, Samples};
 
 use crate::chance::Chance;
+use crate::outcome::Dialect;
 use crate::support::MemoryStorage;
 
 pub const COUNTERS: [&str; 2] = ["requests_total", "errors_total"];
@@ -26,16 +27,6 @@ pub const JOBS: [&str; 3] = ["api", "db", "web"];
 pub const INSTANCES: [&str; 3] = ["a:1", "b:2", "c:3"];
 pub const CODES: [&str; 3] = ["200", "404", "500"];
 const BOUNDS: [&str; 6] = ["0.1", "0.5", "1", "2.5", "10", "+Inf"];
-
-/// What kinds of series there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// Everything that Prometheus 3 knows.
-    Three,
-    /// Floats with plain names, no sample at a whole second: there the left-open ranges of Prometheus 3 and the
-    /// closed ones of Prometheus 2 are the same.
-    Two,
-}
 
 /// Series, and when they are.
 #[derive(Debug, Clone)]

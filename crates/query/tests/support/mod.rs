@@ -52,6 +52,7 @@ fn within(samples: &Samples, range: TimeRange) -> Samples {
         floats: samples.floats[floats].to_vec(),
         histogram_times: samples.histogram_times[histograms.clone()].to_vec(),
         histograms: samples.histograms[histograms].to_vec(),
+        ..Samples::default()
     }
 }
 

@@ -7,6 +7,7 @@ use vigie_model::NativeHistogram;
 use crate::bytes::{Bytes, Corrupt, put_varint};
 use crate::codec::floats::{self, Effort};
 use crate::codec::histograms;
+use crate::read::Samples;
 
 /// What a chunk holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,8 @@ pub enum Kind {
     Histograms,
     /// [`Aggregates`] of floats.
     Aggregates,
+    /// Sums of native histograms.
+    Merged,
 }
 
 impl Kind {
@@ -25,6 +28,7 @@ impl Kind {
             Self::Floats => 0,
             Self::Histograms => 1,
             Self::Aggregates => 2,
+            Self::Merged => 3,
         }
     }
 
@@ -33,6 +37,7 @@ impl Kind {
             0 => Ok(Self::Floats),
             1 => Ok(Self::Histograms),
             2 => Ok(Self::Aggregates),
+            3 => Ok(Self::Merged),
             _ => Err(Corrupt("a chunk of an unknown kind")),
         }
     }
@@ -41,15 +46,15 @@ impl Kind {
 /// What is kept of each stretch of floats: columns of equal length.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Aggregates {
-    /// The last value, a staleness marker included: what a query sees.
+    /// The last value, a staleness marker included.
     pub last: Vec<f64>,
-    /// The smallest; not a number where there was none but markers.
+    /// The smallest; not a number where there was none.
     pub min: Vec<f64>,
     /// The largest.
     pub max: Vec<f64>,
-    /// Of all that are numbers.
+    /// Of all but staleness markers.
     pub sum: Vec<f64>,
-    /// How many are numbers.
+    /// How many are no staleness markers.
     pub count: Vec<f64>,
 }
 
@@ -62,6 +67,21 @@ pub enum Values {
     Histograms(Vec<Arc<NativeHistogram>>),
     /// Of [`Kind::Aggregates`].
     Aggregates(Aggregates),
+    /// Of [`Kind::Merged`]: sums, and how many histograms are in each.
+    Merged(Vec<Arc<NativeHistogram>>, Vec<f64>),
+}
+
+/// One series at a lower resolution.
+#[derive(Debug, Default)]
+pub struct Downsampled {
+    /// The last millisecond of each stretch that has floats.
+    pub times: Vec<i64>,
+    /// What is left of those.
+    pub aggregates: Aggregates,
+    /// The last histogram of each stretch that has some, at the stretch's last millisecond, and the samples around falls.
+    pub kept: Samples,
+    /// Sums of the gauges among the histograms, with their weights.
+    pub merged: Samples,
 }
 
 /// The column is that of the last values.
@@ -111,12 +131,34 @@ impl Aggregates {
     }
 }
 
+/// Appends sums of histograms that are one [`histograms::run`], and how many are in each.
+pub fn encode_merged(
+    sums: &[Arc<NativeHistogram>],
+    counts: &[f64],
+    effort: Effort,
+    out: &mut Vec<u8>,
+) {
+    let mut column = Vec::new();
+    floats::encode(counts, effort, &mut column);
+    put_varint(out, column.len() as u64);
+    out.extend_from_slice(&column);
+    histograms::encode(sums, effort, out);
+}
+
+fn decode_merged(bytes: &[u8], count: usize) -> Result<Values, Corrupt> {
+    let mut bytes = Bytes(bytes);
+    let length = bytes.length()?;
+    let counts = floats::decode(bytes.take(length)?, count)?;
+    Ok(Values::Merged(histograms::decode(bytes.0, count)?, counts))
+}
+
 /// Reads a chunk's values.
 pub fn decode(kind: Kind, bytes: &[u8], count: usize) -> Result<Values, Corrupt> {
     Ok(match kind {
         Kind::Floats => Values::Floats(floats::decode(bytes, count)?),
         Kind::Histograms => Values::Histograms(histograms::decode(bytes, count)?),
         Kind::Aggregates => Values::Aggregates(Aggregates::decode(bytes, count)?),
+        Kind::Merged => decode_merged(bytes, count)?,
     })
 }
 
@@ -146,7 +188,23 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_an_error_or_values(bytes: Vec<u8>, kind in 0u64..3, count in 0usize..300) {
+        fn sums_of_histograms_come_back(rows in prop::collection::vec((0u32..50, 1u32..9), 1..100)) {
+            let sum = |(count, _): &(u32, u32)| Arc::new(NativeHistogram {
+                count: f64::from(*count),
+                positive: vec![(2, f64::from(*count))].into_iter().filter(|one| one.1 > 0.0).collect(),
+                ..NativeHistogram::default()
+            });
+            let sums: Vec<_> = rows.iter().map(sum).collect();
+            let counts: Vec<f64> = rows.iter().map(|(_, count)| f64::from(*count)).collect();
+            let mut out = Vec::new();
+            encode_merged(&sums, &counts, Effort::Thorough, &mut out);
+            let Values::Merged(sums_back, counts_back) = decode(Kind::Merged, &out, rows.len()).unwrap()
+            else { panic!("another kind") };
+            prop_assert_eq!((sums_back, counts_back), (sums, counts));
+        }
+
+        #[test]
+        fn any_bytes_are_an_error_or_values(bytes: Vec<u8>, kind in 0u64..4, count in 0usize..300) {
             let _ = decode(Kind::from_number(kind).unwrap(), &bytes, count);
         }
     }

@@ -260,7 +260,7 @@ mod tests {
     use super::*;
 
     fn any_row() -> impl Strategy<Value = Row> {
-        (any::<u32>(), 0u64..3, 0u64..4, any::<u32>(), any::<u32>()).prop_map(
+        (any::<u32>(), 0u64..4, 0u64..4, any::<u32>(), any::<u32>()).prop_map(
             |(id, kind, column, offset, length)| Row {
                 id,
                 kind: Kind::from_number(kind).unwrap(),

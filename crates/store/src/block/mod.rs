@@ -5,7 +5,7 @@ pub mod layout;
 pub mod reader;
 pub mod writer;
 
-pub use chunk::{Aggregates, Values};
+pub use chunk::{Aggregates, Downsampled, Kind, Values};
 pub use layout::{Meta, Resolution};
 pub use reader::{Block, BlockError, Cache};
 pub use writer::BlockWriter;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::chunk::{Aggregates, Kind};
+use super::chunk::{Downsampled, Kind, encode_merged};
 use super::layout::{Column, END, MAGIC, Meta, PAGE_ROWS, PageRef, Row, encode_page};
 use crate::codec::floats::{self, Effort};
 use crate::codec::{CHUNK, histograms, times};
@@ -88,22 +88,27 @@ impl BlockWriter {
         Ok(())
     }
 
-    /// Adds what is left of a series after downsampling, floats and histograms.
-    pub fn add_aggregates(
-        &mut self,
-        id: u32,
-        aggregate_times: &[i64],
-        aggregates: &Aggregates,
-        others: &Samples,
-    ) -> io::Result<()> {
+    /// Adds what is left of a series after downsampling.
+    pub fn add_downsampled(&mut self, id: u32, low: &Downsampled) -> io::Result<()> {
         self.begin(id)?;
-        for (place, chunk_times) in aggregate_times.chunks(CHUNK).enumerate() {
+        for (place, chunk_times) in low.times.chunks(CHUNK).enumerate() {
             let start = place * CHUNK;
             let mut bytes = Vec::new();
-            aggregates.encode(start..start + chunk_times.len(), self.effort, &mut bytes);
+            low.aggregates.encode(start..start + chunk_times.len(), self.effort, &mut bytes);
             self.chunk(id, Kind::Aggregates, chunk_times, bytes)?;
         }
-        self.add(id, others)
+        let mut at = 0;
+        while let Some(rest) = low.merged.histograms.get(at..).filter(|rest| !rest.is_empty()) {
+            let of = at..at + histograms::run(rest);
+            let sums = low.merged.histograms.get(of.clone()).unwrap_or_default();
+            let counts = low.merged.histogram_weights.get(of.clone()).unwrap_or_default();
+            let chunk_times = low.merged.histogram_times.get(of.clone()).unwrap_or_default();
+            let mut bytes = Vec::new();
+            encode_merged(sums, counts, self.effort, &mut bytes);
+            self.chunk(id, Kind::Merged, chunk_times, bytes)?;
+            at = of.end;
+        }
+        self.add(id, &low.kept)
     }
 
     /// A page ends only between two series, so that each is in one page.

@@ -232,7 +232,7 @@ impl Job {
                 for (writer, resolution) in writers.iter_mut().zip(resolutions) {
                     let low = downsample(&samples, resolution.step());
                     writer
-                        .add_aggregates(id, &low.times, &low.aggregates, &low.histograms)
+                        .add_downsampled(id, &low)
                         .map_err(StoreError::disk("a block could not be written"))?;
                 }
             }
@@ -409,7 +409,7 @@ fn read_blocks(
                     merged.histograms(Run::new(&times, values, ALL));
                 }
                 // Only blocks of full resolution are merged.
-                Ok((_, Values::Aggregates(_))) => {}
+                Ok((_, Values::Aggregates(_) | Values::Merged(..))) => {}
                 Err(error) => left_out(block, error, inner)?,
             }
         }

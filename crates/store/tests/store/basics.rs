@@ -161,10 +161,10 @@ fn a_second_process_and_a_newer_format_are_refused() {
     let again = Store::open(StoreOptions::new(dir.path()), T0).err().unwrap();
     assert!(matches!(again, OpenError::Locked(_)), "{again}");
     store.close();
-    std::fs::write(dir.path().join("format"), "vigie-store 2\n").unwrap();
+    std::fs::write(dir.path().join("format"), "vigie-store 3\n").unwrap();
     let newer = Store::open(StoreOptions::new(dir.path()), T0).err().unwrap();
     assert!(
-        newer.to_string().contains("has format 2, this Vigie knows formats up to 1"),
+        newer.to_string().contains("has format 3, this Vigie knows formats up to 2"),
         "{newer}"
     );
     std::fs::write(dir.path().join("format"), "something\n").unwrap();

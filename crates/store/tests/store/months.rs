@@ -90,11 +90,34 @@ fn sixty_days_of_merging_downsampling_and_retention() {
     let hourly =
         read_in(store, "gauge", TimeRange { start: now - 30 * DAY, end: now - 20 * DAY }, HOUR);
     let all = floats(&hourly);
-    // Of the hour before the range there are eleven repetitions in it, of its last hour one.
-    assert_eq!(all.len() as i64, 10 * DAY / STEP);
-    let changes = all.windows(2).filter(|pair| pair[0].1 != pair[1].1).count();
-    assert!((230..=240).contains(&changes), "{changes}");
+    // Of the hour before the range there are eleven repetitions in it, of its last hour one. The samples around the falls,
+    // one each hundred, are there besides, and each day's first.
+    let falls = 10 * DAY / STEP / 100;
+    let more = all.len() as i64 - 10 * DAY / STEP;
+    assert!((falls..=2 * (falls + 10)).contains(&more), "{more}");
+    let changes = all.windows(2).filter(|pair| pair[0].1 != pair[1].1).count() as i64;
+    assert!((230..=240 + 2 * falls + 10).contains(&changes), "{changes}");
+    let fallen = all.windows(2).filter(|pair| pair[1].1 < pair[0].1);
+    assert!(fallen.clone().all(|pair| (pair[0].1, pair[1].1) == (99.0, 0.0)), "around each fall");
+    assert!((falls - 1..=falls + 1).contains(&(fallen.count() as i64)));
+    a_counter_lost_nothing(store, now);
     assert_eq!(dir.path().join("blocks").read_dir().unwrap().count(), files(&status));
+}
+
+/// What a counter went up by between two lasts, over resets and the edges of days, is what all samples say.
+fn a_counter_lost_nothing(store: &Store, now: i64) {
+    let (start, end) = (now - 30 * DAY, now - 12 * DAY);
+    for step in [0, HOUR] {
+        let found = floats(&read_in(store, "counter", TimeRange { start, end }, step));
+        let (first, last) = (found.first().unwrap().0, found.last().unwrap().0);
+        let raw: Vec<f64> = ((first - T0) / STEP..=(last - T0) / STEP).map(counter).collect();
+        let up = |before: f64, after: f64| if after < before { after } else { after - before };
+        let low: f64 = found.windows(2).map(|pair| up(pair[0].1, pair[1].1)).sum();
+        let all: f64 = raw.windows(2).map(|pair| up(pair[0], pair[1])).sum();
+        // The last value may be a repetition, at most an hour old, and so may the first.
+        let hour = 3.0 * (step / STEP) as f64;
+        assert!((low - all).abs() <= hour, "{low}, not {all}, by {step}");
+    }
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vigie_model::{CUSTOM_SCHEMA, NativeHistogram, ResetHint};
-use vigie_store::{Metadata, STALE_BITS, Sample, Store, StoreOptions, TimeRange, Value};
+use vigie_store::{
+    Hints, Metadata, STALE_BITS, Sample, Storage, Store, StoreOptions, Stretch, TimeRange, Value,
+};
 
 use crate::support::*;
 
@@ -111,28 +113,65 @@ fn says_what_it_said(store: &Store, now: i64) {
     assert_eq!(store.metadata()["gauge"].unit, "ratio");
 }
 
-#[test]
-fn the_folder_of_format_1_is_opened_and_goes_on() {
-    let kept = fixture("format-1");
-    if std::env::var_os("VIGIE_WRITE_FIXTURE").is_some() {
-        assert!(!kept.join("format").exists(), "there is one already");
-        fill(&kept);
-        fs::remove_file(kept.join("lock")).unwrap();
-    }
+/// Opens a copy of the folder of a format, and asks it for everything.
+fn opened_and_goes_on(format: &str) -> (tempfile::TempDir, i64) {
     let dir = folder();
-    copy(&kept, dir.path());
+    copy(&fixture(format), dir.path());
     let now = T0 + COUNT * STEP;
     let (store, recovery) = Store::open(options(dir.path()), now).unwrap();
     assert!(recovery.damaged.is_empty() && recovery.lost_series == 0, "{recovery:?}");
     assert!(recovery.replayed > 0 && recovery.blocks >= 3, "all kinds of file: {recovery:?}");
     says_what_it_said(&store, now);
+    // Hourly values of the day, which only a block of low resolution has.
+    let all = TimeRange { start: T0, end: T0 + DAY - 1 };
+    drop(store);
+    let options = StoreOptions { long_range_ms: 0, ..options(dir.path()) };
+    let (store, _) = Store::open(options, now).unwrap();
+    let hourly = floats(&read_in(&store, "counter_total", all, HOUR));
+    assert!(hourly.contains(&(T0 + HOUR - 1, value("counter_total", 5))));
+    let sums = Hints { step: HOUR, stretch: Stretch::Sum, ..Hints::default() };
+    let found = store.select_for(&named("gauge"), all, sums).unwrap()[0].reader.read().unwrap();
+    assert_eq!(found.float_weights.iter().sum::<f64>(), (DAY / STEP - 1) as f64, "one marker");
+    let sum: f64 = (0..DAY / STEP).map(|n| value("gauge", n)).filter(|one| !one.is_nan()).sum();
+    assert!((found.floats.iter().sum::<f64>() - sum).abs() < 1e-9);
+    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "vigie-store 2\n");
+    drop(store);
+    let (store, _) = Store::open(self::options(dir.path()), now).unwrap();
     settle(&store, now + DAY);
     says_what_it_said(&store, now);
-    // Hourly values of the day, which only a block of low resolution has.
-    let options = StoreOptions { long_range_ms: 0, ..options(dir.path()) };
     drop(store);
+    (dir, now)
+}
+
+#[test]
+fn the_folder_of_format_1_is_opened_and_goes_on() {
+    opened_and_goes_on("format-1");
+}
+
+#[test]
+fn the_folder_of_format_2_is_opened_and_has_sums_of_histograms() {
+    let kept = fixture("format-2");
+    if std::env::var_os("VIGIE_WRITE_FIXTURE").is_some() {
+        assert!(!kept.join("format").exists(), "there is one already");
+        fs::create_dir_all(&kept).unwrap();
+        fill(&kept);
+        fs::remove_file(kept.join("lock")).unwrap();
+    }
+    let (dir, now) = opened_and_goes_on("format-2");
+    let options = StoreOptions { long_range_ms: 0, ..options(dir.path()) };
     let (store, _) = Store::open(options, now).unwrap();
-    let hourly =
-        floats(&read_in(&store, "counter_total", TimeRange { start: T0, end: T0 + DAY - 1 }, HOUR));
-    assert_eq!(hourly.first(), Some(&(T0 + HOUR - 1, value("counter_total", 5))));
+    let all = TimeRange { start: T0, end: T0 + DAY - 1 };
+    let sums = Hints { step: HOUR, stretch: Stretch::Sum, ..Hints::default() };
+    let found = store.select_for(&named("custom"), all, sums).unwrap()[0].reader.read().unwrap();
+    assert_eq!(found.histogram_weights, [6.0; 24]);
+    let first: f64 = (0..6).map(|n| custom(n).count).sum();
+    assert_eq!(found.histograms[0].count, first);
+    // A counter that fell within an hour has what it fell from.
+    let counter = floats(&read_in(&store, "counter_total", all, HOUR));
+    let falls = (1..DAY / STEP)
+        .filter(|n| value("counter_total", *n) < value("counter_total", n - 1))
+        .map(|n| value("counter_total", n - 1));
+    for peak in falls {
+        assert!(counter.iter().any(|one| one.1 == peak), "{peak}");
+    }
 }

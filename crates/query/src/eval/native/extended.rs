@@ -99,19 +99,26 @@ pub(crate) fn change(
 }
 
 /// The histogram at a time, from those around it.
-pub(crate) fn at(window: &Window<'_>, time: i64) -> Option<Arc<NativeHistogram>> {
+pub(crate) fn at(
+    window: &Window<'_>,
+    time: i64,
+) -> Result<Option<Arc<NativeHistogram>>, Incompatible> {
     let (times, all) = (window.histogram_times, window.histograms);
     let place = times.partition_point(|one| *one < time);
     if times.get(place) == Some(&time) {
-        return Some(all[place].clone());
+        return Ok(Some(all[place].clone()));
     }
-    let before = place.checked_sub(1)?;
+    let Some(before) = place.checked_sub(1) else { return Ok(None) };
     if place == all.len() {
         let mut value = (*all[before]).clone();
         value.reset_hint = ResetHint::Unknown;
-        return Some(Arc::new(value));
+        return Ok(Some(Arc::new(value)));
     }
     let (one, two) = (&all[before], &all[place]);
+    if is_custom(one) != is_custom(two) {
+        return Err(Incompatible);
+    }
     let gauges = [one.reset_hint, two.reset_hint] == [ResetHint::Gauge; 2];
-    between((times[before], one), (times[place], two), time, !gauges).ok().map(Arc::new)
+    let value = between((times[before], one), (times[place], two), time, !gauges)?;
+    Ok(Some(Arc::new(value)))
 }

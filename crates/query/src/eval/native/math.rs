@@ -330,6 +330,18 @@ impl Total {
         Ok(())
     }
 
+    /// Whether something in the sum is beyond every number.
+    pub(crate) fn overflowed(&self) -> bool {
+        let buckets = self.sum.positive.iter().chain(&self.sum.negative).map(|(_, count)| *count);
+        let numbers = [self.sum.count, self.sum.sum, self.sum.zero_count];
+        numbers.into_iter().chain(buckets).any(f64::is_infinite)
+    }
+
+    /// Makes it larger or smaller.
+    pub(crate) fn scale(&mut self, factor: f64) {
+        (self.sum, self.lost) = (scaled(&self.sum, factor), scaled(&self.lost, factor));
+    }
+
     /// The sum, divided by a number.
     pub(crate) fn divided(&self, by: f64) -> NativeHistogram {
         let (sum, lost) = (divided(&self.sum, by), divided(&self.lost, by));
