@@ -1,11 +1,16 @@
-//! Any exporter, scraped as Prometheus does it: `text` and `protobuf` read what it says, `relabel` renames and drops.
+//! Any exporter, scraped as Prometheus does it: `target` says where, `text` and `protobuf` read what it says, `relabel`
+//! renames and drops, `scrape` makes of it what is kept.
 
 mod decode;
 mod protobuf;
 mod relabel;
+mod scrape;
+mod target;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub use decode::{DecodeError, Decoded, Format, Limits, decode};
 pub use relabel::{Action, Anchored, RelabelError, Relabeling, relabel};
+pub use scrape::{SampleSettings, ScrapeCost, Scraping};
+pub use target::{Target, TargetError, TargetSettings};

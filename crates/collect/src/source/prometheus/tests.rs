@@ -357,6 +357,122 @@ fn rules_that_cannot_be_are_refused() {
     );
 }
 
+fn scraping(body: &str) -> Decoded {
+    text(body).unwrap()
+}
+
+const COST: ScrapeCost = ScrapeCost { seconds: 0.25, at_millis: 1_000 };
+
+fn told(samples: &[vigie_model::ScrapedSample]) -> Vec<String> {
+    let line = |sample: &vigie_model::ScrapedSample| {
+        let value = match &sample.value {
+            ScrapedValue::Float(value) if value.to_bits() == 0x7ff0_0000_0000_0002 => {
+                "ends".to_owned()
+            }
+            ScrapedValue::Float(value) => value.to_string(),
+            ScrapedValue::Histogram(_) => "histogram".to_owned(),
+        };
+        format!("{} {value} @{}", sample.labels, sample.time_millis.unwrap())
+    };
+    samples.iter().map(line).collect()
+}
+
+#[test]
+fn what_is_kept_has_the_targets_labels_and_ends_when_it_is_gone() {
+    let target = Labels::from_pairs([("instance", "api:80"), ("job", "api")]);
+    let settings = SampleSettings::default();
+    let mut state = Scraping::default();
+    let body =
+        "a{job=\"own\",exported_job=\"x\"} 1\na{job=\"own\",exported_job=\"x\"} 2\nb 3\nc 4 77\n";
+    let first = state.scraped(scraping(body), &target, &settings, COST).unwrap();
+    assert_eq!(
+        told(&first),
+        [
+            r#"a{exported_exported_job="own", exported_job="x", instance="api:80", job="api"} 1 @1000"#,
+            r#"b{instance="api:80", job="api"} 3 @1000"#,
+            r#"c{instance="api:80", job="api"} 4 @77"#,
+            r#"up{instance="api:80", job="api"} 1 @1000"#,
+            r#"scrape_duration_seconds{instance="api:80", job="api"} 0.25 @1000"#,
+            r#"scrape_samples_scraped{instance="api:80", job="api"} 4 @1000"#,
+            r#"scrape_samples_post_metric_relabeling{instance="api:80", job="api"} 3 @1000"#,
+            r#"scrape_series_added{instance="api:80", job="api"} 2 @1000"#,
+        ]
+    );
+    // `c` has times of its own: whether it has ended only they can say.
+    let honest = SampleSettings { honor_labels: true, ..SampleSettings::default() };
+    let second = state.scraped(scraping("b{job=\"own\"} 5\n"), &target, &honest, COST).unwrap();
+    assert_eq!(told(&second)[0], r#"b{instance="api:80", job="own"} 5 @1000"#);
+    let ends: Vec<String> =
+        told(&second).into_iter().filter(|line| line.contains("ends")).collect();
+    assert_eq!(ends.len(), 2, "{ends:?}");
+    let down = told(&state.failed(&target, COST));
+    assert!(down[0].contains("b{instance=\"api:80\", job=\"own\"} ends"), "{down:?}");
+    assert!(down[1].starts_with("up{") && down[1].ends_with("} 0 @1000"), "{down:?}");
+    let gone = told(&state.forgotten(&target, COST));
+    assert!(gone.len() == 5 && gone.iter().all(|line| line.contains("ends")), "{gone:?}");
+}
+
+#[test]
+fn relabelling_drops_series_before_the_limit_counts_them() {
+    let target = Labels::from_pairs([("instance", "x"), ("job", "y")]);
+    let drop = rule(Action::Drop, &["__name__"], "", "go_.*", "");
+    let limits = Limits { samples: 1, ..Limits::default() };
+    let settings = SampleSettings { relabeling: vec![drop], limits, ..SampleSettings::default() };
+    let body = "go_goroutines 1\ngo_threads 2\nmine 3\n";
+    let kept = Scraping::default().scraped(scraping(body), &target, &settings, COST).unwrap();
+    assert_eq!(kept.len(), 1 + 5);
+    let over = SampleSettings { relabeling: Vec::new(), ..settings };
+    let error = Scraping::default().scraped(scraping(body), &target, &over, COST).unwrap_err();
+    assert!(error.to_string().contains("sample_limit"), "{error}");
+}
+
+#[test]
+fn targets_are_relabelled_too() {
+    let settings = TargetSettings {
+        job: "blackbox".into(),
+        scheme: "http".into(),
+        path: "/probe".into(),
+        parameters: vec![("module".into(), vec!["http 2xx".into(), "second".into()])],
+        relabeling: vec![
+            rule(Action::Replace, &["__address__"], "__param_target", "(.*)", "$1"),
+            rule(Action::Replace, &["__param_target"], "instance", "(.*)", "$1"),
+            rule(Action::Replace, &[], "__address__", "(.*)", "127.0.0.1:9115"),
+        ],
+    };
+    let own = Labels::from_pairs([("team", "ops")]);
+    let target = settings.target("example.test", &own).unwrap().unwrap();
+    assert_eq!(
+        target.url,
+        "http://127.0.0.1:9115/probe?module=http%202xx&module=second&target=example.test"
+    );
+    assert_eq!(
+        target.labels.to_string(),
+        r#"{instance="example.test", job="blackbox", team="ops"}"#
+    );
+    let plain = TargetSettings {
+        relabeling: Vec::new(),
+        parameters: Vec::new(),
+        scheme: "https".into(),
+        ..settings
+    };
+    let url = |address: &str| plain.target(address, &own).unwrap().unwrap().url;
+    assert_eq!(url("a.test"), "https://a.test:443/probe");
+    assert_eq!(url("[::1]:90"), "https://[::1]:90/probe");
+    assert_eq!(url("[::1]"), "https://[::1]:443/probe");
+    for (address, says) in
+        [("http://a.test", "no address"), ("", "no address"), ("a b", "no address")]
+    {
+        assert!(plain.target(address, &own).unwrap_err().to_string().contains(says), "{address}");
+    }
+    let ftp = TargetSettings { scheme: "ftp".into(), ..plain };
+    assert!(
+        ftp.target("a", &own)
+            .unwrap_err()
+            .to_string()
+            .contains("\"ftp\" is neither http nor https")
+    );
+}
+
 proptest! {
     #[test]
     fn nothing_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
