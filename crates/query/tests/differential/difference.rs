@@ -19,6 +19,12 @@ pub enum Difference {
     NanByLastDigit,
     /// The date of what is no number.
     DateOfNotFinite,
+    /// `histogram_quantiles` of classic buckets, some of which have the same bound.
+    QuantilesOfEqualBounds,
+    /// A colon in the name of a label to group by.
+    ColonInGroup,
+    /// A warning of sorting within a subquery of one step.
+    SortOfOneStep,
     /// Of Prometheus 2, as all that follow: label names had to be letters, digits and underscores.
     AnyLabelName,
     /// `rate` and `increase` are not extrapolated to below zero, and by how much they are has changed.
@@ -44,11 +50,14 @@ pub enum Difference {
 }
 
 impl Difference {
-    const OF_BOTH: [Self; 4] = [
+    const OF_BOTH: [Self; 7] = [
         Self::LastDigitAsLabel,
         Self::StatisticsWithoutBuckets,
         Self::NanByLastDigit,
         Self::DateOfNotFinite,
+        Self::QuantilesOfEqualBounds,
+        Self::ColonInGroup,
+        Self::SortOfOneStep,
     ];
 
     const OF_PROMETHEUS_2: [Self; 11] = [
@@ -103,6 +112,16 @@ impl Difference {
             Self::DateOfNotFinite => {
                 "infinity and NaN have no date; Go makes one of what its conversion to an integer leaves undefined"
             }
+            Self::QuantilesOfEqualBounds => {
+                "Prometheus merges buckets of the same bound in place for the first quantile and reads the rest of them \
+                 again for the next: its second quantile is another than histogram_quantile's"
+            }
+            Self::ColonInGroup => {
+                "a Prometheus refuses it where names may have dots without quotes, which Vigie's may: it takes both"
+            }
+            Self::SortOfOneStep => {
+                "a subquery of one step is a range to Prometheus when its end is no multiple of its step: only a warning"
+            }
             Self::FilteredMatches => "2.42 looks for duplicates only among what a comparison keeps",
             Self::Cancellation => "2.42 adds up fewer digits where sums cancel each other",
         }
@@ -135,6 +154,12 @@ impl Difference {
                         said.warnings.iter().any(|one| one.contains("is not a counter"))
                     })
                 };
+                let conflicting = case.mismatch.aspect == Aspect::Warnings
+                    && case.mismatch.detail.starts_with("[], not")
+                    && case.mismatch.detail.contains("conflicting counter resets");
+                if conflicting && calls(&["timestamp(", "count(", "group("]) {
+                    return true;
+                }
                 calls(&statistics)
                     && match case.mismatch.aspect {
                         Aspect::Infos => case.mismatch.detail.contains("reconciled"),
@@ -163,6 +188,19 @@ impl Difference {
             Self::DateOfNotFinite => {
                 let dates = ["hour(", "minute(", "month(", "year(", "day_of", "days_in_month("];
                 case.mismatch.aspect == Aspect::Floats && calls(&dates)
+            }
+            Self::QuantilesOfEqualBounds => {
+                case.mismatch.aspect == Aspect::Floats && calls(&["histogram_quantiles("])
+            }
+            Self::ColonInGroup => {
+                case.mismatch.aspect == Aspect::OnlyPeerFails
+                    && case.mismatch.detail.contains("invalid label name for grouping")
+                    && case.mismatch.detail.contains(':')
+            }
+            Self::SortOfOneStep => {
+                case.mismatch.aspect == Aspect::Warnings
+                    && case.mismatch.detail.contains("sort is ineffective")
+                    && calls(&[":"])
             }
             Self::FilteredMatches => {
                 case.mismatch.aspect == Aspect::OnlyVigieFails
