@@ -160,7 +160,7 @@ impl WriteError {
 pub(crate) struct Received {
     /// What is to be stored.
     pub(crate) batch: Batch,
-    /// Exemplars that came along; they are not kept.
+    /// Exemplars that came along: they are read elsewhere.
     pub(crate) exemplars: u64,
     /// Samples that were refused.
     pub(crate) refused: u64,

@@ -150,6 +150,8 @@ pub mod v2 {
         pub labels_refs: Vec<u32>,
         #[prost(double, tag = "2")]
         pub value: f64,
+        #[prost(int64, tag = "3")]
+        pub timestamp: i64,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
