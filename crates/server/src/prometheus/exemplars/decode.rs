@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vigie_model::{Label, Labels};
 
-use super::Exemplar;
+use super::{Exemplar, MOST};
 use crate::prometheus::write::{Field, Fields, WriteError, checked};
 
 /// Labels that are read of one series or exemplar: one more than are allowed is enough to refuse it.
@@ -13,9 +13,16 @@ const MOST_LABELS: usize = 129;
 /// The exemplars of one series.
 pub(in crate::prometheus) type OfSeries = (Labels, Vec<Exemplar>);
 
+/// What was found. More than are kept are not read: an empty one takes two bytes of a request, and many more here.
+#[derive(Default)]
+struct Found {
+    of_series: Vec<OfSeries>,
+    count: usize,
+}
+
 /// Those of `prometheus.WriteRequest`; of series that are none, nothing.
 pub(in crate::prometheus) fn of_version_1(message: &[u8]) -> Result<Vec<OfSeries>, WriteError> {
-    let mut all = Vec::new();
+    let mut all = Found::default();
     for field in Fields::of("WriteRequest", message) {
         if let (1, series) = field? {
             read_series(series, 1, 3, &mut all, |field, into| {
@@ -24,12 +31,12 @@ pub(in crate::prometheus) fn of_version_1(message: &[u8]) -> Result<Vec<OfSeries
             })?;
         }
     }
-    Ok(all)
+    Ok(all.of_series)
 }
 
 /// Those of `io.prometheus.write.v2.Request`.
 pub(in crate::prometheus) fn of_version_2(message: &[u8]) -> Result<Vec<OfSeries>, WriteError> {
-    let (mut symbols, mut all) = (Vec::new(), Vec::new());
+    let (mut symbols, mut all) = (Vec::new(), Found::default());
     for field in Fields::of("Request", message) {
         if let (4, symbol) = field? {
             symbols.push(symbol.bytes("Request")?);
@@ -59,7 +66,7 @@ pub(in crate::prometheus) fn of_version_2(message: &[u8]) -> Result<Vec<OfSeries
             })?;
         }
     }
-    Ok(all)
+    Ok(all.of_series)
 }
 
 /// A series or an exemplar: labels by the way of its version.
@@ -67,7 +74,7 @@ fn read_series(
     series: Field<'_>,
     labels_at: u32,
     exemplars_at: u32,
-    all: &mut Vec<OfSeries>,
+    all: &mut Found,
     read: impl Fn(Field<'_>, &mut Vec<Label>) -> Result<(), WriteError>,
 ) -> Result<(), WriteError> {
     const WHAT: &str = "TimeSeries";
@@ -75,7 +82,8 @@ fn read_series(
     let (mut labels, mut exemplars) = (Vec::new(), Vec::new());
     for field in Fields::of(WHAT, message) {
         let (number, field) = field?;
-        if number == exemplars_at {
+        if number == exemplars_at && all.count < MOST {
+            all.count += 1;
             exemplars.extend(exemplar(field, &read)?);
         }
     }
@@ -90,7 +98,7 @@ fn read_series(
     }
     // A series that is none is told of where its samples are read.
     if let Ok(labels) = checked(labels) {
-        all.push((labels, exemplars));
+        all.of_series.push((labels, exemplars));
     }
     Ok(())
 }
@@ -133,6 +141,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_bomb_of_exemplars_is_not_read_to_its_end() {
+        // A series of one label and a million empty exemplars.
+        let mut series = b"\x0a\x0e\x0a\x08__name__\x12\x02up".to_vec();
+        series.extend(std::iter::repeat_n([0x1a, 0], 1_000_000).flatten());
+        let mut message = vec![0x0a];
+        prost::encoding::encode_varint(series.len() as u64, &mut message);
+        message.extend(series);
+        let found = of_version_1(&message).unwrap();
+        assert_eq!((found.len(), found[0].1.len()), (1, MOST));
+    }
 
     proptest! {
         #[test]

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use vigie_model::Labels;
 use vigie_store::Matcher;
 
-pub(super) use decode::{of_version_1, of_version_2};
+pub(super) use decode::{OfSeries, of_version_1, of_version_2};
 
 /// Exemplars that are kept.
 const MOST: usize = 10_000;
@@ -97,10 +97,22 @@ impl Ring {
 }
 
 impl Exemplars {
+    /// Takes what of `came` exemplars could be read; how many of them are there now.
+    pub(super) fn take(&self, read: Vec<OfSeries>, came: u64) -> u64 {
+        let count: usize = read.iter().map(|(_, all)| all.len()).sum();
+        self.refuse(came.saturating_sub(count as u64));
+        read.into_iter().map(|(series, all)| self.add(&series, all)).sum()
+    }
+
     /// Takes exemplars of a series; how many of them are there now.
-    pub(super) fn add(&self, series: &Labels, all: Vec<Exemplar>) -> u64 {
+    fn add(&self, series: &Labels, all: Vec<Exemplar>) -> u64 {
         let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.into_iter().filter(|one| ring.add(series, one.clone())).count() as u64
+    }
+
+    /// Counts some that were not even read.
+    pub(super) fn refuse(&self, count: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).counts.refused += count;
     }
 
     /// Those between two times, both included, of the series that one of the selectors means; by ascending labels.

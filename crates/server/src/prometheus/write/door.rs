@@ -256,7 +256,7 @@ async fn take_in(
             Version::One => exemplars::of_version_1(message)?,
             Version::Two => exemplars::of_version_2(message)?,
         };
-        let written = exemplars.into_iter().map(|(series, all)| kept.add(&series, all)).sum();
+        let written = kept.take(exemplars, received.exemplars);
         Ok((received, written))
     };
     let (received, written) = metrics.doors.read(headers, body, encoding, decode).await?;

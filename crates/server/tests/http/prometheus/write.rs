@@ -77,7 +77,7 @@ async fn exemplars_are_kept_and_found_by_any_query_over_their_series() {
     assert_eq!(traces("1").await, [""; 0]);
     let page = text(metered.filled.get_with("/metrics", &[]).await).await;
     assert!(page.contains("vigie_exemplars 3\n"), "{page}");
-    assert!(page.contains("vigie_exemplars_dropped_total{reason=\"refused\"} 1\n"), "{page}");
+    assert!(page.contains("vigie_exemplars_dropped_total{reason=\"refused\"} 4\n"), "{page}");
 }
 
 #[tokio::test]
