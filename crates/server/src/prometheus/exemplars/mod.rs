@@ -12,8 +12,8 @@ use vigie_store::Matcher;
 
 pub(super) use decode::{OfSeries, of_version_1, of_version_2};
 
-/// Exemplars that are kept.
-const MOST: usize = 10_000;
+/// Exemplars that are kept; more of one request are not read.
+pub(super) const MOST: usize = 10_000;
 /// Bytes of their labels and of their series' labels.
 const MOST_BYTES: usize = 16 << 20;
 /// Characters of an exemplar's labels, as OpenMetrics allows them.
@@ -54,6 +54,13 @@ struct Ring {
 #[derive(Debug, Default)]
 pub(super) struct Exemplars(Mutex<Ring>);
 
+/// Whether an exemplar may have these labels.
+pub(super) fn fits(labels: &Labels) -> bool {
+    let chars = |text: &str| text.chars().count();
+    let all: usize = labels.iter().map(|one| chars(&one.name) + chars(&one.value)).sum();
+    all <= MOST_LABEL_CHARS
+}
+
 fn bytes(labels: &Labels) -> usize {
     labels.iter().map(|one| one.name.len() + one.value.len()).sum()
 }
@@ -61,16 +68,13 @@ fn bytes(labels: &Labels) -> usize {
 impl Ring {
     /// Whether it is kept, or was there already.
     fn add(&mut self, series: &Labels, exemplar: Exemplar) -> bool {
-        let chars = |text: &str| text.chars().count();
-        let length: usize =
-            exemplar.labels.iter().map(|one| chars(&one.name) + chars(&one.value)).sum();
         let newest = self.series.get(series).and_then(VecDeque::back);
         if newest == Some(&exemplar) {
             return true;
         }
         let before = newest
             .is_some_and(|newest| (exemplar.time, exemplar.value) < (newest.time, newest.value));
-        if length > MOST_LABEL_CHARS || before {
+        if !fits(&exemplar.labels) || before {
             self.counts.refused += 1;
             return false;
         }
