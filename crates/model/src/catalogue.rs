@@ -132,6 +132,10 @@ catalogue! {
         "Samples and series that the store refused: too old, too many, or in conflict with what is there.", "the store";
     STORE_LOST = "vigie_store_lost_total", Counter, "", [],
         "Samples of Vigie's own series that were not kept.", "the recorder";
+    EXEMPLARS = "vigie_exemplars", Gauge, "", [],
+        "Exemplars that are kept, in memory.", "remote write";
+    EXEMPLARS_DROPPED = "vigie_exemplars_dropped_total", Counter, "", ["reason"],
+        "Exemplars that are not kept: newer ones replaced them, or they were refused.", "remote write";
     STREAM_CLIENTS = "vigie_stream_clients", Gauge, "", [],
         "Clients of the live stream.", "the live hub";
     STREAM_DROPPED = "vigie_stream_dropped_total", Counter, "", [],

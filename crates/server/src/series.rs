@@ -255,6 +255,16 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
         visitor.family(metric);
         number(visitor, metric, &[], value);
     }
+    let exemplars = app.metrics.as_ref().map(Metrics::exemplar_counts);
+    visitor.family(&catalogue::EXEMPLARS);
+    number(visitor, &catalogue::EXEMPLARS, &[], exemplars.map(|all| all.kept as f64));
+    visitor.family(&catalogue::EXEMPLARS_DROPPED);
+    for (reason, count) in [
+        ("replaced", exemplars.map(|all| all.replaced as f64)),
+        ("refused", exemplars.map(|all| all.refused as f64)),
+    ] {
+        number(visitor, &catalogue::EXEMPLARS_DROPPED, &[reason], count);
+    }
     visitor.family(&catalogue::BUILD_INFO);
     number(visitor, &catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
 }

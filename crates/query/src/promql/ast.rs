@@ -400,6 +400,25 @@ impl Expr {
         }
     }
 
+    /// Every selector in it, from left to right.
+    #[must_use]
+    pub fn selectors(&self) -> Vec<&Selector> {
+        match &self.kind {
+            Kind::Number { .. } | Kind::Text(_) => Vec::new(),
+            Kind::Selector(one) | Kind::Matrix(one, _) => vec![one],
+            Kind::Subquery(subquery) => subquery.expr.selectors(),
+            Kind::Call(_, arguments) => arguments.iter().flat_map(Self::selectors).collect(),
+            Kind::Aggregate(aggregate) => {
+                let parts = aggregate.parameter.iter().chain([&aggregate.expr]);
+                parts.flat_map(Self::selectors).collect()
+            }
+            Kind::Binary(binary) => {
+                [&binary.left, &binary.right].into_iter().flat_map(Self::selectors).collect()
+            }
+            Kind::Paren(inner) | Kind::Unary(_, inner) => inner.selectors(),
+        }
+    }
+
     /// Itself without parentheses around it.
     #[must_use]
     pub fn bare(&self) -> &Self {

@@ -3,7 +3,7 @@
 use vigie_model::Labels;
 use vigie_query::QueryValue;
 
-use crate::outcome::{Aspect, Outcome, Strictness, compare};
+use crate::outcome::{Aspect, Mismatch, Outcome, Strictness, compare};
 use crate::report::Case;
 
 /// A known difference.
@@ -19,6 +19,12 @@ pub enum Difference {
     NanByLastDigit,
     /// The date of what is no number.
     DateOfNotFinite,
+    /// `histogram_quantiles` of classic buckets, some of which have the same bound.
+    QuantilesOfEqualBounds,
+    /// A colon in the name of a label to group by.
+    ColonInGroup,
+    /// A warning of sorting within a subquery of one step.
+    SortOfOneStep,
     /// Of Prometheus 2, as all that follow: label names had to be letters, digits and underscores.
     AnyLabelName,
     /// `rate` and `increase` are not extrapolated to below zero, and by how much they are has changed.
@@ -44,11 +50,14 @@ pub enum Difference {
 }
 
 impl Difference {
-    const OF_BOTH: [Self; 4] = [
+    const OF_BOTH: [Self; 7] = [
         Self::LastDigitAsLabel,
         Self::StatisticsWithoutBuckets,
         Self::NanByLastDigit,
         Self::DateOfNotFinite,
+        Self::QuantilesOfEqualBounds,
+        Self::ColonInGroup,
+        Self::SortOfOneStep,
     ];
 
     const OF_PROMETHEUS_2: [Self; 11] = [
@@ -103,6 +112,16 @@ impl Difference {
             Self::DateOfNotFinite => {
                 "infinity and NaN have no date; Go makes one of what its conversion to an integer leaves undefined"
             }
+            Self::QuantilesOfEqualBounds => {
+                "Prometheus merges buckets of the same bound in place for the first quantile and reads the rest of them \
+                 again for the next: its second quantile is another than histogram_quantile's"
+            }
+            Self::ColonInGroup => {
+                "a Prometheus refuses it where names may have dots without quotes, which Vigie's may: it takes both"
+            }
+            Self::SortOfOneStep => {
+                "a subquery of one step is a range to Prometheus when its end is no multiple of its step: only a warning"
+            }
             Self::FilteredMatches => "2.42 looks for duplicates only among what a comparison keeps",
             Self::Cancellation => "2.42 adds up fewer digits where sums cancel each other",
         }
@@ -128,20 +147,7 @@ impl Difference {
                 calls(&["count_values"])
                     && compare(&rounded(&case.vigie), &rounded(&case.peer), how).is_ok()
             }
-            Self::StatisticsWithoutBuckets => {
-                let statistics = ["histogram_avg(", "histogram_count(", "histogram_sum("];
-                let of_gauges = || {
-                    case.vigie.as_ref().is_ok_and(|(_, said)| {
-                        said.warnings.iter().any(|one| one.contains("is not a counter"))
-                    })
-                };
-                calls(&statistics)
-                    && match case.mismatch.aspect {
-                        Aspect::Infos => case.mismatch.detail.contains("reconciled"),
-                        Aspect::Floats => of_gauges(),
-                        _ => false,
-                    }
-            }
+            Self::StatisticsWithoutBuckets => without_buckets(case),
             Self::NanByLastDigit => {
                 case.mismatch.aspect == Aspect::Infos
                     && case.mismatch.detail.contains("NaN observations")
@@ -164,6 +170,19 @@ impl Difference {
                 let dates = ["hour(", "minute(", "month(", "year(", "day_of", "days_in_month("];
                 case.mismatch.aspect == Aspect::Floats && calls(&dates)
             }
+            Self::QuantilesOfEqualBounds => {
+                case.mismatch.aspect == Aspect::Floats && calls(&["histogram_quantiles("])
+            }
+            Self::ColonInGroup => {
+                case.mismatch.aspect == Aspect::OnlyPeerFails
+                    && case.mismatch.detail.contains("invalid label name for grouping")
+                    && case.mismatch.detail.contains(':')
+            }
+            Self::SortOfOneStep => {
+                case.mismatch.aspect == Aspect::Warnings
+                    && case.mismatch.detail.contains("sort is ineffective")
+                    && calls(&[":"])
+            }
             Self::FilteredMatches => {
                 case.mismatch.aspect == Aspect::OnlyVigieFails
                     && case.mismatch.detail.starts_with("multiple matches")
@@ -174,6 +193,29 @@ impl Difference {
             }
         }
     }
+}
+
+/// Whether only count and sum are asked for, and the answers differ in what buckets say of resets and bounds.
+fn without_buckets(case: &Case) -> bool {
+    let calls = |names: &[&str]| names.iter().any(|name| case.question.text.contains(name));
+    let Mismatch { aspect, detail } = &case.mismatch;
+    let conflicting = *aspect == Aspect::Warnings
+        && detail.starts_with("[], not")
+        && detail.contains("conflicting counter resets");
+    if conflicting && calls(&["timestamp(", "count(", "group("]) {
+        return true;
+    }
+    let of_gauges = || {
+        case.vigie
+            .as_ref()
+            .is_ok_and(|(_, said)| said.warnings.iter().any(|one| one.contains("is not a counter")))
+    };
+    calls(&["histogram_avg(", "histogram_count(", "histogram_sum("])
+        && match aspect {
+            Aspect::Infos => detail.contains("reconciled"),
+            Aspect::Floats => of_gauges(),
+            _ => conflicting,
+        }
 }
 
 /// With numbers in labels to ten digits.

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use vigie_query::{Engine, EngineLimits};
 use vigie_store::Storage;
 
+use super::exemplars::{ExemplarCounts, Exemplars};
 use super::write::{Batch, MetricMetadata};
 
 /// Prometheus allows 11,000 steps between start and end: one point more.
@@ -97,6 +98,7 @@ pub struct Metrics {
     pub(super) running: Arc<Semaphore>,
     pub(super) waiting: Arc<Semaphore>,
     pub(super) doors: super::write::Doors,
+    pub(super) exemplars: Arc<Exemplars>,
 }
 
 impl Metrics {
@@ -116,12 +118,18 @@ impl Metrics {
             running: Arc::new(Semaphore::new(limits.concurrency)),
             waiting: Arc::new(Semaphore::new(limits.concurrency + limits.queue)),
             doors: super::write::Doors::default(),
+            exemplars: Arc::default(),
         }
     }
 
     /// Figures about what is stored.
     pub(crate) fn figures(&self) -> StoreFigures {
         self.sink.figures()
+    }
+
+    /// How many exemplars are kept, and are not.
+    pub(crate) fn exemplar_counts(&self) -> ExemplarCounts {
+        self.exemplars.counts()
     }
 
     /// An engine for one query; `lookback` in milliseconds where the query says so.

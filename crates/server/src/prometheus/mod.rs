@@ -10,6 +10,7 @@ mod embedded;
 mod error;
 mod escaping;
 mod evaluate;
+mod exemplars;
 mod histogram_json;
 mod metadata;
 mod metrics;

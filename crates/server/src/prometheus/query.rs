@@ -7,14 +7,15 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
+use vigie_query::promql::ast::Selector;
 use vigie_query::promql::{self, Expr, FunctionKind, parse};
 use vigie_query::{Answer, QueryValue, Stats};
 
 use super::error::{ApiError, ErrorShape};
 use super::evaluate::{Evaluated, evaluate};
-use super::number::{integer, string};
+use super::number::{float, integer, seconds, string};
 use super::params::{Params, duration};
-use super::success::{answer, success};
+use super::success::{answer, labels, list, success};
 use crate::state::AppState;
 
 /// A client has this long to take a large answer.
@@ -173,19 +174,40 @@ fn stats(stats: &Stats, queued: f64, ran: f64) -> Vec<u8> {
     out
 }
 
-/// Exemplars: Vigie keeps none, so the list is empty.
+/// Exemplars of the series that a query selects. The newest are kept, in memory: a start forgets them.
 #[utoipa::path(method(get, post), path = "/api/v1/query_exemplars", tag = "prometheus",
     params(("query" = String, Query, description = "PromQL."), ("start" = Option<String>, Query),
         ("end" = Option<String>, Query)),
     responses((status = 200, description = "Prometheus's answer", content_type = "application/json"),
         (status = 400, body = ErrorShape)))]
-pub(crate) async fn exemplars(params: Params) -> Result<Response, ApiError> {
+pub(crate) async fn exemplars(
+    State(app): State<AppState>,
+    params: Params,
+) -> Result<Response, ApiError> {
     let (start, end) = params.range()?;
     if end < start {
         return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
     }
-    parsed(params.get("query"))?;
-    Ok(success(|out| out.extend_from_slice(b"[]")))
+    let query = parsed(params.get("query"))?;
+    let selectors: Vec<_> = query.selectors().into_iter().map(Selector::matchers).collect();
+    let found = app.metrics()?.exemplars.find(&selectors, (start, end));
+    Ok(success(|out| {
+        list(out, &found, |out, (series, exemplars)| {
+            out.extend_from_slice(b"{\"seriesLabels\":");
+            labels(out, series);
+            out.extend_from_slice(b",\"exemplars\":");
+            list(out, exemplars, |out, one| {
+                out.extend_from_slice(b"{\"labels\":");
+                labels(out, &one.labels);
+                out.extend_from_slice(b",\"value\":");
+                float(out, one.value);
+                out.extend_from_slice(b",\"timestamp\":");
+                seconds(out, one.time);
+                out.push(b'}');
+            });
+            out.push(b'}');
+        });
+    }))
 }
 
 /// A query as it is usually written.

@@ -275,10 +275,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Exemplars: Vigie keeps none, so the list is empty. */
+        /** Exemplars of the series that a query selects. The newest are kept, in memory: a start forgets them. */
         get: operations["exemplars"];
         put?: never;
-        /** Exemplars: Vigie keeps none, so the list is empty. */
+        /** Exemplars of the series that a query selects. The newest are kept, in memory: a start forgets them. */
         post: operations["exemplars"];
         delete?: never;
         options?: never;

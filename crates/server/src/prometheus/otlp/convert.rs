@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use vigie_model::{Label, METRIC_NAME, NativeHistogram};
 use vigie_store::STALE_BITS;
 
+use super::super::exemplars::MOST;
 use super::message::{
     Attribute, ExponentialPoint, Head, HistogramPoint, NumberPoint, Point, Shape, SummaryPoint,
     Temporality,
@@ -113,6 +114,7 @@ impl Converter {
     /// Takes a number.
     pub(crate) fn number(&mut self, number: NumberPoint) -> Result<(), WriteError> {
         let Some((name, labels)) = self.begin(&number.point) else { return Ok(()) };
+        self.exemplars(&name, &labels, &number.point, |_| None);
         self.float(&name, &labels, &[], &number.point, number.value())
     }
 
@@ -126,6 +128,11 @@ impl Converter {
         let count = histogram.count as f64;
         self.float(&format!("{name}_count"), &labels, &[], point, count)?;
         let bucket = format!("{name}_bucket");
+        self.exemplars(&bucket, &labels, point, |value| {
+            let bound = histogram.explicit_bounds.iter().find(|bound| value <= **bound);
+            let bound = bound.filter(|bound| **bound != f64::INFINITY);
+            Some(("le", bound.map_or("+Inf".to_owned(), f64::to_string)))
+        });
         let mut below = 0_u64;
         for (bound, count) in histogram.explicit_bounds.iter().zip(&histogram.bucket_counts) {
             below = below.saturating_add(*count);
@@ -160,6 +167,7 @@ impl Converter {
                 return Ok(());
             }
         };
+        self.exemplars(&name, &labels, &given.point, |_| None);
         match series(&name, &labels, &[]) {
             Ok(labels) => {
                 let series = self.received.series(labels)?;
@@ -174,7 +182,7 @@ impl Converter {
 
     /// The metric's name and the labels of a point; `None` when it is refused.
     fn begin(&mut self, point: &Point) -> Option<(String, Pairs)> {
-        self.received.exemplars += point.exemplars;
+        self.received.exemplars += point.exemplars.len() as u64 + point.more_exemplars;
         let time = point.millis();
         let (first, last) = self.span.unwrap_or((time, time));
         self.span = Some((first.min(time), last.max(time)));
@@ -182,6 +190,26 @@ impl Converter {
             Ok((name, with_identity(&point.attributes, &[METRIC_NAME], &self.identity)?))
         });
         read.map_err(|why| self.received.refuse(1, || why)).ok()
+    }
+
+    /// Takes the exemplars of a point; `more` is the label that the series of a value has besides.
+    fn exemplars(
+        &mut self,
+        name: &str,
+        labels: &Pairs,
+        point: &Point,
+        more: impl Fn(f64) -> Option<(&'static str, String)>,
+    ) {
+        for one in &point.exemplars {
+            if self.received.of_series.len() == MOST {
+                return;
+            }
+            let more: Vec<_> = more(one.value()).into_iter().collect();
+            // What is wrong with the labels is told where the samples are taken.
+            if let Ok(labels) = series(name, labels, &more) {
+                self.received.of_series.push((labels, vec![one.exemplar()]));
+            }
+        }
     }
 
     fn float(

@@ -1,7 +1,9 @@
 //! OTLP's metric points, as both of its encodings bring them.
 
 use serde::Deserialize;
+use vigie_model::{Label, Labels};
 
+use super::super::exemplars::{Exemplar, fits};
 use super::json::{double, doubles, integer, signed, temporality, whole, wholes};
 
 /// The flag of a point that says that there is no value any more.
@@ -110,9 +112,45 @@ pub(crate) struct Point {
     pub(crate) time_unix_nano: u64,
     #[serde(deserialize_with = "whole")]
     pub(crate) flags: u64,
-    /// How many came along.
+    pub(crate) exemplars: Vec<PointExemplar>,
+    /// How many more came along than are read of one point.
     #[serde(skip)]
-    pub(crate) exemplars: u64,
+    pub(crate) more_exemplars: u64,
+}
+
+/// One observation of a point.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct PointExemplar {
+    pub(crate) filtered_attributes: Vec<Attribute>,
+    #[serde(deserialize_with = "whole")]
+    pub(crate) time_unix_nano: u64,
+    #[serde(deserialize_with = "double")]
+    pub(crate) as_double: f64,
+    #[serde(deserialize_with = "signed")]
+    pub(crate) as_int: Option<i64>,
+    /// Hexadecimal.
+    pub(crate) span_id: String,
+    /// Hexadecimal.
+    pub(crate) trace_id: String,
+}
+
+impl PointExemplar {
+    pub(crate) fn value(&self) -> f64 {
+        self.as_int.map_or(self.as_double, |value| value as f64)
+    }
+
+    /// With the ids, and with the attributes where there is room for them, as in Prometheus.
+    pub(crate) fn exemplar(&self) -> Exemplar {
+        let ids = [("trace_id", self.trace_id.as_str()), ("span_id", self.span_id.as_str())];
+        let ids = ids.map(|(name, id)| Label::new(name, id));
+        let attributes = self.filtered_attributes.iter().filter(|one| !one.key.is_empty());
+        let attributes = attributes.map(|one| Label::new(one.key.as_str(), one.text()));
+        let all = Labels::new(attributes.chain(ids.clone()).collect());
+        let labels = if fits(&all) { all } else { Labels::new(ids.to_vec()) };
+        let time = (self.time_unix_nano / 1_000_000).cast_signed();
+        Exemplar { labels, value: self.value(), time }
+    }
 }
 
 impl Point {

@@ -74,7 +74,9 @@ pub(crate) async fn metrics(State(app): State<AppState>, request: Request) -> Re
             Language::Json => json::decode,
         };
         let converter = metrics.doors.read(&parts.headers, body, encoding, decode).await?;
-        door::store(metrics, converter.received).await
+        let mut received = converter.received;
+        metrics.exemplars.take(std::mem::take(&mut received.of_series), received.exemplars);
+        door::store(metrics, received).await
     };
     match taken.await {
         Ok(appended) => taken_in(language, &appended),

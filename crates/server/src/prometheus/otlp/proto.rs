@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::convert::Converter;
 use super::message::{
     AnyValue, Attribute, Buckets, ExponentialPoint, Head, HistogramPoint, ListOf, NumberPoint,
-    Quantile, Shape, SummaryPoint, Temporality,
+    Point, PointExemplar, Quantile, Shape, SummaryPoint, Temporality,
 };
 use super::{Field, Fields, WriteError, limited};
 
@@ -16,6 +16,7 @@ const MAX_ATTRIBUTES: usize = 256;
 /// How deep an attribute's value goes.
 const MAX_DEPTH: usize = 8;
 /// Buckets of one histogram, or quantiles of one summary.
+const MAX_EXEMPLARS: usize = 100;
 const MAX_PARTS: usize = 65_536;
 
 /// Reads a whole request.
@@ -108,7 +109,7 @@ fn number(message: &[u8]) -> Result<NumberPoint, WriteError> {
             (4, field) => point.as_double = field.double(WHAT)?,
             (6, field) => point.as_int = Some(field.fixed(WHAT)?.cast_signed()),
             (8, field) => point.point.flags = field.unsigned(WHAT)?,
-            (5, _) => point.point.exemplars += 1,
+            (5, field) => add_exemplar(&mut point.point, field)?,
             _ => {}
         }
     }
@@ -127,7 +128,7 @@ fn histogram(message: &[u8]) -> Result<HistogramPoint, WriteError> {
             (7, field) => field
                 .each_fixed(WHAT, |bits| add(&mut point.explicit_bounds, f64::from_bits(bits)))?,
             (10, field) => point.point.flags = field.unsigned(WHAT)?,
-            (8, _) => point.point.exemplars += 1,
+            (8, field) => add_exemplar(&mut point.point, field)?,
             _ => {}
         }
     }
@@ -147,7 +148,7 @@ fn exponential(message: &[u8]) -> Result<ExponentialPoint, WriteError> {
             (8, field) => point.positive = buckets(field.bytes(WHAT)?)?,
             (9, field) => point.negative = buckets(field.bytes(WHAT)?)?,
             (10, field) => point.point.flags = field.unsigned(WHAT)?,
-            (11, _) => point.point.exemplars += 1,
+            (11, field) => add_exemplar(&mut point.point, field)?,
             (14, field) => point.zero_threshold = field.double(WHAT)?,
             _ => {}
         }
@@ -205,6 +206,35 @@ fn add_attribute(list: &mut Vec<Attribute>, field: Field<'_>) -> Result<(), Writ
     limited(list.len() + 1, MAX_ATTRIBUTES, "attributes a point", "leave some out")?;
     list.push(attribute(field, 0)?);
     Ok(())
+}
+
+/// As many as are read of one point: an empty one takes two bytes of a request, and many more here.
+fn add_exemplar(point: &mut Point, field: Field<'_>) -> Result<(), WriteError> {
+    if point.exemplars.len() == MAX_EXEMPLARS {
+        point.more_exemplars += 1;
+        return Ok(());
+    }
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut exemplar = PointExemplar::default();
+    for field in Fields::of(WHAT, field.bytes(WHAT)?) {
+        match field? {
+            (2, field) => exemplar.time_unix_nano = field.fixed(WHAT)?,
+            (3, field) => exemplar.as_double = field.double(WHAT)?,
+            (4, field) => exemplar.span_id = hex(id(field)?),
+            (5, field) => exemplar.trace_id = hex(id(field)?),
+            (6, field) => exemplar.as_int = Some(field.fixed(WHAT)?.cast_signed()),
+            (7, field) => add_attribute(&mut exemplar.filtered_attributes, field)?,
+            _ => {}
+        }
+    }
+    point.exemplars.push(exemplar);
+    Ok(())
+}
+
+/// At most the sixteen bytes that an id has.
+fn id(field: Field<'_>) -> Result<&[u8], WriteError> {
+    let bytes = field.bytes(WHAT)?;
+    Ok(bytes.get(..16).unwrap_or(bytes))
 }
 
 fn attribute(field: Field<'_>, depth: usize) -> Result<Attribute, WriteError> {

@@ -1,5 +1,6 @@
 //! What a request brought: series with their samples, and what was refused of it.
 
+use crate::prometheus::exemplars::OfSeries;
 use std::sync::Arc;
 
 use vigie_model::{Labels, NativeHistogram};
@@ -160,8 +161,10 @@ impl WriteError {
 pub(crate) struct Received {
     /// What is to be stored.
     pub(crate) batch: Batch,
-    /// Exemplars that came along; they are not kept.
+    /// Exemplars that came along: those of remote write are read elsewhere.
     pub(crate) exemplars: u64,
+    /// Those of OTLP, each with its series.
+    pub(crate) of_series: Vec<OfSeries>,
     /// Samples that were refused.
     pub(crate) refused: u64,
     /// Why, the first few different reasons.

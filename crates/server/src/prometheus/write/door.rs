@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::batch::{Received, WriteError};
 use super::decompress::{Encoding, decompress};
 use super::{v1, v2};
+use crate::prometheus::exemplars;
 use crate::prometheus::metrics::{Appended, Metrics, SinkError};
 use crate::state::AppState;
 
@@ -244,13 +245,22 @@ async fn take_in(
 ) -> Result<(Version, u64, Appended), Refusal> {
     let version = Version::of(headers)?;
     let encoding = encoding(headers)?;
-    let decode = match version {
-        Version::One => v1::decode,
-        Version::Two => v2::decode,
+    let kept = Arc::clone(&metrics.exemplars);
+    let decode = move |message: &[u8]| {
+        let received = match version {
+            Version::One => v1::decode(message)?,
+            Version::Two => v2::decode(message)?,
+        };
+        let exemplars = match version {
+            _ if received.exemplars == 0 => Vec::new(),
+            Version::One => exemplars::of_version_1(message)?,
+            Version::Two => exemplars::of_version_2(message)?,
+        };
+        let written = kept.take(exemplars, received.exemplars);
+        Ok((received, written))
     };
-    let received = metrics.doors.read(headers, body, encoding, decode).await?;
-    let exemplars = received.exemplars;
-    Ok((version, exemplars, store(metrics, received).await?))
+    let (received, written) = metrics.doors.read(headers, body, encoding, decode).await?;
+    Ok((version, written, store(metrics, received).await?))
 }
 
 /// Stores what was received; what had been refused before is counted with what is refused now.
@@ -291,14 +301,11 @@ fn respond(version: Version, exemplars: u64, appended: &Appended) -> Response {
             (StatusCode::BAD_REQUEST, text).into_response()
         }
     };
-    if exemplars > 0 {
-        tracing::debug!(exemplars, "exemplars came along; they are not kept");
-    }
     if version == Version::Two {
         for (name, count) in [
             ("x-prometheus-remote-write-samples-written", appended.floats),
             ("x-prometheus-remote-write-histograms-written", appended.histograms),
-            ("x-prometheus-remote-write-exemplars-written", 0),
+            ("x-prometheus-remote-write-exemplars-written", exemplars),
         ] {
             response.headers_mut().insert(name, header::HeaderValue::from(count));
         }

@@ -150,6 +150,8 @@ pub mod v2 {
         pub labels_refs: Vec<u32>,
         #[prost(double, tag = "2")]
         pub value: f64,
+        #[prost(int64, tag = "3")]
+        pub timestamp: i64,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -242,6 +244,18 @@ pub mod otlp {
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Exemplar {
+        #[prost(fixed64, tag = "2")]
+        pub time_unix_nano: u64,
+        #[prost(double, tag = "3")]
+        pub as_double: f64,
+        #[prost(bytes, tag = "5")]
+        pub trace_id: Vec<u8>,
+        #[prost(message, repeated, tag = "7")]
+        pub filtered_attributes: Vec<KeyValue>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
     pub struct NumberPoint {
         #[prost(message, repeated, tag = "7")]
         pub attributes: Vec<KeyValue>,
@@ -251,6 +265,8 @@ pub mod otlp {
         pub value: Option<Number>,
         #[prost(uint32, tag = "8")]
         pub flags: u32,
+        #[prost(message, repeated, tag = "5")]
+        pub exemplars: Vec<Exemplar>,
     }
 
     #[derive(Clone, PartialEq, prost::Oneof)]

@@ -9,8 +9,8 @@ use vigie_model::Labels;
 use vigie_store::is_stale;
 
 use super::messages::otlp::{
-    Buckets, Data, ExponentialPoint, Exponentials, HistogramPoint, Histograms, KeyValue, Metric,
-    Number, NumberPoint, Numbers, Quantile, Request, Resource, ResourceMetrics, Response,
+    Buckets, Data, Exemplar, ExponentialPoint, Exponentials, HistogramPoint, Histograms, KeyValue,
+    Metric, Number, NumberPoint, Numbers, Quantile, Request, Resource, ResourceMetrics, Response,
     ScopeMetrics, Summaries, SummaryPoint, attribute,
 };
 use super::metered::Metered;
@@ -51,6 +51,7 @@ fn number(seconds: u64, value: Number) -> NumberPoint {
         time_unix_nano: seconds * SECOND,
         value: Some(value),
         flags: 0,
+        exemplars: Vec::new(),
     }
 }
 
@@ -238,6 +239,56 @@ async fn json_is_read_by_the_rules_of_protobuf() {
     let tags = [("process_tags", r#"["a",2]"#)];
     assert_eq!(metered.kept.floats(&cart("target_info", &tags))[0], (1_000, 1.0));
     assert_eq!(metered.kept.histograms(&cart("run", &[]))[0].1.positive, [(0, 1.0)]);
+}
+
+#[tokio::test]
+async fn exemplars_are_kept_at_the_series_that_they_belong_to() {
+    let metered = Metered::new();
+    let mut point = number(5, Number::Double(7.0));
+    let exemplar = |trace: u8, attributes: Vec<KeyValue>| Exemplar {
+        time_unix_nano: 4 * SECOND,
+        as_double: 0.25,
+        trace_id: vec![trace; 16],
+        filtered_attributes: attributes,
+    };
+    // Attributes go along where there is room for them.
+    let long = attribute("user", &"x".repeat(200));
+    point.exemplars = vec![exemplar(1, vec![attribute("user", "ann")]), exemplar(0xab, vec![long])];
+    point.exemplars[1].as_double = 0.5;
+    let data = Data::Gauge(Numbers { data_points: vec![point], ..Numbers::default() });
+    assert_eq!(sent(&metered, &request(vec![metric("load", "", data)])).await.0, 200);
+    let of = async |query: &str| {
+        let (_, answer) = metered.json(&format!("/api/v1/query_exemplars?query={query}")).await;
+        answer["data"].clone()
+    };
+    let found = of("load").await;
+    assert_eq!(found[0]["seriesLabels"]["http_method"], "GET");
+    let (first, second) = (&found[0]["exemplars"][0], &found[0]["exemplars"][1]);
+    let labels = json!({ "trace_id": "01".repeat(16), "user": "ann" });
+    assert_eq!((&first["labels"], &first["value"]), (&labels, &json!("0.25")));
+    assert_eq!(first["timestamp"], 4);
+    assert_eq!(second["labels"], json!({ "trace_id": "ab".repeat(16) }));
+    // A histogram's are at the bucket of their value; JSON has ids in hexadecimal.
+    let one = |value: f64, trace: &str| json!({ "timeUnixNano": "1000000000", "asDouble": value, "traceId": trace });
+    let body = json!({ "resourceMetrics": [{ "scopeMetrics": [{ "metrics": [
+        { "name": "wait", "histogram": { "aggregationTemporality": 2, "dataPoints": [
+            { "timeUnixNano": "1000000000", "count": "3", "sum": 4, "bucketCounts": ["1", "2"], "explicitBounds": [0.5],
+                "exemplars": [one(0.5, "aa"), one(9.0, "bb")] },
+        ] } },
+        { "name": "run", "exponentialHistogram": { "aggregationTemporality": 2, "dataPoints": [
+            { "timeUnixNano": "1000000000", "count": "1", "scale": 0, "exemplars": [one(3.0, "cc")] },
+        ] } },
+    ] }] }] });
+    let response = metered.post("/v1/metrics", &[JSON], body.to_string().into_bytes()).await;
+    assert_eq!(response.status().as_u16(), 200);
+    let found = of("wait_bucket").await;
+    let bucket = |place: usize| {
+        let one = &found[place];
+        (one["seriesLabels"]["le"].clone(), one["exemplars"][0]["labels"]["trace_id"].clone())
+    };
+    assert_eq!(bucket(0), (json!("+Inf"), json!("bb")));
+    assert_eq!(bucket(1), (json!("0.5"), json!("aa")));
+    assert_eq!(of("run").await[0]["exemplars"][0]["labels"]["trace_id"], "cc");
 }
 
 #[tokio::test]

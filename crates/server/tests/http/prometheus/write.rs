@@ -41,6 +41,46 @@ async fn a_sample_of_version_1_is_kept() {
 }
 
 #[tokio::test]
+async fn exemplars_are_kept_and_found_by_any_query_over_their_series() {
+    let metered = Metered::new();
+    let mut request = one_sample("requests_total", 1_000, 1.0);
+    let exemplar = |trace: &str, timestamp| v1::Exemplar {
+        labels: vec![label("trace_id", trace)],
+        value: 0.5,
+        timestamp,
+    };
+    let long = exemplar(&"x".repeat(200), 3_000);
+    request.timeseries[0].exemplars = vec![exemplar("a", 1_000), exemplar("b", 2_000), long];
+    // One of a series that is none, and one of a series without samples.
+    let mut nameless = request.timeseries[0].clone();
+    nameless.labels = vec![label("job", "test")];
+    let alone = v1::TimeSeries {
+        labels: vec![label("__name__", "alone")],
+        exemplars: vec![exemplar("c", 1_000)],
+        ..v1::TimeSeries::default()
+    };
+    request.timeseries.extend([nameless, alone]);
+    assert_eq!(metered.write(&V1, snappy(&request)).await.0, 400, "the nameless one");
+    let traces = async |path: &str| {
+        let path = path.replace('{', "%7B").replace('}', "%7D").replace('"', "%22");
+        let (status, answer) = metered.json(&format!("/api/v1/query_exemplars?query={path}")).await;
+        assert_eq!(status, 200, "{path}");
+        let of_series = answer["data"].as_array().unwrap().clone();
+        let all = of_series.iter().flat_map(|one| one["exemplars"].as_array().unwrap().clone());
+        all.map(|one| one["labels"]["trace_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(traces("requests_total").await, ["a", "b"]);
+    assert_eq!(traces("sum(rate(requests_total{job=\"test\"}[5m]))/2").await, ["a", "b"]);
+    assert_eq!(traces("requests_total&start=1.5&end=2.5").await, ["b"]);
+    assert_eq!(traces("requests_total{job=\"other\"}").await, [""; 0]);
+    assert_eq!(traces("requests_total%2Balone").await, ["c", "a", "b"]);
+    assert_eq!(traces("1").await, [""; 0]);
+    let page = text(metered.filled.get_with("/metrics", &[]).await).await;
+    assert!(page.contains("vigie_exemplars 3\n"), "{page}");
+    assert!(page.contains("vigie_exemplars_dropped_total{reason=\"refused\"} 4\n"), "{page}");
+}
+
+#[tokio::test]
 async fn zstd_is_taken_as_well_and_other_types_are_not() {
     let metered = Metered::new();
     let plain = one_sample("up", 1_000, 1.0).encode_to_vec();
@@ -214,7 +254,7 @@ fn version_2() -> v2::Request {
             labels_refs: vec![1, 2, 3, 4],
             samples: vec![v1::Sample { value: 2.0, timestamp: 500 }],
             histograms: vec![integers()],
-            exemplars: vec![v2::Exemplar { labels_refs: vec![7, 8], value: 1.0 }],
+            exemplars: vec![v2::Exemplar { labels_refs: vec![7, 8], value: 1.0, timestamp: 450 }],
             metadata: Some(v2::Metadata { kind: 3, help_ref: 5, unit_ref: 6 }),
         }],
     }
@@ -225,13 +265,20 @@ async fn version_2_is_kept_and_what_was_written_is_told() {
     let metered = Metered::new();
     let response = metered.post("/api/v1/write", &V2, snappy(&version_2())).await;
     assert_eq!(response.status().as_u16(), 204);
-    for (name, count) in [("samples", "1"), ("histograms", "1"), ("exemplars", "0")] {
+    for (name, count) in [("samples", "1"), ("histograms", "1"), ("exemplars", "1")] {
         let header = format!("x-prometheus-remote-write-{name}-written");
         assert_eq!(response.headers()[&header], count, "{name}");
     }
     assert_eq!(metered.kept.floats(&labels("latency_seconds")), [(500, 2.0)]);
     assert_eq!(metered.kept.histograms(&labels("latency_seconds")).len(), 1);
     let (_, answer) = metered.json("/api/v1/metadata?metric=latency_seconds").await;
+    let path = "/api/v1/query_exemplars?query=latency_seconds&start=0&end=1";
+    let (_, exemplars) = metered.json(path).await;
+    let expected = json!([{
+        "seriesLabels": { "__name__": "latency_seconds", "job": "test" },
+        "exemplars": [{ "labels": { "trace_id": "x" }, "value": "1", "timestamp": 0.45 }],
+    }]);
+    assert_eq!(exemplars["data"], expected);
     let expected = json!([{ "type": "histogram", "help": "How long.", "unit": "seconds" }]);
     assert_eq!(answer["data"]["latency_seconds"], expected);
 }
