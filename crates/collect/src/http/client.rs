@@ -44,6 +44,20 @@ pub struct Answer {
     pub seconds: f64,
 }
 
+impl Answer {
+    /// What the server says about its status, if it says it in text and not in a page.
+    #[must_use]
+    pub fn says(&self) -> String {
+        let kind = self.content_type.to_ascii_lowercase();
+        if !(kind.starts_with("text/plain") || kind.contains("json")) {
+            return String::new();
+        }
+        let text = String::from_utf8_lossy(&self.body[..self.body.len().min(4_096)]);
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+        line.chars().filter(|one| !one.is_control()).take(SHOWN_CHARACTERS).collect()
+    }
+}
+
 /// A client for the servers of one source; cheap to clone.
 #[derive(Clone)]
 pub struct HttpClient {
@@ -163,7 +177,7 @@ impl HttpClient {
                 continue;
             }
             if answer.status != 200 {
-                let says = first_line(&answer);
+                let says = answer.says();
                 return Err(HttpFault::Status { place, status: answer.status, says });
             }
             let kind = answer.content_type.split(';').next().unwrap_or_default().trim();
@@ -214,17 +228,6 @@ fn authorization(login: &HttpLogin) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);
     Some(value)
-}
-
-/// What a server says about a status, if it says it in text and not in a page.
-fn first_line(answer: &Answer) -> String {
-    let kind = answer.content_type.to_ascii_lowercase();
-    if !(kind.starts_with("text/plain") || kind.contains("json")) {
-        return String::new();
-    }
-    let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(4_096)]);
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    line.chars().filter(|one| !one.is_control()).take(SHOWN_CHARACTERS).collect()
 }
 
 fn without_query(location: &str) -> String {

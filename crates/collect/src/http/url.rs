@@ -68,6 +68,12 @@ impl HttpUrl {
         self.0.path_and_query().is_some_and(|path| path.as_str() != "/")
     }
 
+    /// The path, with its query.
+    #[must_use]
+    pub fn path_and_query(&self) -> &str {
+        self.0.path_and_query().map_or("/", |path| path.as_str())
+    }
+
     /// Whether TLS is spoken.
     #[must_use]
     pub fn is_https(&self) -> bool {
