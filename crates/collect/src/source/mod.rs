@@ -6,7 +6,9 @@
 pub mod asynq;
 pub mod bull;
 pub mod bullmq;
+pub mod caddy;
 pub mod haproxy;
+pub mod nginx;
 pub mod probe;
 pub mod redis;
 
@@ -14,6 +16,7 @@ mod backends;
 mod bull_family;
 mod plan;
 mod poller;
+pub mod prometheus_text;
 mod system;
 mod targets;
 
