@@ -95,7 +95,7 @@ impl InstancesState {
                     if !first {
                         changes.joined.push(instance.clone());
                     }
-                    if instance.status == InstanceStatus::Down {
+                    if !first && instance.status == InstanceStatus::Down {
                         changes.down.push(instance.clone());
                     }
                     State::new(instance, at)

@@ -10,5 +10,6 @@ mod routes;
 mod tests;
 
 pub use config::{Ask, Expect, ProbeConfig, RawProbeConfig};
+pub(crate) use decode::Verdict;
 pub use poll::ProbeSource;
 pub(crate) use poll::{Prober, Target};
