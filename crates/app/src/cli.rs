@@ -29,12 +29,13 @@ Examples:
   vigie config init > vigie.yaml              begin a configuration; every key is explained in it
   vigie check                                 is the configuration right, and what may Vigie read?
   vigie queues --watch                        the queues in the terminal
+  vigie instances                             who is up behind the load balancers
 
 Exit codes:
   0  done
   1  something failed, or a check found something wrong
   2  the command line or the configuration is wrong; nothing was started
-  3  no Vigie answers at the address (vigie queues)
+  3  no Vigie answers at the address (vigie queues, vigie instances)
 
 Colours are for terminals only; NO_COLOR=1 turns them off. VIGIE_LOG=debug says more on standard error.";
 
@@ -73,6 +74,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  vigie queues\n  vigie queues --watch\n  vigie queues --json | jq '.queues[].queue'"
     )]
     Queues(QueuesArgs),
+    /// The instances of a running Vigie, worst first, as a table or as JSON
+    #[command(
+        after_help = "Examples:\n  vigie instances\n  vigie instances --watch --status down\n  vigie instances --json | jq '.instances[].error'"
+    )]
+    Instances(InstancesArgs),
     /// Copy what is kept into a new folder, also while Vigie runs
     ///
     /// The copy is consistent: it is a data folder that `vigie restore` puts back.
@@ -133,6 +139,25 @@ pub(crate) struct QueuesArgs {
     /// Only queues of this broker: asynq, bull or bullmq
     #[arg(long)]
     pub(crate) kind: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InstancesArgs {
+    /// The address of the running Vigie
+    #[arg(long, default_value = "http://127.0.0.1:4780", env = "VIGIE_URL")]
+    pub(crate) url: String,
+    /// Show again every second, until Ctrl-C
+    #[arg(long, short)]
+    pub(crate) watch: bool,
+    /// Print the JSON of GET /api/v1/instances
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only instances of this source
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// Only with this status: up, down, degraded or unknown
+    #[arg(long)]
+    pub(crate) status: Option<String>,
 }
 
 #[cfg(test)]

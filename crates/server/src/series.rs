@@ -2,9 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use vigie_board::{Board, DurationTotals, OutcomeHistogram, QueueView, SourceView, WorkerView};
+use vigie_board::{
+    Board, DurationTotals, InstanceView, OutcomeHistogram, QueueView, SourceView, WorkerView,
+};
 use vigie_model::catalogue::{self, Metric};
-use vigie_model::{QueueId, Time};
+use vigie_model::{InstanceStatus, QueueId, Time};
 
 use crate::prometheus::Metrics;
 use crate::state::AppState;
@@ -37,6 +39,7 @@ pub fn visit_series(app: &AppState, visitor: &mut dyn SeriesVisitor) {
     jobs(visitor, &board, now);
     overall(visitor, &board, now);
     workers(visitor, &board, now);
+    instances(visitor, &board, now);
     sources(visitor, &board, now);
     own(visitor, app, &board);
 }
@@ -194,6 +197,27 @@ fn workers(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {
             let host = view.worker.host.as_ref().map_or("", |host| host.as_str());
             let values =
                 [view.source.as_str(), view.worker.broker.as_str(), view.worker.id.as_str(), host];
+            number(visitor, metric, &values, figure(&view));
+        }
+    }
+}
+
+fn instances(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {
+    type Figure = fn(&InstanceView<'_>) -> Option<f64>;
+    let gauges: [(&'static Metric, Figure); 3] = [
+        (&catalogue::INSTANCE_UP, |view| match view.instance.status {
+            InstanceStatus::Up | InstanceStatus::Degraded => Some(1.0),
+            InstanceStatus::Down => Some(0.0),
+            InstanceStatus::Unknown => None,
+        }),
+        (&catalogue::INSTANCE_PROBE, |view| view.instance.latency),
+        (&catalogue::INSTANCE_LOAD, |view| view.instance.load),
+    ];
+    for (metric, figure) in gauges {
+        visitor.family(metric);
+        for view in board.instances(now).filter(|view| !view.stale) {
+            let key = &view.instance.key;
+            let values = [view.source.as_str(), key.instance.as_str(), key.role.as_str()];
             number(visitor, metric, &values, figure(&view));
         }
     }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use tokio_util::sync::CancellationToken;
-use vigie_collect::source::redis::{RedisConfig, RedisSource, acl_line};
+use vigie_collect::source::Backends;
+use vigie_collect::source::redis::{RedisConfig, acl_line};
 use vigie_collect::{SystemClock, observations};
 use vigie_model::{Check, CheckState, Observation, PollReport, SourceFault};
 
-use crate::config::Config;
+use crate::config::{Config, SourceConfig};
 use crate::exit::Failure;
 
 /// A source that has not answered or failed by then hangs.
@@ -25,9 +26,13 @@ const POLL: Duration = Duration::from_millis(250);
 pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     anstream::println!("configuration: {} is valid", config.origin);
     let mut bad = 0;
-    for source in &config.sources {
-        anstream::println!("\nsource {} ({})", source.name, source.display_url());
-        match report(source).await {
+    // Balancers first, so that probes that follow them know whom to ask.
+    let backends = Backends::default();
+    let balancers = || config.sources.iter().filter(|source| source.is_balancer());
+    let others = config.sources.iter().filter(|source| !source.is_balancer());
+    for source in balancers().chain(others) {
+        anstream::println!("\nsource {} ({})", source.name(), source.display_url());
+        match report(source, &backends).await {
             Some(report) => bad += usize::from(!show(&report, source)),
             None => {
                 line(CheckState::Warning, "connect", "no answer within 15 s", None);
@@ -45,12 +50,18 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
 }
 
 /// The last report of a source that was watched for a while, or the first that says that it does not work.
-async fn report(source: &RedisConfig) -> Option<PollReport> {
+async fn report(source: &SourceConfig, backends: &Backends) -> Option<PollReport> {
     let (sender, receiver) = observations(crate::feed::PENDING);
     let stop = CancellationToken::new();
-    let config = RedisConfig { poll: POLL, ..source.clone() };
-    let source = RedisSource::new(config, Arc::new(SystemClock::start()), sender);
-    let polling = source.run(stop.clone());
+    // The second look at a Redis tells more; of others the first tells all.
+    let (source, watch) = match source.clone() {
+        SourceConfig::Redis(config) => {
+            (SourceConfig::Redis(RedisConfig { poll: POLL, ..config }), WATCH)
+        }
+        other => (other, Duration::ZERO),
+    };
+    let clock = Arc::new(SystemClock::start());
+    let polling = source.run(clock, sender, backends.clone(), stop.clone());
     let mut last = None;
     let reporting = async {
         let mut until = tokio::time::Instant::now() + POLL_WITHIN;
@@ -58,7 +69,7 @@ async fn report(source: &RedisConfig) -> Option<PollReport> {
             for observation in observations {
                 let Observation::Polled(report) = observation else { continue };
                 if last.is_none() {
-                    until = tokio::time::Instant::now() + WATCH;
+                    until = tokio::time::Instant::now() + watch;
                 }
                 let failed = report.outcome.is_err();
                 last = Some(report);
@@ -76,9 +87,11 @@ async fn report(source: &RedisConfig) -> Option<PollReport> {
 }
 
 /// Prints a report; returns whether all is as it should be.
-fn show(report: &PollReport, source: &RedisConfig) -> bool {
-    if let Some(facts) = &report.redis {
-        line(CheckState::Ok, "redis", &format!("version {}, {}", facts.version, facts.mode), None);
+fn show(report: &PollReport, source: &SourceConfig) -> bool {
+    if let Some(facts) = &report.server {
+        let mode = facts.mode.as_ref().map(|mode| format!(", {mode}")).unwrap_or_default();
+        let detail = format!("version {}{mode}", facts.version);
+        line(CheckState::Ok, facts.product, &detail, None);
     }
     let said = |fault: &SourceFault| report.checks.iter().any(|check| check.detail == fault.error);
     if let Err(fault) = &report.outcome
@@ -89,7 +102,7 @@ fn show(report: &PollReport, source: &RedisConfig) -> bool {
     for Check { id, state, detail, fix } in &report.checks {
         line(*state, id, detail, fix.as_deref());
     }
-    if let Ok(cost) = &report.outcome {
+    if let (Ok(cost), SourceConfig::Redis(_)) = (&report.outcome, source) {
         let detail = format!(
             "{} commands in {} round trips, {:.1} ms",
             cost.commands,
@@ -98,9 +111,11 @@ fn show(report: &PollReport, source: &RedisConfig) -> bool {
         );
         line(CheckState::Ok, "cost", &detail, None);
     }
-    let user = source.login.username.as_deref().unwrap_or(DEFAULT_USER);
-    if report.outcome.is_ok() && user == DEFAULT_USER {
-        let cluster = report.redis.as_ref().is_some_and(|facts| facts.mode == "cluster");
+    if let (Ok(_), SourceConfig::Redis(redis)) = (&report.outcome, source)
+        && redis.login.username.as_deref().is_none_or(|user| user == DEFAULT_USER)
+    {
+        let mode = report.server.as_ref().and_then(|facts| facts.mode.as_deref());
+        let cluster = mode == Some("cluster");
         let fix = acl_line("vigie", cluster);
         let detail = "this user may do more than Vigie needs; one who may do just that:";
         line(CheckState::Ok, "user", detail, Some(&fix));

@@ -13,7 +13,7 @@ use vigie_collect::source::redis::RedisConfig;
 
 use super::serve::{Running, log_to_stderr};
 use crate::cli::DemoArgs;
-use crate::config::{Config, DEFAULT_LISTEN, MetricsConfig, only_loopback};
+use crate::config::{Config, DEFAULT_LISTEN, MetricsConfig, SourceConfig, only_loopback};
 use crate::exit::Failure;
 use crate::interrupt::on_signal_or_hangup;
 
@@ -87,7 +87,7 @@ async fn serve(
         hosts: Vec::new(),
         data_dir: folder.join("vigie-data"),
         metrics: MetricsConfig::default(),
-        sources: vec![source],
+        sources: vec![SourceConfig::Redis(source)],
         origin: "the demo's own".to_owned(),
     };
     let running = Running::start(&config, &stop).await?;

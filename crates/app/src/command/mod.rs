@@ -3,8 +3,10 @@
 mod backup;
 mod check;
 mod demo;
+mod instances;
 mod queues;
 mod serve;
+mod terminal;
 
 use clap::CommandFactory;
 
@@ -30,6 +32,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Some(Command::Queues(arguments)) => queues::run(&arguments).await,
+        Some(Command::Instances(arguments)) => instances::run(&arguments).await,
         Some(Command::Backup { dir }) => {
             let config = Config::load(serve.config.as_deref()).map_err(wrong_input)?;
             backup::backup(&config, &dir).await

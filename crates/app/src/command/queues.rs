@@ -7,6 +7,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
+use super::terminal::{Window, cut, duration, list, percent_encoded, printable, safe, seconds};
 use crate::cli::QueuesArgs;
 use crate::client::{self, ClientError};
 use crate::exit::Failure;
@@ -29,21 +30,6 @@ const COLUMNS: [(&str, usize, u8); 12] = [
 /// A name is cut to this before a column is left out, and no further.
 const NAME_LEAST: usize = 30;
 const NAME_MOST: usize = 60;
-
-/// Characters and lines of the terminal that is written to.
-#[derive(Debug, Clone, Copy)]
-struct Window {
-    columns: usize,
-    lines: usize,
-}
-
-impl Window {
-    fn of_stdout() -> Option<Self> {
-        let stdout = std::io::stdout();
-        let (width, height) = terminal_size::terminal_size_of(&stdout)?;
-        Some(Self { columns: width.0.into(), lines: height.0.into() })
-    }
-}
 
 /// Prints once, or every second until a signal.
 pub(crate) async fn run(arguments: &QueuesArgs) -> Result<(), Failure> {
@@ -82,14 +68,6 @@ fn path(arguments: &QueuesArgs) -> String {
     }
     path.pop();
     path
-}
-
-fn percent_encoded(byte: u8) -> String {
-    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-        char::from(byte).to_string()
-    } else {
-        format!("%{byte:02X}")
-    }
 }
 
 /// The sentence that comes first; empty when it cannot be had, as the table says more.
@@ -200,14 +178,6 @@ fn name(queue: &Value) -> String {
     format!("{}/{}/{}", part("source"), part("kind"), part("queue"))
 }
 
-/// What is too long says so.
-fn cut(text: String, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text;
-    }
-    text.chars().take(width - 1).chain(['…']).collect()
-}
-
 fn cells(queue: &Value) -> [String; 12] {
     let jobs = &queue["jobs"];
     let drains = match (queue["drains"].as_bool(), queue["drain_seconds"].as_f64()) {
@@ -237,47 +207,12 @@ fn cells(queue: &Value) -> [String; 12] {
     ]
 }
 
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn printable(value: &Value) -> String {
-    safe(value.as_str().unwrap_or_default())
-}
-
-/// Names come from outside: what would move the cursor or change colours is shown, not done.
-fn safe(text: &str) -> String {
-    text.chars()
-        .flat_map(|one| if moves(one) { one.escape_default().collect() } else { vec![one] })
-        .collect()
-}
-
-/// Whether a character moves the cursor, or turns the text around (the bidirectional marks of Unicode).
-fn moves(one: char) -> bool {
-    one.is_control()
-        || matches!(one, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 fn count(value: &Value) -> String {
     value.as_u64().map_or("-".to_owned(), |count| count.to_string())
 }
 
 fn rate(value: &Value) -> String {
     value.as_f64().map_or("-".to_owned(), |rate| format!("{rate:.1}"))
-}
-
-fn seconds(value: &Value) -> String {
-    value.as_f64().map_or("-".to_owned(), duration)
-}
-
-fn duration(seconds: f64) -> String {
-    match seconds {
-        ..0.9995 => format!("{:.0} ms", seconds * 1e3),
-        ..60.0 => format!("{seconds:.1} s"),
-        ..3_600.0 => format!("{}m{:02}s", seconds as u64 / 60, seconds as u64 % 60),
-        ..172_800.0 => format!("{}h{:02}m", seconds as u64 / 3_600, seconds as u64 % 3_600 / 60),
-        _ => format!("{}d{:02}h", seconds as u64 / 86_400, seconds as u64 % 86_400 / 3_600),
-    }
 }
 
 #[cfg(test)]
@@ -340,11 +275,5 @@ mod tests {
         assert!(text.contains("busy\\n\\u{1b}[2J"), "{text}");
         assert!(!text.contains("refused\u{1b}"), "{text}");
         assert_eq!(safe("a\u{202e}b"), "a\\u{202e}b");
-    }
-
-    #[test]
-    fn durations_stay_short() {
-        let shown = [0.012, 3.2, 75.0, 7_260.0, 95_620_000.0].map(duration);
-        assert_eq!(shown, ["12 ms", "3.2 s", "1m15s", "2h01m", "1106d17h"]);
     }
 }

@@ -9,14 +9,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use vigie_board::{Board, SourceSettings};
-use vigie_collect::source::redis::{RedisConfig, RedisSource};
+use vigie_collect::source::Backends;
 use vigie_collect::{Clock, SystemClock, observations};
 use vigie_model::Limits;
 use vigie_query::EngineLimits;
 use vigie_server::{AllowedHosts, AppState, Metrics, Now, QueryLimits, router, serve};
 use vigie_store::Store;
 
-use crate::config::Config;
+use crate::config::{Config, SourceConfig};
 use crate::control;
 use crate::exit::Failure;
 use crate::feed;
@@ -57,10 +57,10 @@ pub(crate) fn log_to_stderr() {
         .init();
 }
 
-fn addresses(sources: &[RedisConfig]) -> String {
+fn addresses(sources: &[SourceConfig]) -> String {
     let addresses: Vec<String> = sources
         .iter()
-        .map(|source| format!("{} at {}", source.name, source.display_url()))
+        .map(|source| format!("{} at {}", source.name(), source.display_url()))
         .collect();
     addresses.join(", ")
 }
@@ -92,9 +92,9 @@ impl Running {
             Arc::new(move || clock.now())
         };
         let settings = config.sources.iter().map(|source| SourceSettings {
-            name: source.name.clone(),
+            name: source.name().clone(),
             url: source.display_url(),
-            poll_interval_seconds: source.poll.as_secs_f64(),
+            poll_interval_seconds: source.poll().as_secs_f64(),
         });
         let store = keeping::open(config, now().millis())?;
         let board = Board::new(settings.collect(), limits(&config.sources), now());
@@ -123,13 +123,11 @@ impl Running {
         ));
         feed.spawn(hub.run(stop.clone()));
         let mut sources = JoinSet::new();
-        for source in &config.sources {
-            let source = RedisSource::new(
-                source.clone(),
-                Arc::clone(&clock) as Arc<dyn Clock>,
-                sender.clone(),
-            );
-            sources.spawn(source.run(stop_sources.clone()));
+        let backends = Backends::default();
+        for source in config.sources.iter().cloned() {
+            let clock = Arc::clone(&clock) as Arc<dyn Clock>;
+            let (backends, stop) = (backends.clone(), stop_sources.clone());
+            sources.spawn(source.run(clock, sender.clone(), backends, stop));
         }
         Ok(Self { address, sources, feed, server, stop_sources, stop_feed })
     }
@@ -172,7 +170,7 @@ fn keep(
     let intervals = config
         .sources
         .iter()
-        .map(|source| (source.name.as_str().to_owned(), source.poll.as_secs_f64()));
+        .map(|source| (source.name().as_str().to_owned(), source.poll().as_secs_f64()));
     let lost = Arc::clone(&state.lost);
     let recorder = Recorder::new(store.clone(), intervals, now().millis(), lost);
     feed.spawn(recorder.run(state.clone(), stop.clone()));
@@ -181,8 +179,8 @@ fn keep(
 }
 
 /// The board's bounds are for each source; with several configured differently, the widest holds.
-fn limits(sources: &[RedisConfig]) -> Limits {
-    sources.iter().map(|source| source.limits).fold(Limits::default(), |one, other| Limits {
+fn limits(sources: &[SourceConfig]) -> Limits {
+    sources.iter().map(SourceConfig::limits).fold(Limits::default(), |one, other| Limits {
         queues: one.queues.max(other.queues),
         types: one.types.max(other.types),
         types_of_source: one.types_of_source.max(other.types_of_source),

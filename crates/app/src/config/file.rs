@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use vigie_collect::source::redis::{RawRedisConfig, RedisConfig};
+use serde::de::{DeserializeSeed as _, IgnoredAny};
 
+use super::source::{KINDS, RawSource, SourceConfig, Sources};
 use super::{Config, DEFAULT_DATA_DIR, DEFAULT_LISTEN, MetricsConfig, only_loopback};
 
 /// A configuration larger than this is none.
@@ -48,7 +49,9 @@ struct RawConfig {
     data_dir: Option<PathBuf>,
     #[serde(default)]
     metrics: RawMetrics,
-    sources: Vec<RawRedisConfig>,
+    /// Read by itself, as each kind has keys of its own.
+    #[serde(rename = "sources")]
+    _sources: IgnoredAny,
 }
 
 /// The keys of `metrics`.
@@ -74,8 +77,7 @@ struct Kind {
 }
 
 /// Kinds that have a name already and come with a later version.
-const LATER: [&str; 8] =
-    ["go_api", "n8n", "prometheus", "haproxy", "nginx", "caddy", "probe", "file"];
+const LATER: [&str; 3] = ["n8n", "prometheus", "file"];
 
 pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
@@ -99,9 +101,14 @@ pub(super) fn parse(
     let wrong = |error: &serde_saphyr::Error| wrong(error, origin);
     let kinds: Kinds =
         serde_saphyr::from_str_with_options(text, options()).map_err(|error| wrong(&error))?;
-    check_kinds(&kinds, origin)?;
+    let kinds = checked_kinds(kinds, origin)?;
     let raw: RawConfig =
         serde_saphyr::from_str_with_options(text, options()).map_err(|error| wrong(&error))?;
+    let raw_sources =
+        serde_saphyr::with_deserializer_from_str_with_options(text, options(), |from| {
+            Sources(&kinds).deserialize(from)
+        })
+        .map_err(|error| wrong(&error))?;
     let listen = match &raw.listen {
         None => DEFAULT_LISTEN,
         Some(text) => text.parse().map_err(|_| ConfigError::Wrong {
@@ -114,7 +121,7 @@ pub(super) fn parse(
         hosts: raw.hosts,
         data_dir: raw.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
         metrics: metrics(&raw.metrics, origin)?,
-        sources: sources(raw.sources, origin)?,
+        sources: sources(raw_sources, origin)?,
         origin: origin.to_owned(),
     })
 }
@@ -151,41 +158,67 @@ fn metrics(raw: &RawMetrics, origin: &str) -> Result<MetricsConfig, ConfigError>
     Ok(config)
 }
 
-fn check_kinds(kinds: &Kinds, origin: &str) -> Result<(), ConfigError> {
-    for (place, source) in kinds.sources.iter().enumerate() {
-        let detail = match source.kind.as_deref() {
-            Some("redis") => continue,
-            None => "kind is missing; it is redis".to_owned(),
-            Some(kind) if LATER.contains(&kind) => {
-                format!("kind {kind} comes with a later version; this one knows redis")
+/// The kind of each source in the list.
+fn checked_kinds(kinds: Kinds, origin: &str) -> Result<Vec<String>, ConfigError> {
+    let checked = |(place, source): (usize, Kind)| {
+        let known = KINDS.join(", ");
+        let detail = match source.kind {
+            Some(kind) if KINDS.contains(&kind.as_str()) => return Ok(kind),
+            None => format!("kind is missing; it is one of {known}"),
+            Some(kind) if LATER.contains(&kind.as_str()) => {
+                format!("kind {kind} comes with a later version; this one knows {known}")
             }
-            Some(kind) => format!("there is no kind {kind:?}; this version knows redis"),
+            Some(kind) => unknown_kind(&kind),
         };
-        return Err(ConfigError::Wrong { place: format!("{origin}: sources[{place}]"), detail });
-    }
-    Ok(())
+        Err(ConfigError::Wrong { place: format!("{origin}: sources[{place}]"), detail })
+    };
+    kinds.sources.into_iter().enumerate().map(checked).collect()
 }
 
-fn sources(raw: Vec<RawRedisConfig>, origin: &str) -> Result<Vec<RedisConfig>, ConfigError> {
-    let mut sources: Vec<RedisConfig> = Vec::with_capacity(raw.len());
+fn unknown_kind(kind: &str) -> String {
+    let kind: String = kind.chars().take(40).collect();
+    let nearest = KINDS
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(&kind, known), known))
+        .min()
+        .filter(|(distance, _)| *distance <= 2);
+    match nearest {
+        Some((_, known)) => format!("there is no kind {kind:?}; did you mean {known:?}?"),
+        None => format!("there is no kind {kind:?}; this version knows {}", KINDS.join(", ")),
+    }
+}
+
+fn sources(raw: Vec<RawSource>, origin: &str) -> Result<Vec<SourceConfig>, ConfigError> {
+    let mut sources: Vec<SourceConfig> = Vec::with_capacity(raw.len());
+    let wrong = |place: String, error: String| ConfigError::Source { place, error };
     for (number, raw) in raw.into_iter().enumerate() {
         let place = format!("{origin}: sources[{number}]");
-        let source = RedisConfig::try_from(raw).map_err(|error| ConfigError::Source {
-            place: place.clone(),
-            error: error.to_string(),
-        })?;
-        if sources.iter().any(|other| other.name == source.name) {
-            let error = format!(
-                "the name {:?} is used twice; names tell sources apart",
-                source.name.as_str()
-            );
-            return Err(ConfigError::Source { place, error });
+        let source = SourceConfig::try_from(raw).map_err(|error| wrong(place.clone(), error))?;
+        if sources.iter().any(|other| other.name() == source.name()) {
+            let name = source.name().as_str();
+            return Err(wrong(
+                place,
+                format!("the name {name:?} is used twice; names tell sources apart"),
+            ));
         }
         sources.push(source);
     }
+    for (number, source) in sources.iter().enumerate() {
+        let Some(followed) = source.follows() else { continue };
+        if !sources.iter().any(|other| other.name() == followed && other.is_balancer()) {
+            let place = format!("{origin}: sources[{number}]");
+            return Err(wrong(
+                place,
+                format!(
+                    "backends_of: there is no source {:?} of kind haproxy, nginx or caddy",
+                    followed.as_str()
+                ),
+            ));
+        }
+    }
     if sources.is_empty() {
-        let error = "there is no source: name at least one Redis to watch".to_owned();
-        return Err(ConfigError::Source { place: format!("{origin}: sources"), error });
+        let error = "there is no source: name at least one to watch".to_owned();
+        return Err(wrong(format!("{origin}: sources"), error));
     }
     Ok(sources)
 }
@@ -260,6 +293,9 @@ mod tests {
             .collect();
         let config = with(&uncommented).unwrap();
         assert!(config.sources.len() > 1, "{uncommented}");
+        for kind in KINDS {
+            assert!(DEFAULT_YAML.contains(&format!("kind: {kind}")), "{kind} is not documented");
+        }
     }
 
     #[test]
@@ -267,7 +303,7 @@ mod tests {
         let config =
             with(&format!("listen: 127.0.0.1:4999\ndata_dir: ./vigie-data\n{SOURCE}")).unwrap();
         assert_eq!(config.listen.port(), 4999);
-        assert_eq!(config.sources[0].name.as_str(), "main");
+        assert_eq!(config.sources[0].name().as_str(), "main");
     }
 
     #[test]
@@ -307,8 +343,47 @@ mod tests {
     fn kinds_of_later_versions_are_told_from_mistakes() {
         assert!(error("sources: [{name: a, kind: n8n}]").contains("comes with a later version"));
         assert!(error("sources: [{name: a, kind: kafka}]").contains("no kind \"kafka\""));
+        let near = error("sources: [{name: a, kind: hapoxy}]");
+        assert!(near.contains("did you mean \"haproxy\"?"), "{near}");
         assert!(error("sources: [{name: a}]").contains("kind is missing"));
         assert!(error("sources: []").contains("no source"));
+    }
+
+    #[test]
+    fn each_kind_has_keys_of_its_own_and_wrong_ones_are_named_with_line_and_nearest() {
+        let text = "sources:\n- {name: q, kind: redis, url: redis://h}\n- name: lb\n  kind: haproxy\n  url: http://h/\n\
+                    - name: p\n  kind: probe\n  backends_of: lb\n  expect_status: [200]\n- kind: go_api\n  name: api\n  url: http://a\n\
+                    - {name: n, kind: nginx, url: http://h/s, upstreams: [\"a:1\"]}\n- {name: c, kind: caddy}\n";
+        let config = with(text).unwrap();
+        let shown: Vec<String> = config.sources.iter().map(SourceConfig::display_url).collect();
+        let expected = [
+            "redis://h:6379",
+            "http://h/;csv",
+            "the backends of lb",
+            "http://a/api/v1/metrics",
+            "http://h/s",
+            "http://127.0.0.1:2019/",
+        ];
+        assert_eq!(shown, expected);
+        for (wrong, right) in [("backends_of", "backend_of"), ("expect_status", "expect_statuses")]
+        {
+            let said = error(&text.replace(wrong, right));
+            assert!(said.contains(&format!("did you mean {wrong:?}?")), "{said}");
+            assert!(
+                said.starts_with("vigie.yaml:8:") || said.starts_with("vigie.yaml:9:"),
+                "{said}"
+            );
+        }
+        let of_another = error("sources:\n- name: lb\n  kind: haproxy\n  prefix: bull\n");
+        assert!(
+            of_another.starts_with("vigie.yaml:4:3: there is no key \"prefix\""),
+            "{of_another}"
+        );
+        let nobody = error("sources: [{name: p, kind: probe, backends_of: lb}]");
+        assert!(nobody.contains("there is no source \"lb\""), "{nobody}");
+        let secret =
+            "sources: [{name: a, kind: go_api, url: http://h, bearer_token: \"${PASSWORD}\"}]";
+        assert!(!format!("{:?}", with(secret).unwrap()).contains("p: "), "secrets are not printed");
     }
 
     #[test]
@@ -322,7 +397,8 @@ mod tests {
         let text =
             "sources:\n- name: a\n  kind: redis\n  url: redis://h\n  password: ${PASSWORD}\n";
         let config = with(text).unwrap();
-        assert_eq!(config.sources[0].login.password.as_ref().unwrap().reveal(), "p: \"x\" # y");
+        let SourceConfig::Redis(redis) = &config.sources[0] else { unreachable!("{config:?}") };
+        assert_eq!(redis.login.password.as_ref().unwrap().reveal(), "p: \"x\" # y");
         assert!(!format!("{config:?}").contains("p: "), "secrets are not printed");
         let unset = error("sources:\n- name: a\n  kind: redis\n  url: ${NOT_SET_ANYWHERE}\n");
         assert!(unset.contains("NOT_SET_ANYWHERE"), "{unset}");

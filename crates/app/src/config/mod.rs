@@ -1,6 +1,7 @@
 //! The configuration: read from a file, checked, and made into types that hold no nonsense.
 
 mod file;
+mod source;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use vigie_collect::source::redis::RedisConfig;
 
 pub(crate) use file::ConfigError;
+pub(crate) use source::SourceConfig;
 
 /// The commented default, which is also its documentation.
 pub(crate) const DEFAULT_YAML: &str = include_str!("default.yaml");
@@ -58,7 +60,7 @@ pub(crate) struct Config {
     /// How metrics are kept.
     pub(crate) metrics: MetricsConfig,
     /// What to watch.
-    pub(crate) sources: Vec<RedisConfig>,
+    pub(crate) sources: Vec<SourceConfig>,
     /// Where this came from, in words.
     pub(crate) origin: String,
 }
@@ -91,7 +93,7 @@ impl Config {
             hosts: Vec::new(),
             data_dir: DEFAULT_DATA_DIR.into(),
             metrics: MetricsConfig::default(),
-            sources: vec![source],
+            sources: vec![SourceConfig::Redis(source)],
             origin: origin.to_owned(),
         })
     }

@@ -49,7 +49,7 @@ pub struct Events {
 }
 
 /// What happened: sources lost and found, queues that came, went, were paused and resumed, workers that came and
-/// went. Kept in memory: the last 2,000 of this run.
+/// went, instances that came, went, went down and came back. Kept in memory: the last 2,000 of this run.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery),
     responses((status = 200, body = Events), (status = 400, body = Problem)))]
 pub(crate) async fn list(

@@ -3,6 +3,7 @@
 mod events;
 mod health;
 mod history;
+pub(crate) mod instances;
 mod kpis;
 mod openapi;
 mod queues;

@@ -6,7 +6,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{events, health, history, kpis, queues, sources, verdict, workers};
+use super::{events, health, history, instances, kpis, queues, sources, verdict, workers};
 use crate::state::AppState;
 use crate::{exposition, live};
 
@@ -15,11 +15,11 @@ use crate::{exposition, live};
     info(title = "Vigie", description = "Every queue, job and worker of a team's Redis, now. Times are RFC 3339 with \
         milliseconds, durations float seconds ending in _seconds; what is absent is null, never 0. Errors are RFC 9457 \
         problem documents.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    tags((name = "queues"), (name = "workers"), (name = "sources"), (name = "metrics"), (name = "events"),
+    tags((name = "queues"), (name = "workers"), (name = "instances"), (name = "sources"), (name = "metrics"), (name = "events"),
         (name = "prometheus", description = "Prometheus's HTTP API, with Prometheus's errors."),
         (name = "live", description = "Server-sent events."), (name = "health")),
     components(schemas(live::wire::NowDocument, live::wire::QueuesDocument, live::wire::WorkersDocument,
-        live::wire::SourcesDocument, live::wire::EventsDocument, live::wire::QueueDocument,
+        live::wire::SourcesDocument, live::wire::InstancesDocument, live::wire::EventsDocument, live::wire::QueueDocument,
         live::wire::Snapshot, live::wire::Patch))
 )]
 struct Document;
@@ -31,6 +31,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(queues::status))
         .routes(routes!(queues::detail))
         .routes(routes!(workers::list))
+        .routes(routes!(instances::list))
         .routes(routes!(sources::list))
         .routes(routes!(kpis::show))
         .routes(routes!(events::list))

@@ -441,9 +441,13 @@ pub struct Source {
     pub error: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// The version of Redis.
+    /// The version of Redis; null of other servers.
     pub redis_version: Option<String>,
-    /// `standalone`, `sentinel` or `cluster`.
+    /// What the server is: `redis`, `haproxy`, …; null when it does not tell.
+    pub product: Option<&'static str>,
+    /// Its version.
+    pub version: Option<String>,
+    /// Of a Redis: `standalone`, `sentinel` or `cluster`.
     pub mode: Option<String>,
     /// Queues found.
     pub queues: Found,
@@ -465,7 +469,7 @@ impl Source {
             bull: found(vigie_model::Broker::Bull),
             bullmq: found(vigie_model::Broker::BullMq),
         };
-        let facts = report.and_then(|report| report.redis.as_ref());
+        let facts = report.and_then(|report| report.server.as_ref());
         Self {
             source: view.name().to_string(),
             kinds: kinds(view),
@@ -478,8 +482,12 @@ impl Source {
             poll_interval_seconds: view.settings.poll_interval_seconds,
             error: view.error(),
             hint: view.hint().map(ToOwned::to_owned),
-            redis_version: facts.map(|facts| facts.version.clone()),
-            mode: facts.map(|facts| facts.mode.clone()),
+            redis_version: facts
+                .filter(|facts| facts.product == "redis")
+                .map(|facts| facts.version.clone()),
+            product: facts.map(|facts| facts.product),
+            version: facts.map(|facts| facts.version.clone()),
+            mode: facts.and_then(|facts| facts.mode.clone()),
             queues,
             cost: view.good.map(|(_, cost)| Cost {
                 round_trips: cost.round_trips,

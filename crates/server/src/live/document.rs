@@ -6,7 +6,7 @@ use vigie_board::{Board, EventFilter, Span};
 use vigie_model::{QueueId, Time};
 
 use super::topic::Topic;
-use super::wire::{LatencyHistogram, Overview, Point, Queue, Row};
+use super::wire::{InstanceRow, LatencyHistogram, Overview, Point, Queue, Row};
 use crate::api::verdict::verdict;
 use crate::api::wire::{Event, JobType, Source, Worker};
 use crate::time_text::rfc3339;
@@ -34,6 +34,7 @@ pub(crate) fn document(topic: &Topic, board: &Board, now: Time) -> Value {
         Topic::Sources => {
             rows(board.sources(now).map(|view| (view.name().to_string(), Source::new(&view))))
         }
+        Topic::Instances => rows(board.instances(now).map(|view| InstanceRow::new(&view))),
         Topic::Events => rows(
             board
                 .timeline()

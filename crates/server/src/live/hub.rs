@@ -217,7 +217,7 @@ impl Hub {
             let patch = match (&topic, full) {
                 (Topic::Queues, _) => state.patch_rows(&board, now, full),
                 // Sums over everything change with everything: once a second is as often as they can be read.
-                (Topic::Now | Topic::Workers | Topic::Sources, false) => None,
+                (Topic::Now | Topic::Workers | Topic::Sources | Topic::Instances, false) => None,
                 _ => state.patch(&topic, document(&topic, &board, now)),
             };
             if let Some(patch) = patch {

@@ -19,6 +19,8 @@ pub(crate) enum Topic {
     Workers,
     /// Every source.
     Sources,
+    /// Every instance.
+    Instances,
     /// The last events.
     Events,
     /// Everything about one queue.
@@ -33,7 +35,7 @@ impl Topic {
             let topic = Self::parse(text).ok_or_else(|| {
                 let shown: String = text.chars().take(200).collect();
                 Problem::bad_parameter(format!(
-                    "There is no topic {shown:?}: topics are now, queues, workers, sources, events and \
+                    "There is no topic {shown:?}: topics are now, queues, workers, sources, instances, events and \
                      queue:<source>/<kind>/<queue> with each part percent-encoded."
                 ))
             })?;
@@ -53,6 +55,7 @@ impl Topic {
             "queues" => Self::Queues,
             "workers" => Self::Workers,
             "sources" => Self::Sources,
+            "instances" => Self::Instances,
             "events" => Self::Events,
             _ => {
                 let mut parts = text.strip_prefix("queue:")?.splitn(3, '/');

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use vigie_board::{Board, OverviewView, Point as BoardPoint, QueueView};
+use vigie_board::{Board, InstanceView, OverviewView, Point as BoardPoint, QueueView};
 use vigie_model::Time;
 
+use crate::api::instances::{Instance, Latency};
 use crate::api::verdict::{Verdict, facts};
 use crate::api::wire::{ActiveJob, Event, JobType, Jobs, Source, Stat, Totals, Worker};
 use crate::time_text::rfc3339;
@@ -65,6 +66,30 @@ pub struct WorkersDocument {
 pub struct SourcesDocument {
     /// The sources by name.
     pub rows: BTreeMap<String, Source>,
+}
+
+/// Topic `instances`.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct InstancesDocument {
+    /// The instances by `source/role/instance`.
+    pub rows: BTreeMap<String, InstanceRow>,
+}
+
+/// An instance as a row of a table: what the REST API says, and what stands behind it. Durations have three
+/// significant digits.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct InstanceRow {
+    /// What the REST API says.
+    #[serde(flatten)]
+    pub instance: Instance,
+    /// Where it listens, `host:port`; absent where nobody tells.
+    pub address: Option<String>,
+    /// Its source does not answer.
+    pub stale: bool,
+    /// The load balancer says up and the probe down, or the reverse.
+    pub disagree: bool,
+    /// How often it began anew while Vigie watched; absent where nobody tells.
+    pub restarts: Option<u64>,
 }
 
 /// Topic `events`.
@@ -273,6 +298,24 @@ impl Overview {
             sources_up: view.sources_up,
             sources: view.sources,
         }
+    }
+}
+
+impl InstanceRow {
+    /// Its id, and the row.
+    pub(crate) fn new(view: &InstanceView<'_>) -> (String, Self) {
+        let mut instance = Instance::new(view);
+        instance.latency =
+            Latency { p50: instance.latency.p50.map(shown), p95: instance.latency.p95.map(shown) };
+        let id = format!("{}/{}/{}", instance.source, instance.role, instance.instance);
+        let row = Self {
+            instance,
+            address: view.instance.address.as_ref().map(ToString::to_string),
+            stale: view.stale,
+            disagree: view.disagree,
+            restarts: view.restarts,
+        };
+        (id, row)
     }
 }
 

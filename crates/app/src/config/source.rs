@@ -1,0 +1,207 @@
+//! The sources of a configuration: one type for all kinds, and how a list of different kinds is read.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use tokio_util::sync::CancellationToken;
+use vigie_collect::source::Backends;
+use vigie_collect::source::caddy::{CaddyConfig, CaddySource, RawCaddyConfig};
+use vigie_collect::source::go_api::{GoApiConfig, GoApiSource, RawGoApiConfig};
+use vigie_collect::source::haproxy::{HaproxyConfig, HaproxySource, RawHaproxyConfig};
+use vigie_collect::source::nginx::{NginxConfig, NginxSource, RawNginxConfig};
+use vigie_collect::source::probe::{ProbeConfig, ProbeSource, RawProbeConfig};
+use vigie_collect::source::redis::{RawRedisConfig, RedisConfig, RedisSource};
+use vigie_collect::{Clock, ObservationSender};
+use vigie_model::{Limits, SourceName};
+
+/// Declares the kinds: the word in the file, the variant, its raw and its checked form.
+macro_rules! kinds {
+    ($($word:literal, $variant:ident, $raw:ty, $config:ty;)*) => {
+        /// Every kind of source that this version knows.
+        pub(super) const KINDS: &[&str] = &[$($word),*];
+
+        /// A source, checked.
+        #[derive(Debug, Clone)]
+        pub(crate) enum SourceConfig {
+            $(#[doc = concat!("Of kind `", $word, "`.")] $variant($config),)*
+        }
+
+        /// A source as the file says it.
+        pub(super) enum RawSource {
+            $($variant(Box<$raw>),)*
+        }
+
+        impl<'de> DeserializeSeed<'de> for Kind<'_> {
+            type Value = RawSource;
+
+            fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<RawSource, D::Error> {
+                match self.0 {
+                    $($word => <$raw>::deserialize(from).map(|raw| RawSource::$variant(Box::new(raw))),)*
+                    other => Err(serde::de::Error::custom(format!("there is no kind {other:?}"))),
+                }
+            }
+        }
+
+        impl TryFrom<RawSource> for SourceConfig {
+            type Error = String;
+
+            fn try_from(raw: RawSource) -> Result<Self, String> {
+                match raw {
+                    $(RawSource::$variant(raw) => {
+                        <$config>::try_from(*raw).map(Self::$variant).map_err(|error| error.to_string())
+                    })*
+                }
+            }
+        }
+
+        impl SourceConfig {
+            /// Its name.
+            pub(crate) fn name(&self) -> &SourceName {
+                match self {
+                    $(Self::$variant(config) => &config.name,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    "redis", Redis, RawRedisConfig, RedisConfig;
+    "haproxy", Haproxy, RawHaproxyConfig, HaproxyConfig;
+    "nginx", Nginx, RawNginxConfig, NginxConfig;
+    "caddy", Caddy, RawCaddyConfig, CaddyConfig;
+    "probe", Probe, RawProbeConfig, ProbeConfig;
+    "go_api", GoApi, RawGoApiConfig, GoApiConfig;
+}
+
+/// The kind of the next source in the list.
+struct Kind<'a>(&'a str);
+
+impl SourceConfig {
+    /// Its address for people, without secrets.
+    pub(crate) fn display_url(&self) -> String {
+        match self {
+            Self::Redis(config) => config.display_url(),
+            Self::Haproxy(config) => config.display_url(),
+            Self::Nginx(config) => config.url.to_string(),
+            Self::Caddy(config) => config.url.to_string(),
+            Self::Probe(config) => config.display_url(),
+            Self::GoApi(config) => config.display_url(),
+        }
+    }
+
+    /// Time between two looks.
+    pub(crate) fn poll(&self) -> Duration {
+        match self {
+            Self::Redis(config) => config.poll,
+            Self::Haproxy(config) => config.access.poll,
+            Self::Nginx(config) => config.access.poll,
+            Self::Caddy(config) => config.access.poll,
+            Self::Probe(config) => config.access.poll,
+            Self::GoApi(config) => config.access.poll,
+        }
+    }
+
+    /// What may be remembered of it.
+    pub(crate) fn limits(&self) -> Limits {
+        match self {
+            Self::Redis(config) => config.limits,
+            _ => Limits::default(),
+        }
+    }
+
+    /// Whose backends it asks, if it follows a load balancer.
+    pub(super) fn follows(&self) -> Option<&SourceName> {
+        match self {
+            Self::Probe(config) => config.follow.as_ref().map(|follow| &follow.source),
+            _ => None,
+        }
+    }
+
+    /// Whether it tells who is behind it.
+    pub(crate) fn is_balancer(&self) -> bool {
+        matches!(self, Self::Haproxy(_) | Self::Caddy(_) | Self::Nginx(_))
+    }
+
+    /// Watches it until `stop`.
+    pub(crate) async fn run(
+        self,
+        clock: Arc<dyn Clock>,
+        out: ObservationSender,
+        backends: Backends,
+        stop: CancellationToken,
+    ) {
+        match self {
+            Self::Redis(config) => RedisSource::new(config, clock, out).run(stop).await,
+            Self::Haproxy(config) => {
+                HaproxySource::new(config, clock, out, backends).run(stop).await;
+            }
+            Self::Nginx(config) => NginxSource::new(config, clock, out, backends).run(stop).await,
+            Self::Caddy(config) => CaddySource::new(config, clock, out, backends).run(stop).await,
+            Self::Probe(config) => ProbeSource::new(config, clock, out, backends).run(stop).await,
+            Self::GoApi(config) => GoApiSource::new(config, clock, out).run(stop).await,
+        }
+    }
+}
+
+/// Reads the list under `sources` of a whole file; `kinds` are those of its entries, in order.
+pub(super) struct Sources<'a>(pub(super) &'a [String]);
+
+impl<'de> DeserializeSeed<'de> for Sources<'_> {
+    type Value = Vec<RawSource>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Sources<'_> {
+    type Value = Vec<RawSource>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a configuration")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut sources = Vec::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "sources" {
+                sources = map.next_value_seed(List(self.0))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(sources)
+    }
+}
+
+struct List<'a>(&'a [String]);
+
+impl<'de> DeserializeSeed<'de> for List<'_> {
+    type Value = Vec<RawSource>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for List<'_> {
+    type Value = Vec<RawSource>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list of sources")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut sources = Vec::new();
+        for kind in self.0 {
+            let Some(source) = list.next_element_seed(Kind(kind))? else { break };
+            sources.push(source);
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(sources)
+    }
+}

@@ -1,0 +1,134 @@
+//! Asks Caddy's admin API who its upstreams are, and its metrics how they are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use vigie_model::{Check, CheckState, Name, SourceFault, SourceName, Time};
+
+use super::config::CaddyConfig;
+use super::decode;
+use super::routes;
+use crate::http::{HttpClient, HttpFault, HttpUrl};
+use crate::source::poller::{self, Look, Poll, check};
+use crate::source::{Backend, Backends};
+use crate::{Clock, ObservationSender};
+
+/// A Caddy as a source.
+pub struct CaddySource {
+    config: CaddyConfig,
+    clock: Arc<dyn Clock>,
+    out: ObservationSender,
+    backends: Backends,
+}
+
+impl CaddySource {
+    /// A source that sends what it observes to `out` and tells `backends` who is behind it; it does nothing before
+    /// [`Self::run`].
+    #[must_use]
+    pub fn new(
+        config: CaddyConfig,
+        clock: Arc<dyn Clock>,
+        out: ObservationSender,
+        backends: Backends,
+    ) -> Self {
+        Self { config, clock, out, backends }
+    }
+
+    /// Looks until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { config, clock, out, backends } = self;
+        poller::run(Poller { config, backends, client: None }, clock, out, stop).await;
+    }
+}
+
+struct Poller {
+    config: CaddyConfig,
+    backends: Backends,
+    client: Option<HttpClient>,
+}
+
+impl Poll for Poller {
+    fn source(&self) -> &SourceName {
+        &self.config.name
+    }
+
+    fn interval(&self) -> Duration {
+        self.config.access.poll
+    }
+
+    async fn look(&mut self, _now: Time) -> Result<Look, SourceFault> {
+        let client = match &self.client {
+            Some(client) => client,
+            None => self.client.insert(HttpClient::new(&self.config.access)?),
+        };
+        let (list, metrics) = tokio::join!(
+            get(client, &self.config.url, routes::UPSTREAMS, &routes::JSON, "JSON"),
+            get(client, &self.config.url, routes::METRICS, &routes::TEXT, "Prometheus's text"),
+        );
+        let (list, place) = list?;
+        let upstreams = decode::upstreams(&list)
+            .map_err(|fault| HttpFault::Undecodable(place, fault.to_string()))?;
+        let bytes = list.len() + metrics.as_ref().map_or(0, |(body, _)| body.len());
+        let healthy = metrics.and_then(|(body, place)| {
+            decode::healthy(&body).map_err(|fault| HttpFault::Undecodable(place, fault.to_string()))
+        });
+        let backends = upstreams.iter().map(|upstream| Backend {
+            address: Name::from(upstream.address.to_ascii_lowercase().as_str()),
+            role: self.config.role.clone(),
+        });
+        self.backends.tell(&self.config.name, backends.collect());
+        let checks = self.checks(upstreams.len(), &healthy);
+        let healthy = healthy.unwrap_or_default();
+        let instances = upstreams.iter().map(|upstream| {
+            let healthy = healthy.get(&upstream.address).copied();
+            decode::instance(upstream, healthy, &self.config.role)
+        });
+        Ok(Look {
+            instances: Some(instances.collect()),
+            checks,
+            requests: 2,
+            bytes: bytes as u64,
+            ..Look::default()
+        })
+    }
+}
+
+impl Poller {
+    fn checks(
+        &self,
+        upstreams: usize,
+        healthy: &Result<BTreeMap<String, bool>, HttpFault>,
+    ) -> Vec<Check> {
+        let connected = format!("Caddy's admin API at {}", self.config.url);
+        let state = if upstreams > 0 { CheckState::Ok } else { CheckState::Missing };
+        let health = match healthy {
+            Ok(known) if known.is_empty() && upstreams > 0 => {
+                let detail = "Caddy does not say which upstreams are healthy";
+                let fix = "set health_uri in the reverse_proxy, or probe them: kind: probe, backends_of: …";
+                check("health", CheckState::Missing, detail, Some(fix.to_owned()))
+            }
+            Ok(_) => check("health", CheckState::Ok, "from Caddy's metrics", None),
+            Err(fault) => check("health", CheckState::Warning, fault.to_string(), fault.hint()),
+        };
+        vec![
+            check("connect", CheckState::Ok, connected, None),
+            check("instances", state, format!("{upstreams} upstreams"), None),
+            health,
+        ]
+    }
+}
+
+async fn get(
+    client: &HttpClient,
+    base: &HttpUrl,
+    path: &str,
+    types: &[&str],
+    wanted: &'static str,
+) -> Result<(Vec<u8>, String), HttpFault> {
+    let wrong = || HttpFault::Undecodable(base.to_string(), "it has no such path".to_owned());
+    let url = base.with_path(path).ok_or_else(wrong)?;
+    let answer = client.fetch(&url, types[0], types, wanted).await?;
+    Ok((answer.body, url.to_string()))
+}

@@ -1,0 +1,97 @@
+//! What a service says of itself, in JSON or in Prometheus's text. Pure, and tolerant: what is absent is `None`.
+
+use serde_json::Value;
+
+use crate::source::prometheus_text::{Sample, TextFault, samples};
+
+/// Why a page cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PageFault {
+    /// It is no JSON object.
+    #[error("the metrics are no JSON object: {0}")]
+    Json(String),
+    /// It is no Prometheus text.
+    #[error("{0}")]
+    Text(#[from] TextFault),
+}
+
+/// What a process says of itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Process {
+    /// The version that it runs.
+    pub version: Option<String>,
+    /// What changes with each start: its boot id, or the second of its start.
+    pub boot: Option<String>,
+    /// Requests in flight.
+    pub in_flight: Option<f64>,
+    /// Which of its replicas it says it is.
+    pub instance: Option<String>,
+}
+
+/// Reads a page by its content type.
+///
+/// # Errors
+/// [`PageFault`] when it is not what its content type says.
+pub fn page(content_type: &str, body: &[u8]) -> Result<Process, PageFault> {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") { json(body) } else { text(body) }
+}
+
+fn json(body: &[u8]) -> Result<Process, PageFault> {
+    let page: Value =
+        serde_json::from_slice(body).map_err(|error| PageFault::Json(error.to_string()))?;
+    if !page.is_object() {
+        return Err(PageFault::Json("it is another value".to_owned()));
+    }
+    let at = |paths: &[&str]| paths.iter().map(|path| &page[*path]).find(|value| !value.is_null());
+    let inner = |outer: &str, name: &str| Some(&page[outer][name]).filter(|value| !value.is_null());
+    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    Ok(Process {
+        version: at(&["version"])
+            .or_else(|| inner("build", "version"))
+            .or_else(|| inner("process", "version"))
+            .and_then(text),
+        boot: at(&["boot", "started", "start_time"])
+            .or_else(|| inner("process", "boot"))
+            .or_else(|| inner("process", "started"))
+            .and_then(text),
+        in_flight: inner("requests", "in_flight")
+            .or_else(|| inner("http", "in_flight"))
+            .or_else(|| at(&["in_flight"]))
+            .and_then(Value::as_f64)
+            .filter(|count| *count >= 0.0),
+        instance: at(&["instance"]).and_then(text),
+    })
+}
+
+fn text(body: &[u8]) -> Result<Process, PageFault> {
+    let wanted = |name: &str| {
+        name.ends_with("build_info") || name == "process_start_time_seconds" || is_in_flight(name)
+    };
+    let found = samples(body, wanted)?;
+    let version = |sample: &Sample| {
+        let version = sample.label("version").unwrap_or_default();
+        let known = !version.is_empty() && version != "(devel)" && version != "unknown";
+        (sample.name.ends_with("build_info") && known).then(|| version.to_owned())
+    };
+    // The service's own before the one that Go's client library writes for the main module.
+    let own = found.iter().filter(|sample| sample.name != "go_build_info").find_map(version);
+    let start = found.iter().find(|sample| sample.name == "process_start_time_seconds");
+    let in_flight: Vec<f64> = found
+        .iter()
+        .filter(|sample| is_in_flight(&sample.name) && sample.value >= 0.0)
+        .map(|sample| sample.value)
+        .collect();
+    Ok(Process {
+        version: own.or_else(|| found.iter().find_map(version)),
+        boot: start.map(|sample| format!("{:.0}", sample.value)),
+        in_flight: (!in_flight.is_empty()).then(|| in_flight.iter().sum()),
+        instance: None,
+    })
+}
+
+/// Requests in flight under the usual names; the page's own handler, which is always at 1, is none.
+fn is_in_flight(name: &str) -> bool {
+    (name.ends_with("requests_in_flight") || name.ends_with("in_flight_requests"))
+        && !name.starts_with("promhttp_")
+}

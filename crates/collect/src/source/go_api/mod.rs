@@ -1,0 +1,12 @@
+//! Services that follow the contract of `docs/go-api.md`, or have at least a page of Prometheus's text at its path.
+
+mod config;
+pub mod decode;
+mod poll;
+mod routes;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{GoApiConfig, RawGoApiConfig};
+pub use poll::GoApiSource;

@@ -1,0 +1,126 @@
+//! Asks each replica of a service for what it says of itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio_util::sync::CancellationToken;
+use vigie_model::{CheckState, Instance, InstanceStatus, Name, SourceFault, SourceName, Time};
+
+use super::config::GoApiConfig;
+use super::decode::{self, Process};
+use super::routes;
+use crate::http::{HttpClient, HttpFault, HttpUrl};
+use crate::source::poller::{self, Look, Poll, check};
+use crate::source::probe::Verdict;
+use crate::source::targets::{ask_all, by_dns};
+use crate::{Clock, ObservationSender};
+
+/// A service as a source.
+pub struct GoApiSource {
+    config: GoApiConfig,
+    clock: Arc<dyn Clock>,
+    out: ObservationSender,
+}
+
+impl GoApiSource {
+    /// A source that sends what it observes to `out`; it does nothing before [`Self::run`].
+    #[must_use]
+    pub fn new(config: GoApiConfig, clock: Arc<dyn Clock>, out: ObservationSender) -> Self {
+        Self { config, clock, out }
+    }
+
+    /// Looks until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { config, clock, out } = self;
+        poller::run(Poller { config, client: None }, clock, out, stop).await;
+    }
+}
+
+struct Poller {
+    config: GoApiConfig,
+    client: Option<HttpClient>,
+}
+
+/// What a replica answered.
+struct Page {
+    process: Process,
+    seconds: f64,
+    bytes: u64,
+}
+
+impl Poll for Poller {
+    fn source(&self) -> &SourceName {
+        &self.config.name
+    }
+
+    fn interval(&self) -> Duration {
+        self.config.access.poll
+    }
+
+    async fn look(&mut self, _now: Time) -> Result<Look, SourceFault> {
+        let config = &self.config;
+        let mut urls = config.urls.clone();
+        if let Some(url) = &config.dns {
+            urls.extend(by_dns(url, config.access.timeout).await?);
+        }
+        urls.sort_by_key(HttpUrl::to_string);
+        urls.dedup();
+        let client = match &self.client {
+            Some(client) => client,
+            None => {
+                let client = HttpClient::new(&config.access)?;
+                self.client.insert(client.limited(routes::PAGE_BYTES))
+            }
+        };
+        let questions: Vec<_> = urls.iter().map(|url| ask(client, url).boxed()).collect();
+        let pages = ask_all(questions).await;
+        // Here is where the jobs that a page tells of go to the queues they belong to, once asynq's figures take them.
+        let bytes = pages.iter().flatten().map(|page| page.bytes).sum();
+        let well = pages.iter().flatten().count();
+        let connected = format!("{well} of {} replicas answer", urls.len());
+        let state = if well == urls.len() { CheckState::Ok } else { CheckState::Warning };
+        let first = pages.iter().find_map(|page| page.as_ref().err());
+        let fix = first.map(|fault| fault.hint().unwrap_or_else(|| fault.to_string()));
+        let detail = first.map_or(connected.clone(), |fault| format!("{connected}; {fault}"));
+        let requests = urls.len() as u32;
+        let instances = urls.iter().zip(pages).map(|(url, page)| instance(config, url, page));
+        Ok(Look {
+            instances: Some(instances.collect()),
+            checks: vec![check("connect", state, detail, fix)],
+            requests,
+            bytes,
+            ..Look::default()
+        })
+    }
+}
+
+async fn ask(client: &HttpClient, url: &HttpUrl) -> Result<Page, HttpFault> {
+    let wanted = "JSON or Prometheus's text";
+    let answer = client.fetch(url, routes::ACCEPT, &routes::TYPES, wanted).await?;
+    let process = decode::page(&answer.content_type, &answer.body)
+        .map_err(|fault| HttpFault::Undecodable(url.to_string(), fault.to_string()))?;
+    Ok(Page { process, seconds: answer.seconds, bytes: answer.body.len() as u64 })
+}
+
+fn instance(config: &GoApiConfig, url: &HttpUrl, page: Result<Page, HttpFault>) -> Instance {
+    let address = Name::from(url.address().as_str());
+    let instance = Instance {
+        address: Some(address.clone()),
+        ..Instance::unknown(config.role.clone(), address)
+    };
+    let page = match page {
+        Ok(page) => page,
+        Err(fault) => return Verdict::fault(&fault).onto(instance),
+    };
+    let text = |text: Option<String>| text.map(|text| Name::from(text.as_str()));
+    Instance {
+        status: InstanceStatus::Up,
+        latency: Some(page.seconds),
+        load: page.process.in_flight,
+        version: text(page.process.version),
+        boot: text(page.process.boot),
+        probe: Some(Name::from("ok")),
+        ..instance
+    }
+}

@@ -1,0 +1,121 @@
+//! Asks an nginx for its connections, and its upstreams how they are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use vigie_model::{
+    Check, CheckState, Instance, InstanceStatus, Name, SourceFault, SourceName, Time,
+};
+
+use super::config::NginxConfig;
+use super::decode::{self, Connections};
+use super::routes;
+use crate::http::{HttpClient, HttpFault};
+use crate::source::poller::{self, Look, Poll, check};
+use crate::source::probe::{Ask, Expect, Prober, Target};
+use crate::source::{Backend, Backends};
+use crate::{Clock, ObservationSender};
+
+/// An nginx as a source.
+pub struct NginxSource {
+    config: NginxConfig,
+    clock: Arc<dyn Clock>,
+    out: ObservationSender,
+    backends: Backends,
+}
+
+impl NginxSource {
+    /// A source that sends what it observes to `out` and tells `backends` who is behind it; it does nothing before
+    /// [`Self::run`].
+    #[must_use]
+    pub fn new(
+        config: NginxConfig,
+        clock: Arc<dyn Clock>,
+        out: ObservationSender,
+        backends: Backends,
+    ) -> Self {
+        Self { config, clock, out, backends }
+    }
+
+    /// Looks until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { config, clock, out, backends } = self;
+        poller::run(Poller { config, backends, tools: None }, clock, out, stop).await;
+    }
+}
+
+struct Poller {
+    config: NginxConfig,
+    backends: Backends,
+    tools: Option<(HttpClient, Prober)>,
+}
+
+impl Poll for Poller {
+    fn source(&self) -> &SourceName {
+        &self.config.name
+    }
+
+    fn interval(&self) -> Duration {
+        self.config.access.poll
+    }
+
+    async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
+        let config = &self.config;
+        if self.tools.is_none() {
+            let client = HttpClient::new(&config.access)?;
+            self.tools = Some((client, Prober::new(&config.access, Expect::default())?));
+        }
+        let Some((client, prober)) = &mut self.tools else {
+            return Err(HttpFault::Closed(config.url.to_string()).into());
+        };
+        let backends = config.upstreams.iter().map(|ask| Backend {
+            address: Name::from(ask.address().as_str()),
+            role: config.role.clone(),
+        });
+        self.backends.tell(&config.name, backends.collect());
+        let target = |ask: &Ask| Target { ask: ask.clone(), role: config.role.clone() };
+        let targets = config.upstreams.iter().map(target).collect();
+        let wanted = "the page of stub_status (text/plain)";
+        let (page, mut instances) = tokio::join!(
+            client.fetch(&config.url, "text/plain", &routes::TYPES, wanted),
+            prober.ask(targets, now)
+        );
+        let page = page?;
+        let connections = decode::connections(&page.body)
+            .map_err(|fault| HttpFault::Undecodable(config.url.to_string(), fault.to_string()))?;
+        instances.insert(0, itself(config, connections, page.seconds));
+        Ok(Look {
+            instances: Some(instances),
+            checks: checks(config),
+            requests: 1 + config.upstreams.len() as u32,
+            bytes: page.body.len() as u64,
+            ..Look::default()
+        })
+    }
+}
+
+/// nginx itself, as an instance.
+fn itself(config: &NginxConfig, connections: Connections, seconds: f64) -> Instance {
+    let address = Name::from(config.url.address().as_str());
+    Instance {
+        address: Some(address.clone()),
+        status: InstanceStatus::Up,
+        latency: Some(seconds),
+        load: Some(connections.busy() as f64),
+        probe: Some(Name::from("ok")),
+        ..Instance::unknown(Name::from(routes::ROLE), address)
+    }
+}
+
+fn checks(config: &NginxConfig) -> Vec<Check> {
+    let connected = format!("nginx's stub_status at {}", config.url);
+    let upstreams = match config.upstreams.len() {
+        0 => {
+            let fix = "list them: upstreams: [host:port, …]; Vigie asks them itself".to_owned();
+            check("upstreams", CheckState::Missing, "nginx does not tell its upstreams", Some(fix))
+        }
+        count => check("upstreams", CheckState::Ok, format!("{count} upstreams are asked"), None),
+    };
+    vec![check("connect", CheckState::Ok, connected, None), upstreams]
+}
