@@ -5,6 +5,8 @@
     reason = "the files that are included here serve more than the targets"
 )]
 
+#[path = "../../../crates/server/src/prometheus/exemplars/mod.rs"]
+mod exemplars;
 mod write;
 
 mod otlp;
@@ -14,11 +16,13 @@ use write::{BatchValue, Encoding, MAX_BYTES, Received, WriteError, decompress};
 /// Remote write 1.0, plain and in snappy.
 pub fn remote_write_v1(data: &[u8]) {
     plain_and_packed(data, Encoding::Snappy, write::v1::decode);
+    let _ = exemplars::of_version_1(data);
 }
 
 /// Remote write 2.0, plain and in zstd.
 pub fn remote_write_v2(data: &[u8]) {
     plain_and_packed(data, Encoding::Zstd, write::v2::decode);
+    let _ = exemplars::of_version_2(data);
 }
 
 /// OTLP metrics, in protobuf, in JSON, and in gzip.
