@@ -335,7 +335,7 @@ mod tests {
                 source: SourceName::new("main"),
                 at,
                 outcome: Ok(PollCost::default()),
-                redis: None,
+                server: None,
                 found: vec![],
                 checks: vec![],
             }));

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use vigie_model::{
-    Broker, Counts, EventKind, JobBatch, Limits, Name, Observation, PollReport, Quality, QueueId,
-    QueueReading, SourceName, Time, Worker, WorkersReading,
+    Broker, Counts, EventKind, Instance, InstancesReading, JobBatch, Limits, Name, Observation,
+    PollReport, Quality, QueueId, QueueReading, SourceName, Time, Worker, WorkersReading,
 };
 
 use crate::activity::Tally;
 use crate::history::{Columns, Span};
+use crate::instances::{InstanceView, InstancesState};
 use crate::overall::{Overall, OverallTotals};
 use crate::queue::{QueueState, WorkerFigures};
 use crate::source::{SourceState, SourceView};
@@ -49,6 +50,7 @@ pub struct Board {
     sources: BTreeMap<SourceName, SourceState>,
     queues: BTreeMap<QueueId, QueueState>,
     workers: WorkersState,
+    instances: InstancesState,
     timeline: Timeline,
     folds: Folds,
     rows: u32,
@@ -71,6 +73,7 @@ impl Board {
             sources,
             queues: BTreeMap::new(),
             workers: WorkersState::default(),
+            instances: InstancesState::default(),
             timeline: Timeline::default(),
             folds: Folds::new(),
             rows: 0,
@@ -88,6 +91,7 @@ impl Board {
             Observation::Queue(reading) => self.read(reading),
             Observation::QueueGone { queue, at } => self.gone(&queue, at),
             Observation::Workers(reading) => self.workers_read(reading),
+            Observation::Instances(reading) => self.instances_read(reading),
             Observation::Jobs(batch) => self.happened(&batch),
             Observation::Folded { source, what, count } => {
                 *self.folds.entry((source, what)).or_default() += count
@@ -96,11 +100,11 @@ impl Board {
     }
 
     fn polled(&mut self, report: PollReport) {
-        let Some(state) = self.sources.get_mut(&report.source) else { return };
         let (source, at) = (report.source.clone(), report.at);
+        let Some(state) = self.sources.get_mut(&source) else { return };
         let first = state.good.is_none();
         let detail = match &report.outcome {
-            Ok(_) => describe_found(&report),
+            Ok(_) => describe_found(&report, self.instances.count(&source)),
             Err(fault) => fault.error.clone(),
         };
         let up = report.outcome.is_ok();
@@ -164,6 +168,22 @@ impl Board {
         }
     }
 
+    fn instances_read(&mut self, reading: InstancesReading) {
+        let (source, at) = (reading.source.clone(), reading.at);
+        let changes = self.instances.read(reading);
+        let kinds = [
+            (EventKind::InstanceJoined, changes.joined),
+            (EventKind::InstanceLeft, changes.left),
+            (EventKind::InstanceDown, changes.down),
+            (EventKind::InstanceUp, changes.up),
+        ];
+        for (kind, instances) in kinds {
+            for instance in instances {
+                self.timeline.note(at, kind, &source, about_instance(&instance));
+            }
+        }
+    }
+
     fn happened(&mut self, batch: &JobBatch) {
         let (limits, started) = (self.limits, self.started);
         for event in &batch.events {
@@ -201,6 +221,7 @@ impl Board {
             window.settle(now);
         }
         self.overall.activity.forget_before(now);
+        self.instances.settle(now);
         let point = self.overview(now).point();
         self.overall.history.record(now, point);
     }
@@ -368,6 +389,13 @@ impl Board {
                 idle_since(queue, counts, self.workers.of_queue(&id), now)
             })
             .min()
+    }
+
+    /// Every instance, by source, role and name.
+    pub fn instances(&self, now: Time) -> impl Iterator<Item = InstanceView<'_>> {
+        self.instances.views(now, move |source| {
+            self.sources.get(source).is_none_or(|source| source.stale(now))
+        })
     }
 
     /// All queues together.
@@ -541,7 +569,19 @@ fn about_worker(worker: Worker) -> About {
     }
 }
 
-fn describe_found(report: &PollReport) -> String {
+fn about_instance(instance: &Instance) -> About {
+    let name = format!("{}/{}", instance.key.role, instance.key.instance);
+    let detail = match &instance.error {
+        Some(error) => format!("{name}: {error}"),
+        None => name,
+    };
+    About { detail: Some(detail), ..About::default() }
+}
+
+fn describe_found(report: &PollReport, instances: Option<usize>) -> String {
+    if let Some(count) = instances {
+        return format!("instances: {count}");
+    }
     let found: Vec<String> = report
         .found
         .iter()

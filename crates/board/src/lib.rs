@@ -6,6 +6,7 @@
 mod activity;
 mod board;
 mod history;
+mod instances;
 mod job_types;
 mod overall;
 mod queue;
@@ -17,6 +18,7 @@ mod workers;
 
 pub use board::{Board, Folds, SourceSettings};
 pub use history::{Columns, HISTORY_SECONDS, Point, Span};
+pub use instances::InstanceView;
 pub use job_types::DurationTotals;
 pub use overall::OverallTotals;
 pub use source::SourceView;

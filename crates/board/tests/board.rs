@@ -47,7 +47,7 @@ impl Told {
             source: source(),
             at: at(seconds),
             outcome,
-            redis: None,
+            server: None,
             found: vec![],
             checks: vec![],
         };

@@ -5,6 +5,7 @@
 
 mod channel;
 mod clock;
+pub mod http;
 pub mod source;
 
 pub use channel::{ObservationReceiver, ObservationSender, observations};

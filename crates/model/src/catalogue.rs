@@ -102,6 +102,12 @@ catalogue! {
         "Jobs that the worker can run at once; absent where the broker does not tell.", "asynq's registry";
     WORKER_BUSY = "vigie_worker_busy", Gauge, "", ["source", "kind", "worker", "host"],
         "Jobs that the worker runs now; absent where the broker does not tell.", "asynq's registry, BullMQ's processedBy";
+    INSTANCE_UP = "vigie_instance_up", Gauge, "", ["source", "instance", "role"],
+        "1 while the instance is up or degraded, 0 while it is down; absent while nobody knows.", "the load balancer, the probe, or the instance itself";
+    INSTANCE_PROBE = "vigie_instance_probe_seconds", Gauge, "seconds", ["source", "instance", "role"],
+        "How long the instance took to answer at the last look; absent when it did not.", "the probe, or the load balancer's health check";
+    INSTANCE_LOAD = "vigie_instance_load", Gauge, "", ["source", "instance", "role"],
+        "Requests in flight or sessions of the instance; absent where nobody tells.", "the load balancer, or the instance itself";
     SOURCE_UP = "vigie_source_up", Gauge, "", ["source"],
         "1 when the last poll of the source succeeded.", "the poll";
     SOURCE_AGE = "vigie_source_age_seconds", Gauge, "seconds", ["source"],

@@ -44,6 +44,14 @@ pub enum EventKind {
     WorkerJoined,
     /// A worker is no longer there.
     WorkerLeft,
+    /// An instance was seen for the first time.
+    InstanceJoined,
+    /// An instance is no longer listed.
+    InstanceLeft,
+    /// An instance went down.
+    InstanceDown,
+    /// An instance that was down is up again.
+    InstanceUp,
 }
 
 /// How loud an event is.
@@ -77,7 +85,7 @@ impl Severity {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::SourceFound,
         Self::SourceLost,
         Self::SourceRecovered,
@@ -87,6 +95,10 @@ impl EventKind {
         Self::QueueResumed,
         Self::WorkerJoined,
         Self::WorkerLeft,
+        Self::InstanceJoined,
+        Self::InstanceLeft,
+        Self::InstanceDown,
+        Self::InstanceUp,
     ];
 
     /// The word on the wire: the `type` of an event.
@@ -102,6 +114,10 @@ impl EventKind {
             Self::QueueResumed => "queue_resumed",
             Self::WorkerJoined => "worker_joined",
             Self::WorkerLeft => "worker_left",
+            Self::InstanceJoined => "instance_joined",
+            Self::InstanceLeft => "instance_left",
+            Self::InstanceDown => "instance_down",
+            Self::InstanceUp => "instance_up",
         }
     }
 
@@ -109,8 +125,10 @@ impl EventKind {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::SourceLost => Severity::Critical,
-            Self::QueuePaused | Self::WorkerLeft | Self::QueueGone => Severity::Warning,
+            Self::SourceLost | Self::InstanceDown => Severity::Critical,
+            Self::QueuePaused | Self::WorkerLeft | Self::QueueGone | Self::InstanceLeft => {
+                Severity::Warning
+            }
             _ => Severity::Info,
         }
     }

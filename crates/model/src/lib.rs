@@ -5,6 +5,7 @@
 pub mod catalogue;
 mod event;
 mod histogram;
+mod instance;
 mod job;
 mod labels;
 mod limits;
@@ -21,9 +22,10 @@ mod worker;
 
 pub use event::{Event, EventKind, Severity};
 pub use histogram::{DurationHistogram, Summary};
+pub use instance::{Instance, InstanceKey, InstanceStatus, InstancesReading};
 pub use job::{ActiveJob, JobEvent, JobFact, Outcome};
 pub use labels::{Label, Labels, METRIC_NAME};
-pub use limits::Limits;
+pub use limits::{Limits, MAX_INSTANCES};
 pub use log::{Level, LogEntry};
 pub use name::Name;
 pub use native_histogram::{
@@ -33,6 +35,6 @@ pub use observation::{JobBatch, Observation, QueueReading, WorkersReading};
 pub use quality::Quality;
 pub use queue::{Broker, Counts, QueueId};
 pub use scrape::{ScrapedFamily, ScrapedSample, ScrapedValue};
-pub use source::{Check, CheckState, PollCost, PollReport, RedisFacts, SourceFault, SourceName};
+pub use source::{Check, CheckState, PollCost, PollReport, ServerFacts, SourceFault, SourceName};
 pub use time::Time;
 pub use worker::{Worker, WorkerId};

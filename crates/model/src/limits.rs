@@ -14,6 +14,9 @@ pub struct Limits {
     pub workers: usize,
 }
 
+/// Instances of one source that are kept; what is over it is counted as folded.
+pub const MAX_INSTANCES: usize = 2_000;
+
 impl Limits {
     /// The name of the entry that everything over a limit is counted under.
     pub const OTHER: &'static str = "other";

@@ -1,7 +1,8 @@
 //! Observations: what sources send, and what the board and the store both consume.
 
 use crate::{
-    ActiveJob, Broker, Counts, JobEvent, PollReport, Quality, QueueId, SourceName, Time, Worker,
+    ActiveJob, Broker, Counts, InstancesReading, JobEvent, PollReport, Quality, QueueId,
+    SourceName, Time, Worker,
 };
 
 /// One thing that a source has to say. Everything downstream is derived from these, and from nothing else.
@@ -20,13 +21,15 @@ pub enum Observation {
     },
     /// All workers of one broker in one source, as of now: who is not listed is gone.
     Workers(WorkersReading),
+    /// All instances of one source, as of now: who is not listed is gone.
+    Instances(InstancesReading),
     /// Things that happened to jobs of one queue.
     Jobs(JobBatch),
     /// Something was over a limit and was folded into `other`.
     Folded {
         /// In which source.
         source: SourceName,
-        /// What: `queues`, `types` or `workers`.
+        /// What: `queues`, `types`, `workers` or `instances`.
         what: &'static str,
         /// How many more.
         count: u64,

@@ -39,7 +39,7 @@ pub struct PollReport {
     /// What it cost, or why it failed.
     pub outcome: Result<PollCost, SourceFault>,
     /// What is known of the server; kept from the last good poll when this one failed.
-    pub redis: Option<RedisFacts>,
+    pub server: Option<ServerFacts>,
     /// Queues found by broker; empty until the first good poll.
     pub found: Vec<(Broker, usize)>,
     /// What was looked for and what it would take to get what is missing.
@@ -80,19 +80,21 @@ impl fmt::Display for SourceFault {
     }
 }
 
-/// What a Redis says of itself.
+/// What a server that is watched says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RedisFacts {
+pub struct ServerFacts {
+    /// What it is: `redis`, `haproxy`, `nginx`, …
+    pub product: &'static str,
     /// For example `7.0.15`.
     pub version: String,
-    /// `standalone`, `sentinel` or `cluster`.
-    pub mode: String,
+    /// Of a Redis: `standalone`, `sentinel` or `cluster`.
+    pub mode: Option<String>,
 }
 
 /// One line of the first-run checklist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// Which thing was checked: `connect`, `acl`, `asynq`, `bull`, `bullmq`, `events`, `workers`.
+    /// Which thing was checked: `connect`, `acl`, `asynq`, `bull`, `bullmq`, `events`, `workers`, `instances`, …
     pub id: &'static str,
     /// How it went.
     pub state: CheckState,

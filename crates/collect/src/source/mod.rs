@@ -1,16 +1,23 @@
 //! The sources. A Redis is one source in which several queue systems may live; each of those is a folder with the
 //! same files: `keys` (every key that is read, its type and why), `decode` (bytes in, observations or a precise
-//! error out; pure), `poll` (what is asked at each poll and what is made of the answers) and `tests`.
+//! error out; pure), `poll` (what is asked at each poll and what is made of the answers) and `tests`. Sources that speak
+//! HTTP have `routes` instead of `keys`, and a `config` each.
 
 pub mod asynq;
 pub mod bull;
 pub mod bullmq;
+pub mod haproxy;
+pub mod probe;
 pub mod prometheus;
 pub mod redis;
 
+mod backends;
 mod bull_family;
 mod plan;
+mod poller;
 mod system;
+mod targets;
 
+pub use backends::{Backend, Backends};
 pub use plan::{Plan, Replies, Reply, ReplyError};
 pub use system::{Candidate, ClientLine, PollContext, QueueSystem, ReaderContext, Which};

@@ -11,7 +11,7 @@ use tower::ServiceExt;
 use vigie_board::{Board, SourceSettings};
 use vigie_model::{
     ActiveJob, Broker, Counts, JobBatch, JobEvent, JobFact, Limits, Name, Observation, Outcome,
-    PollCost, PollReport, Quality, QueueId, QueueReading, RedisFacts, SourceFault, SourceName,
+    PollCost, PollReport, Quality, QueueId, QueueReading, ServerFacts, SourceFault, SourceName,
     Time, Worker, WorkerId, WorkersReading,
 };
 use vigie_server::{AllowedHosts, AppState, router};
@@ -123,7 +123,11 @@ impl Filled {
             source: SourceName::new("main"),
             at: self.now(),
             outcome: outcome.map(|()| cost).map_err(fault),
-            redis: Some(RedisFacts { version: "7.0.15".to_owned(), mode: "standalone".to_owned() }),
+            server: Some(ServerFacts {
+                product: "redis",
+                version: "7.0.15".to_owned(),
+                mode: Some("standalone".to_owned()),
+            }),
             found: vec![(Broker::Asynq, 1), (Broker::Bull, 1), (Broker::BullMq, 1)],
             checks: vec![],
         }));

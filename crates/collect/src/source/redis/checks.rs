@@ -25,11 +25,12 @@ pub(super) fn answering(
     discovery: &Discovery,
 ) -> Vec<Check> {
     let facts = session.facts();
-    let server = format!("Redis {} ({}) at {}", facts.version, facts.mode, config.display_url());
+    let mode = facts.mode.as_deref().unwrap_or_default();
+    let server = format!("Redis {} ({mode}) at {}", facts.version, config.display_url());
     let forbidden: Vec<&Forbidden> = session.forbidden().collect();
     let mut checks = vec![
         check("connect", CheckState::Ok, server, None),
-        acl(config, &forbidden, facts.mode == "cluster"),
+        acl(config, &forbidden, mode == "cluster"),
     ];
     for system in systems.all() {
         checks.push(broker(system.broker(), system.queues(), system.troubles(), config, discovery));

@@ -312,7 +312,7 @@ impl From<Fault> for RedisError {
 }
 
 impl TlsFault {
-    fn of(error: &rustls::Error) -> Self {
+    pub(crate) fn of(error: &rustls::Error) -> Self {
         match error {
             rustls::Error::InvalidCertificate(certificate) => match certificate {
                 CertificateError::UnknownIssuer => Self::UnknownAuthority,
@@ -343,7 +343,7 @@ impl TlsFault {
         }
     }
 
-    fn hint(&self) -> &'static str {
+    pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::UnknownAuthority => {
                 "set tls.ca_file to the certificate of the authority that signed it"

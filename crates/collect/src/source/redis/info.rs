@@ -1,7 +1,7 @@
 //! What a Redis says of itself: `INFO`.
 
 use redis::Value;
-use vigie_model::RedisFacts;
+use vigie_model::ServerFacts;
 
 use super::Fault;
 use super::session::Node;
@@ -14,8 +14,8 @@ pub(super) struct ServerInfo {
 }
 
 impl ServerInfo {
-    pub(super) fn redis(self, mode: &str) -> RedisFacts {
-        RedisFacts { version: self.version, mode: mode.to_owned() }
+    pub(super) fn redis(self, mode: &str) -> ServerFacts {
+        ServerFacts { product: "redis", version: self.version, mode: Some(mode.to_owned()) }
     }
 }
 

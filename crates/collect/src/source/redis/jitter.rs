@@ -5,10 +5,10 @@ use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 /// Random numbers that need not be good, only different from the neighbour's.
-pub(super) struct Jitter(u64);
+pub(crate) struct Jitter(u64);
 
 impl Jitter {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // The standard library seeds its hashers from the system's randomness.
         Self(RandomState::new().build_hasher().finish() | 1)
     }
@@ -23,13 +23,13 @@ impl Jitter {
     }
 
     /// A duration up to `share` longer or shorter than `middle`.
-    pub(super) fn around(&mut self, middle: Duration, share: f64) -> Duration {
+    pub(crate) fn around(&mut self, middle: Duration, share: f64) -> Duration {
         middle.mul_f64(1.0 + share * self.swing())
     }
 }
 
 /// Waiting times between attempts: doubling, bounded, and begun anew after a success.
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     next: Duration,
 }
 
@@ -37,18 +37,18 @@ impl Backoff {
     const FIRST: Duration = Duration::from_millis(200);
     const LONGEST: Duration = Duration::from_secs(5);
 
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { next: Self::FIRST }
     }
 
     /// How long to wait before the next attempt.
-    pub(super) fn wait(&mut self, jitter: &mut Jitter) -> Duration {
+    pub(crate) fn wait(&mut self, jitter: &mut Jitter) -> Duration {
         let wait = jitter.around(self.next, 0.2).min(Self::LONGEST);
         self.next = (self.next * 2).min(Self::LONGEST);
         wait
     }
 
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = Self::FIRST;
     }
 }

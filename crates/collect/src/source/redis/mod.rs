@@ -27,6 +27,7 @@ pub use config::{
     RedisConfig, SentinelConfig, Tls,
 };
 pub use fault::{Fault, TlsFault};
+pub(crate) use jitter::Jitter;
 pub use link::Link;
 pub use poll::RedisSource;
 pub use secret::Secret;

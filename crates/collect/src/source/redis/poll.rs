@@ -8,7 +8,7 @@ use redis::Cmd;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use vigie_model::{Broker, Check, Observation, PollCost, PollReport, RedisFacts, SourceFault};
+use vigie_model::{Broker, Check, Observation, PollCost, PollReport, ServerFacts, SourceFault};
 
 use super::checks;
 use super::config::{Deployment, RedisConfig};
@@ -58,7 +58,7 @@ struct Polls {
     looks: PollCost,
     /// Polls until `CLIENT LIST` is asked again.
     client_list_pause: u64,
-    redis: Option<RedisFacts>,
+    server: Option<ServerFacts>,
     checks: Vec<Check>,
     connected_before: bool,
     watches_role: bool,
@@ -77,7 +77,7 @@ impl RedisSource {
             cpu_seconds: None,
             looks: PollCost::default(),
             client_list_pause: 0,
-            redis: None,
+            server: None,
             checks: Vec::new(),
             connected_before: false,
             watches_role: matches!(config.deployment, Deployment::Sentinel(_)),
@@ -231,13 +231,13 @@ impl RedisSource {
             (Ok(_), None) => std::mem::take(&mut polls.checks),
         };
         if let Some(session) = &polls.session {
-            polls.redis = Some(session.facts().clone());
+            polls.server = Some(session.facts().clone());
         }
         self.out.send(Observation::Polled(PollReport {
             source: config.name.clone(),
             at: self.clock.now(),
             outcome,
-            redis: polls.redis.clone(),
+            server: polls.server.clone(),
             found: polls.systems.found(),
             checks: polls.checks.clone(),
         }));

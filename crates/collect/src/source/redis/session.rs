@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Value};
-use vigie_model::RedisFacts;
+use vigie_model::ServerFacts;
 
 use super::acl::Forbidden;
 use super::cluster::SlotMap;
@@ -80,7 +80,7 @@ pub struct Session {
     link: Link,
     nodes: Vec<Node>,
     slots: Option<SlotMap>,
-    facts: RedisFacts,
+    facts: ServerFacts,
     /// Somebody else holds a slot now.
     moved: bool,
     /// What was refused and can be done without; when that was, or `None` for what was refused when logging in.
@@ -119,7 +119,7 @@ impl Session {
         link: Link,
         nodes: Vec<Node>,
         slots: Option<SlotMap>,
-        facts: RedisFacts,
+        facts: ServerFacts,
     ) -> Self {
         let forbidden = nodes
             .iter()
@@ -136,7 +136,7 @@ impl Session {
 
     /// What the server says of itself.
     #[must_use]
-    pub fn facts(&self) -> &RedisFacts {
+    pub fn facts(&self) -> &ServerFacts {
         &self.facts
     }
 

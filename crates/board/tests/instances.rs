@@ -1,0 +1,174 @@
+//! Instances on the board in virtual time: statuses, disagreement, events, restarts.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use vigie_board::{Board, EventFilter, InstanceView, SourceSettings};
+use vigie_model::{
+    Instance, InstanceStatus, InstancesReading, Limits, Name, Observation, PollCost, PollReport,
+    SourceFault, SourceName, Time,
+};
+
+const START: Time = Time::from_seconds(1_000_000);
+
+fn at(seconds: f64) -> Time {
+    START + seconds
+}
+
+fn board() -> Board {
+    let settings = ["lb", "probes", "api"].map(|name| SourceSettings {
+        name: SourceName::new(name),
+        url: "http://h/".to_owned(),
+        poll_interval_seconds: 5.0,
+    });
+    Board::new(settings.into(), Limits::default(), START)
+}
+
+fn told(board: &mut Board, source: &str, seconds: f64, instances: Vec<Instance>) {
+    let source = SourceName::new(source);
+    let reading = InstancesReading { source: source.clone(), at: at(seconds), instances };
+    board.observe(Observation::Instances(reading));
+    polled(board, source, seconds, Ok(PollCost::default()));
+}
+
+fn polled(
+    board: &mut Board,
+    source: SourceName,
+    seconds: f64,
+    outcome: Result<PollCost, SourceFault>,
+) {
+    board.observe(Observation::Polled(PollReport {
+        source,
+        at: at(seconds),
+        outcome,
+        server: None,
+        found: vec![],
+        checks: vec![],
+    }));
+}
+
+fn behind(name: &str, status: InstanceStatus, word: &str) -> Instance {
+    Instance {
+        address: Some(Name::from("10.0.0.1:80")),
+        status,
+        balancer: Some(Name::from(word)),
+        ..Instance::unknown(Name::from("be_app"), Name::from(name))
+    }
+}
+
+fn probed(status: InstanceStatus, word: &str) -> Instance {
+    let error =
+        (status == InstanceStatus::Down).then(|| "10.0.0.1:80: connection refused".to_owned());
+    Instance {
+        address: Some(Name::from("10.0.0.1:80")),
+        status,
+        probe: Some(Name::from(word)),
+        error,
+        ..Instance::unknown(Name::from("probe"), Name::from("10.0.0.1:80"))
+    }
+}
+
+fn view<'a>(board: &'a Board, source: &str, seconds: f64) -> InstanceView<'a> {
+    board.instances(at(seconds)).find(|view| view.source.as_str() == source).unwrap()
+}
+
+fn events(board: &Board) -> Vec<&'static str> {
+    let filter = EventFilter::default();
+    let mut kinds: Vec<_> =
+        board.timeline().newest(&filter).map(|event| event.kind.as_str()).collect();
+    kinds.reverse();
+    kinds.retain(|kind| kind.starts_with("instance"));
+    kinds
+}
+
+#[test]
+fn a_balancer_and_a_probe_that_disagree_are_seen_on_both_rows() {
+    use InstanceStatus::{Degraded, Down, Up};
+    let mut board = board();
+    told(&mut board, "lb", 1.0, vec![behind("app1", Up, "UP")]);
+    told(&mut board, "probes", 1.0, vec![probed(Down, "refused")]);
+    for source in ["lb", "probes"] {
+        let row = view(&board, source, 2.0);
+        assert_eq!((row.status, row.disagree), (Degraded, true));
+        assert_eq!(row.balancer.map(Name::as_str), Some("UP"));
+        assert_eq!(row.probe.map(Name::as_str), Some("refused"));
+        assert_eq!(
+            row.error.as_deref(),
+            Some(
+                "balancer lb says UP, probe probes says refused (10.0.0.1:80: connection refused)"
+            )
+        );
+    }
+    // The reverse; then they agree.
+    told(&mut board, "lb", 3.0, vec![behind("app1", Down, "DOWN")]);
+    told(&mut board, "probes", 3.0, vec![probed(Up, "ok")]);
+    assert_eq!(
+        view(&board, "lb", 4.0).error.as_deref(),
+        Some("balancer lb says DOWN, probe probes says ok")
+    );
+    told(&mut board, "lb", 5.0, vec![behind("app1", Up, "UP")]);
+    let row = view(&board, "lb", 5.0);
+    assert_eq!((row.status, row.disagree, row.error), (Up, false, None));
+}
+
+#[test]
+fn one_address_in_two_backends_and_one_that_was_taken_out_is_no_disagreement() {
+    use InstanceStatus::{Down, Up};
+    let mut board = board();
+    let maint = behind("m1", Down, "MAINT");
+    told(&mut board, "lb", 1.0, vec![behind("app1", Up, "UP"), maint]);
+    told(&mut board, "probes", 1.0, vec![probed(Up, "ok")]);
+    let rows: Vec<_> = board.instances(at(1.0)).map(|row| (row.status, row.disagree)).collect();
+    assert_eq!(rows, [(Up, false), (Down, false), (Up, false)]);
+}
+
+#[test]
+fn a_balancer_that_does_not_answer_contradicts_nobody() {
+    use InstanceStatus::{Down, Unknown, Up};
+    let mut board = board();
+    told(&mut board, "lb", 1.0, vec![behind("app1", Up, "UP")]);
+    told(&mut board, "probes", 1.0, vec![probed(Down, "refused")]);
+    let fault = SourceFault { error: "refused".to_owned(), hint: None };
+    polled(&mut board, SourceName::new("lb"), 2.0, Err(fault));
+    assert_eq!(view(&board, "lb", 2.0).status, Unknown);
+    let row = view(&board, "probes", 2.0);
+    assert_eq!((row.status, row.disagree, row.balancer), (Down, false, None));
+}
+
+#[test]
+fn what_happens_to_instances_is_on_the_timeline() {
+    use InstanceStatus::{Down, Up};
+    let mut board = board();
+    told(&mut board, "lb", 1.0, vec![behind("app1", Up, "UP")]);
+    assert!(events(&board).is_empty(), "who was there before Vigie did not join");
+    told(&mut board, "lb", 2.0, vec![behind("app1", Down, "DOWN"), behind("app2", Up, "UP")]);
+    told(&mut board, "lb", 3.0, vec![behind("app1", Up, "UP"), behind("app2", Up, "UP")]);
+    told(&mut board, "lb", 4.0, vec![behind("app1", Up, "UP")]);
+    let expected = ["instance_joined", "instance_down", "instance_up", "instance_left"];
+    assert_eq!(events(&board), expected);
+    assert_eq!(view(&board, "lb", 4.0).since, at(3.0));
+}
+
+#[test]
+fn restarts_and_latencies_are_those_of_the_time_it_was_watched() {
+    let mut board = board();
+    let api = |boot: Option<&str>, latency: Option<f64>| Instance {
+        status: InstanceStatus::Up,
+        boot: boot.map(Name::from),
+        version: boot.map(|_| Name::from("1.2")),
+        latency,
+        ..Instance::unknown(Name::from("api"), Name::from("a"))
+    };
+    told(&mut board, "api", 1.0, vec![api(None, None)]);
+    let row = view(&board, "api", 1.0);
+    assert_eq!((row.restarts, row.latency.p50), (None, None), "absent is not 0");
+    told(&mut board, "api", 2.0, vec![api(Some("x"), Some(0.010))]);
+    // It is away, and cannot say who it is; then it is another one.
+    told(&mut board, "api", 3.0, vec![api(None, None)]);
+    told(&mut board, "api", 4.0, vec![api(Some("x"), Some(0.010))]);
+    assert_eq!(view(&board, "api", 4.0).restarts, Some(0));
+    told(&mut board, "api", 5.0, vec![api(Some("y"), Some(0.030))]);
+    let row = view(&board, "api", 5.0);
+    assert_eq!((row.restarts, row.latency.count), (Some(1), 3));
+    assert!((row.latency.p95.unwrap() - 0.030).abs() < 0.002, "{:?}", row.latency);
+    assert_eq!(view(&board, "api", 400.0).latency.count, 0, "older than the window");
+}

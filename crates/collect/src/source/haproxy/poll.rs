@@ -1,0 +1,230 @@
+//! Asks a HAProxy for its statistics, and makes instances of the servers in them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio_util::sync::CancellationToken;
+use vigie_model::{
+    Check, CheckState, Instance, InstanceStatus, Name, ServerFacts, SourceFault, SourceName, Time,
+};
+
+use super::config::{HaproxyConfig, HaproxyPlace};
+use super::decode::{self, Server};
+use super::routes;
+use crate::http::{HttpClient, HttpFault, HttpUrl};
+use crate::source::poller::{self, Look, Poll, check};
+use crate::source::{Backend, Backends};
+use crate::{Clock, ObservationSender};
+
+/// A HAProxy as a source.
+pub struct HaproxySource {
+    config: HaproxyConfig,
+    clock: Arc<dyn Clock>,
+    out: ObservationSender,
+    backends: Backends,
+}
+
+impl HaproxySource {
+    /// A source that sends what it observes to `out` and tells `backends` who is behind it; it does nothing before
+    /// [`Self::run`].
+    #[must_use]
+    pub fn new(
+        config: HaproxyConfig,
+        clock: Arc<dyn Clock>,
+        out: ObservationSender,
+        backends: Backends,
+    ) -> Self {
+        Self { config, clock, out, backends }
+    }
+
+    /// Looks until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { config, clock, out, backends } = self;
+        poller::run(Poller { config, backends, client: None, info: None }, clock, out, stop).await;
+    }
+}
+
+struct Poller {
+    config: HaproxyConfig,
+    backends: Backends,
+    client: Option<HttpClient>,
+    info: Option<ServerFacts>,
+}
+
+impl Poll for Poller {
+    fn source(&self) -> &SourceName {
+        &self.config.name
+    }
+
+    fn interval(&self) -> Duration {
+        self.config.access.poll
+    }
+
+    async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
+        let (body, requests) = match &self.config.place {
+            HaproxyPlace::Http(url) => {
+                if self.client.is_none() {
+                    self.client = Some(HttpClient::new(&self.config.access)?);
+                }
+                (page(self.client.as_ref(), url).await?, 1)
+            }
+            HaproxyPlace::Socket(path) => {
+                let timeout = self.config.access.timeout;
+                let body = ask(path, routes::SHOW_STAT, timeout).await?;
+                // Who may ask for statistics may ask for this; a figure less is no fault.
+                if let Ok(info) = ask(path, routes::SHOW_INFO, timeout).await {
+                    self.info = decode::info(&info).version.map(|version| ServerFacts {
+                        product: "haproxy",
+                        version,
+                        mode: None,
+                    });
+                }
+                (body, 2)
+            }
+        };
+        let place = self.config.display_url();
+        let servers = decode::servers(&body)
+            .map_err(|fault| HttpFault::Undecodable(place, fault.to_string()))?;
+        let wanted: Vec<Server> = servers
+            .into_iter()
+            .filter(|server| {
+                self.config.backends.is_empty() || self.config.backends.contains(&server.backend)
+            })
+            .collect();
+        self.backends.tell(&self.config.name, backends(&wanted));
+        Ok(Look {
+            checks: checks(&self.config, &wanted),
+            instances: Some(wanted.iter().map(|server| instance(server, now)).collect()),
+            server: self.info.clone(),
+            requests,
+            bytes: body.len() as u64,
+        })
+    }
+}
+
+async fn page(client: Option<&HttpClient>, url: &HttpUrl) -> Result<Vec<u8>, HttpFault> {
+    let Some(client) = client else { return Err(HttpFault::Closed(url.to_string())) };
+    let wanted = "the statistics as CSV (text/plain)";
+    let answer = client.fetch(url, "text/plain, text/csv", &routes::CSV_TYPES, wanted).await?;
+    Ok(answer.body)
+}
+
+/// One command over the admin socket, which answers and closes.
+async fn ask(path: &Path, command: &str, timeout: Duration) -> Result<Vec<u8>, SourceFault> {
+    let place = format!("unix://{}", path.display());
+    let exchange = async {
+        let mut stream = UnixStream::connect(path).await?;
+        stream.write_all(command.as_bytes()).await?;
+        let mut body = Vec::new();
+        let most = routes::SOCKET_BYTES as u64 + 1;
+        stream.take(most).read_to_end(&mut body).await?;
+        Ok::<_, std::io::Error>(body)
+    };
+    match tokio::time::timeout(timeout, exchange).await {
+        Ok(Ok(body)) if body.len() > routes::SOCKET_BYTES => {
+            Err(HttpFault::TooLarge { place, limit: routes::SOCKET_BYTES }.into())
+        }
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) => Err(socket_fault(&error, &place, timeout)),
+        Err(_) => Err(HttpFault::Timeout { place, after: timeout }.into()),
+    }
+}
+
+fn socket_fault(error: &std::io::Error, place: &str, timeout: Duration) -> SourceFault {
+    let (error, hint) = match error.kind() {
+        std::io::ErrorKind::NotFound => (
+            "there is no such socket",
+            "is HAProxy running, and is its `stats socket` at this path?",
+        ),
+        std::io::ErrorKind::PermissionDenied => {
+            ("permission denied", "give Vigie's user access: `stats socket PATH mode 660 group …`")
+        }
+        std::io::ErrorKind::ConnectionRefused => {
+            ("nobody listens at the socket", "is HAProxy running?")
+        }
+        _ => return HttpFault::of_io(error, place, timeout).into(),
+    };
+    SourceFault { error: format!("{place}: {error}"), hint: Some(hint.to_owned()) }
+}
+
+fn backends(servers: &[Server]) -> Vec<Backend> {
+    let backend = |server: &Server| {
+        let address = Name::from(server.address.as_deref()?.to_ascii_lowercase().as_str());
+        Some(Backend { address, role: Name::from(server.backend.as_str()) })
+    };
+    servers.iter().filter_map(backend).collect()
+}
+
+fn checks(config: &HaproxyConfig, servers: &[Server]) -> Vec<Check> {
+    let detail = format!("HAProxy's statistics at {}", config.display_url());
+    let mut checks = vec![check("connect", CheckState::Ok, detail, None)];
+    if servers.is_empty() {
+        let detail = match config.backends.is_empty() {
+            true => "there is no server in any backend".to_owned(),
+            false => format!("there is no server in the backends {}", config.backends.join(", ")),
+        };
+        checks.push(check("instances", CheckState::Missing, detail, None));
+        return checks;
+    }
+    checks.push(check("instances", CheckState::Ok, format!("{} servers", servers.len()), None));
+    if servers.iter().all(|server| server.address.is_none()) {
+        let detail = "HAProxy does not tell its servers' addresses, so no probe can follow them";
+        let fix = "add `stats show-legends` beside `stats enable`, or use the admin socket";
+        checks.push(check("addresses", CheckState::Missing, detail, Some(fix.to_owned())));
+    }
+    checks
+}
+
+/// What HAProxy says of a server, as an instance.
+pub(super) fn instance(server: &Server, now: Time) -> Instance {
+    let word = server.status.as_str();
+    let status = status(word);
+    Instance {
+        address: server
+            .address
+            .as_deref()
+            .map(|text| Name::from(text.to_ascii_lowercase().as_str())),
+        status,
+        latency: server.check_seconds.filter(|_| status == InstanceStatus::Up),
+        load: server.sessions,
+        balancer: Some(Name::from(word)),
+        since: server.changed_seconds.map(|seconds| now - seconds),
+        error: trouble(server, status),
+        ..Instance::unknown(Name::from(server.backend.as_str()), Name::from(server.name.as_str()))
+    }
+}
+
+/// HAProxy's words: `UP 1/3` is on its way down, `DOWN 1/2` on its way up, and neither is there yet.
+fn status(word: &str) -> InstanceStatus {
+    let first = word.split_whitespace().next().unwrap_or_default();
+    match first {
+        "UP" | "OPEN" if word == first => InstanceStatus::Up,
+        "UP" | "NOLB" | "DRAIN" => InstanceStatus::Degraded,
+        "DOWN" | "MAINT" => InstanceStatus::Down,
+        _ => InstanceStatus::Unknown,
+    }
+}
+
+/// Why it is not up: the health check's own words.
+fn trouble(server: &Server, status: InstanceStatus) -> Option<String> {
+    let word = server.status.as_str();
+    let check = || {
+        let mut parts: Vec<String> = server.check.iter().cloned().collect();
+        parts.extend(server.check_code.filter(|code| *code > 0).map(|code| code.to_string()));
+        let says = server.check_says.as_deref().map(|says| format!(": {says}")).unwrap_or_default();
+        format!("{}{says}", parts.join("/"))
+    };
+    match status {
+        InstanceStatus::Up => None,
+        InstanceStatus::Unknown => Some(format!("HAProxy says {word}: it has no health check")),
+        _ if word.starts_with("MAINT") => Some(format!("HAProxy says {word}: taken out by hand")),
+        _ if word.starts_with("DRAIN") => {
+            Some(format!("HAProxy says {word}: it gets no new requests"))
+        }
+        _ if server.check.is_none() => Some(format!("HAProxy says {word}")),
+        _ => Some(format!("HAProxy says {word}: {}", check())),
+    }
+}

@@ -1,0 +1,121 @@
+//! The loop of every source that is asked at an interval over HTTP or a socket: when, what is reported, and its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use vigie_model::{
+    Check, CheckState, Instance, InstancesReading, MAX_INSTANCES, Observation, PollCost,
+    PollReport, ServerFacts, SourceFault, SourceName, Time,
+};
+
+use super::redis::Jitter;
+use crate::{Clock, ObservationSender};
+
+/// What one look brought.
+#[derive(Debug, Default)]
+pub(crate) struct Look {
+    /// Every instance, or `None` when they could not be read: then the last ones stay as they were.
+    pub instances: Option<Vec<Instance>>,
+    /// What the server says of itself.
+    pub server: Option<ServerFacts>,
+    /// What was looked for and what it would take to get what is missing.
+    pub checks: Vec<Check>,
+    /// Requests that were made.
+    pub requests: u32,
+    /// Bytes of their answers.
+    pub bytes: u64,
+}
+
+/// A source that is asked at an interval.
+pub(crate) trait Poll: Send {
+    /// Its name.
+    fn source(&self) -> &SourceName;
+
+    /// Time between two looks.
+    fn interval(&self) -> Duration;
+
+    /// One look; it ends by itself. A fault is one of the source as a whole: one instance that is down is none.
+    fn look(&mut self, now: Time) -> impl Future<Output = Result<Look, SourceFault>> + Send;
+}
+
+/// Looks until told to stop. Nothing of it outlives the call.
+pub(crate) async fn run(
+    mut source: impl Poll,
+    clock: Arc<dyn Clock>,
+    out: ObservationSender,
+    stop: CancellationToken,
+) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = poll_forever(&mut source, &*clock, &out) => {}
+    }
+}
+
+async fn poll_forever(source: &mut impl Poll, clock: &dyn Clock, out: &ObservationSender) {
+    let mut jitter = Jitter::new();
+    let mut last = (None, Vec::new());
+    loop {
+        let begun = Instant::now();
+        let next = begun + jitter.around(source.interval(), 0.1);
+        let looked = source.look(clock.now()).await;
+        report(source.source(), looked, begun.elapsed(), clock.now(), &mut last, out);
+        sleep_until(next).await;
+    }
+}
+
+/// What is kept from the last good look: the server's facts and the checks.
+type Last = (Option<ServerFacts>, Vec<Check>);
+
+fn report(
+    source: &SourceName,
+    looked: Result<Look, SourceFault>,
+    took: Duration,
+    at: Time,
+    last: &mut Last,
+    out: &ObservationSender,
+) {
+    let outcome = looked.map(|look| {
+        if let Some(mut instances) = look.instances {
+            let over = instances.len().saturating_sub(MAX_INSTANCES);
+            if over > 0 {
+                instances.truncate(MAX_INSTANCES);
+                let (source, count) = (source.clone(), over as u64);
+                out.send(Observation::Folded { source, what: "instances", count });
+            }
+            let source = source.clone();
+            out.send(Observation::Instances(InstancesReading { source, at, instances }));
+        }
+        *last = (look.server.or_else(|| last.0.take()), look.checks);
+        PollCost {
+            seconds: took.as_secs_f64(),
+            round_trips: look.requests,
+            commands: look.requests,
+            bytes: look.bytes,
+            server_cpu_seconds: None,
+        }
+    });
+    let checks = match &outcome {
+        Ok(_) => last.1.clone(),
+        Err(fault) => vec![check("connect", CheckState::Warning, &fault.error, fault.hint.clone())],
+    };
+    out.send(Observation::Polled(PollReport {
+        source: source.clone(),
+        at,
+        outcome,
+        server: last.0.clone(),
+        found: Vec::new(),
+        checks,
+    }));
+}
+
+/// One line of a checklist.
+pub(crate) fn check(
+    id: &'static str,
+    state: CheckState,
+    detail: impl Into<String>,
+    fix: Option<String>,
+) -> Check {
+    Check { id, state, detail: detail.into(), fix }
+}
