@@ -4,6 +4,7 @@
 
 mod certificates;
 mod cluster;
+mod exporter;
 mod http;
 mod ledger;
 mod metrics_server;
@@ -19,6 +20,7 @@ mod victoria_metrics;
 
 pub use certificates::Certificates;
 pub use cluster::RedisCluster;
+pub use exporter::Exporter;
 pub use http::{HttpAnswer, form_encoded, http_get, http_post};
 pub use ledger::{Durations, Ledger, LedgerAttempt, LedgerLine, duration_tolerance, rate_agrees};
 pub use metrics_server::MetricsServer;

@@ -6,7 +6,9 @@
 mod channel;
 mod clock;
 pub mod http;
+mod samples;
 pub mod source;
 
 pub use channel::{ObservationReceiver, ObservationSender, observations};
 pub use clock::{Clock, SystemClock};
+pub use samples::{SampleReceiver, SampleSender, samples};

@@ -34,7 +34,7 @@ pub use native_histogram::{
 pub use observation::{JobBatch, Observation, QueueReading, WorkersReading};
 pub use quality::Quality;
 pub use queue::{Broker, Counts, QueueId};
-pub use scrape::{ScrapedFamily, ScrapedSample, ScrapedValue};
+pub use scrape::{ScrapeReading, ScrapedFamily, ScrapedSample, ScrapedValue};
 pub use source::{Check, CheckState, PollCost, PollReport, ServerFacts, SourceFault, SourceName};
 pub use time::Time;
 pub use worker::{Worker, WorkerId};

@@ -36,3 +36,12 @@ pub struct ScrapedFamily {
     /// One sentence for people; empty when nobody said.
     pub help: String,
 }
+
+/// What one look at one target brought.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ScrapeReading {
+    /// Its samples, all with a time, and the ends of series that are gone.
+    pub samples: Vec<ScrapedSample>,
+    /// What it says of its metrics.
+    pub families: Vec<ScrapedFamily>,
+}

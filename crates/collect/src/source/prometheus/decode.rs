@@ -151,3 +151,20 @@ impl Limits {
         }
     }
 }
+
+/// As Prometheus writes the bounds of buckets and quantiles, so that the same series comes of each format: `1.0`, `0.25`,
+/// `1e+06`, `+Inf`.
+pub(super) fn bound_text(bound: f64) -> String {
+    match bound {
+        f64::INFINITY => return "+Inf".to_owned(),
+        f64::NEG_INFINITY => return "-Inf".to_owned(),
+        _ => {}
+    }
+    let scientific = format!("{bound:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    match exponent.parse::<i32>().unwrap_or(0) {
+        small @ ..-4 => format!("{digits}e-{:02}", -small),
+        large @ 6.. => format!("{digits}e+{large:02}"),
+        _ => format!("{bound:?}"),
+    }
+}

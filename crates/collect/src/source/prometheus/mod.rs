@@ -1,7 +1,9 @@
 //! Any exporter, scraped as Prometheus does it: `target` says where, `text` and `protobuf` read what it says, `relabel`
 //! renames and drops, `scrape` makes of it what is kept.
 
+mod config;
 mod decode;
+mod poll;
 mod protobuf;
 mod relabel;
 mod scrape;
@@ -10,7 +12,9 @@ mod target;
 mod tests;
 mod text;
 
+pub use config::{PrometheusConfig, RawPrometheusConfig, RawRelabeling, RawTargets};
 pub use decode::{DecodeError, Decoded, Format, Limits, decode};
+pub use poll::PrometheusSource;
 pub use relabel::{Action, Anchored, RelabelError, Relabeling, relabel};
 pub use scrape::{SampleSettings, ScrapeCost, Scraping};
 pub use target::{Target, TargetError, TargetSettings};

@@ -8,7 +8,7 @@ use vigie_model::{
     ScrapedValue, SpannedCounts, spanned_buckets,
 };
 
-use super::decode::{DecodeError, Decoded, Limits};
+use super::decode::{DecodeError, Decoded, Limits, bound_text};
 
 /// The schemas of native histograms that there are; finer ones are not sent by any library.
 const SCHEMAS: std::ops::RangeInclusive<i32> = -4..=8;
@@ -221,23 +221,6 @@ fn read(
 /// A count is whole or, where it is that, a float.
 fn either(whole: u64, float: f64) -> f64 {
     if float > 0.0 { float } else { whole as f64 }
-}
-
-/// As Prometheus writes the bounds of buckets and quantiles, so that the same series comes of each format: `1.0`, `0.25`,
-/// `1e+06`, `+Inf`.
-fn bound_text(bound: f64) -> String {
-    match bound {
-        f64::INFINITY => return "+Inf".to_owned(),
-        f64::NEG_INFINITY => return "-Inf".to_owned(),
-        _ => {}
-    }
-    let scientific = format!("{bound:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    match exponent.parse::<i32>().unwrap_or(0) {
-        small @ ..-4 => format!("{digits}e-{:02}", -small),
-        large @ 6.. => format!("{digits}e+{large:02}"),
-        _ => format!("{bound:?}"),
-    }
 }
 
 /// The native histogram of a message, if it has one beside its classic buckets.

@@ -72,6 +72,24 @@ fn openmetrics_has_seconds_exemplars_and_an_end() {
 }
 
 #[test]
+fn bounds_are_written_in_one_way() {
+    let body = "# TYPE s summary\ns{quantile=\"1\"} 1\ns_sum{quantile=\"1\"} 1\n\
+                # TYPE h histogram\nh_bucket{le=\"1000000\"} 1\nh_bucket{le=\"5e-05\"} 1\nh_bucket{le=\"+Inf\"} 2\n\
+                # TYPE g gauge\ng{le=\"1\"} 1\n";
+    assert_eq!(
+        lines(&text(body).unwrap()),
+        [
+            r#"s{quantile="1.0"} 1"#,
+            r#"s_sum{quantile="1"} 1"#,
+            r#"h_bucket{le="1e+06"} 1"#,
+            r#"h_bucket{le="5e-05"} 1"#,
+            r#"h_bucket{le="+Inf"} 2"#,
+            r#"g{le="1"} 1"#,
+        ]
+    );
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_line() {
     for (line, says) in [
         ("foo", "\"\" is no number"),

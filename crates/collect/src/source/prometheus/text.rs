@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use vigie_model::{Label, Labels, METRIC_NAME, ScrapedFamily, ScrapedSample, ScrapedValue};
 
-use super::decode::{DecodeError, Decoded, Limits};
+use super::decode::{DecodeError, Decoded, Limits, bound_text};
 
 /// A NaN that is a value; the one that marks the end of a series has other bits.
 const NAN_BITS: u64 = 0x7ff8_0000_0000_0001;
@@ -31,6 +31,7 @@ pub(super) fn decode(body: &[u8], open: bool, limits: &Limits) -> Result<Decoded
         decoded.room(limits)?;
         let mut reader = Reader { rest: text };
         let labels = reader.series(limits).map_err(|error| error.at(index + 1))?;
+        let labels = evened(labels, decoded.families.last());
         let (value, time_millis, exemplar) = reader.values(open).map_err(at)?;
         decoded.exemplars += usize::from(exemplar);
         let value = ScrapedValue::Float(value);
@@ -40,6 +41,25 @@ pub(super) fn decode(body: &[u8], open: bool, limits: &Limits) -> Result<Decoded
         return Err(DecodeError::NoEnd);
     }
     Ok(decoded)
+}
+
+/// The bounds of buckets and quantiles are written in one way, as Prometheus 3 does it, so that a series is the same in
+/// whichever format and from whichever library it comes.
+fn evened(labels: Labels, family: Option<&ScrapedFamily>) -> Labels {
+    let Some(family) = family else { return labels };
+    let own = |end: &str| labels.metric_name().strip_suffix(end) == Some(family.name.as_str());
+    let name = match family.kind.as_str() {
+        "histogram" | "gaugehistogram" if own("_bucket") => "le",
+        "summary" if own("") => "quantile",
+        _ => return labels,
+    };
+    let Some(given) = labels.get(name) else { return labels };
+    match given.parse::<f64>().map(bound_text) {
+        Ok(even) if even != given => {
+            Labels::new(labels.iter().cloned().chain([Label::new(name, even)]).collect())
+        }
+        _ => labels,
+    }
 }
 
 /// `HELP`, `TYPE` and `UNIT`; every other comment says nothing.

@@ -1,0 +1,198 @@
+//! Asks each target, and hands on what it says.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use vigie_model::{
+    CheckState, Instance, InstanceStatus, Name, ScrapeReading, ScrapedFamily, SourceFault,
+    SourceName, Time,
+};
+
+use super::config::PrometheusConfig;
+use super::decode::{Format, decode};
+use super::scrape::{ScrapeCost, Scraping};
+use super::target::Target;
+use crate::http::{HttpClient, HttpFault, HttpUrl};
+use crate::source::poller::{self, Look, Poll, check};
+use crate::source::targets::{addresses, ask_all};
+use crate::{Clock, ObservationSender, SampleSender};
+
+/// What an exposition may be called.
+const TYPES: [&str; 4] =
+    ["", "text/plain", "application/openmetrics-text", "application/vnd.google.protobuf"];
+const WANTED: &str = "metrics (Prometheus text, OpenMetrics or protobuf)";
+
+/// Exporters as a source.
+pub struct PrometheusSource {
+    config: PrometheusConfig,
+    clock: Arc<dyn Clock>,
+    out: ObservationSender,
+    samples: SampleSender,
+}
+
+impl PrometheusSource {
+    /// A source that sends what it observes of the targets to `out` and what they say to `samples`; it does nothing
+    /// before [`Self::run`].
+    #[must_use]
+    pub fn new(
+        config: PrometheusConfig,
+        clock: Arc<dyn Clock>,
+        out: ObservationSender,
+        samples: SampleSender,
+    ) -> Self {
+        Self { config, clock, out, samples }
+    }
+
+    /// Looks until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { config, clock, out, samples } = self;
+        let poller = Poller { config, samples, client: None, known: HashMap::new() };
+        poller::run(poller, clock, out, stop).await;
+    }
+}
+
+struct Poller {
+    config: PrometheusConfig,
+    samples: SampleSender,
+    client: Option<HttpClient>,
+    /// By URL: what is remembered of each target.
+    known: HashMap<String, (Target, Scraping)>,
+}
+
+impl Poll for Poller {
+    fn source(&self) -> &SourceName {
+        &self.config.name
+    }
+
+    fn interval(&self) -> Duration {
+        self.config.access.poll
+    }
+
+    async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
+        let targets = self.targets().await?;
+        self.forget_others(&targets, now);
+        let client = match &mut self.client {
+            Some(client) => client,
+            none => none.insert(HttpClient::new(&self.config.access)?),
+        };
+        let mut asked = Vec::new();
+        for target in targets {
+            let known = self.known.remove(&target.url);
+            let scraping = known.map(|(_, scraping)| scraping).unwrap_or_default();
+            asked.push(scrape(client, &self.config, target, scraping, now));
+        }
+        let answers = ask_all(asked).await;
+        let mut look = Look { requests: answers.len() as u32, ..Look::default() };
+        let (mut instances, mut up) = (Vec::new(), 0);
+        for Scraped { target, scraping, reading, instance, bytes } in answers {
+            up += usize::from(instance.status == InstanceStatus::Up);
+            look.bytes += bytes;
+            instances.push(instance);
+            self.samples.send(reading);
+            self.known.insert(target.url.clone(), (target, scraping));
+        }
+        let state = if up == instances.len() { CheckState::Ok } else { CheckState::Warning };
+        let detail = format!("{up} of {} targets answer", instances.len());
+        let first = instances.iter().find_map(|instance| instance.error.clone());
+        look.checks = vec![check("targets", state, detail, first)];
+        look.instances = Some(instances);
+        Ok(look)
+    }
+}
+
+impl Poller {
+    async fn targets(&self) -> Result<Vec<Target>, SourceFault> {
+        let mut targets = self.config.targets.clone();
+        if let Some((host, port)) = &self.config.dns {
+            let (labels, making) = &self.config.making;
+            for address in addresses(host, *port, self.config.access.timeout).await? {
+                let made = making.target(&address, labels);
+                let fault = |error: super::TargetError| SourceFault {
+                    error: format!("dns: {error}"),
+                    hint: None,
+                };
+                targets.extend(made.map_err(fault)?);
+            }
+        }
+        Ok(targets)
+    }
+
+    /// Who is no target any more ends, with all its series.
+    fn forget_others(&mut self, targets: &[Target], now: Time) {
+        let gone: Vec<String> = self
+            .known
+            .keys()
+            .filter(|url| !targets.iter().any(|target| target.url == **url))
+            .cloned()
+            .collect();
+        for url in gone {
+            if let Some((target, scraping)) = self.known.remove(&url) {
+                let cost = ScrapeCost { seconds: 0.0, at_millis: now.millis() };
+                let samples = scraping.forgotten(&target.labels, cost);
+                self.samples.send(ScrapeReading { samples, families: Vec::new() });
+            }
+        }
+    }
+}
+
+struct Scraped {
+    target: Target,
+    scraping: Scraping,
+    reading: ScrapeReading,
+    instance: Instance,
+    bytes: u64,
+}
+
+async fn scrape(
+    client: &HttpClient,
+    config: &PrometheusConfig,
+    target: Target,
+    mut scraping: Scraping,
+    now: Time,
+) -> Scraped {
+    let begun = tokio::time::Instant::now();
+    let answer = exposition(client, &target).await;
+    let cost = ScrapeCost { seconds: begun.elapsed().as_secs_f64(), at_millis: now.millis() };
+    let mut bytes = 0;
+    let read = answer.and_then(|(format, body)| {
+        bytes = body.len() as u64;
+        let wrong = |fault: super::DecodeError| {
+            HttpFault::Undecodable(target.url.clone(), fault.to_string())
+        };
+        let mut decoded = decode(format, &body, &config.samples.limits).map_err(wrong)?;
+        let families: Vec<ScrapedFamily> = std::mem::take(&mut decoded.families);
+        let samples = scraping.scraped(decoded, &target.labels, &config.samples, cost);
+        Ok(ScrapeReading { samples: samples.map_err(wrong)?, families })
+    });
+    let role = Name::from(target.labels.get("job").unwrap_or("prometheus"));
+    let name = Name::from(target.labels.get("instance").unwrap_or(&target.url));
+    let address = HttpUrl::parse(&target.url).ok().map(|url| Name::from(url.address().as_str()));
+    let mut instance = Instance { address, ..Instance::unknown(role, name) };
+    let reading = match read {
+        Ok(reading) => {
+            instance.status = InstanceStatus::Up;
+            instance.latency = Some(cost.seconds);
+            instance.probe = Some(Name::from("ok"));
+            reading
+        }
+        Err(fault) => {
+            instance.status = InstanceStatus::Down;
+            instance.probe = Some(Name::from("failed"));
+            instance.error = Some(SourceFault::from(fault).error);
+            let samples = scraping.failed(&target.labels, cost);
+            ScrapeReading { samples, families: Vec::new() }
+        }
+    };
+    Scraped { target, scraping, reading, instance, bytes }
+}
+
+async fn exposition(client: &HttpClient, target: &Target) -> Result<(Format, Vec<u8>), HttpFault> {
+    let wrong = |what: String| HttpFault::Undecodable(target.url.clone(), what);
+    let url = HttpUrl::parse(&target.url).map_err(|fault| wrong(fault.to_string()))?;
+    let answer = client.fetch(&url, Format::ACCEPT, &TYPES, WANTED).await?;
+    let kind = Some(answer.content_type.as_str()).filter(|kind| !kind.is_empty());
+    let format = Format::of(kind).map_err(|fault| wrong(fault.to_string()))?;
+    Ok((format, answer.body))
+}

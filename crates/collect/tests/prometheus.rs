@@ -1,0 +1,280 @@
+//! Exporters, scraped by Vigie and by a real Prometheus with the same words of configuration: what both have is the same.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use vigie_collect::source::prometheus::{PrometheusConfig, PrometheusSource, RawPrometheusConfig};
+use vigie_collect::{SystemClock, observations, samples};
+use vigie_model::{Instance, InstanceStatus, Observation, ScrapeReading, ScrapedValue};
+use vigie_testkit::{
+    Exporter, MetricsServer as _, Prometheus, RedisServer, TextServer, form_encoded,
+};
+
+/// The bits of the value that ends a series.
+const STALE: u64 = 0x7ff0_0000_0000_0002;
+
+/// A source that runs until dropped, and what came of it.
+struct Scraping {
+    readings: Arc<Mutex<Vec<ScrapeReading>>>,
+    instances: Arc<Mutex<Vec<Instance>>>,
+    stop: CancellationToken,
+}
+
+impl Drop for Scraping {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Scraping {
+    fn start(config: Value) -> Self {
+        let raw: RawPrometheusConfig = serde_json::from_value(config).unwrap();
+        let config = PrometheusConfig::try_from(raw).unwrap();
+        let (out, seen) = observations(10_000);
+        let (sender, receiver) = samples(1_000_000);
+        let stop = CancellationToken::new();
+        let source = PrometheusSource::new(config, Arc::new(SystemClock::start()), out, sender);
+        tokio::spawn(source.run(stop.clone()));
+        let (readings, instances) = (Arc::default(), Arc::default());
+        let scraping =
+            Self { readings: Arc::clone(&readings), instances: Arc::clone(&instances), stop };
+        tokio::spawn(async move {
+            loop {
+                let reading = receiver.receive().await;
+                readings.lock().unwrap().push(reading);
+            }
+        });
+        tokio::spawn(async move {
+            loop {
+                for one in seen.receive().await {
+                    if let Observation::Instances(reading) = one {
+                        *instances.lock().unwrap() = reading.instances;
+                    }
+                }
+            }
+        });
+        scraping
+    }
+
+    /// The last value of each series, by its labels as they are written; those that ended are not there.
+    fn last(&self) -> BTreeMap<String, f64> {
+        let mut last = BTreeMap::new();
+        for sample in self.readings.lock().unwrap().iter().flat_map(|reading| &reading.samples) {
+            let series = sample.labels.to_string();
+            match &sample.value {
+                ScrapedValue::Float(value) if value.to_bits() == STALE => {
+                    last.remove(&series);
+                }
+                ScrapedValue::Float(value) => {
+                    last.insert(series, *value);
+                }
+                ScrapedValue::Histogram(histogram) => {
+                    last.insert(series, histogram.count);
+                }
+            }
+        }
+        last
+    }
+
+    async fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
+        let begin = Instant::now();
+        while !done(self) {
+            assert!(
+                begin.elapsed() < Duration::from_secs(60),
+                "{what} {:?}",
+                self.instances.lock().unwrap()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn is_up(scraping: &Scraping, targets: usize) -> bool {
+    let instances = scraping.instances.lock().unwrap();
+    instances.len() == targets && instances.iter().all(|one| one.status == InstanceStatus::Up)
+}
+
+/// Series of a real Prometheus, by their labels, with their values. Debian's is older than 3, which writes bounds in one
+/// way: that is made up for here.
+fn theirs(prometheus: &Prometheus, selector: &str) -> BTreeMap<String, f64> {
+    let answer = prometheus.json(&format!("/api/v1/query?query={}", form_encoded(selector)));
+    let series = answer["data"]["result"].as_array().unwrap().iter();
+    series
+        .map(|one| {
+            let pairs = one["metric"].as_object().unwrap().iter();
+            let labels = vigie_model::Labels::from_pairs(
+                pairs.map(|(name, value)| (name, value.as_str().unwrap())),
+            );
+            (labels.to_string(), one["value"][1].as_str().unwrap().parse().unwrap())
+        })
+        .collect()
+}
+
+/// Debian's Prometheus is older than 3, which writes bounds in one way: whole ones without `.0` are as good.
+fn evened(series: &str) -> String {
+    let mut all = series.to_owned();
+    for name in ["le", "quantile"] {
+        let Some((before, rest)) = series.split_once(&format!("{name}=\"")) else { continue };
+        let Some((bound, after)) = rest.split_once('"') else { continue };
+        if let Ok(number) = bound.parse::<f64>() {
+            all = format!("{before}{name}=\"{number}\"{after}");
+        }
+    }
+    all
+}
+
+const TEXT: &str = "# HELP jobs_total How many.\n# TYPE jobs_total counter\n\
+    jobs_total{queue=\"a\",job=\"mine\"} 10\njobs_total{queue=\"b\\n\\\"\\\\\",instance=\"there\"} 2.5e3\n\
+    jobs_total{queue=\"drop-me\"} 1\nodd NaN\nlarge +Inf\nsmall -0\n\
+    seconds_bucket{le=\"1\"} 3\nseconds_bucket{le=\"+Inf\"} 4\nseconds_sum 7.25\nseconds_count 4\n\
+    go_goroutines 12\n";
+
+/// The same rules for both; JSON is YAML.
+fn rules() -> Value {
+    json!({
+        "metric_relabel_configs": [
+            {"source_labels": ["queue"], "regex": "drop-.*", "action": "drop"},
+            {"source_labels": ["__name__"], "regex": "go_(.*)", "target_label": "__name__", "replacement": "runtime_$1"},
+            {"regex": "exported_(.+)", "action": "labelmap", "replacement": "own_$1"},
+            {"source_labels": ["__name__", "queue"], "modulus": 7, "action": "hashmod", "target_label": "shard"},
+        ],
+        "relabel_configs": [
+            {"source_labels": ["__address__"], "regex": "(.*):.*", "target_label": "host"},
+            {"source_labels": ["job"], "action": "uppercase", "target_label": "job"},
+        ],
+        "params": {"only": ["a b", "c"]},
+        "static_configs": [],
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_gives_what_prometheus_makes_of_it() {
+    let server = TextServer::start("text/plain; version=0.0.4", TEXT);
+    let address = format!("127.0.0.1:{}", server.port());
+    let mut own = rules();
+    own["static_configs"] = json!([{"targets": [address], "labels": {"team": "ops"}}]);
+    let mut scrape = own.clone();
+    scrape["job_name"] = "x".into();
+    let config =
+        json!({"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}).to_string();
+    let prometheus =
+        tokio::task::spawn_blocking(move || Prometheus::builder().config(&config).start())
+            .await
+            .unwrap();
+    own["name"] = "x".into();
+    own["poll_seconds"] = 0.5.into();
+    let scraping = Scraping::start(own);
+    scraping.until("the text is not scraped", |all| is_up(all, 1)).await;
+    let begin = Instant::now();
+    let mut known = BTreeMap::new();
+    while known.len() < 10 {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{known:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        known = theirs(&prometheus, "{job=\"X\"}");
+    }
+    let changing = |name: &String| {
+        name.starts_with("scrape_duration") || name.starts_with("scrape_series_added")
+    };
+    let bits = |all: BTreeMap<String, f64>| -> BTreeMap<String, u64> {
+        let bits = |value: f64| if value.is_nan() { 1 } else { value.to_bits() };
+        all.into_iter()
+            .filter(|(name, _)| !changing(name))
+            .map(|(name, value)| (name, bits(value)))
+            .collect()
+    };
+    assert_eq!(bits(scraping.last()), bits(known));
+    let families = scraping.readings.lock().unwrap()[0].families.clone();
+    assert_eq!((families[0].kind.as_str(), families[0].help.as_str()), ("counter", "How many."));
+
+    // What is gone ends, and so does everything when it is no exposition any more.
+    server.set("odd 5\n");
+    scraping.until("series do not end", |all| all.last().len() == 1 + 5).await;
+    server.set("<html>");
+    scraping.until("a page for people is taken for metrics", |all| !is_up(all, 1)).await;
+    let error = scraping.instances.lock().unwrap()[0].error.clone().unwrap();
+    assert!(error.ends_with("line 1: \"<html>\" is no name of a metric"), "{error}");
+    let last = scraping.last();
+    assert!(
+        last.len() == 5 && last.iter().any(|(name, up)| name.starts_with("up{") && *up == 0.0),
+        "{last:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exporters_that_many_have_just_work() {
+    let redis = RedisServer::start();
+    redis.run(&["SET", "a", "1"]);
+    let (node, own, postgres) =
+        (Exporter::node(), Exporter::redis(redis.port()), Exporter::postgres());
+    let targets = [node.address(), own.address(), postgres.address()];
+    let scrape = json!({"job_name": "all", "static_configs": [{"targets": targets}]});
+    let config =
+        json!({"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}).to_string();
+    let prometheus =
+        tokio::task::spawn_blocking(move || Prometheus::builder().config(&config).start())
+            .await
+            .unwrap();
+    let scraping = Scraping::start(json!({"name": "all", "targets": targets, "poll_seconds": 4}));
+    scraping.until("an exporter is not scraped", |all| is_up(all, 3)).await;
+    let begin = Instant::now();
+    loop {
+        // Series come and go on a machine that works: those of every device, say. Most stay.
+        let even = |all: BTreeMap<String, f64>| -> BTreeSet<String> {
+            all.into_keys().map(|series| evened(&series)).collect()
+        };
+        let ours = even(scraping.last());
+        let known = even(theirs(&prometheus, "{job=\"all\"}"));
+        let differ = ours.symmetric_difference(&known).count();
+        if ours.len() > 500 && differ * 100 < ours.len() {
+            break;
+        }
+        let few: Vec<_> = ours.symmetric_difference(&known).take(10).collect();
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "{} and {}: {few:?}",
+            ours.len(),
+            known.len()
+        );
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let last = scraping.last();
+    let value = |name: &str| {
+        last.iter().find(|(series, _)| series.starts_with(name)).map(|(_, value)| *value)
+    };
+    assert_eq!((value("redis_up"), value("pg_up")), (Some(1.0), Some(0.0)));
+    assert!(value("node_memory_MemTotal_bytes").is_some_and(|bytes| bytes > 1e6));
+    assert!(value("redis_db_keys{db=\"db0\"").is_some_and(|keys| keys == 1.0));
+}
+
+#[test]
+fn a_configuration_that_cannot_be_says_why() {
+    let says = |config: Value| {
+        let raw: Result<RawPrometheusConfig, _> = serde_json::from_value(config);
+        match raw {
+            Ok(raw) => PrometheusConfig::try_from(raw).unwrap_err().to_string(),
+            Err(error) => error.to_string(),
+        }
+    };
+    let with = |key: &str, value: Value| says(json!({"name": "x", "targets": ["a:1"], key: value}));
+    assert!(
+        says(json!({"name": "x"}))
+            .starts_with("targets, static_configs or dns: at least one target")
+    );
+    assert!(says(json!({"name": "x", "targets": ["http://a/"]})).contains("no address"));
+    assert!(with("scheme", "ftp".into()).contains("neither http nor https"));
+    assert!(with("dns", "nobody".into()).contains("dns: \"nobody\" is no host:port"));
+    assert!(with("scrape_interval", "5s".into()).contains("unknown field `scrape_interval`"));
+    let rule = |rule: Value| with("metric_relabel_configs", json!([rule]));
+    assert_eq!(
+        rule(json!({"action": "x"})).split(':').nth(1).map(str::trim),
+        Some("unknown action \"x\"")
+    );
+    assert!(rule(json!({"regex": "("})).starts_with("metric_relabel_configs: regex \"(\": "));
+    assert!(rule(json!({})).contains("the action replace needs target_label"));
+    let drops = json!({"source_labels": ["job"], "action": "drop"});
+    assert!(with("relabel_configs", json!([drops])).starts_with("targets, static_configs or dns"));
+}
