@@ -122,7 +122,7 @@ func (r *Recorder) answerMetrics(request *http.Request) (answer, *problem) {
 func wantsText(request *http.Request) bool {
 	accept := request.Header.Values("Accept")
 	text := quality(accept, "text/plain", "text/*", "application/openmetrics-text")
-	return text > quality(accept, kindJSON, "application/*", "*/*")
+	return text > quality(accept, kindJSON) && text >= quality(accept, "application/*", "*/*")
 }
 
 // measure takes every figure. Those of jobs stand exactly at the jobs' cursor.
