@@ -126,6 +126,7 @@ func (f *feed[T]) readAfter(after uint64, limit, maxBytes int, keep func(*T) boo
 	bytes := 0
 	for done := 0; after+1 < f.next; done++ {
 		if done > 0 && done%stretch == 0 {
+			f.offered = max(f.offered, after)
 			f.mu.Unlock()
 			f.mu.Lock()
 			// Overtaken by writers: end here, the next page says what is missing.
