@@ -5,6 +5,8 @@ go 1.26
 require (
 	github.com/hibiken/asynq v0.26.0
 	github.com/redis/go-redis/v9 v9.14.1
+	vigie.example/vigie v0.0.0
+	vigie.example/vigie/asynq v0.0.0
 )
 
 require (
@@ -16,4 +18,9 @@ require (
 	golang.org/x/sys v0.37.0 // indirect
 	golang.org/x/time v0.14.0 // indirect
 	google.golang.org/protobuf v1.36.10 // indirect
+)
+
+replace (
+	vigie.example/vigie => ../../sdk/go
+	vigie.example/vigie/asynq => ../../sdk/go/asynq
 )

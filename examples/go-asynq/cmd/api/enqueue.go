@@ -24,9 +24,14 @@ const (
 	orphanLimit          = 300
 )
 
+// enqueuer is an asynq.Client, or one that tells Vigie.
+type enqueuer interface {
+	EnqueueContext(ctx context.Context, task *asynq.Task, opts ...asynq.Option) (*asynq.TaskInfo, error)
+}
+
 // runDemo plays the day until ctx ends. What cannot be enqueued because Redis is
 // away is dropped: a demo has nothing to lose.
-func runDemo(ctx context.Context, seed uint32, client *asynq.Client, rc *redis.Client) {
+func runDemo(ctx context.Context, seed uint32, client enqueuer, rc *redis.Client) {
 	day := demo.NewDay(seed)
 	limits := &limits{rc: rc, inspector: asynq.NewInspectorFromRedisClient(rc), full: map[string]bool{}}
 	limits.check(ctx, 0)
@@ -44,7 +49,7 @@ func runDemo(ctx context.Context, seed uint32, client *asynq.Client, rc *redis.C
 	}
 }
 
-func enqueueAll(ctx context.Context, client *asynq.Client, due []demo.Task, l *limits) {
+func enqueueAll(ctx context.Context, client enqueuer, due []demo.Task, l *limits) {
 	for _, task := range due {
 		if l.full[task.Queue] || l.away {
 			continue
@@ -97,7 +102,7 @@ func (l *limits) check(ctx context.Context, elapsed time.Duration) {
 // runLedger enqueues exactly o.jobs tasks. A task whose enqueue failed is sent
 // again under the same id until asynq has it, so a cut connection loses nothing
 // and doubles nothing.
-func runLedger(ctx context.Context, o options, client *asynq.Client, w *ledger.Writer) error {
+func runLedger(ctx context.Context, o options, client enqueuer, w *ledger.Writer) error {
 	begin := time.Now()
 	for n := range o.jobs {
 		due := begin.Add(time.Duration(float64(n) / o.rate * float64(time.Second)))
@@ -117,7 +122,7 @@ func runLedger(ctx context.Context, o options, client *asynq.Client, w *ledger.W
 	return nil
 }
 
-func enqueueUntilTaken(ctx context.Context, o options, client *asynq.Client, w *ledger.Writer, job plan.Job) error {
+func enqueueUntilTaken(ctx context.Context, o options, client enqueuer, w *ledger.Writer, job plan.Job) error {
 	entry := ledger.Entry{
 		What: "enqueue", Queue: demo.QueueOf(job.Type), Type: job.Type,
 		Job: fmt.Sprintf("%s-%d", o.run, job.N), DelayMs: job.DelayMs,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -13,6 +12,8 @@ import (
 
 	"vigie.example/go-asynq/internal/demo"
 	"vigie.example/go-asynq/internal/plan"
+	"vigie.example/go-asynq/internal/telemetry"
+	vigie "vigie.example/vigie"
 )
 
 // order is the body of POST /enqueue.
@@ -27,19 +28,12 @@ type order struct {
 
 // serve listens on a loopback address and nothing else: the endpoint has no
 // access control.
-func serve(address string, client *asynq.Client) (stop func(), err error) {
-	resolved, err := net.ResolveTCPAddr("tcp", address)
+func serve(address string, client enqueuer, recorder *vigie.Recorder) (stop func(), err error) {
+	listener, err := telemetry.Loopback("--listen", address)
 	if err != nil {
-		return nil, fmt.Errorf("--listen: %w", err)
+		return nil, err
 	}
-	if !resolved.IP.IsLoopback() {
-		return nil, fmt.Errorf("--listen %s: only a loopback address is allowed", address)
-	}
-	listener, err := net.ListenTCP("tcp", resolved)
-	if err != nil {
-		return nil, fmt.Errorf("--listen: %w", err)
-	}
-	server := &http.Server{Handler: routes(client), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second}
+	server := &http.Server{Handler: recorder.Requests(routes(client)), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	fmt.Printf("api: POST http://%s/enqueue\n", listener.Addr())
 	return func() {
@@ -49,7 +43,7 @@ func serve(address string, client *asynq.Client) (stop func(), err error) {
 	}, nil
 }
 
-func routes(client *asynq.Client) http.Handler {
+func routes(client enqueuer) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /enqueue", func(w http.ResponseWriter, r *http.Request) {
 		var o order

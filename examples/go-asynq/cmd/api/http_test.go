@@ -13,12 +13,12 @@ import (
 
 func TestOnlyLoopbackIsServed(t *testing.T) {
 	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0"} {
-		if stop, err := serve(address, nil); err == nil {
+		if stop, err := serve(address, nil, nil); err == nil {
 			stop()
 			t.Errorf("%s must be refused", address)
 		}
 	}
-	stop, err := serve("127.0.0.1:0", nil)
+	stop, err := serve("127.0.0.1:0", nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,8 @@ import (
 	"vigie.example/go-asynq/internal/ledger"
 	"vigie.example/go-asynq/internal/lifecycle"
 	"vigie.example/go-asynq/internal/redislink"
+	"vigie.example/go-asynq/internal/telemetry"
+	vigieasynq "vigie.example/vigie/asynq"
 )
 
 const usage = `api enqueues asynq tasks.
@@ -26,10 +28,13 @@ const usage = `api enqueues asynq tasks.
 Flags:
 `
 
+// lastLook is how long a stopping process waits for Vigie to fetch its last entries.
+const lastLook = 700 * time.Millisecond
+
 type options struct {
 	demo, lifeline    bool
 	name, ledger, run string
-	listen            string
+	listen, vigie     string
 	jobs              int
 	rate              float64
 	seed              uint
@@ -51,6 +56,7 @@ func parse() options {
 	flag.UintVar(&o.seed, "seed", 1, "equal seeds give equal workloads")
 	flag.StringVar(&o.name, "name", "api", "name in this process's own lines")
 	flag.StringVar(&o.listen, "listen", "", "loopback address for POST /enqueue; empty: none")
+	flag.StringVar(&o.vigie, "vigie", os.Getenv("VIGIE_LISTEN"), telemetry.Usage+" (default $VIGIE_LISTEN)")
 	flag.BoolVar(&o.lifeline, "lifeline", false, "also exit when standard input ends")
 	flag.Parse()
 	if o.demo == (o.ledger != "") {
@@ -68,11 +74,16 @@ func main() {
 	fatal(err)
 	redisClient, err := redislink.Open(redislink.URLFromEnv())
 	fatal(err)
-	client := asynq.NewClientFromRedisClient(redisClient)
+	recorder, stopTelling, err := telemetry.Start(o.vigie, "go-asynq-api", o.name)
+	fatal(err)
+	var client enqueuer = asynq.NewClientFromRedisClient(redisClient)
+	if recorder != nil {
+		client = vigieasynq.NewClient(recorder, asynq.NewClientFromRedisClient(redisClient))
+	}
 	ctx, cancel := lifecycle.Context(o.lifeline)
 	defer cancel()
 	if o.listen != "" {
-		stop, err := serve(o.listen, client)
+		stop, err := serve(o.listen, client, recorder)
 		fatal(err)
 		defer stop()
 	}
@@ -89,6 +100,9 @@ func main() {
 	}
 	stopWatch()
 	<-watched
+	last, over := context.WithTimeout(context.Background(), lastLook)
+	defer over()
+	stopTelling(last)
 	fatal(writer.Close())
 }
 

@@ -2,8 +2,10 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -18,6 +20,9 @@ import (
 	"vigie.example/go-asynq/internal/lifecycle"
 	"vigie.example/go-asynq/internal/redislink"
 	"vigie.example/go-asynq/internal/tasks"
+	"vigie.example/go-asynq/internal/telemetry"
+	vigie "vigie.example/vigie"
+	vigieasynq "vigie.example/vigie/asynq"
 )
 
 const usage = `worker consumes asynq queues until SIGTERM, SIGINT or the death of its parent.
@@ -28,6 +33,9 @@ const usage = `worker consumes asynq queues until SIGTERM, SIGINT or the death o
 Flags:
 `
 
+// lastLook is how long a stopping worker waits for Vigie to fetch its last entries.
+const lastLook = 700 * time.Millisecond
+
 // also collects the repeatable --also flag: more asynq servers in this process.
 type also []string
 
@@ -37,6 +45,7 @@ func (a *also) Set(v string) error { *a = append(*a, v); return nil }
 type options struct {
 	demo, lifeline bool
 	name, ledger   string
+	vigie          string
 	queues         string
 	also           also
 	concurrency    int
@@ -64,6 +73,7 @@ func parse() options {
 	flag.DurationVar(&o.hang.After, "hang-after", 10*time.Second, "start of the first hang")
 	flag.DurationVar(&o.hang.For, "hang-for", 65*time.Second, "length of a hang")
 	flag.DurationVar(&o.hang.Every, "hang-every", 5*time.Minute, "a hang begins every so often")
+	flag.StringVar(&o.vigie, "vigie", os.Getenv("VIGIE_LISTEN"), telemetry.Usage+" (default $VIGIE_LISTEN)")
 	flag.BoolVar(&o.lifeline, "lifeline", false, "also exit when standard input ends")
 	flag.Parse()
 	if o.demo == (o.ledger != "") {
@@ -80,8 +90,13 @@ func main() {
 	fatal(err)
 	ctx, cancel := lifecycle.Context(o.lifeline)
 	defer cancel()
-	handler := &tasks.Handler{Ledger: writer, HangQueue: o.hangQueue, Hang: o.hang, Started: time.Now()}
-	servers, err := start(o, client, handler)
+	recorder, stop, err := telemetry.Start(o.vigie, "go-asynq-worker", o.name)
+	fatal(err)
+	handler := &tasks.Handler{
+		Ledger: writer, Log: slog.New(recorder.LogHandler(nil)),
+		HangQueue: o.hangQueue, Hang: o.hang, Started: time.Now(),
+	}
+	servers, err := start(o, client, recorder, handler)
 	fatal(err)
 	fmt.Printf("%s: %d asynq server(s) at work\n", o.name, len(servers))
 	redislink.Watch(ctx, client, o.name, os.Stdout)
@@ -90,10 +105,13 @@ func main() {
 		group.Go(server.Shutdown)
 	}
 	group.Wait()
+	last, over := context.WithTimeout(context.Background(), lastLook)
+	defer over()
+	stop(last)
 	fatal(writer.Close())
 }
 
-func start(o options, client *redis.Client, handler *tasks.Handler) ([]*asynq.Server, error) {
+func start(o options, client *redis.Client, recorder *vigie.Recorder, handler *tasks.Handler) ([]*asynq.Server, error) {
 	specs := []string{o.queues + "@" + strconv.Itoa(o.concurrency)}
 	var servers []*asynq.Server
 	for _, spec := range append(specs, o.also...) {
@@ -101,8 +119,8 @@ func start(o options, client *redis.Client, handler *tasks.Handler) ([]*asynq.Se
 		if err != nil {
 			return nil, err
 		}
-		server := asynq.NewServerFromRedisClient(client, config(o, queues, concurrency))
-		if err := server.Start(handler); err != nil {
+		server := asynq.NewServerFromRedisClient(client, config(o, recorder, queues, concurrency))
+		if err := server.Start(vigieasynq.Middleware(recorder)(handler)); err != nil {
 			return nil, err
 		}
 		servers = append(servers, server)
@@ -110,14 +128,14 @@ func start(o options, client *redis.Client, handler *tasks.Handler) ([]*asynq.Se
 	return servers, nil
 }
 
-func config(o options, queues map[string]int, concurrency int) asynq.Config {
+func config(o options, recorder *vigie.Recorder, queues map[string]int, concurrency int) asynq.Config {
 	c := asynq.Config{
 		Concurrency: concurrency,
 		Queues:      queues,
 		Logger:      redislink.SilentLogger{},
-		RetryDelayFunc: func(int, error, *asynq.Task) time.Duration {
+		RetryDelayFunc: vigieasynq.RetryDelay(recorder, func(int, error, *asynq.Task) time.Duration {
 			return o.retryDelay
-		},
+		}),
 		TaskCheckInterval:        o.poll,
 		DelayedTaskCheckInterval: 2 * o.poll,
 		// Longer than any task but a hanging one: those go back to their queue.

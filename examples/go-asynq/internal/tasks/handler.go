@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -21,6 +22,8 @@ var errPlanned = errors.New("planned failure: upstream answered 503")
 // Handler processes every task type of these examples.
 type Handler struct {
 	Ledger *ledger.Writer
+	// Log takes a line an attempt; nil: none.
+	Log *slog.Logger
 	// Tasks of HangQueue that are taken while Hang is open end only with it.
 	HangQueue string
 	Hang      demo.Window
@@ -48,7 +51,20 @@ func (h *Handler) ProcessTask(ctx context.Context, task *asynq.Task) error {
 		entry.Outcome = "failed"
 	}
 	h.Ledger.Write(entry)
+	h.tell(ctx, entry, err)
 	return err
+}
+
+func (h *Handler) tell(ctx context.Context, entry ledger.Entry, err error) {
+	if h.Log == nil {
+		return
+	}
+	level, message := slog.LevelInfo, "task done"
+	about := []any{"type", "job", "queue", entry.Queue, "job", entry.Job, "task", entry.Type, "attempt", entry.Attempt}
+	if err != nil {
+		level, message, about = slog.LevelError, "task failed", append(about, "error", err)
+	}
+	h.Log.Log(ctx, level, message, about...)
 }
 
 func (h *Handler) work(ctx context.Context, task *asynq.Task, queue string, attempt int) error {

@@ -1,0 +1,3 @@
+module vigie.example/vigie
+
+go 1.26
