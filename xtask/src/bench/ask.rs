@@ -118,6 +118,7 @@ fn connect(port: u16) -> Result<TcpStream> {
         .with_context(|| format!("connecting to port {port}"))?;
     stream.set_read_timeout(Some(LIMIT)).context("setting a limit")?;
     stream.set_write_timeout(Some(LIMIT)).context("setting a limit")?;
+    stream.set_nodelay(true).context("sending at once")?;
     Ok(stream)
 }
 

@@ -8,8 +8,8 @@ mod plan;
 mod retention;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use crate::error::StoreError;
 use crate::head::Head;
@@ -128,6 +128,7 @@ impl Inner {
             return;
         }
         maintainer.cut_at = now.div_euclid(span).saturating_add(1).saturating_mul(span);
+        self.names.write().unwrap_or_else(PoisonError::into_inner).renew();
         // Nobody appends between the end of the old head and the beginning of the new one.
         let _appender = lock(&self.appender);
         self.change_view(|view| {

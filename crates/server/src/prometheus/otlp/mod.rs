@@ -69,12 +69,14 @@ pub(crate) async fn metrics(State(app): State<AppState>, request: Request) -> Re
             .metrics()
             .map_err(|_| Refusal::NotNow("the metric store is not open".to_owned()))?;
         let encoding = encoding(&parts.headers)?;
-        let decode = match language {
-            Language::Protobuf => proto::decode,
-            Language::Json => json::decode,
+        let read = match language {
+            Language::Protobuf => {
+                door::Language { decode: proto::decode, pieces_above: door::PIECES_ABOVE }
+            }
+            // Three bytes may be a point.
+            Language::Json => door::Language { decode: json::decode, pieces_above: 128 << 10 },
         };
-        let converter = metrics.doors.read(&parts.headers, body, encoding, decode).await?;
-        door::store(metrics, converter.received).await
+        Ok(door::take_in(metrics, &parts.headers, body, encoding, read).await?.appended)
     };
     match taken.await {
         Ok(appended) => taken_in(language, &appended),
@@ -133,6 +135,6 @@ fn refused(language: Language, refusal: &Refusal) -> Response {
 
 /// What both languages make of the same bytes.
 #[cfg(test)]
-pub(super) fn decode_both(bytes: &[u8]) -> [Result<Received, WriteError>; 2] {
-    [proto::decode(bytes), json::decode(bytes)].map(|read| read.map(|read| read.received))
+pub(super) fn decode_both(bytes: &[u8]) -> [Result<Received<'static>, WriteError>; 2] {
+    [proto::decode(bytes, Received::default()), json::decode(bytes, Received::default())]
 }
