@@ -8,7 +8,8 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// What the disk does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +36,17 @@ struct State {
     fault: AtomicU8,
     /// Bytes until [`Fault::Full`]; negative: no end.
     space: AtomicI64,
+    /// Milliseconds that each sync takes more.
+    delay: AtomicU64,
 }
 
 impl Default for Disk {
     fn default() -> Self {
-        Self(Arc::new(State { fault: AtomicU8::new(Fault::None as u8), space: AtomicI64::new(-1) }))
+        Self(Arc::new(State {
+            fault: AtomicU8::new(Fault::None as u8),
+            space: AtomicI64::new(-1),
+            delay: AtomicU64::new(0),
+        }))
     }
 }
 
@@ -53,6 +60,20 @@ impl Disk {
     /// After this many more bytes the disk is full, in the middle of a write if it comes so.
     pub fn full_after(&self, bytes: u32) {
         self.0.space.store(i64::from(bytes), Ordering::SeqCst);
+    }
+
+    /// From now on each sync takes this much longer.
+    pub fn slow(&self, delay: Duration) {
+        let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.0.delay.store(millis, Ordering::SeqCst);
+    }
+
+    /// Takes the time that a slow disk takes.
+    fn wait(&self) {
+        let delay = self.0.delay.load(Ordering::Relaxed);
+        if delay > 0 {
+            std::thread::sleep(Duration::from_millis(delay));
+        }
     }
 
     fn fault(&self) -> u8 {
@@ -124,6 +145,7 @@ impl Disk {
     /// Makes names in the folder of `path` durable.
     pub fn sync_folder(&self, path: &Path) -> io::Result<()> {
         self.check(true)?;
+        self.wait();
         path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     }
 }
@@ -147,6 +169,7 @@ impl DiskFile {
     /// Returns when all that was written is on the disk.
     pub fn sync(&self) -> io::Result<()> {
         self.disk.check(true)?;
+        self.disk.wait();
         self.file.sync_data()
     }
 }

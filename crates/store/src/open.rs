@@ -85,6 +85,7 @@ impl Store {
                 index: RwLock::new(known.index),
                 metadata: RwLock::new(known.metadata),
             }),
+            names: RwLock::default(),
             view: RwLock::new(view),
             appender: Mutex::new(Appender::default()),
             maintainer: Mutex::new(maintainer),

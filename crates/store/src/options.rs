@@ -15,6 +15,9 @@ pub struct StoreOptions {
     pub dir: PathBuf,
     /// How long samples stay in the head before a block is written: 30 min.
     pub head_span_ms: i64,
+    /// How many samples the head holds before blocks are written, however short the time: 20 million. A day that is
+    /// pushed in a minute does not fill the memory.
+    pub head_samples: u64,
     /// How old samples get: 30 days.
     pub retention_ms: i64,
     /// How old samples get at full resolution; none: as old as all others. Older ones are answered from lower ones.
@@ -52,6 +55,7 @@ impl StoreOptions {
         Self {
             dir: dir.into(),
             head_span_ms: 30 * MINUTE,
+            head_samples: 20_000_000,
             retention_ms: 30 * DAY,
             raw_retention_ms: None,
             retention_bytes: None,

@@ -14,6 +14,7 @@ use crate::head::Head;
 use crate::index::Index;
 use crate::maintain::Maintainer;
 use crate::metadata::Metadata;
+use crate::names::Names;
 use crate::options::StoreOptions;
 use crate::registry::Record;
 use crate::sample::SeriesHandle;
@@ -83,6 +84,7 @@ pub(crate) struct Inner {
     pub lock: File,
     pub wal: Wal,
     pub known: Arc<Known>,
+    pub names: RwLock<Names>,
     pub view: RwLock<View>,
     pub appender: Mutex<Appender>,
     pub maintainer: Mutex<Maintainer>,
@@ -183,6 +185,12 @@ impl Store {
     pub fn metadata_set(&self, metric: &str, metadata: Metadata) {
         let inner = &self.0;
         let metadata = metadata.shortened();
+        {
+            let all = inner.known.metadata.read().unwrap_or_else(PoisonError::into_inner);
+            if all.get(metric) == Some(&metadata) {
+                return;
+            }
+        }
         let mut all = inner.known.metadata.write().unwrap_or_else(PoisonError::into_inner);
         let known = all.get(metric);
         let full = known.is_none() && all.len() >= MOST_DESCRIBED;

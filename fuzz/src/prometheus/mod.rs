@@ -11,7 +11,8 @@ mod write;
 
 mod otlp;
 
-use write::{BatchValue, Encoding, MAX_BYTES, Received, WriteError, decompress};
+use vigie_store::SeriesHandle;
+use write::{Batch, BatchValue, Encoding, MAX_BYTES, Received, Taker, WriteError, decompress};
 
 /// Remote write 1.0, plain and in snappy.
 pub fn remote_write_v1(data: &[u8]) {
@@ -27,30 +28,56 @@ pub fn remote_write_v2(data: &[u8]) {
 
 /// OTLP metrics, in protobuf, in JSON, and in gzip.
 pub fn otlp_metrics(data: &[u8]) {
-    plain_and_packed(data, Encoding::Gzip, |message| Ok(otlp::proto::decode(message)?.received));
-    if let Ok(converter) = otlp::json::decode(data) {
-        check(&converter.received);
+    plain_and_packed(data, Encoding::Gzip, otlp::proto::decode);
+    if let Ok(received) = otlp::json::decode(data, Received::default()) {
+        check(&received);
     }
 }
 
-fn plain_and_packed(
-    data: &[u8],
-    encoding: Encoding,
-    decode: impl Fn(&[u8]) -> Result<Received, WriteError>,
-) {
-    if let Ok(received) = decode(data) {
-        check(&received);
-    }
-    if let Ok(plain) = decompress(encoding, data) {
+type Decode = for<'t> fn(&[u8], Received<'t>) -> Result<Received<'t>, WriteError>;
+
+fn plain_and_packed(data: &[u8], encoding: Encoding, decode: Decode) {
+    whole_and_in_pieces(data, decode);
+    let mut plain = Vec::new();
+    if decompress(encoding, data, &mut plain).is_ok() {
         assert!(plain.len() <= MAX_BYTES);
-        if let Ok(received) = decode(&plain) {
-            check(&received);
-        }
+        whole_and_in_pieces(&plain, decode);
     }
+}
+
+/// Knows no series, and counts what it takes.
+#[derive(Default)]
+struct Counting {
+    samples: usize,
+}
+
+impl Taker for Counting {
+    fn find(&mut self, _name: &[u8]) -> Option<SeriesHandle> {
+        None
+    }
+
+    fn take(&mut self, batch: Batch) {
+        assert_eq!(batch.series.len(), batch.names.len());
+        self.samples += batch.samples.len() + batch.known.len();
+    }
+}
+
+/// However it is read, the same comes of it.
+fn whole_and_in_pieces(message: &[u8], decode: Decode) {
+    let mut counting = Counting::default();
+    let whole = decode(message, Received::default());
+    let checked = decode(message, Received::checked());
+    let pieces = decode(message, Received::handed_to(&mut counting, true)).map(Received::finish);
+    assert!(whole.is_ok() == checked.is_ok() && whole.is_ok() == pieces.is_ok());
+    let Ok(whole) = whole else { return };
+    check(&whole);
+    let refused = pieces.map(|pieces| pieces.refused).unwrap_or_default();
+    assert_eq!(refused, whole.refused);
+    assert_eq!(counting.samples, whole.batch.samples.len());
 }
 
 /// What must hold of whatever was read.
-fn check(received: &Received) {
+fn check(received: &Received<'_>) {
     let batch = &received.batch;
     assert!(batch.series.iter().all(|labels| !labels.metric_name().is_empty()));
     assert!(batch.metadata.iter().all(|one| !one.name.is_empty()));

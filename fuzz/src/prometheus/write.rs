@@ -15,7 +15,9 @@ pub(super) mod v2;
 #[path = "../../../crates/server/src/prometheus/write/wire.rs"]
 mod wire;
 
-pub(super) use batch::{BatchValue, MetricMetadata, MetricType, Received, WriteError, limited};
+pub(super) use batch::{
+    Batch, BatchValue, MetricMetadata, MetricType, Received, Taker, WriteError, limited,
+};
 pub(super) use decompress::{Encoding, MAX_BYTES, decompress};
 pub(super) use histogram::reduced;
 pub(super) use labels::checked;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// What a Redis has spent so far.
 #[derive(Clone, Debug, Default)]
@@ -118,6 +118,7 @@ fn connect(port: u16) -> Result<TcpStream> {
         .with_context(|| format!("connecting to port {port}"))?;
     stream.set_read_timeout(Some(LIMIT)).context("setting a limit")?;
     stream.set_write_timeout(Some(LIMIT)).context("setting a limit")?;
+    stream.set_nodelay(true).context("sending at once")?;
     Ok(stream)
 }
 

@@ -92,20 +92,26 @@ pub struct Cast<'a> {
 }
 
 impl<'a> Cast<'a> {
-    /// Builds and installs what is out of date.
-    pub fn assemble(project: &'a Project, dir: PathBuf) -> Result<Self> {
+    /// Vigie alone, built if it is out of date.
+    pub fn alone(project: &'a Project, dir: PathBuf) -> Result<Self> {
         let vigie = project.vigie()?;
         let mut cargo = project.command("cargo");
         cargo.args(["build", "--quiet", "--profile", "quick", "--package", &vigie.package]);
         command::show(&mut cargo)?;
+        std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
+        Ok(Self { project, vigie: project.target("quick").join(&vigie.name), dir })
+    }
+
+    /// Builds and installs what is out of date, of Vigie, the examples and the peers.
+    pub fn assemble(project: &'a Project, dir: PathBuf) -> Result<Self> {
+        let cast = Self::alone(project, dir)?;
         Examples::read(project)?.build(project, command::show)?;
         let mut npm = project.command("npm");
         npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
         install(project, BULL_BOARD, &mut npm)?;
         let mut go = project.command("go");
         install(project, ASYNQMON, go.args(["build", "-o", "bin/", "."]))?;
-        std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
-        Ok(Self { project, vigie: project.target("quick").join(&vigie.name), dir })
+        Ok(cast)
     }
 
     /// A program of the machine or the project, started at the project's root.

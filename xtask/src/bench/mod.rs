@@ -3,6 +3,7 @@
 mod ask;
 mod browser;
 mod cast;
+mod engine;
 mod history;
 mod memory;
 mod program;
@@ -79,10 +80,16 @@ impl Part {
 
 /// Measures these parts, or all; each is written as soon as it is measured.
 pub fn start(project: &Project, parts: &[Part]) -> Result<()> {
-    setup::ensure(project, &[Need::Redis, Need::Chromium, Need::Peers, Need::Go, Need::Web])?;
-    let cast = Cast::assemble(project, project.target("bench"))?;
-    let begin = Instant::now();
     let parts = if parts.is_empty() { &Part::ALL } else { parts };
+    let cast = if parts == [Part::Store] {
+        // It has neither queues nor browsers.
+        setup::ensure(project, &[Need::Peers])?;
+        Cast::alone(project, project.target("bench"))?
+    } else {
+        setup::ensure(project, &[Need::Redis, Need::Chromium, Need::Peers, Need::Go, Need::Web])?;
+        Cast::assemble(project, project.target("bench"))?
+    };
+    let begin = Instant::now();
     for part in parts {
         let load = report::load();
         let mut section = part.measure(&cast)?;

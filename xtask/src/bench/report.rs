@@ -82,7 +82,13 @@ pub fn times(value: f64, of: f64) -> String {
         return "–".to_owned();
     }
     let ratio = value / of;
-    if ratio < 10.0 { format!("{ratio:.1} ×") } else { format!("{ratio:.0} ×") }
+    if ratio < 0.995 {
+        format!("{ratio:.2} ×")
+    } else if ratio < 10.0 {
+        format!("{ratio:.1} ×")
+    } else {
+        format!("{ratio:.0} ×")
+    }
 }
 
 /// Puts sections into the page, and the machine above them.

@@ -13,11 +13,11 @@ const SEEDS: [&[u8]; 4] = [
     include_bytes!("../../../../fuzz/seeds/otlp_metrics/json"),
 ];
 
-fn all(bytes: &[u8]) -> Vec<Result<Received, WriteError>> {
+fn all(bytes: &[u8]) -> Vec<Result<Received<'static>, WriteError>> {
     decode_all(bytes).into_iter().chain(decode_both(bytes)).collect()
 }
 
-fn check(received: &Received) {
+fn check(received: &Received<'_>) {
     let batch = &received.batch;
     assert!(batch.series.iter().all(|labels| !labels.metric_name().is_empty()));
     assert!(batch.samples.iter().all(|sample| (sample.series as usize) < batch.series.len()));

@@ -4,19 +4,26 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use vigie_store::{AppendError, Metadata, Sample, Store, Value};
 
-use super::metrics::{Appended, MetricSink, SinkError, StoreFigures};
+use super::metrics::{Appended, MetricSink, SeriesNames, SinkError, StoreFigures};
 use super::write::{Batch, BatchSample, BatchValue, MetricMetadata, MetricType};
 
 impl MetricSink for Store {
     fn append(&self, batch: Batch) -> BoxFuture<'static, Result<Appended, SinkError>> {
-        let Batch { series, samples, metadata } = batch;
+        let Batch { known, series, names, samples, metadata } = batch;
         for MetricMetadata { name, kind, help, unit } in metadata {
             self.metadata_set(&name, Metadata { kind: kind.as_str().to_owned(), unit, help });
         }
         let handles: Vec<_> = series.iter().map(|labels| self.series(labels)).collect();
-        let mut taken = Vec::with_capacity(samples.len());
+        let named = names
+            .iter()
+            .zip(&handles)
+            .filter_map(|(name, handle)| Some((name.as_deref()?, *handle.as_ref().ok()?)));
+        self.name(named);
         let mut refused = 0;
-        let mut histograms = 0;
+        let of_histograms = known.iter().filter(|one| matches!(one.value, Value::Histogram(_)));
+        let mut histograms = of_histograms.count() as u64;
+        let mut taken = known;
+        taken.reserve(samples.len());
         for BatchSample { series, time, value } in samples {
             // A series that is not taken has no samples that are.
             let Some(Ok(series)) = handles.get(series as usize) else {
@@ -47,6 +54,10 @@ impl MetricSink for Store {
                 Err(error) => Err(SinkError::NotNow(error.to_string())),
             }
         })
+    }
+
+    fn names(&self) -> Box<dyn SeriesNames + '_> {
+        Box::new(self.names())
     }
 
     fn metadata(&self, metric: Option<&str>) -> Vec<MetricMetadata> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use vigie_query::{Engine, EngineLimits};
-use vigie_store::Storage;
+use vigie_store::{KnownNames, SeriesHandle, Storage};
 
 use super::exemplars::{ExemplarCounts, Exemplars};
 use super::write::{Batch, MetricMetadata};
@@ -59,10 +59,37 @@ pub struct StoreFigures {
     pub failing: bool,
 }
 
+/// Series by the bytes of their names, as [`Batch::names`] told them.
+pub trait SeriesNames {
+    /// The series with exactly this name.
+    fn find(&self, name: &[u8]) -> Option<SeriesHandle>;
+}
+
+/// No series is known by a name.
+struct NoNames;
+
+impl SeriesNames for NoNames {
+    fn find(&self, _name: &[u8]) -> Option<SeriesHandle> {
+        None
+    }
+}
+
+impl SeriesNames for KnownNames<'_> {
+    fn find(&self, name: &[u8]) -> Option<SeriesHandle> {
+        Self::find(self, name)
+    }
+}
+
 /// Where metrics are written: the embedded store, or a backend elsewhere.
 pub trait MetricSink: Send + Sync {
     /// Stores a batch. The answer comes once what it counts is durable.
     fn append(&self, batch: Batch) -> BoxFuture<'static, Result<Appended, SinkError>>;
+
+    /// Which series it knows by the bytes of their names: of these, no labels are read. Nobody else appends while this is
+    /// held, so it must be let go before [`Self::append`].
+    fn names(&self) -> Box<dyn SeriesNames + '_> {
+        Box::new(NoNames)
+    }
 
     /// What is known of metrics: of the one that is named, or of all; by ascending name.
     fn metadata(&self, metric: Option<&str>) -> Vec<MetricMetadata>;

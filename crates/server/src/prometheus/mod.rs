@@ -27,7 +27,9 @@ mod write;
 
 pub(crate) use error::ApiError;
 pub(crate) use evaluate::ranges;
-pub use metrics::{Appended, MetricSink, Metrics, QueryLimits, SinkError, StoreFigures};
+pub use metrics::{
+    Appended, MetricSink, Metrics, QueryLimits, SeriesNames, SinkError, StoreFigures,
+};
 pub use write::{Batch, BatchSample, BatchValue, MetricMetadata, MetricType};
 
 use axum::extract::DefaultBodyLimit;

@@ -25,6 +25,8 @@ const DIFFERENCE: u8 = 3;
 const SMALL: u8 = 4;
 /// The distance in time has changed; by how much comes first.
 const TIME_CHANGED: u8 = 0x80;
+/// A place to read from is kept for each this many floats of a series.
+const MARKED: u32 = 512;
 /// Buffers grow by this and an eighth, so that a thousand series waste little.
 const GROW: usize = 32;
 
@@ -96,6 +98,18 @@ impl Floats {
         self.count += 1;
     }
 
+    /// Where it is now, to go on reading from here.
+    fn mark(&self) -> Mark {
+        Mark {
+            place: self.bytes.len() as u32,
+            count: self.count,
+            scale: self.scale,
+            clock: self.clock,
+            integer: self.integer,
+            bits: self.bits,
+        }
+    }
+
     fn put(&mut self, value: f64) -> u8 {
         if self.count > 0 && value.to_bits() == self.bits {
             return REPEATED;
@@ -126,12 +140,17 @@ impl Floats {
         RAW
     }
 
-    /// Calls `each` with the first `count` samples until it says `false`.
-    fn each(&self, count: u32, mut each: impl FnMut(i64, f64) -> bool) -> Result<(), Corrupt> {
-        let mut bytes = Bytes(&self.bytes);
-        let mut clock = Clock::default();
-        let (mut scale, mut integer, mut value) = (0u8, 0i64, 0.0f64);
-        for _ in 0..count.min(self.count) {
+    /// Calls `each` with those of the first `count` samples that are after a mark until it says `false`.
+    fn each(
+        &self,
+        from: Mark,
+        count: u32,
+        mut each: impl FnMut(i64, f64) -> bool,
+    ) -> Result<(), Corrupt> {
+        let mut bytes = Bytes(self.bytes.get(from.place as usize..).unwrap_or_default());
+        let Mark { mut clock, mut scale, mut integer, .. } = from;
+        let mut value = f64::from_bits(from.bits);
+        for _ in from.count..count.min(self.count) {
             let control = bytes.byte()?;
             let change = if control & TIME_CHANGED == 0 { 0 } else { bytes.signed()? };
             let time = clock.unstep(change);
@@ -159,6 +178,17 @@ impl Floats {
         }
         Ok(())
     }
+}
+
+/// What a reader knows after `count` samples of [`Floats`]; by default, at the beginning.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mark {
+    place: u32,
+    count: u32,
+    scale: u8,
+    clock: Clock,
+    integer: i64,
+    bits: u64,
 }
 
 /// Histograms by ascending time.
@@ -236,6 +266,8 @@ struct Rare {
     histograms: Histograms,
     /// In the order in which they came.
     late: Vec<(i64, Value)>,
+    /// A mark every [`MARKED`] floats: in a long series one time is found without reading all before it.
+    marks: Vec<Mark>,
 }
 
 impl HeadSeries {
@@ -280,6 +312,9 @@ impl HeadSeries {
         let bits = match value {
             Value::Float(value) => {
                 self.floats.push(time, *value);
+                if self.floats.count.is_multiple_of(MARKED) {
+                    self.rare.get_or_insert_default().marks.push(self.floats.mark());
+                }
                 NewestBits::Float(value.to_bits())
             }
             Value::Histogram(value) => {
@@ -295,13 +330,20 @@ impl HeadSeries {
         self.earliest = Some(self.earliest.map_or(time, |earliest| earliest.min(time)));
     }
 
+    /// The last mark among the first `count` floats with only earlier times before it.
+    fn mark_before(&self, time: i64, count: u32) -> Mark {
+        let marks = self.rare.as_ref().map_or(&[][..], |rare| &rare.marks);
+        let before = marks.partition_point(|mark| mark.clock.time < time && mark.count <= count);
+        before.checked_sub(1).and_then(|last| marks.get(last)).copied().unwrap_or_default()
+    }
+
     /// The sample at a time that is not the newest.
     fn at(&self, time: i64) -> Result<Option<Value>, Corrupt> {
         if self.earliest.is_none_or(|earliest| time < earliest) {
             return Ok(None);
         }
         let mut found = None;
-        self.floats.each(u32::MAX, |at, value| {
+        self.floats.each(self.mark_before(time, u32::MAX), u32::MAX, |at, value| {
             if at == time {
                 found = Some(Value::Float(value));
             }
@@ -357,6 +399,7 @@ impl HeadSeries {
             size_of::<Rare>()
                 + rare.histograms.bytes.capacity()
                 + rare.late.capacity() * size_of::<(i64, Value)>()
+                + rare.marks.capacity() * size_of::<Mark>()
         });
         size_of::<Self>() + self.floats.bytes.capacity() + rare
     }
@@ -365,7 +408,8 @@ impl HeadSeries {
     pub fn read(&self, extent: Extent, start: i64, end: i64) -> Result<[Samples; 2], Corrupt> {
         let mut runs = [Samples::default(), Samples::default()];
         let [in_order, late] = &mut runs;
-        self.floats.each(extent.floats, |time, value| {
+        let from = self.mark_before(start, extent.floats);
+        self.floats.each(from, extent.floats, |time, value| {
             if time >= start && time <= end {
                 in_order.float_times.push(time);
                 in_order.floats.push(value);

@@ -8,8 +8,8 @@ mod plan;
 mod retention;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use crate::error::StoreError;
 use crate::head::Head;
@@ -124,10 +124,14 @@ impl Inner {
         let span = self.options.head_span_ms;
         // A clock that was set back must not make the head wait for what it said before.
         let due = now >= maintainer.cut_at || maintainer.cut_at.saturating_sub(now) > span;
-        if !due || self.view().frozen.is_some() {
+        let view = self.view();
+        let full = || view.active.lock().samples >= self.options.head_samples;
+        if view.frozen.is_some() || !(due || full()) {
             return;
         }
+        drop(view);
         maintainer.cut_at = now.div_euclid(span).saturating_add(1).saturating_mul(span);
+        self.names.write().unwrap_or_else(PoisonError::into_inner).renew();
         // Nobody appends between the end of the old head and the beginning of the new one.
         let _appender = lock(&self.appender);
         self.change_view(|view| {

@@ -97,6 +97,7 @@ impl Inner {
             return 0;
         }
         self.drop_from_index(&dead);
+        self.names.write().unwrap_or_else(PoisonError::into_inner).clear();
         let known = self.known.clone();
         self.wal.rewrite_registry(Box::new(move || known.registry()));
         dead.len() as usize

@@ -185,3 +185,51 @@ fn metadata_comes_back() {
     let (store, _) = open(dir.path(), T0);
     assert_eq!(store.metadata()["up"], up);
 }
+
+#[test]
+fn a_long_series_is_read_from_any_time_and_what_is_sent_again_is_known() {
+    const COUNT: i64 = 20_000;
+    let dir = quick_folder();
+    let (store, _) = open(dir.path(), T0 + HOUR);
+    let handle = series(&store, "long");
+    let value =
+        |n: i64| if n % 700 < 3 { f64::from(n as i32) / 3.0 } else { (n % 1000) as f64 / 10.0 };
+    let all =
+        || (0..COUNT).map(|n| float(handle, T0 + n * 100 + n % 3, value(n))).collect::<Vec<_>>();
+    store.append_wait(all()).unwrap();
+    // Sent again in one piece: each is looked up, and none by reading all that is there.
+    let again = store.append_wait(all()).unwrap();
+    assert_eq!((again.repeated as i64, again.refused()), (COUNT, 0));
+    let other = vec![
+        float(handle, T0 + 511 * 100 + 1, -1.0),
+        float(handle, T0 + 512 * 100 + 1, value(512)),
+    ];
+    let told = store.append_wait(other).unwrap();
+    assert_eq!((told.duplicates, told.out_of_order + told.repeated), (1, 1));
+    for from in [0, 1, 510, 511, 512, 513, 1023, 1024, 1025, 9_999, COUNT - 1] {
+        let range = TimeRange { start: T0 + from * 100 + from % 3, end: T0 + (from + 3) * 100 };
+        let found = floats(&read_in(&store, "long", range, 0));
+        let expected: Vec<_> = (from..COUNT)
+            .map(|n| (T0 + n * 100 + n % 3, value(n)))
+            .filter(|one| one.0 <= range.end)
+            .collect();
+        let found: Vec<_> = found.into_iter().filter(|one| one.0 != T0 + 512 * 100 + 1).collect();
+        assert_eq!(found, expected, "{from}");
+    }
+}
+
+#[test]
+fn a_head_with_many_samples_becomes_blocks_early() {
+    let dir = quick_folder();
+    let options = StoreOptions { head_samples: 1_000, ..StoreOptions::new(dir.path()) };
+    let (store, _) = Store::open(options, T0 + DAY).unwrap();
+    for hour in 0..24 {
+        let samples: Vec<_> =
+            (0..300).map(|n| (T0 + hour * HOUR + n * 12 * SECOND, n as f64)).collect();
+        write(&store, "pushed", &samples);
+        settle(&store, T0 + DAY);
+        assert!(store.status().head_samples < 1_300, "{:?}", store.status());
+    }
+    assert!(store.status().blocks > 0);
+    assert_eq!(read(&store, "pushed").len(), 24 * 300);
+}

@@ -136,3 +136,86 @@ fn a_folder_that_cannot_be_used_is_named() {
     let error = Store::open(StoreOptions::new(&path), T0).err().unwrap().to_string();
     assert!(error.contains("cannot be opened") && error.contains("file"), "{error}");
 }
+
+/// What one of several writers was told: (writes that were acknowledged, refused for the backlog).
+fn write_while_slow(store: &Store, thread: i64, writes: i64) -> (Vec<i64>, i64) {
+    let handle = series(store, &format!("slow_{thread}"));
+    let (mut acknowledged, mut refused) = (Vec::new(), 0);
+    for n in 0..writes {
+        match store.append_wait(vec![float(handle, T0 + n, n as f64)]) {
+            Ok(_) => acknowledged.push(n),
+            Err(AppendError::Backlog { .. }) => refused += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    (acknowledged, refused)
+}
+
+#[test]
+fn a_slow_disk_delays_acknowledgements_and_nothing_else() {
+    const LIMIT: usize = 4_000;
+    let dir = quick_folder();
+    let (store, disk) = opened(dir.path(), LIMIT);
+    write(&store, "before", &[(T0, 1.0)]);
+    let before = store.status().syncs;
+    disk.slow(Duration::from_millis(500));
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..8)
+            .map(|n| {
+                scope.spawn({
+                    let store = &store;
+                    move || write_while_slow(store, n, 4)
+                })
+            })
+            .collect();
+        // Meanwhile, who does not wait: what is in memory is bounded, and readers see all that is taken, at once.
+        let handle = series(&store, "burst");
+        let (mut taken, mut refused) = (0_usize, 0);
+        let (tell, told) = std::sync::mpsc::channel();
+        for n in 0..200 {
+            let samples: Vec<_> =
+                (0..10).map(|k| float(handle, T0 + n * 10 + k, k as f64)).collect();
+            let tell = tell.clone();
+            store.append(samples, move |result| tell.send(result.map(|one| one.accepted)).unwrap());
+            let status = store.status();
+            // One write of each appender may go beyond the limit.
+            assert!(status.waiting_bytes < LIMIT + 9 * 200, "{status:?}");
+        }
+        drop(tell);
+        let seen = read(&store, "burst").len();
+        assert_eq!(floats(&read(&store, "before")), [(T0, 1.0)]);
+        for result in told {
+            match result {
+                Ok(accepted) => taken += accepted,
+                Err(AppendError::Backlog { limit, .. }) => refused += usize::from(limit == LIMIT),
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert!(refused > 0 && taken > 0, "{taken} taken, {refused} refused");
+        assert_eq!((taken + 10 * refused, seen), (2_000, taken));
+        for (thread, writer) in (0..).zip(writers) {
+            let (acknowledged, refused) = writer.join().unwrap();
+            assert_eq!(acknowledged.len() as i64 + refused, 4);
+            let there: Vec<i64> = floats(&read(&store, &format!("slow_{thread}")))
+                .iter()
+                .map(|one| one.0 - T0)
+                .collect();
+            assert_eq!(there, acknowledged);
+        }
+    });
+    let slow = store.status();
+    let syncs = slow.syncs - before;
+    assert!(syncs < 30, "those who wait together share a sync: {syncs} for 200 writes");
+    assert!(slow.last_sync >= Duration::from_millis(500), "{slow:?}");
+    disk.slow(Duration::ZERO);
+    write(&store, "after", &[(T0, 2.0)]);
+    let status = store.status();
+    assert!(status.last_sync < slow.last_sync && status.write_error.is_none(), "{status:?}");
+    assert_eq!(status.waiting_bytes, 0);
+    let there = read(&store, "burst").len();
+    drop(store);
+    let (store, recovery) = open(dir.path(), T0);
+    assert!(recovery.damaged.is_empty(), "{recovery:?}");
+    assert_eq!(read(&store, "burst").len(), there);
+    assert_eq!(floats(&read(&store, "after")), [(T0, 2.0)]);
+}

@@ -27,10 +27,9 @@ const IDENTIFYING: [&str; 3] = ["service.namespace", "service.name", "service.in
 type Pairs = BTreeMap<String, String>;
 
 /// Takes points one by one.
-#[derive(Debug)]
-pub(crate) struct Converter {
+pub(crate) struct Converter<'t> {
     /// What became of them.
-    pub(crate) received: Received,
+    pub(crate) received: Received<'t>,
     resource: Vec<Attribute>,
     /// `job` and `instance`.
     identity: Vec<(&'static str, String)>,
@@ -41,10 +40,11 @@ pub(crate) struct Converter {
     name: Result<String, String>,
 }
 
-impl Default for Converter {
-    fn default() -> Self {
+impl<'t> Converter<'t> {
+    /// A converter that adds to what was received.
+    pub(crate) fn new(received: Received<'t>) -> Self {
         Self {
-            received: Received::default(),
+            received,
             resource: Vec::new(),
             identity: Vec::new(),
             span: None,
@@ -52,9 +52,7 @@ impl Default for Converter {
             name: Err("a point without a metric".to_owned()),
         }
     }
-}
 
-impl Converter {
     /// Begins a resource.
     pub(crate) fn resource(&mut self, attributes: Vec<Attribute>) {
         let [namespace, name, id] = IDENTIFYING.map(|key| {
@@ -170,8 +168,8 @@ impl Converter {
         self.exemplars(&name, &labels, &given.point, |_| None);
         match series(&name, &labels, &[]) {
             Ok(labels) => {
-                let series = self.received.series(labels)?;
-                self.received.histogram(series, given.point.millis(), native)
+                self.received.series(labels, None)?;
+                self.received.histogram(given.point.millis(), native)
             }
             Err(why) => {
                 self.received.refuse(1, || why);
@@ -223,8 +221,8 @@ impl Converter {
         let value = if point.is_gone() { f64::from_bits(STALE_BITS) } else { value };
         match series(name, labels, more) {
             Ok(labels) => {
-                let series = self.received.series(labels)?;
-                self.received.float(series, point.millis(), value)
+                self.received.series(labels, None)?;
+                self.received.float(point.millis(), value)
             }
             Err(why) => {
                 self.received.refuse(1, || why);
@@ -249,15 +247,15 @@ impl Converter {
                 return Ok(());
             }
         };
-        let series = self.received.series(labels)?;
+        self.received.series(labels, None)?;
         if (last - first) / INFO_EVERY < INFOS {
             let mut time = first;
             while time < last {
-                self.received.float(series, time, 1.0)?;
+                self.received.float(time, 1.0)?;
                 time += INFO_EVERY;
             }
         }
-        self.received.float(series, last, 1.0)?;
+        self.received.float(last, 1.0)?;
         self.received.metadata(MetricMetadata {
             name: "target_info".to_owned(),
             kind: MetricType::Gauge,

@@ -12,10 +12,10 @@ use super::message::{
     Attribute, ExponentialPoint, Head, HistogramPoint, NumberPoint, Points, Shape, SummaryPoint,
     Temporality,
 };
-use super::{WriteError, limited};
+use super::{Received, WriteError, limited};
 
 /// Objects of one request: each is a value of a hundred bytes, and `{}` in it takes three.
-const MAX_OBJECTS: usize = 500_000;
+const MAX_OBJECTS: usize = 200_000;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
@@ -56,12 +56,12 @@ struct Metric {
 }
 
 /// Reads a whole request.
-pub(crate) fn decode(body: &[u8]) -> Result<Converter, WriteError> {
+pub(crate) fn decode<'t>(body: &[u8], received: Received<'t>) -> Result<Received<'t>, WriteError> {
     let objects = body.iter().filter(|byte| **byte == b'{').count();
     limited(objects, MAX_OBJECTS, "JSON objects a request", "send fewer points at once")?;
     let request: Request =
         serde_json::from_slice(body).map_err(|error| WriteError::malformed("OTLP JSON", error))?;
-    let mut converter = Converter::default();
+    let mut converter = Converter::new(received);
     for resource in request.resource_metrics {
         converter.resource(resource.resource.attributes);
         for metric in resource.scope_metrics.into_iter().flat_map(|scope| scope.metrics) {
@@ -69,10 +69,10 @@ pub(crate) fn decode(body: &[u8]) -> Result<Converter, WriteError> {
         }
         converter.end_of_resource()?;
     }
-    Ok(converter)
+    Ok(converter.received)
 }
 
-fn read_metric(metric: Metric, converter: &mut Converter) -> Result<(), WriteError> {
+fn read_metric<'t>(metric: Metric, converter: &mut Converter<'t>) -> Result<(), WriteError> {
     let Metric { name, description, unit, .. } = metric;
     let head = Head { name, description, unit, ..Head::default() };
     if let Some(points) = metric.gauge {
@@ -90,12 +90,12 @@ fn read_metric(metric: Metric, converter: &mut Converter) -> Result<(), WriteErr
     }
 }
 
-fn each<T>(
+fn each<'t, T>(
     head: Head,
     shape: Shape,
     points: Points<T>,
-    converter: &mut Converter,
-    take: impl Fn(&mut Converter, T) -> Result<(), WriteError>,
+    converter: &mut Converter<'t>,
+    take: impl Fn(&mut Converter<'t>, T) -> Result<(), WriteError>,
 ) -> Result<(), WriteError> {
     let temporality = points.aggregation_temporality;
     converter.metric(Head { shape, temporality, monotonic: points.is_monotonic, ..head })?;

@@ -69,14 +69,18 @@ pub(crate) async fn metrics(State(app): State<AppState>, request: Request) -> Re
             .metrics()
             .map_err(|_| Refusal::NotNow("the metric store is not open".to_owned()))?;
         let encoding = encoding(&parts.headers)?;
-        let decode = match language {
-            Language::Protobuf => proto::decode,
-            Language::Json => json::decode,
+        let read = match language {
+            Language::Protobuf => {
+                let pieces_above = door::PIECES_ABOVE;
+                door::Language { decode: proto::decode, pieces_above, exemplars: None }
+            }
+            // Three bytes may be a point.
+            Language::Json => {
+                let pieces_above = 128 << 10;
+                door::Language { decode: json::decode, pieces_above, exemplars: None }
+            }
         };
-        let converter = metrics.doors.read(&parts.headers, body, encoding, decode).await?;
-        let mut received = converter.received;
-        metrics.exemplars.take(std::mem::take(&mut received.of_series), received.exemplars);
-        door::store(metrics, received).await
+        Ok(door::take_in(metrics, &parts.headers, body, encoding, read).await?.appended)
     };
     match taken.await {
         Ok(appended) => taken_in(language, &appended),
@@ -135,6 +139,6 @@ fn refused(language: Language, refusal: &Refusal) -> Response {
 
 /// What both languages make of the same bytes.
 #[cfg(test)]
-pub(super) fn decode_both(bytes: &[u8]) -> [Result<Received, WriteError>; 2] {
-    [proto::decode(bytes), json::decode(bytes)].map(|read| read.map(|read| read.received))
+pub(super) fn decode_both(bytes: &[u8]) -> [Result<Received<'static>, WriteError>; 2] {
+    [proto::decode(bytes, Received::default()), json::decode(bytes, Received::default())]
 }

@@ -8,7 +8,7 @@ use super::message::{
     AnyValue, Attribute, Buckets, ExponentialPoint, Head, HistogramPoint, ListOf, NumberPoint,
     Point, PointExemplar, Quantile, Shape, SummaryPoint, Temporality,
 };
-use super::{Field, Fields, WriteError, limited};
+use super::{Field, Fields, Received, WriteError, limited};
 
 const WHAT: &str = "OTLP metrics";
 /// Attributes of one point or resource.
@@ -20,17 +20,20 @@ const MAX_EXEMPLARS: usize = 100;
 const MAX_PARTS: usize = 65_536;
 
 /// Reads a whole request.
-pub(crate) fn decode(message: &[u8]) -> Result<Converter, WriteError> {
-    let mut converter = Converter::default();
+pub(crate) fn decode<'t>(
+    message: &[u8],
+    received: Received<'t>,
+) -> Result<Received<'t>, WriteError> {
+    let mut converter = Converter::new(received);
     for field in Fields::of(WHAT, message) {
         if let (1, resource) = field? {
             read_resource(resource.bytes(WHAT)?, &mut converter)?;
         }
     }
-    Ok(converter)
+    Ok(converter.received)
 }
 
-fn read_resource(message: &[u8], converter: &mut Converter) -> Result<(), WriteError> {
+fn read_resource(message: &[u8], converter: &mut Converter<'_>) -> Result<(), WriteError> {
     let mut attributes = Vec::new();
     for field in Fields::of(WHAT, message) {
         if let (1, resource) = field? {
@@ -54,7 +57,7 @@ fn read_resource(message: &[u8], converter: &mut Converter) -> Result<(), WriteE
     converter.end_of_resource()
 }
 
-fn read_metric(message: &[u8], converter: &mut Converter) -> Result<(), WriteError> {
+fn read_metric(message: &[u8], converter: &mut Converter<'_>) -> Result<(), WriteError> {
     let mut head = Head::default();
     let mut data: Option<&[u8]> = None;
     for field in Fields::of(WHAT, message) {

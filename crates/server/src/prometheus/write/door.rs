@@ -1,20 +1,22 @@
 //! The door in: reads a body within its limits, decodes it, has it stored, and answers once it is durable.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use vigie_store::SeriesHandle;
 
-use super::batch::{Received, WriteError};
-use super::decompress::{Encoding, decompress};
+use super::batch::{Batch, REASONS, Received, Taker, WriteError};
+use super::decompress::{Encoding, SMALL, decompress};
 use super::{v1, v2};
-use crate::prometheus::exemplars;
-use crate::prometheus::metrics::{Appended, Metrics, SinkError};
+use crate::prometheus::exemplars::{self, OfSeries};
+use crate::prometheus::metrics::{Appended, MetricSink, Metrics, SeriesNames, SinkError};
 use crate::state::AppState;
 
 /// The most bytes of a body as it is sent.
@@ -23,6 +25,8 @@ const MAX_BODY: usize = 8 << 20;
 const BODIES_KIB: usize = 32 << 10;
 /// Bodies that are decoded at once.
 const DECODERS: usize = 2;
+/// A larger request of protobuf is taken in pieces.
+pub(in crate::prometheus) const PIECES_ABOVE: usize = 1 << 20;
 /// A sender has this long to send a body.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// A sender waits this long for its turn.
@@ -37,6 +41,8 @@ const OVERLOADED: &str =
 pub struct Doors {
     bodies: Arc<Semaphore>,
     decoders: Arc<Semaphore>,
+    /// For bodies once they are decompressed.
+    buffers: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Default for Doors {
@@ -44,6 +50,7 @@ impl Default for Doors {
         Self {
             bodies: Arc::new(Semaphore::new(BODIES_KIB)),
             decoders: Arc::new(Semaphore::new(DECODERS)),
+            buffers: Arc::default(),
         }
     }
 }
@@ -119,29 +126,131 @@ impl From<SinkError> for Refusal {
     }
 }
 
+type Decode = for<'t> fn(&[u8], Received<'t>) -> Result<Received<'t>, WriteError>;
+type Exemplars = fn(&[u8]) -> Result<Vec<OfSeries>, WriteError>;
+
+/// How requests of one kind are read.
+#[derive(Clone, Copy)]
+pub(in crate::prometheus) struct Language {
+    /// Reads a request into what was received.
+    pub(in crate::prometheus) decode: Decode,
+    /// A longer one is taken in pieces, in bytes, so that what is made of it is never in memory as a whole.
+    pub(in crate::prometheus) pieces_above: usize,
+    /// Reads the exemplars in a pass of their own; without it they are among what was received.
+    pub(in crate::prometheus) exemplars: Option<Exemplars>,
+}
+
+/// What became of a request.
+pub(in crate::prometheus) struct TakenIn {
+    /// What is durable, and what was refused.
+    pub(in crate::prometheus) appended: Appended,
+    exemplars: u64,
+}
+
+type Answer = BoxFuture<'static, Result<Appended, SinkError>>;
+
+/// A sink that takes what is read, piece by piece.
+struct ToSink<'a> {
+    sink: &'a dyn MetricSink,
+    names: Option<Box<dyn SeriesNames + 'a>>,
+    answers: Vec<Answer>,
+}
+
+impl Taker for ToSink<'_> {
+    fn find(&mut self, name: &[u8]) -> Option<SeriesHandle> {
+        self.names.get_or_insert_with(|| self.sink.names()).find(name)
+    }
+
+    fn take(&mut self, batch: Batch) {
+        // The sink changes them.
+        self.names = None;
+        self.answers.push(self.sink.append(batch));
+    }
+}
+
+/// What a request brought beside what the sink has taken.
+struct Read {
+    answers: Vec<Answer>,
+    exemplars: u64,
+    refused: u64,
+    reasons: Vec<String>,
+}
+
+/// Decompresses and decodes a body, and gives what is in it to the sink.
+fn read(
+    body: Bytes,
+    encoding: Encoding,
+    language: Language,
+    metrics: &Metrics,
+) -> Result<Read, WriteError> {
+    let mut plain = metrics.doors.buffer();
+    decompress(encoding, &body, &mut plain)?;
+    drop(body);
+    let Language { decode, pieces_above, exemplars } = language;
+    let pieces = plain.len() > pieces_above;
+    if pieces {
+        // What is no request is refused before any of it is stored.
+        decode(&plain, Received::checked())?;
+    }
+    let mut to = ToSink { sink: &*metrics.sink, names: None, answers: Vec::new() };
+    let mut received = decode(&plain, Received::handed_to(&mut to, pieces))?.finish();
+    let found = match exemplars {
+        Some(exemplars) if received.exemplars > 0 => exemplars(&plain)?,
+        _ => std::mem::take(&mut received.of_series),
+    };
+    let exemplars = metrics.exemplars.take(found, received.exemplars);
+    let (refused, reasons) = (received.refused, received.reasons);
+    metrics.doors.keep(plain);
+    Ok(Read { answers: to.answers, exemplars, refused, reasons })
+}
+
+/// Reads a body, decompresses and decodes it, and has it stored. Several at once share limited places. What had been
+/// refused before is counted with what the sink refuses.
+pub(in crate::prometheus) async fn take_in(
+    metrics: &Metrics,
+    headers: &HeaderMap,
+    body: Body,
+    encoding: Encoding,
+    language: Language,
+) -> Result<TakenIn, Refusal> {
+    let (bytes, place) = metrics.doors.body(headers, body).await?;
+    let decoder = turn(&metrics.doors.decoders, 1).await?;
+    let of_task = metrics.clone();
+    // Reading thousands of series is work, and not for the server's own threads.
+    let task = tokio::task::spawn_blocking(move || {
+        let _places = (place, decoder);
+        read(bytes, encoding, language, &of_task)
+    });
+    let Read { answers, exemplars, refused, mut reasons } = match task.await {
+        Ok(read) => read?,
+        Err(error) => {
+            tracing::error!(%error, "a request could not be read or stored");
+            return Err(Refusal::Internal);
+        }
+    };
+    let mut appended = Appended { refused, ..Appended::default() };
+    for answer in answers {
+        let part = answer.await?;
+        appended.floats += part.floats;
+        appended.histograms += part.histograms;
+        appended.refused += part.refused;
+        reasons.extend(part.reason.filter(|_| reasons.len() < REASONS));
+    }
+    appended.reason = (!reasons.is_empty()).then(|| reasons.join("; "));
+    Ok(TakenIn { appended, exemplars })
+}
+
 impl Doors {
-    /// Reads a body, decompresses and decodes it. Several at once share limited places.
-    pub(in crate::prometheus) async fn read<T: Send + 'static>(
-        &self,
-        headers: &HeaderMap,
-        body: Body,
-        encoding: Encoding,
-        decode: impl FnOnce(&[u8]) -> Result<T, WriteError> + Send + 'static,
-    ) -> Result<T, Refusal> {
-        let (bytes, place) = self.body(headers, body).await?;
-        let decoder = turn(&self.decoders, 1).await?;
-        let task = tokio::task::spawn_blocking(move || {
-            let _places = (place, decoder);
-            let plain = decompress(encoding, &bytes)?;
-            drop(bytes);
-            decode(&plain)
-        });
-        match task.await {
-            Ok(decoded) => Ok(decoded?),
-            Err(error) => {
-                tracing::error!(%error, "a request could not be decoded");
-                Err(Refusal::Internal)
-            }
+    /// A buffer that was used before, or a new one.
+    fn buffer(&self) -> Vec<u8> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Keeps a buffer for the next request; a large one is not worth its memory.
+    fn keep(&self, buffer: Vec<u8>) {
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        if buffer.capacity() <= SMALL && buffers.len() < DECODERS {
+            buffers.push(buffer);
         }
     }
 
@@ -232,62 +341,25 @@ pub(crate) async fn write(State(app): State<AppState>, request: Request) -> Resp
         }
     };
     let (parts, body) = request.into_parts();
-    match take_in(metrics, &parts.headers, body).await {
-        Ok((version, exemplars, appended)) => respond(version, exemplars, &appended),
+    match written(metrics, &parts.headers, body).await {
+        Ok((version, taken)) => respond(version, taken.exemplars, &taken.appended),
         Err(refusal) => refusal.into_response(),
     }
 }
 
-async fn take_in(
+async fn written(
     metrics: &Metrics,
     headers: &HeaderMap,
     body: Body,
-) -> Result<(Version, u64, Appended), Refusal> {
+) -> Result<(Version, TakenIn), Refusal> {
     let version = Version::of(headers)?;
     let encoding = encoding(headers)?;
-    let kept = Arc::clone(&metrics.exemplars);
-    let decode = move |message: &[u8]| {
-        let received = match version {
-            Version::One => v1::decode(message)?,
-            Version::Two => v2::decode(message)?,
-        };
-        let exemplars = match version {
-            _ if received.exemplars == 0 => Vec::new(),
-            Version::One => exemplars::of_version_1(message)?,
-            Version::Two => exemplars::of_version_2(message)?,
-        };
-        let written = kept.take(exemplars, received.exemplars);
-        Ok((received, written))
+    let (decode, exemplars) = match version {
+        Version::One => (v1::decode as Decode, exemplars::of_version_1 as Exemplars),
+        Version::Two => (v2::decode as Decode, exemplars::of_version_2 as Exemplars),
     };
-    let (received, written) = metrics.doors.read(headers, body, encoding, decode).await?;
-    Ok((version, written, store(metrics, received).await?))
-}
-
-/// Stores what was received; what had been refused before is counted with what is refused now.
-pub(in crate::prometheus) async fn store(
-    metrics: &Metrics,
-    received: Received,
-) -> Result<Appended, Refusal> {
-    let Received { batch, refused, reasons, .. } = received;
-    let mut appended = if batch == super::Batch::default() {
-        Appended::default()
-    } else {
-        // Finding thousands of series is work, and not for the server's own threads.
-        let sink = Arc::clone(&metrics.sink);
-        match tokio::task::spawn_blocking(move || sink.append(batch)).await {
-            Ok(appended) => appended.await?,
-            Err(error) => {
-                tracing::error!(%error, "a batch could not be stored");
-                return Err(Refusal::Internal);
-            }
-        }
-    };
-    appended.refused += refused;
-    if !reasons.is_empty() {
-        let reasons = reasons.into_iter().chain(appended.reason.take());
-        appended.reason = Some(reasons.collect::<Vec<_>>().join("; "));
-    }
-    Ok(appended)
+    let language = Language { decode, pieces_above: PIECES_ABOVE, exemplars: Some(exemplars) };
+    Ok((version, take_in(metrics, headers, body, encoding, language).await?))
 }
 
 fn respond(version: Version, exemplars: u64, appended: &Appended) -> Response {

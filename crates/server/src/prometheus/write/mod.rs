@@ -19,6 +19,6 @@ pub(super) use wire::{Field, Fields};
 
 /// What each version makes of the same bytes.
 #[cfg(test)]
-pub(super) fn decode_all(bytes: &[u8]) -> [Result<Received, WriteError>; 2] {
-    [v1::decode(bytes), v2::decode(bytes)]
+pub(super) fn decode_all(bytes: &[u8]) -> [Result<Received<'static>, WriteError>; 2] {
+    [v1::decode(bytes, Received::default()), v2::decode(bytes, Received::default())]
 }

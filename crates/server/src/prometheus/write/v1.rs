@@ -1,15 +1,21 @@
 //! `prometheus.WriteRequest`, version 1.0.
 
-use vigie_model::Label;
+use prost::encoding::{encode_varint, encoded_len_varint};
+use vigie_model::{Label, Labels};
 
 use super::batch::{MetricMetadata, MetricType, Received, WriteError};
-use super::histogram;
 use super::labels::{MAX_LABELS, checked};
 use super::wire::{Field, Fields};
+use super::{histogram, wire};
+
+/// Field 1 of a series, as bytes.
+const LABEL: u8 = 0x0a;
 
 /// Reads a whole request. What is wrong with one series is refused alone; what is no protobuf is refused as a whole.
-pub(crate) fn decode(message: &[u8]) -> Result<Received, WriteError> {
-    let mut received = Received::default();
+pub(crate) fn decode<'t>(
+    message: &[u8],
+    mut received: Received<'t>,
+) -> Result<Received<'t>, WriteError> {
     for field in Fields::of("WriteRequest", message) {
         match field? {
             (1, series) => read_series(series.bytes("TimeSeries")?, &mut received)?,
@@ -20,17 +26,15 @@ pub(crate) fn decode(message: &[u8]) -> Result<Received, WriteError> {
     Ok(received)
 }
 
-fn read_series(message: &[u8], received: &mut Received) -> Result<(), WriteError> {
+fn read_series(message: &[u8], received: &mut Received<'_>) -> Result<(), WriteError> {
     const WHAT: &str = "TimeSeries";
-    let (mut labels, mut samples, mut unreadable) = (Vec::new(), 0, None);
-    for field in Fields::of(WHAT, message) {
+    // As all senders write it: labels, then the rest. The labels' bytes are what a series is known by.
+    let (name, labels) = wire::leading(message, LABEL);
+    let (name, rest) = message.split_at(name);
+    let (mut samples, mut elsewhere) = (0, false);
+    for field in Fields::of(WHAT, rest) {
         match field? {
-            (1, label) => match read_label(label)? {
-                // One more than allowed is enough to be told of.
-                Ok(label) if labels.len() <= MAX_LABELS => labels.push(label),
-                Ok(_) => {}
-                Err(why) => unreadable = Some(why),
-            },
+            (1, _) => elsewhere = true,
             (2 | 4, _) => samples += 1,
             (3, _) => received.exemplars += 1,
             _ => {}
@@ -39,29 +43,68 @@ fn read_series(message: &[u8], received: &mut Received) -> Result<(), WriteError
     if samples == 0 {
         return Ok(());
     }
-    let labels = match unreadable.map_or_else(|| checked(labels), Err) {
+    if !elsewhere && received.known(name, labels)? {
+        let metric = || Some(read_labels(name).ok()?.ok()?.metric_name().to_owned());
+        return read_samples(rest, received, || metric().unwrap_or_default());
+    }
+    let labels = match read_labels(message)? {
         Ok(labels) => labels,
         Err(why) => {
             received.refuse(samples, || why);
             return Ok(());
         }
     };
-    let name = labels.metric_name().to_owned();
-    let series = received.series(labels)?;
-    for field in Fields::of(WHAT, message) {
+    let metric = labels.metric_name().to_owned();
+    received.series(labels, (!elsewhere).then_some(name))?;
+    read_samples(rest, received, || metric.clone())
+}
+
+fn read_samples(
+    message: &[u8],
+    received: &mut Received<'_>,
+    name: impl Fn() -> String,
+) -> Result<(), WriteError> {
+    for field in Fields::of("TimeSeries", message) {
         match field? {
             (2, sample) => {
                 let (time, value) = read_sample(sample)?;
-                received.float(series, time, value)?;
+                received.float(time, value)?;
             }
-            (4, message) => match histogram::decode(message.bytes(WHAT)?)? {
-                Ok((time, value)) => received.histogram(series, time, value)?,
-                Err(why) => received.refuse(1, || format!("a histogram of {name}: {why}")),
+            (4, message) => match histogram::decode(message.bytes("TimeSeries")?)? {
+                Ok((time, value)) => received.histogram(time, value)?,
+                Err(why) => received.refuse(1, || format!("a histogram of {}: {why}", name())),
             },
             _ => {}
         }
     }
     Ok(())
+}
+
+fn read_labels(message: &[u8]) -> Result<Result<Labels, String>, WriteError> {
+    let (mut labels, mut unreadable) = (Vec::new(), None);
+    for field in Fields::of("TimeSeries", message) {
+        if let (1, label) = field? {
+            match read_label(label)? {
+                // One more than allowed is enough to be told of.
+                Ok(label) if labels.len() <= MAX_LABELS => labels.push(label),
+                Ok(_) => {}
+                Err(why) => unreadable = Some(why),
+            }
+        }
+    }
+    Ok(unreadable.map_or_else(|| checked(labels), Err))
+}
+
+/// Appends a label as [`read_label`] reads it.
+pub(super) fn put_label(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    let length = |bytes: &[u8]| 1 + encoded_len_varint(bytes.len() as u64) + bytes.len();
+    out.push(LABEL);
+    encode_varint((length(name) + length(value)) as u64, out);
+    for (tag, text) in [(0x0a, name), (0x12, value)] {
+        out.push(tag);
+        encode_varint(text.len() as u64, out);
+        out.extend_from_slice(text);
+    }
 }
 
 fn read_label(field: Field<'_>) -> Result<Result<Label, String>, WriteError> {
@@ -84,7 +127,15 @@ fn read_label(field: Field<'_>) -> Result<Result<Label, String>, WriteError> {
 pub(super) fn read_sample(field: Field<'_>) -> Result<(i64, f64), WriteError> {
     const WHAT: &str = "Sample";
     let (mut time, mut value) = (0, 0.0);
-    for field in Fields::of(WHAT, field.bytes(WHAT)?) {
+    let message = field.bytes(WHAT)?;
+    // As all senders write it.
+    if let [0x09, rest @ ..] = message
+        && let Some((bits, [0x10, rest @ ..])) = rest.split_first_chunk::<8>()
+        && let Some((time, [])) = wire::varint(rest)
+    {
+        return Ok((time.cast_signed(), f64::from_le_bytes(*bits)));
+    }
+    for field in Fields::of(WHAT, message) {
         match field? {
             (1, field) => value = field.double(WHAT)?,
             (2, field) => time = field.signed(WHAT)?,
@@ -94,7 +145,7 @@ pub(super) fn read_sample(field: Field<'_>) -> Result<(i64, f64), WriteError> {
     Ok((time, value))
 }
 
-fn read_metadata(message: &[u8], received: &mut Received) -> Result<(), WriteError> {
+fn read_metadata(message: &[u8], received: &mut Received<'_>) -> Result<(), WriteError> {
     const WHAT: &str = "MetricMetadata";
     let mut metadata = MetricMetadata::default();
     for field in Fields::of(WHAT, message) {

@@ -1,72 +1,99 @@
 //! `io.prometheus.write.v2.Request`, version 2.0: texts once, in a table, and numbers that mean them.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use vigie_model::{Label, Labels};
+use vigie_model::{Label, Labels, METRIC_NAME};
 
-use super::batch::{MetricMetadata, MetricType, Received, WriteError, limited};
+use super::batch::{LONGEST_NAME, MetricMetadata, MetricType, Received, WriteError, limited};
 use super::labels::{MAX_LABELS, checked};
 use super::wire::{Field, Fields};
 use super::{histogram, v1};
 
 /// Texts of one request.
-const MAX_SYMBOLS: usize = 1_000_000;
+const MAX_SYMBOLS: usize = 500_000;
+/// Texts that are shared once they were used; few are used often.
+const SHARED: usize = 8_192;
+/// A longer text is not shared.
+const SHARED_BYTES: usize = 256;
 
-/// The table of texts. A text becomes shared when it is first used.
-struct Symbols<'a>(Vec<(&'a [u8], Option<Arc<str>>)>);
+/// The table of texts.
+#[derive(Default)]
+struct Symbols<'a> {
+    texts: Vec<&'a [u8]>,
+    shared: HashMap<u64, Arc<str>>,
+}
 
-impl Symbols<'_> {
+impl<'a> Symbols<'a> {
+    fn bytes(&self, reference: u64) -> Option<&'a [u8]> {
+        self.texts.get(usize::try_from(reference).ok()?).copied()
+    }
+
     fn get(&mut self, reference: u64) -> Result<Arc<str>, String> {
-        let count = self.0.len();
-        let found = usize::try_from(reference).ok().and_then(|place| self.0.get_mut(place));
-        let (bytes, shared) = found
-            .ok_or_else(|| format!("a reference to text {reference} of a table of {count}"))?;
-        if let Some(shared) = shared {
+        if let Some(shared) = self.shared.get(&reference) {
             return Ok(Arc::clone(shared));
         }
+        let count = self.texts.len();
+        let bytes = self
+            .bytes(reference)
+            .ok_or_else(|| format!("a reference to text {reference} of a table of {count}"))?;
         let text: Arc<str> = std::str::from_utf8(bytes)
             .map_err(|_| format!("text {reference} is not UTF-8"))?
             .into();
-        *shared = Some(Arc::clone(&text));
+        if bytes.len() <= SHARED_BYTES && self.shared.len() < SHARED {
+            self.shared.insert(reference, Arc::clone(&text));
+        }
         Ok(text)
     }
 }
 
+/// What is kept from one series to the next.
+struct Reading<'a> {
+    symbols: Symbols<'a>,
+    references: Vec<u64>,
+    /// The bytes by which the series is known.
+    name: Vec<u8>,
+    /// Metadata that was told already: a histogram's many series say the same. Of which metric, kind, help, unit.
+    told: HashSet<[u64; 4]>,
+}
+
 /// Reads a whole request. What is wrong with one series is refused alone; what is no protobuf is refused as a whole.
-pub(crate) fn decode(message: &[u8]) -> Result<Received, WriteError> {
+pub(crate) fn decode<'t>(
+    message: &[u8],
+    mut received: Received<'t>,
+) -> Result<Received<'t>, WriteError> {
     const WHAT: &str = "Request";
-    let mut symbols = Symbols(Vec::new());
+    let mut symbols = Symbols::default();
     for field in Fields::of(WHAT, message) {
         if let (4, symbol) = field? {
             limited(
-                symbols.0.len() + 1,
+                symbols.texts.len() + 1,
                 MAX_SYMBOLS,
                 "symbols a request",
                 "send fewer series at once",
             )?;
-            symbols.0.push((symbol.bytes(WHAT)?, None));
+            symbols.texts.push(symbol.bytes(WHAT)?);
         }
     }
-    let mut received = Received::default();
+    let (references, name, told) = (Vec::new(), Vec::new(), HashSet::new());
+    let mut reading = Reading { symbols, references, name, told };
     for field in Fields::of(WHAT, message) {
         if let (5, series) = field? {
-            read_series(series.bytes("TimeSeries")?, &mut symbols, &mut received)?;
+            read_series(series.bytes("TimeSeries")?, &mut reading, &mut received)?;
         }
     }
-    // Each series says what its metric is: a histogram's many series say the same.
-    let metadata = &mut received.batch.metadata;
-    metadata.sort_unstable();
-    metadata.dedup();
     Ok(received)
 }
 
 fn read_series(
     message: &[u8],
-    symbols: &mut Symbols<'_>,
-    received: &mut Received,
+    reading: &mut Reading<'_>,
+    received: &mut Received<'_>,
 ) -> Result<(), WriteError> {
     const WHAT: &str = "TimeSeries";
-    let (mut references, mut samples, mut metadata) = (Vec::new(), 0, None);
+    let (mut samples, mut metadata) = (0, None);
+    let references = &mut reading.references;
+    references.clear();
     for field in Fields::of(WHAT, message) {
         match field? {
             (1, field) => field.each_varint(WHAT, |reference| {
@@ -82,7 +109,17 @@ fn read_series(
             _ => {}
         }
     }
-    let labels = match labels(&references, symbols) {
+    let named = samples > 0 && reading.put_name();
+    if named && received.known(&reading.name, reading.references.len() / 2)? {
+        return match reading.read_metadata(metadata, None, received)? {
+            Ok(()) => read_samples(message, reading, received),
+            Err(why) => {
+                received.refuse(samples, || why);
+                Ok(())
+            }
+        };
+    }
+    let labels = match labels(&reading.references, &mut reading.symbols) {
         Ok(labels) if samples > 0 => labels,
         Ok(labels) => {
             received.refuse(0, || format!("the series {labels} has no sample"));
@@ -93,32 +130,103 @@ fn read_series(
             return Ok(());
         }
     };
-    let name = labels.metric_name().to_owned();
-    if let Some(message) = metadata {
-        match read_metadata(message, &name, symbols)? {
-            Ok(Some(metadata)) => received.metadata(metadata)?,
-            Ok(None) => {}
-            Err(why) => {
-                received.refuse(samples, || format!("metadata of {name}: {why}"));
-                return Ok(());
-            }
-        }
+    if let Err(why) = reading.read_metadata(metadata, Some(labels.metric_name()), received)? {
+        received.refuse(samples, || why);
+        return Ok(());
     }
-    let series = received.series(labels)?;
+    received.series(labels, named.then_some(&reading.name))?;
+    read_samples(message, reading, received)
+}
+
+fn read_samples(
+    message: &[u8],
+    reading: &mut Reading<'_>,
+    received: &mut Received<'_>,
+) -> Result<(), WriteError> {
+    const WHAT: &str = "TimeSeries";
     for field in Fields::of(WHAT, message) {
         match field? {
             (2, sample) => {
                 let (time, value) = v1::read_sample(sample)?;
-                received.float(series, time, value)?;
+                received.float(time, value)?;
             }
             (3, message) => match histogram::decode(message.bytes(WHAT)?)? {
-                Ok((time, value)) => received.histogram(series, time, value)?,
-                Err(why) => received.refuse(1, || format!("a histogram of {name}: {why}")),
+                Ok((time, value)) => received.histogram(time, value)?,
+                Err(why) => {
+                    let name = reading.metric();
+                    received.refuse(1, || format!("a histogram of {name}: {why}"));
+                }
             },
             _ => {}
         }
     }
     Ok(())
+}
+
+impl Reading<'_> {
+    /// Puts the labels together as version 1.0 has them, so that a series is known in both. Not when they are none, or
+    /// too long.
+    fn put_name(&mut self) -> bool {
+        self.name.clear();
+        let (pairs, []) = self.references.as_chunks::<2>() else { return false };
+        for pair in pairs {
+            let [name, value] = pair.map(|reference| self.symbols.bytes(reference));
+            let (Some(name), Some(value)) = (name, value) else { return false };
+            if self.name.len() + name.len() + value.len() > LONGEST_NAME {
+                return false;
+            }
+            v1::put_label(&mut self.name, name, value);
+        }
+        true
+    }
+
+    /// The metric's name, of a series whose labels are.
+    fn metric(&mut self) -> String {
+        let read = labels(&self.references, &mut self.symbols);
+        read.map(|labels| labels.metric_name().to_owned()).unwrap_or_default()
+    }
+
+    /// Reads what the metric is, once a request. `metric` is its name; where there is none it is asked for.
+    fn read_metadata(
+        &mut self,
+        field: Option<Field<'_>>,
+        metric: Option<&str>,
+        received: &mut Received<'_>,
+    ) -> Result<Result<(), String>, WriteError> {
+        const WHAT: &str = "Metadata";
+        let Some(field) = field else { return Ok(Ok(())) };
+        let (mut kind, mut help, mut unit) = (0, 0, 0);
+        for field in Fields::of(WHAT, field.bytes(WHAT)?) {
+            match field? {
+                (1, value) => kind = value.unsigned(WHAT)?,
+                (3, value) => help = value.unsigned(WHAT)?,
+                (4, value) => unit = value.unsigned(WHAT)?,
+                _ => {}
+            }
+        }
+        if (kind, help, unit) == (0, 0, 0) {
+            return Ok(Ok(()));
+        }
+        let pairs = self.references.as_chunks::<2>().0;
+        let named =
+            pairs.iter().find(|pair| self.symbols.bytes(pair[0]) == Some(METRIC_NAME.as_bytes()));
+        let this = [named.map_or(0, |pair| pair[1]), kind, help, unit];
+        if self.told.contains(&this) {
+            return Ok(Ok(()));
+        }
+        let metric = metric.map_or_else(|| self.metric(), ToOwned::to_owned);
+        let kind = MetricType::from_number(kind);
+        let texts = self.symbols.get(help).and_then(|help| Ok((help, self.symbols.get(unit)?)));
+        match texts {
+            Ok((help, unit)) => {
+                let name = family(&metric, kind).to_owned();
+                let (help, unit) = (help.to_string(), unit.to_string());
+                self.told.insert(this);
+                received.metadata(MetricMetadata { name, kind, help, unit }).map(Ok)
+            }
+            Err(why) => Ok(Err(format!("metadata of {metric}: {why}"))),
+        }
+    }
 }
 
 fn labels(references: &[u64], symbols: &mut Symbols<'_>) -> Result<Labels, String> {
@@ -129,32 +237,6 @@ fn labels(references: &[u64], symbols: &mut Symbols<'_>) -> Result<Labels, Strin
         .iter()
         .map(|[name, value]| Ok(Label { name: symbols.get(*name)?, value: symbols.get(*value)? }));
     checked(read.collect::<Result<_, String>>()?)
-}
-
-fn read_metadata(
-    field: Field<'_>,
-    name: &str,
-    symbols: &mut Symbols<'_>,
-) -> Result<Result<Option<MetricMetadata>, String>, WriteError> {
-    const WHAT: &str = "Metadata";
-    let (mut kind, mut help, mut unit) = (0, 0, 0);
-    for field in Fields::of(WHAT, field.bytes(WHAT)?) {
-        match field? {
-            (1, value) => kind = value.unsigned(WHAT)?,
-            (3, value) => help = value.unsigned(WHAT)?,
-            (4, value) => unit = value.unsigned(WHAT)?,
-            _ => {}
-        }
-    }
-    if (kind, help, unit) == (0, 0, 0) {
-        return Ok(Ok(None));
-    }
-    let kind = MetricType::from_number(kind);
-    Ok((|| {
-        let (help, unit) = (symbols.get(help)?, symbols.get(unit)?);
-        let name = family(name, kind).to_owned();
-        Ok(Some(MetricMetadata { name, kind, help: help.to_string(), unit: unit.to_string() }))
-    })())
 }
 
 /// A histogram's or summary's own name, of which those of its classic series are made.

@@ -5,6 +5,9 @@ use prost::encoding::{WireType, decode_key, decode_varint};
 
 use super::batch::WriteError;
 
+/// The wire type of what has a length.
+const BYTES: u8 = 2;
+
 /// A field's value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Field<'a> {
@@ -24,13 +27,57 @@ pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
+/// A number of seven bits a byte, and what follows it; `None` when it is cut off or has more than 64 bits.
+#[inline]
+pub(super) fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0;
+    for (place, byte) in bytes.iter().enumerate().take(10) {
+        if place == 9 && *byte > 1 {
+            return None;
+        }
+        value |= u64::from(byte & 127) << (7 * place);
+        if *byte < 128 {
+            return Some((value, &bytes[place + 1..]));
+        }
+    }
+    None
+}
+
+/// How many bytes the fields of this tag at the beginning of a message take, whose values are bytes, and how many they
+/// are. What is broken is left to [`Fields`] to tell.
+#[inline]
+pub(super) fn leading(message: &[u8], tag: u8) -> (usize, usize) {
+    let (mut rest, mut count) = (message, 0);
+    while let [first, after @ ..] = rest
+        && *first == tag
+        && let Some((length, after)) = varint(after)
+        && let Some(next) = usize::try_from(length).ok().and_then(|length| after.get(length..))
+    {
+        (rest, count) = (next, count + 1);
+    }
+    (message.len() - rest.len(), count)
+}
+
 impl<'a> Fields<'a> {
     /// The fields of `message`, which errors call `what`.
     pub(crate) fn of(what: &'static str, message: &'a [u8]) -> Self {
         Self { what, rest: message }
     }
 
+    #[inline]
     fn read(&mut self) -> Result<(u32, Field<'a>), WriteError> {
+        // Most fields have a key and a length of a byte each.
+        if let [key @ 8..128, length @ 0..128, rest @ ..] = self.rest
+            && key & 7 == BYTES
+            && let Some((bytes, rest)) = rest.split_at_checked(usize::from(*length))
+        {
+            self.rest = rest;
+            return Ok((u32::from(key >> 3), Field::Bytes(bytes)));
+        }
+        self.read_any()
+    }
+
+    fn read_any(&mut self) -> Result<(u32, Field<'a>), WriteError> {
         let what = self.what;
         let broken = |error| WriteError::malformed(what, error);
         let (number, kind) = decode_key(&mut self.rest).map_err(broken)?;
@@ -70,6 +117,7 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<(u32, Field<'a>), WriteError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;

@@ -133,7 +133,7 @@ async fn what_is_wrong_with_one_series_is_refused_alone() {
     assert!(status == 400 && why.contains("a label is not UTF-8"), "{why}");
 }
 
-fn integers() -> Histogram {
+pub(super) fn integers() -> Histogram {
     Histogram {
         count: Some(Count::Int(12)),
         sum: 18.4,
@@ -324,11 +324,11 @@ async fn bombs_and_lies_are_refused_by_the_name_of_the_limit() {
     let zeros = vec![0_u8; 40 << 20];
     let bomb = snap::raw::Encoder::new().compress_vec(&zeros).unwrap();
     let packed = zstd::bulk::compress(&zeros, 3).unwrap();
-    // A prefix of 1 GiB, of 4 GiB less one, and of 16 MiB, with nothing behind.
+    // A prefix of 1 GiB, of 4 GiB less one, and of 8 MiB, with nothing behind.
     let lies = [
         &[0x80, 0x80, 0x80, 0x80, 4][..],
         &[0xff, 0xff, 0xff, 0xff, 15],
-        &[0x80, 0x80, 0x80, 8, 0, 0],
+        &[0x80, 0x80, 0x80, 4, 0, 0],
     ];
     let zstd = [V1[0], ("content-encoding", "zstd")];
     // Two bytes make a message: a million of each.
@@ -347,11 +347,11 @@ async fn bombs_and_lies_are_refused_by_the_name_of_the_limit() {
         snap::raw::Encoder::new().compress_vec(&message).unwrap()
     };
     for (what, headers, body, status, word) in [
-        ("snappy bomb", &V1, bomb, 413, "the limit decompressed bytes of 33554432"),
-        ("zstd bomb", &zstd, packed, 413, "the limit decompressed bytes of 33554432"),
+        ("snappy bomb", &V1, bomb, 413, "the limit decompressed bytes of 16777216"),
+        ("zstd bomb", &zstd, packed, 413, "the limit decompressed bytes of 16777216"),
         ("1 GiB said", &V1, lies[0].to_vec(), 413, "the limit decompressed bytes"),
         ("4 GiB said", &V1, lies[1].to_vec(), 413, "the limit decompressed bytes"),
-        ("16 MiB said", &V1, lies[2].to_vec(), 400, "its prefix says 16777216 bytes"),
+        ("8 MiB said", &V1, lies[2].to_vec(), 400, "its prefix says 8388608 bytes"),
         ("a large body", &V1, vec![0; 9 << 20], 413, "the limit body bytes of 8388608"),
         ("no snappy", &V1, b"hello".to_vec(), 400, "malformed snappy body"),
         ("no zstd", &zstd, b"hello".to_vec(), 400, "malformed zstd body"),
@@ -365,7 +365,7 @@ async fn bombs_and_lies_are_refused_by_the_name_of_the_limit() {
         ("empty series", &V1, of_messages(&[0x0a]), 204, ""),
         ("empty samples", &V1, of_messages(&[0x0a, 0x12]), 400, "has no __name__"),
         ("empty labels", &V1, of_messages(&[0x0a, 0x0a]), 204, ""),
-        ("empty symbols", &V2, of_messages(&[0x22]), 413, "the limit symbols a request of 1000000"),
+        ("empty symbols", &V2, of_messages(&[0x22]), 413, "the limit symbols a request of 500000"),
     ] {
         let (got, why) = metered.write(headers, body).await;
         assert!(got == status && why.contains(word), "{what}: {got} {why}");
