@@ -1,12 +1,19 @@
+import { lazy, Suspense } from 'react';
 import type { NowDoc, Overview } from '../../api/contract.ts';
 import { useLive } from '../../live/hooks.ts';
-import { Checklist } from '../settings/checklist.tsx';
+import { speak } from '../../i18n/index.ts';
 import { KpiStrip } from './kpis.tsx';
 import { LatencyCard } from './latency.tsx';
 import { QueueStatusCard } from './queue-status.tsx';
 import { ThroughputCard } from './throughput.tsx';
 import { WorkerLoadCard } from '../workers/load-card.tsx';
 import { PoolCard } from '../workers/pool-card.tsx';
+
+/** Of use on the first run only, so it comes only then. */
+const Checklist = lazy(async () => {
+  const [{ Checklist: default_ }] = await Promise.all([import('../settings/checklist.tsx'), speak('settings')]);
+  return { default: default_ };
+});
 
 /** Everything at once: what waits, what flows, how long it takes, who works. */
 export function NowBoard() {
@@ -15,7 +22,7 @@ export function NowBoard() {
   return (
     <div className="grid">
       <KpiStrip overview={overview} />
-      {queues === 0 ? <Checklist className="s8" /> : <QueueStatusCard />}
+      {queues === 0 ? <Suspense fallback={<div className="card s8" />}><Checklist className="s8" /></Suspense> : <QueueStatusCard />}
       <WorkerLoadCard className="s4 fill" limit={9} linked />
       <ThroughputCard />
       <LatencyCard />
