@@ -19,20 +19,34 @@ const SAMPLES = 16;
 const BATCH = 60;
 const TIME = /\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 
-/** What Vigie says of everything in some seconds: the documents at the beginning, then the messages of each second. */
+/** Two patches (RFC 7396) as one. */
+function both(first, second) {
+  const whole = { ...first };
+  for (const [key, value] of Object.entries(second)) {
+    const isPart = value !== null && typeof value === 'object' && !Array.isArray(value);
+    const before = whole[key];
+    whole[key] = isPart && before !== null && typeof before === 'object' && !Array.isArray(before) ? both(before, value) : value;
+  }
+  return whole;
+}
+
+/** What Vigie says of everything in some seconds: the documents at the beginning, then of each second a message a topic. */
 async function record() {
   const seconds = [];
   let docs;
   const stream = listen(`${VIGIE_URL}/api/v1/stream?topics=now,queues,workers,sources`, {
     heard({ topic, at, doc, patch }, now) {
       if (doc) docs = structuredClone(now);
-      else (seconds[Math.floor(Date.parse(at) / 1_000)] ??= []).push({ topic, at, patch });
+      else {
+        const second = (seconds[Math.floor(Date.parse(at) / 1_000)] ??= {});
+        second[topic] = { topic, at, patch: both(second[topic]?.patch ?? {}, patch) };
+      }
     },
   });
   await sleep(RECORDED_SECONDS * 1_000);
   stream.close();
   const whole = Object.entries(seconds).slice(1, -1);
-  return { docs, seconds: whole.map(([, messages]) => messages), from: Number(whole[0][0]) * 1_000, length: whole.length };
+  return { docs, seconds: whole.map(([, messages]) => Object.values(messages)), from: Number(whole[0][0]) * 1_000, length: whole.length };
 }
 
 const { docs, seconds, from, length } = await record();

@@ -3,7 +3,7 @@ import { speak, type Part } from '../i18n/index.ts';
 import { Shell } from '../widgets/shell/shell.tsx';
 import { Lost } from '../widgets/shell/lost.tsx';
 import { NowPage } from './now.tsx';
-import { exploreSearch, parseSearch, queueSearch, queuesSearch, shellSearch, stringifySearch, workersSearch } from './search.ts';
+import { eventsSearch, exploreSearch, logsSearch, parseSearch, queueSearch, queuesSearch, shellSearch, stringifySearch, workersSearch } from './search.ts';
 
 /** A page whose script and sentences come when it is opened. */
 const withWords = async <T,>(part: Part, page: Promise<T>): Promise<T> => (await Promise.all([page, speak(part)]))[0];
@@ -37,6 +37,21 @@ const workers = createRoute({
   component: lazyRouteComponent(() => import('./workers.tsx'), 'WorkersPage'),
 });
 
+const instances = createRoute({
+  getParentRoute: () => root, path: '/instances', validateSearch: workersSearch,
+  component: lazyRouteComponent(() => withWords('watch', import('./instances.tsx')), 'InstancesPage'),
+});
+
+const logs = createRoute({
+  getParentRoute: () => root, path: '/logs', validateSearch: logsSearch,
+  component: lazyRouteComponent(() => withWords('watch', import('./logs.tsx')), 'LogsPage'),
+});
+
+const events = createRoute({
+  getParentRoute: () => root, path: '/events', validateSearch: eventsSearch,
+  component: lazyRouteComponent(() => withWords('watch', import('./events.tsx')), 'EventsPage'),
+});
+
 const explore = createRoute({
   getParentRoute: () => root, path: '/explore', validateSearch: exploreSearch,
   component: lazyRouteComponent(() => withWords('explore', import('./explore.tsx')), 'ExplorePage'),
@@ -58,7 +73,7 @@ const apiDocs = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([now, queues, queue, anyKind, workers, explore, settings, sources, apiDocs]),
+  routeTree: root.addChildren([now, queues, queue, anyKind, workers, instances, logs, events, explore, settings, sources, apiDocs]),
   parseSearch,
   stringifySearch,
   defaultPreload: 'intent',

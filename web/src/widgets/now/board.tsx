@@ -1,5 +1,6 @@
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useSyncExternalStore } from 'react';
 import type { NowDoc, Overview } from '../../api/contract.ts';
+import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { useLive } from '../../live/hooks.ts';
 import { speak } from '../../i18n/index.ts';
 import { KpiStrip } from './kpis.tsx';
@@ -15,10 +16,20 @@ const Checklist = lazy(async () => {
   return { default: default_ };
 });
 
+const HealthCard = lazy(async () => {
+  const [{ HealthCard: default_ }] = await Promise.all([import('../instances/health-card.tsx'), speak('watch')]);
+  return { default: default_ };
+});
+const LogsCard = lazy(async () => {
+  const [{ LogsCard: default_ }] = await Promise.all([import('../logs/card.tsx'), speak('watch')]);
+  return { default: default_ };
+});
+
 /** Everything at once: what waits, what flows, how long it takes, who works. */
 export function NowBoard() {
   const queues = useLive<NowDoc, number | undefined>('now', (doc) => doc?.overview?.queues);
   const overview = useLive<NowDoc, Overview | undefined>('now', (doc) => doc?.overview);
+  const features = useSyncExternalStore(watchFeatures, readFeatures);
   return (
     <div className="grid">
       <KpiStrip overview={overview} />
@@ -27,6 +38,10 @@ export function NowBoard() {
       <ThroughputCard />
       <LatencyCard />
       <PoolCard className="s4" linked />
+      <Suspense fallback={null}>
+        {features.instances ? <HealthCard /> : null}
+        {features.logs ? <LogsCard /> : null}
+      </Suspense>
     </div>
   );
 }
