@@ -22,29 +22,40 @@ export function compileCatalogue(text: string): Record<string, unknown> {
   );
 }
 
-/** The sentences of one page, which come with its script and not with the first route's. */
-export const PART = 'explore';
+/** The sentences of some pages, by the first word of their ids: they come with the page and not with the first route. */
+export const PARTS: Record<string, readonly string[]> = {
+  explore: ['explore'],
+  queue: ['active', 'ambiguous', 'depth', 'errors', 'gone', 'heat', 'queue', 'queueWorkers', 'rates', 'timeline', 'times', 'types', 'unknown'],
+  settings: ['api', 'check', 'first', 'source', 'sources'],
+  watch: ['instances', 'logs', 'events'],
+};
+const partOf = (id: string) => Object.keys(PARTS).find((part) => PARTS[part]?.includes(id.split('.')[0] ?? ''));
 
-/** A catalogue's text, or what it has for `PART` alone. */
-function half(text: string, part: boolean): string {
+/** What a catalogue has for a part, or what no part has. */
+function share(text: string, part: string | undefined): string {
   const sentences = Object.entries(JSON.parse(text) as Record<string, string>);
-  return JSON.stringify(Object.fromEntries(sentences.filter(([id]) => id.startsWith(`${PART}.`) === part)));
+  return JSON.stringify(Object.fromEntries(sentences.filter(([id]) => partOf(id) === part)));
 }
 
 /**
  * Serves `virtual:catalogue/en` and `virtual:catalogue/fr`, compiled from `src/i18n/*.json` while building, and their
- * parts `virtual:catalogue/en/explore` and `virtual:catalogue/fr/explore`.
+ * parts, such as `virtual:catalogue/en/explore`.
  */
 export function catalogues(): Plugin {
   return {
     name: 'vigie-catalogues',
-    resolveId: (id) => (LOCALES.some((locale) => id === PREFIX + locale || id === `${PREFIX}${locale}/${PART}`) ? `\0${id}` : undefined),
+    resolveId(id) {
+      if (!id.startsWith(PREFIX)) return undefined;
+      const [locale = '', part] = id.slice(PREFIX.length).split('/');
+      const isKnown = LOCALES.some((known) => known === locale) && (part === undefined || part in PARTS);
+      return isKnown ? `\0${id}` : undefined;
+    },
     load(id) {
       if (!id.startsWith(`\0${PREFIX}`)) return undefined;
       const [locale = '', part] = id.slice(PREFIX.length + 1).split('/');
       const file = fileOf(locale);
       this.addWatchFile(file);
-      const compiled = compileCatalogue(half(readFileSync(file, 'utf8'), part !== undefined));
+      const compiled = compileCatalogue(share(readFileSync(file, 'utf8'), part));
       return `export default JSON.parse(${JSON.stringify(JSON.stringify(compiled))})`;
     },
   };

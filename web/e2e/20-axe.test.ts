@@ -31,11 +31,13 @@ describe.each(['light', 'dark'] as const)('axe, %s', (colorScheme) => {
   });
 });
 
-describe('axe, phone', () => {
-  it.each(PAGES)('finds nothing on %s', async (path) => {
-    const { page, leave } = await visit(path, { viewport: { width: 390, height: 844 } });
+describe.each(['light', 'dark'] as const)('axe, phone, %s', (colorScheme) => {
+  it.each([...PAGES, 'queue'])('finds nothing on %s', async (path) => {
+    const { page, leave } = await visit(path === 'queue' ? '/' : path, { colorScheme, viewport: { width: 390, height: 844 } });
+    if (path === 'queue') await page.goto(new URL(await anyQueue(page), page.url()).href);
     await live(page);
-    await page.locator(LANDMARK[path] ?? 'main').first().waitFor();
+    await page.locator(path === 'queue' ? QUEUE_LANDMARK : (LANDMARK[path] ?? 'main')).first().waitFor();
+    expect(await page.locator('html').getAttribute('data-theme')).toBe(colorScheme);
     expect(await findings(page)).toEqual([]);
     await leave();
   });

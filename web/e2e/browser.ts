@@ -19,7 +19,7 @@ export interface Visit {
   leave(): Promise<void>;
 }
 
-function listen(page: Page, problems: string[], tolerated: RegExp | null): void {
+function listen(page: Page, problems: string[], tolerated: RegExp | null, origin: string): void {
   page.on('console', (message) => {
     if (message.type() !== 'error' && !message.text().includes('Content Security Policy')) return;
     if (!tolerated?.test(message.text())) problems.push(`console: ${message.text()}`);
@@ -27,7 +27,7 @@ function listen(page: Page, problems: string[], tolerated: RegExp | null): void 
   page.on('pageerror', (error) => problems.push(`exception: ${error.message}`));
   page.on('request', (request) => {
     const url = new URL(request.url());
-    if (url.origin !== base && !['blob:', 'data:'].includes(url.protocol)) problems.push(`elsewhere: ${request.url()}`);
+    if (url.origin !== origin && !['blob:', 'data:'].includes(url.protocol)) problems.push(`elsewhere: ${request.url()}`);
   });
 }
 
@@ -39,9 +39,9 @@ afterEach(async () => {
 });
 
 /** Opens a browser of its own, with a profile that dies with it. `tolerate` names console errors that the test provokes. */
-export async function visit(path: string, options: BrowserContextOptions & { tolerate?: RegExp } = {}): Promise<Visit> {
+export async function visit(path: string, options: BrowserContextOptions & { tolerate?: RegExp; origin?: string } = {}): Promise<Visit> {
   const profile = mkdtempSync(join(tmpdir(), 'vigie-e2e-'));
-  const { tolerate, ...settings } = options;
+  const { tolerate, origin = base, ...settings } = options;
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env['VIGIE_CHROMIUM'] ?? '/usr/bin/chromium',
     args: ARGS, viewport: { width: 1440, height: 900 }, locale: 'en-GB', colorScheme: 'light', ...settings,
@@ -54,14 +54,14 @@ export async function visit(path: string, options: BrowserContextOptions & { tol
       console.error(`Content Security Policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
     });
   });
-  listen(page, problems, tolerate ?? null);
+  listen(page, problems, tolerate ?? null, origin);
   const close = async () => {
     opened.delete(close);
     await context.close();
     rmSync(profile, { recursive: true, force: true });
   };
   opened.add(close);
-  await page.goto(new URL(path, base).href);
+  await page.goto(new URL(path, origin).href);
   const leave = async () => {
     await close();
     expect(problems).toEqual([]);

@@ -1,6 +1,5 @@
 import { i18n } from '@lingui/core';
 import { I18nProvider } from '@lingui/react';
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { createRoot } from 'react-dom/client';
 import 'uplot/dist/uPlot.min.css';
@@ -15,8 +14,6 @@ import { startLive } from './live/session.ts';
 import { router } from './routes/router.tsx';
 import { installTips } from './ui/tips.ts';
 
-const queries = new QueryClient({ defaultOptions: { queries: { retry: 2, staleTime: 10_000, refetchOnWindowFocus: false } } });
-
 async function start(): Promise<void> {
   followTheme();
   startLive();
@@ -27,9 +24,7 @@ async function start(): Promise<void> {
   if (!place) return;
   createRoot(place).render(
     <I18nProvider i18n={i18n}>
-      <QueryClientProvider client={queries}>
-        <RouterProvider router={router} />
-      </QueryClientProvider>
+      <RouterProvider router={router} />
     </I18nProvider>,
   );
 }

@@ -11,7 +11,7 @@ export class ApiFault extends Error {
   }
 }
 
-const client = createClient<paths>({ baseUrl: window.location.origin });
+const client = createClient<paths>({ baseUrl: globalThis.location?.origin ?? '' });
 
 function fault(response: Response, error: Problem | undefined): ApiFault {
   return new ApiFault(response.status, error?.detail ?? error?.title ?? `HTTP ${response.status}`);

@@ -46,7 +46,7 @@ function ExploreLink({ title, queries }: { title: string; queries: string[] }) {
   const t = useSentence();
   const words = t('chart.explore', { chart: title });
   return (
-    <Link className="btn quiet" to="/explore" search={(old) => ({ ...old, q: queries })} preload={false} aria-label={words} data-tip={words}>
+    <Link className="btn quiet" to="/explore" search={{ q: queries }} preload={false} aria-label={words} data-tip={words}>
       <svg width="14" height="14" viewBox="0 0 14 14" aria-hidden="true"><path d="M5 3 1.5 7 5 11M9 3l3.5 4L9 11" fill="none" stroke="currentColor" strokeWidth="1.3" strokeLinecap="round" strokeLinejoin="round" /></svg>
     </Link>
   );

@@ -1,6 +1,6 @@
 import { ink, type Ink } from './ink.ts';
 
-function download(blob: Blob, name: string): void {
+export function download(blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob);
   const link = document.createElement('a');
   link.href = url;

@@ -5,6 +5,7 @@ import { showName } from './queue-name.ts';
 
 const KNOWN = [
   'source_found', 'source_lost', 'source_recovered', 'queue_appeared', 'queue_gone', 'queue_paused', 'queue_resumed', 'worker_joined', 'worker_left',
+  'instance_joined', 'instance_left', 'instance_down', 'instance_up',
 ] as const;
 
 export const eventWording = (type: string): MessageId => {

@@ -1,25 +1,13 @@
 // oxlint-disable unicorn/require-post-message-target-origin -- a worker has no origin to name
 // oxlint-disable-next-line import/default -- the bundler makes it
 import workerUrl from './worker.ts?worker&url';
+import { trusted } from '../domain/trusted.ts';
 import type { Outcome, Question } from './asking.ts';
 
 type Reply = { id: number; outcome?: Outcome; error?: string };
-interface Policy {
-  createScriptURL(url: string): unknown;
-}
-interface Factory {
-  createPolicy(name: string, rules: { createScriptURL: (url: string) => string }): Policy;
-}
-
 let worker: Worker | null = null;
 let last = 0;
 const waiting = new Map<number, { done: (outcome: Outcome) => void; failed: (error: Error) => void }>();
-
-/** The server's policy lets a script be named only by what says that it may: this names one, our own worker. */
-function trusted(url: string): string {
-  const factory = (globalThis as { trustedTypes?: Factory }).trustedTypes;
-  return (factory?.createPolicy('vigie-explore', { createScriptURL: () => url }).createScriptURL(url) ?? url) as string;
-}
 
 function start(): Worker {
   const made = new Worker(trusted(workerUrl), { type: 'module', name: 'explore' });

@@ -21,25 +21,33 @@ const load = {
   fr: () => import('virtual:catalogue/fr'),
 } satisfies Record<Locale, () => Promise<{ default: Record<string, string> }>>;
 
-/** The sentences that only Explore needs; they come with its page. */
-const loadExplore = {
-  en: () => import('virtual:catalogue/en/explore'),
-  fr: () => import('virtual:catalogue/fr/explore'),
-} satisfies typeof load;
+/** The sentences that only some pages need; they come with those. */
+const loadPart = {
+  explore: { en: () => import('virtual:catalogue/en/explore'), fr: () => import('virtual:catalogue/fr/explore') },
+  queue: { en: () => import('virtual:catalogue/en/queue'), fr: () => import('virtual:catalogue/fr/queue') },
+  settings: { en: () => import('virtual:catalogue/en/settings'), fr: () => import('virtual:catalogue/fr/settings') },
+  watch: { en: () => import('virtual:catalogue/en/watch'), fr: () => import('virtual:catalogue/fr/watch') },
+} satisfies Record<string, typeof load>;
+export type Part = keyof typeof loadPart;
 
-let withExplore = false;
+const parts = new Set<Part>();
 
 export async function activateLocale(locale: Locale): Promise<void> {
-  const catalogues = await Promise.all([load[locale](), ...(withExplore ? [loadExplore[locale]()] : [])]);
+  const catalogues = await Promise.all([load[locale](), ...[...parts].map((part) => loadPart[part][locale]())]);
   for (const catalogue of catalogues) i18n.load(locale, catalogue.default);
   i18n.activate(locale);
   if (typeof document !== 'undefined') document.documentElement.lang = locale;
 }
 
-/** Adds the sentences of Explore, in the language on the screen and in any that is chosen later. */
-export async function speakExplore(): Promise<void> {
-  withExplore = true;
-  await activateLocale(i18n.locale === 'fr' ? 'fr' : 'en');
+/** Adds the sentences of a part, in the language on the screen and in any that is chosen later. */
+export async function speak(part: Part): Promise<void> {
+  if (parts.has(part)) return;
+  const locale = i18n.locale === 'fr' ? 'fr' : 'en';
+  const catalogue = await loadPart[part][locale]();
+  parts.add(part);
+  // Loaded before anything is drawn that needs it, and nothing else has to be drawn again for it.
+  i18n.load(locale, catalogue.default);
+  if (i18n.locale !== locale && (i18n.locale === 'en' || i18n.locale === 'fr')) await activateLocale(i18n.locale);
 }
 
 export const followLocale = (): Promise<void> =>

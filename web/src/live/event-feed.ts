@@ -6,11 +6,14 @@ import { Refetch } from './refetch.ts';
 import { clock } from './session.ts';
 
 type Listener = () => void;
-const PAUSE_MS = 15_000;
+const PAUSE_MS = 5_000;
 
 /** What happened to one queue, or to all, within what the page looks at: the marks on its charts. */
 export class EventFeed {
   events: VigieEvent[] = [];
+  /** Why there is nothing newer; null while all is well. */
+  error: string | null = null;
+  #version = 0;
   #address: QueueAddress | null;
   #listeners = new Set<Listener>();
   /** How far back the events go, Unix seconds. */
@@ -36,6 +39,18 @@ export class EventFeed {
     };
   };
 
+  /** How often something changed; 0 before the first answer. */
+  read = (): number => this.#version;
+
+  now = (): number => clock.now() / 1_000;
+
+  reload = (): void => this.#load();
+
+  #tell(): void {
+    this.#version += 1;
+    for (const listener of this.#listeners) listener();
+  }
+
   #load = (): void => {
     let from = 0;
     this.#fetching.run({
@@ -46,12 +61,18 @@ export class EventFeed {
       done: (events) => {
         this.#reach = Math.min(this.#reach, from);
         const isSame = events.length === this.events.length && events[0]?.id === this.events[0]?.id && events.at(-1)?.id === this.events.at(-1)?.id;
-        if (isSame) return;
+        const wasWell = this.error === null;
+        this.error = null;
+        if (isSame && wasWell && this.#version > 0) return;
         this.events = events;
-        for (const listener of this.#listeners) listener();
+        this.#tell();
       },
-      // Marks are an aid: without them the chart is still true, and the timeline says what failed.
-      failed: () => undefined,
+      // On charts marks are an aid: without them the chart is still true. The timeline says what failed.
+      failed: (reason) => {
+        if (reason === this.error) return;
+        this.error = reason;
+        this.#tell();
+      },
       again: () => PAUSE_MS,
     });
   };

@@ -1,5 +1,5 @@
 import type { Rows, Source } from '../api/contract.ts';
-import type { Connection } from './stream.ts';
+import type { Connection } from './protocol.ts';
 
 export interface Link {
   state: Connection;

@@ -2,9 +2,9 @@ import type { Rows, Source } from '../api/contract.ts';
 import { ServerClock, Ticker } from './clock.ts';
 import { isLate, judgeFreshness, LagMeter, type Freshness, type Link } from './freshness.ts';
 import { LiveStore } from './store.ts';
-import { LiveStream } from './stream.ts';
+import { TabStream } from './tab.ts';
 
-/** The live side of this tab: one store, one clock, one stream. */
+/** The live side of this tab: one store, one clock, and its part of the browser's stream. */
 export const store = new LiveStore();
 export const clock = new ServerClock();
 
@@ -12,7 +12,7 @@ const lags = new LagMeter();
 
 let link: Link = { state: 'connecting', reason: null, since: Date.now() };
 
-export const stream = new LiveStream({
+export const stream = new TabStream({
   message({ topic, at, kind, body }) {
     clock.hear(at);
     if (kind === 'snapshot') store.snapshot(topic, body);
@@ -22,6 +22,10 @@ export const stream = new LiveStream({
   state(state, reason) {
     if (state === link.state) return;
     link = { state, reason, since: Date.now() };
+  },
+  // Pages come back, queues one looked at rarely do: without this each would stay for as long as the tab.
+  dropped(topic) {
+    if (topic.startsWith('queue:')) store.forget(topic);
   },
 });
 

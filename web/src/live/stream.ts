@@ -1,108 +1,95 @@
+import type { Connection } from './protocol.ts';
 import { SseCutter, type SseMessage } from './sse.ts';
 
-export type Connection = 'connecting' | 'open' | 'broken' | 'asleep';
+export interface StreamMessage {
+  topic: string;
+  at: string;
+  kind: 'snapshot' | 'patch';
+  body: unknown;
+  /** The same as it came. */
+  text: string;
+}
 
 export interface StreamEvents {
-  message(message: { topic: string; at: string; kind: 'snapshot' | 'patch'; body: unknown }): void;
+  message(message: StreamMessage): void;
   state(state: Connection, reason: string | null): void;
+  /** A connection is being made, for these topics and no others. */
+  asked(topics: readonly string[]): void;
 }
 
 const SILENCE_MS = 15_000;
-const HIDDEN_MS = 60_000;
 const BACKOFF_MS = [250, 500, 1_000, 2_000, 4_000, 8_000];
 
 /**
- * The one connection of this tab. It asks for the topics that mounted pages want, reads the answer as a stream,
- * takes 15 s without a byte for a broken line, and comes back with the last id it has seen. When a topic is added
- * the connection is made anew without an id: the newcomer needs its snapshot. Removed topics just ride along
- * until the next connection.
+ * One connection to the server. It asks for the topics it is told, reads the answer as a stream, takes 15 s without
+ * a byte for a broken line, and comes back with the last id it has seen. When a topic is added the connection is
+ * made anew without an id: the newcomer needs its snapshot. Removed topics just ride along until the next
+ * connection. Knows nothing of pages: it runs in a worker, too.
  */
 export class LiveStream {
-  #wanted = new Map<string, number>();
-  #asked: string[] = [];
+  #wanted: readonly string[] = [];
+  #asked: readonly string[] = [];
   #lastId: string | null = null;
   #abort: AbortController | null = null;
   #retry: ReturnType<typeof setTimeout> | null = null;
   #silence: ReturnType<typeof setTimeout> | null = null;
   #change: ReturnType<typeof setTimeout> | null = null;
-  #hidden: ReturnType<typeof setTimeout> | null = null;
   #failures = 0;
+  #last: Connection = 'asleep';
   readonly #events: StreamEvents;
 
   constructor(events: StreamEvents) {
     this.#events = events;
   }
 
-  start(): void {
-    document.addEventListener('visibilitychange', this.#visibility);
-    window.addEventListener('online', () => this.#state() === 'broken' && this.#connect());
-  }
-
-  /** Wants a topic until the returned function is called. */
-  want(topic: string): () => void {
-    this.#wanted.set(topic, (this.#wanted.get(topic) ?? 0) + 1);
-    if (!this.#asked.includes(topic)) this.#later();
-    return () => {
-      const left = (this.#wanted.get(topic) ?? 1) - 1;
-      if (left > 0) this.#wanted.set(topic, left);
-      else this.#wanted.delete(topic);
-    };
-  }
-
-  isAsked(topic: string): boolean {
-    return this.#asked.includes(topic);
-  }
-
-  #last: Connection = 'connecting';
-  #state(next?: Connection, reason: string | null = null): Connection {
-    if (next) {
-      this.#last = next;
-      this.#events.state(next, reason);
+  /** From now on these topics; none lets go of the connection. */
+  ask(topics: readonly string[]): void {
+    this.#wanted = topics;
+    if (topics.length === 0) {
+      this.#drop();
+      this.#asked = [];
+      this.#lastId = null;
+      this.#state('asleep');
+      return;
     }
-    return this.#last;
-  }
-
-  #later(): void {
-    if (this.#change !== null) return;
-    this.#change = setTimeout(() => {
+    const isUnderWay = this.#abort !== null || this.#retry !== null;
+    if (isUnderWay && topics.every((topic) => this.#asked.includes(topic))) return;
+    // Pages want their topics one after the other within a moment: one connection for all of them.
+    this.#change ??= setTimeout(() => {
       this.#change = null;
-      if (this.#state() === 'asleep') return;
-      if ([...this.#wanted.keys()].every((topic) => this.#asked.includes(topic)) && this.#abort) return;
       this.#lastId = null;
       this.#connect();
     }, 30);
   }
 
-  #visibility = (): void => {
-    if (document.visibilityState === 'hidden') {
-      this.#hidden ??= setTimeout(() => {
-        this.#drop();
-        this.#state('asleep');
-      }, HIDDEN_MS);
-      return;
-    }
-    if (this.#hidden !== null) clearTimeout(this.#hidden);
-    this.#hidden = null;
-    if (this.#state() === 'asleep') this.#connect();
-  };
+  /** The network is back: do not wait any longer. */
+  hurry(): void {
+    if (this.#last === 'broken') this.#connect();
+  }
+
+  #state(state: Connection, reason: string | null = null): void {
+    this.#last = state;
+    this.#events.state(state, reason);
+  }
 
   #drop(): void {
-    for (const timer of [this.#retry, this.#silence]) if (timer !== null) clearTimeout(timer);
+    for (const timer of [this.#retry, this.#silence, this.#change]) if (timer !== null) clearTimeout(timer);
     this.#retry = null;
     this.#silence = null;
+    this.#change = null;
     this.#abort?.abort();
     this.#abort = null;
   }
 
   #connect(): void {
     this.#drop();
-    if (this.#wanted.size === 0) return;
-    const wanted = [...this.#wanted.keys()];
-    if (wanted.some((topic) => !this.#asked.includes(topic))) this.#lastId = null;
-    this.#asked = this.#lastId === null ? wanted : this.#asked;
+    if (this.#wanted.length === 0) return;
+    if (this.#wanted.some((topic) => !this.#asked.includes(topic))) this.#lastId = null;
+    this.#asked = this.#lastId === null ? this.#wanted : this.#asked;
+    this.#events.asked(this.#asked);
     const abort = new AbortController();
     this.#abort = abort;
-    if (this.#state() !== 'broken') this.#state('connecting');
+    if (this.#last !== 'broken') this.#state('connecting');
     this.#listenForSilence();
     this.#read(abort.signal).then(
       () => this.#broken(abort, null),
@@ -153,6 +140,6 @@ export class LiveStream {
     this.#failures = 0;
     const data = JSON.parse(message.data) as { topic: string; at: string; doc?: unknown; patch?: unknown };
     const body = message.event === 'snapshot' ? data.doc : data.patch;
-    this.#events.message({ topic: data.topic, at: data.at, kind: message.event, body });
+    this.#events.message({ topic: data.topic, at: data.at, kind: message.event, body, text: message.data });
   }
 }

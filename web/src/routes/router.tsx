@@ -1,9 +1,12 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect, retainSearchParams } from '@tanstack/react-router';
-import { speakExplore } from '../i18n/index.ts';
+import { speak, type Part } from '../i18n/index.ts';
 import { Shell } from '../widgets/shell/shell.tsx';
 import { Lost } from '../widgets/shell/lost.tsx';
 import { NowPage } from './now.tsx';
-import { exploreSearch, parseSearch, queueSearch, queuesSearch, shellSearch, stringifySearch, workersSearch } from './search.ts';
+import { eventsSearch, exploreSearch, logsSearch, parseSearch, queueSearch, queuesSearch, shellSearch, stringifySearch, workersSearch } from './search.ts';
+
+/** A page whose script and sentences come when it is opened. */
+const withWords = async <T,>(part: Part, page: Promise<T>): Promise<T> => (await Promise.all([page, speak(part)]))[0];
 
 const root = createRootRoute({
   component: Shell,
@@ -21,12 +24,12 @@ const queues = createRoute({
 
 const queue = createRoute({
   getParentRoute: () => root, path: '/queues/$source/$kind/$queue', validateSearch: queueSearch,
-  component: lazyRouteComponent(() => import('./queue.tsx'), 'QueuePage'),
+  component: lazyRouteComponent(() => withWords('queue', import('./queue.tsx')), 'QueuePage'),
 });
 
 const anyKind = createRoute({
   getParentRoute: () => root, path: '/queues/$source/$queue', validateSearch: queueSearch,
-  component: lazyRouteComponent(() => import('./queue.tsx'), 'AnyKindPage'),
+  component: lazyRouteComponent(() => withWords('queue', import('./queue.tsx')), 'AnyKindPage'),
 });
 
 const workers = createRoute({
@@ -34,12 +37,24 @@ const workers = createRoute({
   component: lazyRouteComponent(() => import('./workers.tsx'), 'WorkersPage'),
 });
 
+const instances = createRoute({
+  getParentRoute: () => root, path: '/instances', validateSearch: workersSearch,
+  component: lazyRouteComponent(() => withWords('watch', import('./instances.tsx')), 'InstancesPage'),
+});
+
+const logs = createRoute({
+  getParentRoute: () => root, path: '/logs', validateSearch: logsSearch,
+  component: lazyRouteComponent(() => withWords('watch', import('./logs.tsx')), 'LogsPage'),
+});
+
+const events = createRoute({
+  getParentRoute: () => root, path: '/events', validateSearch: eventsSearch,
+  component: lazyRouteComponent(() => withWords('watch', import('./events.tsx')), 'EventsPage'),
+});
+
 const explore = createRoute({
   getParentRoute: () => root, path: '/explore', validateSearch: exploreSearch,
-  component: lazyRouteComponent(async () => {
-    const [page] = await Promise.all([import('./explore.tsx'), speakExplore()]);
-    return page;
-  }, 'ExplorePage'),
+  component: lazyRouteComponent(() => withWords('explore', import('./explore.tsx')), 'ExplorePage'),
 });
 
 const settings = createRoute({
@@ -49,16 +64,16 @@ const settings = createRoute({
 
 const sources = createRoute({
   getParentRoute: () => root, path: '/settings/sources',
-  component: lazyRouteComponent(() => import('./settings.tsx'), 'SourcesPage'),
+  component: lazyRouteComponent(() => withWords('settings', import('./settings.tsx')), 'SourcesPage'),
 });
 
 const apiDocs = createRoute({
   getParentRoute: () => root, path: '/api/docs',
-  component: lazyRouteComponent(() => import('./api-docs.tsx'), 'ApiDocsPage'),
+  component: lazyRouteComponent(() => withWords('settings', import('./api-docs.tsx')), 'ApiDocsPage'),
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([now, queues, queue, anyKind, workers, explore, settings, sources, apiDocs]),
+  routeTree: root.addChildren([now, queues, queue, anyKind, workers, instances, logs, events, explore, settings, sources, apiDocs]),
   parseSearch,
   stringifySearch,
   defaultPreload: 'intent',

@@ -1,3 +1,4 @@
+import { LEVELS, type Level } from '../api/logs.ts';
 import { SORTS, type Direction, type Sort } from '../domain/order.ts';
 import { COMPARISONS, DEFAULT_PRESET, PRESETS, type Comparison, type Preset } from '../domain/span.ts';
 
@@ -36,6 +37,26 @@ export interface ExploreSearch {
   view?: 'table' | undefined;
 }
 
+export interface LogsSearch {
+  /** Text or `/regex/`. */
+  q?: string | undefined;
+  /** At least this level. */
+  level?: Level | undefined;
+  type?: string | undefined;
+  source?: string | undefined;
+  instance?: string | undefined;
+  queue?: string | undefined;
+  job?: string | undefined;
+  view?: 'patterns' | undefined;
+  /** The line that is open, by its short name. */
+  line?: string | undefined;
+}
+export interface EventsSearch {
+  q?: string | undefined;
+  type?: string | undefined;
+  loud?: 'warning' | 'critical' | undefined;
+}
+
 type Raw = Record<string, unknown>;
 const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value.slice(0, 500) : undefined);
 const second = (value: unknown): number | undefined => {
@@ -64,6 +85,20 @@ export function queuesSearch(raw: Raw): QueuesSearch {
     group: raw['group'] === 'source' ? 'source' : undefined,
   };
 }
+
+export const logsSearch = (raw: Raw): LogsSearch => ({
+  q: text(raw['q']),
+  level: LEVELS.find((level) => level === raw['level']),
+  type: text(raw['type']), source: text(raw['source']), instance: text(raw['instance']), queue: text(raw['queue']), job: text(raw['job']),
+  view: raw['view'] === 'patterns' ? 'patterns' : undefined,
+  line: text(raw['line'])?.slice(0, 40),
+});
+
+export const eventsSearch = (raw: Raw): EventsSearch => ({
+  q: text(raw['q']),
+  type: text(raw['type']),
+  loud: raw['loud'] === 'warning' || raw['loud'] === 'critical' ? raw['loud'] : undefined,
+});
 
 export const workersSearch = (raw: Raw): WorkersSearch => ({ q: text(raw['q']) });
 

@@ -5,8 +5,8 @@ use vigie_model::{Broker, Name, QueueId, SourceName};
 
 use crate::problem::Problem;
 
-/// Topics of one connection; more is no dashboard.
-const MAX_TOPICS: usize = 16;
+/// Topics of one connection: all tabs of a browser share one. More is no dashboard.
+const MAX_TOPICS: usize = 64;
 
 /// Something to listen to: each is a JSON document that changes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -89,6 +89,6 @@ mod tests {
             assert!(Topic::parse_list(list).is_err(), "{list}");
         }
         assert!(Topic::parse_list("nope").unwrap_err().detail.contains("nope"));
-        assert!(Topic::parse_list(&"now,".repeat(17)).is_err());
+        assert!(Topic::parse_list(&"now,".repeat(65)).is_err());
     }
 }

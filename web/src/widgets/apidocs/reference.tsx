@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { fetchOpenApi } from '../../api/client.ts';
+import { queries } from '../../api/queries.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { CopyButton, Fault, ScrollX, Skeleton } from '../../ui/index.tsx';
 import { curlLine, readDocument, refsOf, typeText, type Operation, type Schema } from './document.ts';
@@ -89,7 +90,7 @@ function SchemaCard({ name, schema }: { name: string; schema: Schema }) {
 /** The server's own description of itself, made readable. */
 export function ApiReference() {
   const t = useSentence();
-  const { data, error, refetch } = useQuery({ queryKey: ['openapi'], queryFn: fetchOpenApi, select: readDocument, staleTime: Infinity });
+  const { data, error, refetch } = useQuery({ queryKey: ['openapi'], queryFn: fetchOpenApi, select: readDocument, staleTime: Infinity }, queries);
   if (error) return <div className="card"><Fault text={t('fault.openapi', { reason: error.message })} retry={t('action.retry')} onRetry={() => void refetch()} /></div>;
   if (!data) return <div className="card note"><Skeleton width="60ch" /></div>;
   return (

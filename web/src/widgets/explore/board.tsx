@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState, useSyncExternalStore } from 'react';
+import { queries as client } from '../../api/queries.ts';
 import { chartView } from '../../charts/view.ts';
 import { metricNames } from '../../explore/names.ts';
 import { readRecent, remember } from '../../explore/recent.ts';
@@ -36,7 +37,7 @@ const EXAMPLES: readonly [needs: string, query: string, words: MessageId][] = [
 /** A first query at the press of a button, for the metrics that are there. */
 function Examples(props: { onTake: (query: string) => void }) {
   const t = useSentence();
-  const { data, error } = useQuery({ queryKey: ['metric names'], queryFn: metricNames, retry: false });
+  const { data, error } = useQuery({ queryKey: ['metric names'], queryFn: metricNames, retry: false }, client);
   const known = new Set(data);
   const fitting = EXAMPLES.filter(([needs]) => needs === '' || known.has(needs));
   return (

@@ -1,10 +1,11 @@
 import { useEffect, useState, type ReactNode } from 'react';
 import type { Column, Overview } from '../../api/contract.ts';
 import { age, duration, secondsSince } from '../../domain/duration.ts';
+import type { Span } from '../../domain/span.ts';
 import { count, percent, rate } from '../../domain/quantity.ts';
 import { ERROR_RATIO_WARNS } from '../../domain/severity.ts';
 import { useSentence, type MessageId, type Translate } from '../../i18n/index.ts';
-import { historyFeed, type HistoryFeed } from '../../live/history.ts';
+import { viewFeed, type ViewFeed } from '../../live/view-feed.ts';
 import type { Track } from '../../live/track.ts';
 import { useNow } from '../../live/hooks.ts';
 import { store } from '../../live/session.ts';
@@ -21,13 +22,11 @@ const failedShare: Read = (track, at) => {
   return typeof failed === 'number' && typeof out === 'number' ? (out > 0 ? failed / out : 0) : null;
 };
 
-/** The mean of each sixtieth of the quarter of an hour; a part without a figure is a gap. */
-function thin(track: Track, read: Read): (number | null)[] {
-  const last = track.times.at(-1);
-  if (last === undefined) return [];
+/** The mean of each sixtieth of the window; a part without a figure is a gap. */
+function thin(track: Track, { from, to }: Span, read: Read): (number | null)[] {
   const sums = Array.from({ length: POINTS }, () => ({ sum: 0, n: 0 }));
   track.times.forEach((time, i) => {
-    const slot = sums[POINTS - 1 - Math.floor(((last - time) / 900) * POINTS)];
+    const slot = sums[Math.floor(((time - from) / (to - from)) * POINTS - 1e-9)];
     const value = read(track, i);
     if (!slot || value === null) return;
     slot.sum += value;
@@ -36,14 +35,19 @@ function thin(track: Track, read: Read): (number | null)[] {
   return sums.map(({ sum, n }) => (n > 0 ? sum / n : null));
 }
 
-function useThinned(feed: HistoryFeed, read: Read): (number | null)[] {
+function useThinned(feed: ViewFeed, read: Read): (number | null)[] {
   const [values, setValues] = useState<(number | null)[]>([]);
   useEffect(() => {
     let drawn = 0;
+    let track: Track | null = null;
     const refresh = () => {
-      if (store.pausedAt !== null || feed.track.times.length === 0 || Date.now() - drawn < REFRESH_MS) return;
+      if (feed.track.times.length === 0) return;
+      // Another stretch is drawn at once, the next second of the same one with the others.
+      const isSame = track === feed.track;
+      if (isSame && (store.pausedAt !== null || Date.now() - drawn < REFRESH_MS)) return;
       drawn = Date.now();
-      setValues(thin(feed.track, read));
+      track = feed.track;
+      setValues(thin(feed.track, feed.window(), read));
     };
     refresh();
     return feed.watch(refresh);
@@ -63,7 +67,7 @@ interface KpiProps {
 
 function Kpi(props: KpiProps) {
   const t = useSentence();
-  const values = useThinned(historyFeed('now', null), props.read);
+  const values = useThinned(viewFeed('now', null), props.read);
   const tone = { critical: 'crit', warning: 'warn', ok: '', unknown: '' }[props.tone ?? 'ok'];
   return (
     <div className="kpi">
@@ -103,7 +107,7 @@ function poolFoot(t: Translate, overview: Overview): string {
   return t(overview.capacity === null || overview.capacity === undefined ? 'kpi.workersNoCapacity' : 'kpi.workers', { n: overview.workers });
 }
 
-/** Six figures with their last quarter of an hour. */
+/** Six figures, each with its course over what the page looks at. */
 export function KpiStrip({ overview: o }: { overview: Overview | undefined }) {
   const t = useSentence();
   const [failed, percentSign] = split(o && percent(o.error_ratio));

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Navigate } from '@tanstack/react-router';
 import { ApiFault, fetchQueue } from '../../api/client.ts';
+import { queries } from '../../api/queries.ts';
 import type { Row, Rows } from '../../api/contract.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
@@ -26,7 +27,7 @@ function Choices({ source, queue }: { source: string; queue: string }) {
 /** Leads from source and name alone to the queue, or asks which one is meant. */
 export function ChooseKind({ source, queue }: { source: string; queue: string }) {
   const t = useSentence();
-  const { data, error, refetch } = useQuery({ queryKey: ['queue', source, queue], queryFn: () => fetchQueue(source, queue), retry: false });
+  const { data, error, refetch } = useQuery({ queryKey: ['queue', source, queue], queryFn: () => fetchQueue(source, queue), retry: false }, queries);
   if (data) return <Navigate {...queueTarget(data.source, data.kind, data.queue)} replace />;
   if (error instanceof ApiFault && error.status === 409) return <div className="grid"><Choices source={source} queue={queue} /></div>;
   if (error instanceof ApiFault && error.status === 404) return <UnknownQueue source={source} queue={queue} />;

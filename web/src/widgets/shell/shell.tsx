@@ -1,5 +1,5 @@
 import { Outlet, useNavigate, useSearch } from '@tanstack/react-router';
-import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import { chartView } from '../../charts/view.ts';
 import { DEFAULT_PRESET } from '../../domain/span.ts';
 import { followAddressZone } from '../../domain/moment.ts';
@@ -7,10 +7,12 @@ import { readPreferences, watchPreferences } from '../../domain/preferences.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { useTopic } from '../../live/hooks.ts';
 import { Header, PhoneNav } from './header.tsx';
-import { Palette } from './palette.tsx';
-import { ShortcutList } from './shortcut-list.tsx';
 import { useShortcuts } from './shortcuts.ts';
 import { VerdictBar } from './verdict-bar.tsx';
+
+const loadPalette = () => import('./palette.tsx');
+const Palette = lazy(async () => ({ default: (await loadPalette()).Palette }));
+const ShortcutList = lazy(async () => ({ default: (await import('./shortcut-list.tsx')).ShortcutList }));
 
 export const usePreferences = () => useSyncExternalStore(watchPreferences, readPreferences);
 
@@ -50,8 +52,10 @@ export function Shell() {
         <Outlet />
       </main>
       <PhoneNav />
-      {open === 'palette' ? <Palette onClose={() => setOpen(null)} onShortcuts={() => setOpen('shortcuts')} /> : null}
-      {open === 'shortcuts' ? <ShortcutList onClose={() => setOpen(null)} /> : null}
+      <Suspense fallback={null}>
+        {open === 'palette' ? <Palette onClose={() => setOpen(null)} onShortcuts={() => setOpen('shortcuts')} /> : null}
+        {open === 'shortcuts' ? <ShortcutList onClose={() => setOpen(null)} /> : null}
+      </Suspense>
     </>
   );
 }

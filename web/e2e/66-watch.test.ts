@@ -1,0 +1,204 @@
+import { readFileSync } from 'node:fs';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findings } from './axe.ts';
+import { beside, type Beside } from './beside.ts';
+import { live, visit } from './browser.ts';
+
+let server: Beside;
+beforeAll(async () => { server = await beside(); });
+afterAll(() => server.close());
+
+const READY: Record<string, string> = {
+  '/instances': 'table.instances [data-row]',
+  '/logs': '.log-list .msg',
+  '/logs?view=patterns': '.log-patterns [data-row]',
+  '/events': '.tl li',
+  '/': '.log-card .msg',
+};
+const open = (path: string, options: Parameters<typeof visit>[1] = {}) => visit(path, { ...options, origin: server.url });
+const ready = (page: Page, path: string) => page.locator(READY[path] ?? 'main').first().waitFor();
+const scrollable = (page: Page) => page.locator('.log-list').evaluate((list) => list.scrollHeight - list.clientHeight - list.scrollTop);
+
+describe.each(['light', 'dark'] as const)('instances, logs and events, %s', (colorScheme) => {
+  it.each(Object.keys(READY))('axe finds nothing on %s, wide and on a phone', async (path) => {
+    const { page, leave } = await open(path, { colorScheme });
+    await live(page);
+    await ready(page, path);
+    expect(await findings(page)).toEqual([]);
+    await page.setViewportSize({ width: 390, height: 844 });
+    await ready(page, path);
+    expect(await findings(page)).toEqual([]);
+    expect(await page.evaluate(() => Math.max(document.documentElement.scrollWidth, document.body.scrollWidth))).toBeLessThanOrEqual(390);
+    await leave();
+  });
+});
+
+describe('instances', () => {
+  it('show who is down and why, and where balancer and probe disagree', async () => {
+    const { page, leave } = await open('/instances');
+    await live(page);
+    await ready(page, '/instances');
+    const rows = page.locator('table.instances tbody tr:not(.only-phone)');
+    expect(await rows.first().textContent()).toMatch(/api-3.*down.*DOWN \/ –.*connection refused/);
+    expect(await rows.nth(1).textContent()).toMatch(/api-2.*views differ.*UP \/ HTTP 503.*503 Service Unavailable/);
+    expect(await rows.nth(2).textContent()).toMatch(/n8n-worker-2.*its source does not answer/);
+    await page.keyboard.press('/');
+    await page.keyboard.type('refused');
+    await expect.poll(() => rows.count()).toBe(1);
+    await page.getByRole('link', { name: 'Lines' }).click();
+    await expect.poll(() => page.url()).toMatch(/\/logs\?.*instance=api-3/);
+    await ready(page, '/logs');
+    expect(new Set(await page.locator('.log-list .who').allTextContents())).toEqual(new Set(['api-3']));
+    await leave();
+  });
+});
+
+describe('logs', () => {
+  it('are narrowed down by text, expression, level and facets, all of it in the address', async () => {
+    const { page, leave } = await open('/logs');
+    await live(page);
+    await ready(page, '/logs');
+    await page.locator('.facets button', { hasText: 'billing' }).click();
+    await page.getByRole('combobox', { name: 'Level at least' }).selectOption('error');
+    await page.keyboard.press('Escape');
+    await page.getByRole('searchbox', { name: 'Text or /regex/' }).fill('/10\\.0\\.0\\.\\d+/');
+    await expect.poll(() => page.locator('.log-list mark').first().textContent()).toMatch(/^10\.0\.0\.\d+$/);
+    const { searchParams } = new URL(page.url());
+    expect(Object.fromEntries(searchParams)).toEqual({ queue: 'billing', level: 'error', q: '/10\\.0\\.0\\.\\d+/' });
+    await page.reload();
+    await ready(page, '/logs');
+    expect(new Set(await page.locator('.log-list .lv').allTextContents())).toEqual(new Set(['error']));
+    await page.getByRole('button', { name: /^Any Queue again/ }).click();
+    await expect.poll(() => page.url()).not.toContain('queue=');
+    await leave();
+  });
+
+  it('come by themselves, and stand still while one reads', async () => {
+    const { page, leave } = await open('/logs');
+    await live(page);
+    await ready(page, '/logs');
+    server.write(3, 'a line of just now');
+    await page.locator('.log-list .msg', { hasText: 'a line of just now' }).first().waitFor();
+    expect(await scrollable(page)).toBeLessThan(40);
+    await page.locator('.log-list').evaluate((list) => { list.scrollTop = 6_000; });
+    await page.getByRole('button', { name: 'Follow' }).waitFor();
+    const top = await page.locator('.log-list').evaluate((list) => list.scrollTop);
+    server.write(7);
+    await page.getByRole('button', { name: '7 new lines below' }).waitFor();
+    expect(await page.locator('.log-list').evaluate((list) => list.scrollTop)).toBe(top);
+    await page.getByRole('button', { name: '7 new lines below' }).click();
+    await expect.poll(() => scrollable(page)).toBeLessThan(40);
+    // What is older comes when one scrolls to the top, and what one looks at stays.
+    const before = await page.locator('.log-foot span').first().textContent();
+    await page.locator('.log-list').evaluate((list) => { list.scrollTop = 0; });
+    await expect.poll(() => page.locator('.log-foot span').first().textContent()).not.toBe(before);
+    expect(await page.locator('.log-list').evaluate((list) => list.scrollTop)).toBeGreaterThan(1_000);
+    await leave();
+  });
+
+  it('open to all that a line says and what stands around it; the link shows the same', async () => {
+    const { page, leave } = await open('/logs?level=error');
+    await live(page);
+    await ready(page, '/logs');
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    const detail = page.locator('.log-detail');
+    await detail.locator('.log-context .msg').nth(3).waitFor();
+    expect(await detail.locator('.log-context [aria-pressed=true] .msg').count()).toBe(1);
+    const said = await detail.locator('.log-message').textContent();
+    await page.reload();
+    await expect.poll(() => detail.locator('.log-message').textContent()).toBe(said);
+    const job = await detail.locator('.fields div', { hasText: 'Job' }).locator('button').textContent();
+    await detail.locator('.fields div', { hasText: 'Job' }).locator('button').click();
+    await expect.poll(() => new URL(page.url()).searchParams.get('job')).toBe(job);
+    await leave();
+  });
+
+  it('are grouped by what they say, and given away as NDJSON', async () => {
+    const { page, leave } = await open('/logs');
+    await live(page);
+    await ready(page, '/logs');
+    await page.getByRole('button', { name: 'Download NDJSON' }).click();
+    const [download] = await Promise.all([page.waitForEvent('download'), page.locator('.menu:popover-open').getByRole('button', { name: 'Download NDJSON' }).click()]);
+    const lines = readFileSync(await download.path(), 'utf8').trimEnd().split('\n').map((text) => JSON.parse(text) as { message: string });
+    expect(lines.length).toBeGreaterThanOrEqual(1_000);
+    expect(lines.some(({ message }) => message.includes('<script>'))).toBe(true);
+    await page.getByRole('button', { name: 'Patterns' }).click();
+    await expect.poll(() => page.locator('.log-patterns tbody tr').first().textContent()).toMatch(/job # finished in # s/);
+    await leave();
+  });
+
+  it('say what failed, and try again', async () => {
+    const { page, leave } = await open('/logs', { tolerate: /400/ });
+    await live(page);
+    await ready(page, '/logs');
+    server.fail('q is no regular expression: unclosed group');
+    await page.getByRole('searchbox', { name: 'Text or /regex/' }).fill('/(/');
+    await page.locator('.log-pane [role=alert]', { hasText: 'unclosed group' }).waitFor();
+    server.fail(null);
+    await page.getByRole('searchbox', { name: 'Text or /regex/' }).fill('finished');
+    await page.locator('.log-list mark').first().waitFor();
+    await leave();
+  });
+
+  it('are brushed over time', async () => {
+    const { page, leave } = await open('/logs');
+    await live(page);
+    await ready(page, '/logs');
+    const box = await page.locator('svg.log-bars').boundingBox();
+    if (!box) throw new Error('the histogram has no box');
+    await page.mouse.move(box.x + box.width * 0.5, box.y + 30);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.7, box.y + 30, { steps: 5 });
+    await page.mouse.up();
+    await expect.poll(() => page.url()).toMatch(/from=\d+&to=\d+/);
+    await ready(page, '/logs');
+    await leave();
+  });
+});
+
+describe('events', () => {
+  it('are filtered by type and words', async () => {
+    const { page, leave } = await open('/events');
+    await live(page);
+    await ready(page, '/events');
+    await page.getByRole('combobox', { name: 'Type' }).selectOption('queue_appeared');
+    await expect.poll(() => page.url()).toContain('type=queue_appeared');
+    expect(new Set(await page.locator('.tl li b').allTextContents())).toEqual(new Set(['Queue appeared']));
+    const all = await page.locator('.tl li').count();
+    await page.getByRole('searchbox').fill('nothing of this name');
+    await page.locator('.empty').waitFor();
+    await page.getByRole('searchbox').fill('');
+    await expect.poll(() => page.locator('.tl li').count()).toBe(all);
+    await leave();
+  });
+
+  it('speak French, as the lines and instances do', async () => {
+    const { page, leave } = await open('/events', { locale: 'fr-FR' });
+    await live(page);
+    await ready(page, '/events');
+    for (const path of ['/events', '/logs', '/instances']) {
+      // oxlint-disable no-await-in-loop -- one page after the other
+      await page.goto(new URL(path, server.url).href);
+      await ready(page, path);
+      const text = await page.locator('main').textContent();
+      for (const english of ['Queue appeared', 'Lines over time', 'Narrow down', 'views differ', 'Since']) expect(text).not.toContain(english);
+      // oxlint-enable no-await-in-loop
+    }
+    await leave();
+  });
+});
+
+it('a server without instances and logs has no such pages in its menu', async () => {
+  const { page, leave } = await visit('/');
+  await live(page);
+  const document = (await (await page.request.get(new URL('/api/openapi.json', page.url()).href)).json()) as { paths: Record<string, unknown> };
+  const bar = page.getByRole('navigation', { name: 'Pages', exact: true });
+  await bar.getByRole('link', { name: 'Events' }).waitFor();
+  for (const [name, path] of [['Instances', '/api/v1/instances'], ['Logs', '/api/v1/logs']] as const) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await expect.poll(() => bar.getByRole('link', { name }).count()).toBe(path in document.paths ? 1 : 0);
+  }
+  await leave();
+});

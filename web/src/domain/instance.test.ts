@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import type { Instance } from '../api/instances.ts';
+import { featuresOf } from '../live/features.ts';
+import { instanceMatches, instanceOrder, instanceTone } from './instance.ts';
+
+const made = (instance: string, change: Partial<Instance> = {}): Instance => ({ source: 'lb', instance, role: 'api', status: 'up', ...change });
+
+describe('instances', () => {
+  it('stand with the troubled first, then by name as one counts', () => {
+    const all = [made('api-10'), made('api-2'), made('n8n', { status: 'unknown' }), made('x', { status: 'degraded' }), made('y', { status: 'down' })];
+    expect(all.toSorted(instanceOrder).map(({ instance }) => instance)).toEqual(['y', 'x', 'n8n', 'api-2', 'api-10']);
+  });
+  it('of a source that is silent are unknown, whatever was last said', () => {
+    expect(instanceTone(made('a', { status: 'down' }))).toBe('critical');
+    expect(instanceTone(made('a', { status: 'down', stale: true }))).toBe('unknown');
+    expect(instanceTone(made('a', { status: 'strange' as 'up' }))).toBe('unknown');
+  });
+  it('are found by each word, in any of what is said of them', () => {
+    const one = made('api-1', { error: 'connection refused' });
+    expect(instanceMatches(one, 'API refused')).toBe(true);
+    expect(instanceMatches(one, 'api timeout')).toBe(false);
+    expect(instanceMatches(one, '')).toBe(true);
+  });
+});
+
+describe('features', () => {
+  it('are those that the document names', () => {
+    expect(featuresOf({ paths: { '/api/v1/logs': {}, '/api/v1/queues': {} } })).toEqual({ instances: false, logs: true });
+    expect(featuresOf(null)).toEqual({ instances: false, logs: false });
+    expect(featuresOf('<html>')).toEqual({ instances: false, logs: false });
+  });
+});

@@ -1,0 +1,153 @@
+import { fetchLogs, type LogAnswer, type LogFilter, type LogSpan } from '../api/logs.ts';
+import type { FeedState } from '../live/history.ts';
+import { Refetch } from '../live/refetch.ts';
+import { LineBuffer } from './buffer.ts';
+import { lineOf, Origins, type Line } from './line.ts';
+
+type Fetch = typeof fetchLogs;
+
+const PAGE = 1_000;
+const EVERY_MS = 1_000;
+/** Writers' clocks differ and lines travel: so far back is asked again each time. */
+const OVERLAP_SECONDS = 5;
+/** More news in a second than so many pages is not read line by line. */
+const MOST_PAGES = 10;
+
+/** What the page of logs looks for. */
+export interface Search {
+  filter: LogFilter;
+  span: LogSpan;
+  /** Goes on with what comes. */
+  live: boolean;
+}
+
+/** The lines of a search: the newest page first, older ones on demand, new ones as they come. */
+export class LogTail {
+  readonly buffer = new LineBuffer();
+  state: FeedState = 'loading';
+  /** Why there is nothing, or nothing newer. */
+  error: string | null = null;
+  hasOlder = false;
+  isLoadingOlder = false;
+  /** Lines that came faster than they could be read: there is a hole in what is shown. */
+  skipped = false;
+  version = 0;
+  #search: Search | null = null;
+  #origins = new Origins();
+  #older: string | null = null;
+  #fetching = new Refetch();
+  #olderAbort: AbortController | null = null;
+  #listeners = new Set<() => void>();
+  readonly #fetch: Fetch;
+
+  constructor(fetch: Fetch = fetchLogs) {
+    this.#fetch = fetch;
+  }
+
+  watch = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  read = (): number => this.version;
+
+  /** Another search: everything anew. */
+  look(search: Search): void {
+    this.#search = search;
+    this.reload();
+  }
+
+  reload = (): void => {
+    const search = this.#search;
+    if (!search) return;
+    this.stop();
+    this.buffer.clear();
+    this.#origins.clear();
+    this.state = 'loading';
+    this.error = null;
+    this.hasOlder = false;
+    this.#older = null;
+    this.skipped = false;
+    this.#tell();
+    let isFirst = true;
+    this.#fetching.run<LogAnswer>({
+      ask: (signal) => (isFirst ? this.#fetch(search.filter, search.span, { limit: PAGE }, signal) : this.#news(search, signal)),
+      done: (answer) => {
+        if (isFirst) {
+          this.#older = answer.next ?? null;
+          this.hasOlder = this.#older !== null;
+        }
+        isFirst = false;
+        const added = this.buffer.append(this.#lines(answer));
+        const changed = added > 0 || this.state !== 'ready' || this.error !== null;
+        this.state = 'ready';
+        this.error = null;
+        if (changed) this.#tell();
+      },
+      failed: (reason) => {
+        this.state = isFirst ? 'failed' : 'ready';
+        this.error = reason;
+        this.#tell();
+      },
+      again: () => (search.live ? EVERY_MS : null),
+    });
+  };
+
+  /** The page before the oldest line. Says how many lines were put above. */
+  older = async (): Promise<number> => {
+    const search = this.#search;
+    if (!search || this.#older === null || this.isLoadingOlder) return 0;
+    this.isLoadingOlder = true;
+    this.#tell();
+    const abort = new AbortController();
+    this.#olderAbort = abort;
+    let added = 0;
+    try {
+      const answer = await this.#fetch(search.filter, search.span, { limit: PAGE, cursor: this.#older }, abort.signal);
+      if (abort.signal.aborted) return 0;
+      this.#older = answer.next ?? null;
+      const lines = this.#lines(answer);
+      added = this.buffer.prepend(lines);
+      this.hasOlder = this.#older !== null && added === lines.length;
+    } catch (error) {
+      if (!abort.signal.aborted) this.error = error instanceof Error ? error.message : String(error);
+    }
+    if (!abort.signal.aborted) {
+      this.isLoadingOlder = false;
+      this.#tell();
+    }
+    return added;
+  };
+
+  stop = (): void => {
+    this.#fetching.stop();
+    this.#olderAbort?.abort();
+    this.isLoadingOlder = false;
+  };
+
+  /** Everything since a little before the newest line, newest first. */
+  async #news(search: Search, signal: AbortSignal): Promise<LogAnswer> {
+    const newest = this.buffer.lines.at(-1);
+    const from = newest ? newest.at / 1_000 - OVERLAP_SECONDS : search.span.from;
+    const all: LogAnswer = { entries: [] };
+    let cursor: string | undefined;
+    for (let page = 0; page < MOST_PAGES; page += 1) {
+      // oxlint-disable-next-line no-await-in-loop -- the next page is named by the one before
+      const answer = await this.#fetch(search.filter, { from: Math.max(from ?? 0, search.span.from ?? 0), to: undefined }, { limit: PAGE, cursor }, signal);
+      all.entries.push(...answer.entries);
+      cursor = answer.next ?? undefined;
+      if (cursor === undefined) return all;
+    }
+    this.skipped = true;
+    return all;
+  }
+
+  #lines(answer: LogAnswer): Line[] {
+    return answer.entries.map((entry) => lineOf(entry, this.#origins));
+  }
+
+  #tell(): void {
+    this.version += 1;
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,87 @@
+import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+import type { VigieEvent } from '../../api/contract.ts';
+import { chartView } from '../../charts/view.ts';
+import { eventWording } from '../../domain/event.ts';
+import { fullMoment, timeOfDay } from '../../domain/moment.ts';
+import { showName } from '../../domain/queue-name.ts';
+import { useSentence } from '../../i18n/index.ts';
+import { eventFeed } from '../../live/event-feed.ts';
+import { Fault, Segmented, Skeleton } from '../../ui/index.tsx';
+import { QueueLink } from '../queue-link.tsx';
+
+type Loud = 'any' | 'warning' | 'critical';
+export interface EventsChange {
+  q?: string | undefined;
+  type?: string | undefined;
+  loud?: 'warning' | 'critical' | undefined;
+}
+
+const SHOWN_AT_FIRST = 300;
+const LOUDNESS = { info: 0, warning: 1, critical: 2 } as const;
+const LEAST: Record<Loud, number> = { any: 0, warning: 1, critical: 2 };
+
+const hits = (event: VigieEvent, words: string): boolean => {
+  const text = [event.type, event.source, event.kind, event.queue, event.worker, event.detail].join(' ').toLowerCase();
+  return words.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+};
+
+function EventLine({ event }: { event: VigieEvent }) {
+  const t = useSentence();
+  return (
+    <li className={`e-${event.severity}`}>
+      <time dateTime={event.at} data-tip={fullMoment(event.at)}>{timeOfDay(event.at)}</time>
+      <b>{t(eventWording(event.type), { type: event.type })}</b>{' '}
+      {event.queue && event.kind ? <QueueLink source={event.source} kind={event.kind} queue={event.queue} /> : <bdi className="name">{showName(event.worker ?? event.queue ?? event.source)}</bdi>}
+      <span className="src">{showName(event.source)}</span>
+      {event.detail ? <span className="rec">{event.detail}</span> : null}
+    </li>
+  );
+}
+
+/** The events of what the page looks at, newest first; new ones come by themselves. */
+function useEvents(): { events: VigieEvent[]; loaded: boolean; error: string | null; reload: () => void } {
+  const feed = eventFeed(null);
+  const version = useSyncExternalStore(feed.watch, feed.read);
+  const [look, setLook] = useState(() => ({ zoom: chartView.zoom, seconds: chartView.rangeSeconds }));
+  useEffect(() => chartView.watch(() => setLook({ zoom: chartView.zoom, seconds: chartView.rangeSeconds })), []);
+  return useMemo(() => {
+    const to = look.zoom?.to ?? Infinity;
+    const from = look.zoom?.from ?? feed.now() - look.seconds;
+    const events = feed.events.filter(({ at }) => Date.parse(at) / 1_000 >= from && Date.parse(at) / 1_000 <= to);
+    return { events, loaded: version > 0, error: feed.error, reload: feed.reload };
+  }, [feed, version, look]);
+}
+
+/** One timeline of all that happened. */
+export function EventsBoard(props: { filter: string; type: string; loud: Loud; onChange: (change: EventsChange) => void }) {
+  const t = useSentence();
+  const { events, loaded, error, reload } = useEvents();
+  const [most, setMost] = useState(SHOWN_AT_FIRST);
+  const { filter, type, loud } = props;
+  const types = useMemo(() => [...new Set([...events.map((event) => event.type), ...(type ? [type] : [])])].toSorted(), [events, type]);
+  const shown = events.filter((event) => (type === '' || event.type === type) && LOUDNESS[event.severity] >= LEAST[loud] && hits(event, filter.trim()));
+  return (
+    <div className="grid">
+      <div className="toolbar s12">
+        <h1 className="page">{t('nav.events')}</h1>
+        <input className="field" type="search" data-filter="" aria-label={t('events.filter')} placeholder={t('events.filter')} value={filter} onChange={(event) => props.onChange({ q: event.target.value || undefined })} />
+        <select className="field" aria-label={t('events.type')} value={type} onChange={(event) => props.onChange({ type: event.target.value || undefined })}>
+          <option value="">{t('events.anyType')}</option>
+          {types.map((each) => <option key={each} value={each}>{t(eventWording(each), { type: each })}</option>)}
+        </select>
+        <Segmented label={t('events.severity')} value={loud} onChange={(value) => props.onChange({ loud: value === 'any' ? undefined : value })} options={[
+          { value: 'any', label: t('events.any') }, { value: 'warning', label: t('events.warning') }, { value: 'critical', label: t('events.critical') },
+        ]} />
+        <span className="dim end" aria-live="polite">{t('events.shown', { shown: shown.length, all: events.length })}</span>
+      </div>
+      <section className="card s12 timeline-page" aria-label={t('nav.events')}>
+        {error ? <Fault text={t('fault.list', { reason: error })} retry={t('action.retry')} onRetry={reload} /> : null}
+        {!loaded && !error ? <div className="note"><Skeleton width="60ch" /></div> : null}
+        <p className="dim note-line">{t('events.info')}</p>
+        <ol className="tl">{shown.slice(0, most).map((event) => <EventLine key={`${event.id} ${event.at}`} event={event} />)}</ol>
+        {loaded && !error && shown.length === 0 ? <p className="empty">{t(events.length === 0 ? 'events.none' : 'events.noMatch')}</p> : null}
+        {shown.length > most ? <p className="note"><button type="button" className="btn" onClick={() => setMost(most + SHOWN_AT_FIRST)}>{t('load.more', { n: shown.length - most })}</button></p> : null}
+      </section>
+    </div>
+  );
+}

@@ -1,0 +1,37 @@
+import type { ReactNode } from 'react';
+import type { Instance } from '../../api/instances.ts';
+import { duration } from '../../domain/duration.ts';
+import { instanceTone } from '../../domain/instance.ts';
+import { count } from '../../domain/quantity.ts';
+import { showName } from '../../domain/queue-name.ts';
+import { useSentence } from '../../i18n/index.ts';
+import { Mark } from '../../ui/index.tsx';
+import { instanceState } from './state.ts';
+
+/** A figure that nobody tells is a dash with a reason. */
+export function Told(props: { children: ReactNode }) {
+  const t = useSentence();
+  const { children } = props;
+  return children === null || children === undefined || children === '' ? <span className="dim" data-tip={t('instances.absent')}>–</span> : <>{children}</>;
+}
+
+export function InstanceName({ instance }: { instance: Instance }) {
+  const t = useSentence();
+  return (
+    <>
+      <Mark tone={instanceTone(instance)} label={instanceState(t, instance)} />
+      <span className="q" data-row="" tabIndex={-1} data-tip={instance.address ?? undefined}><bdi className="name">{showName(instance.instance)}</bdi></span>
+      <span className="src">{showName(instance.role)} · {showName(instance.source)}</span>
+    </>
+  );
+}
+
+export function InstanceState({ instance }: { instance: Instance }) {
+  const t = useSentence();
+  const tone = { critical: 'crit', warning: 'warn', ok: '', unknown: 'unk' }[instanceTone(instance)];
+  const tip = instance.disagree ? t('instances.disagreeTip', { balancer: instance.balancer ?? '–', probe: instance.probe ?? '–' }) : undefined;
+  return <span className={tone} data-tip={tip}>{instanceState(t, instance)}</span>;
+}
+
+export const Seconds = ({ value }: { value: number | null | undefined }) => <Told>{typeof value === 'number' ? duration(value) : null}</Told>;
+export const Amount = ({ value }: { value: number | null | undefined }) => <Told>{typeof value === 'number' ? count(value) : null}</Told>;

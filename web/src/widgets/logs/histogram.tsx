@@ -1,0 +1,112 @@
+import { useEffect, useRef, useState } from 'react';
+import { fetchLogHistogram, type LogFilter, type LogHistogram } from '../../api/logs.ts';
+import { chartView } from '../../charts/view.ts';
+import { secondOfDay, spanText } from '../../domain/moment.ts';
+import { brushedSpan, type Span } from '../../domain/span.ts';
+import { useSentence } from '../../i18n/index.ts';
+import { Refetch } from '../../live/refetch.ts';
+import { Card, Fault, Skeleton } from '../../ui/index.tsx';
+import { logWindow } from './model.ts';
+
+const BARS = 80;
+const EVERY_MS = 5_000;
+const HEIGHT = 64;
+const BANDS = [
+  { levels: ['error', 'fatal'], className: 'b-crit' },
+  { levels: ['warn'], className: 'b-warn' },
+  { levels: ['info', 'debug', 'trace', 'unknown'], className: 'b-rest' },
+] as const;
+
+interface Bars {
+  span: Span;
+  step: number;
+  start: number;
+  /** One list of bands a step. */
+  bands: number[][];
+  total: number;
+  bad: number;
+}
+
+export function barsOf(histogram: LogHistogram, span: Span): Bars {
+  const length = Math.max(0, ...Object.values(histogram.levels).map((counts) => counts.length));
+  const at = (level: string, i: number) => histogram.levels[level]?.[i] ?? 0;
+  const bands = Array.from({ length }, (_, i) => BANDS.map(({ levels }) => levels.reduce((sum, level) => sum + at(level, i), 0)));
+  const sum = (band: number) => bands.reduce((all, counts) => all + (counts[band] ?? 0), 0);
+  return { span, step: histogram.step_seconds, start: Date.parse(histogram.start) / 1_000, bands, total: sum(0) + sum(1) + sum(2), bad: sum(0) };
+}
+
+function useBars(filter: LogFilter, look: string) {
+  const [state, setState] = useState<{ bars: Bars | null; error: string | null }>({ bars: null, error: null });
+  const [turn, setTurn] = useState(0);
+  const key = JSON.stringify([filter, look, turn]);
+  useEffect(() => {
+    const fetching = new Refetch();
+    let span = logWindow();
+    fetching.run({
+      ask: (signal) => {
+        span = logWindow();
+        return fetchLogHistogram(filter, span, BARS, signal);
+      },
+      done: (histogram) => setState({ bars: barsOf(histogram, span), error: null }),
+      failed: (error) => setState((old) => ({ ...old, error })),
+      again: () => (chartView.zoom ? null : EVERY_MS),
+    });
+    return () => fetching.stop();
+    // oxlint-disable-next-line react/exhaustive-deps -- the key says all that matters
+  }, [key]);
+  return { ...state, retry: () => setTurn(turn + 1) };
+}
+
+/** Lines over time; a drag looks at a stretch, everywhere at once. */
+export function LogHistogramCard({ filter, look }: { filter: LogFilter; look: string }) {
+  const t = useSentence();
+  const { bars, error, retry } = useBars(filter, look);
+  const box = useRef<SVGSVGElement>(null);
+  const [drag, setDrag] = useState<{ from: number; to: number } | null>(null);
+  const share = (x: number) => {
+    const rect = box.current?.getBoundingClientRect();
+    return rect ? Math.max(0, Math.min(1, (x - rect.left) / rect.width)) : 0;
+  };
+  const release = () => {
+    if (drag && bars) {
+      const second = (at: number) => bars.span.from + at * (bars.span.to - bars.span.from);
+      const span = brushedSpan(second(drag.from), second(drag.to));
+      if (span) chartView.brush(span);
+    }
+    setDrag(null);
+  };
+  const top = Math.max(1, ...(bars?.bands ?? []).map((counts) => counts.reduce((sum, n) => sum + n, 0)));
+  const width = bars ? bars.span.to - bars.span.from : 1;
+  return (
+    <Card className="s12" title={t('logs.histogram')} small={bars ? spanText(bars.span.from, bars.span.to) : ''} info={t('logs.histogramInfo')}>
+      {error ? <Fault text={t('logs.histogramFault', { reason: error })} retry={t('action.retry')} onRetry={retry} /> : null}
+      {bars ? (
+        // A drag is an aid for the hand: the range's menu does the same by keys.
+        // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
+        <svg
+          ref={box} className="log-bars" viewBox={`0 0 ${width} ${HEIGHT}`} preserveAspectRatio="none" role="img"
+          aria-label={t('logs.histogramLabel', { n: bars.total, bad: bars.bad })}
+          onPointerDown={(event) => { event.currentTarget.setPointerCapture(event.pointerId); setDrag({ from: share(event.clientX), to: share(event.clientX) }); }}
+          onPointerMove={(event) => drag && setDrag({ ...drag, to: share(event.clientX) })}
+          onPointerUp={release} onPointerCancel={() => setDrag(null)} onDoubleClick={() => chartView.back()}
+        >
+          {bars.bands.map((counts, i) => {
+            const from = bars.start + i * bars.step;
+            let y = HEIGHT;
+            return (
+              <g key={from} data-tip={t('logs.bar', { from: secondOfDay(from), to: secondOfDay(from + bars.step), n: counts.reduce((sum, n) => sum + n, 0) })}>
+                <rect x={from - bars.span.from} width={bars.step} y={0} height={HEIGHT} className="b-hit" />
+                {counts.map((n, band) => {
+                  const height = (n / top) * (HEIGHT - 2);
+                  y -= height;
+                  return n > 0 ? <rect key={BANDS[band]?.className} className={BANDS[band]?.className} x={from - bars.span.from + bars.step * 0.08} width={bars.step * 0.84} y={y} height={height} /> : null;
+                })}
+              </g>
+            );
+          })}
+          {drag ? <rect className="b-drag" x={Math.min(drag.from, drag.to) * width} width={Math.abs(drag.to - drag.from) * width} y={0} height={HEIGHT} /> : null}
+        </svg>
+      ) : error ? null : <div className="log-bars"><Skeleton block /></div>}
+    </Card>
+  );
+}

@@ -1,0 +1,107 @@
+import { useCallback, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { useSentence } from '../../i18n/index.ts';
+import { usePaused } from '../../live/hooks.ts';
+import { lineId, type Line } from '../../logs/line.ts';
+import type { LogTail } from '../../logs/tail.ts';
+import { Fault, Skeleton } from '../../ui/index.tsx';
+import { LogRow, needleOf } from './row.tsx';
+
+const ROW = 24;
+const AROUND = 12;
+/** So close to an end counts as there. */
+const NEAR = 40;
+
+/** Which rows are in sight, and whether the end is; keeps what one looks at in its place when lines come above. */
+function useSight(tail: LogTail, version: number, isFrozen: boolean) {
+  const box = useRef<HTMLDivElement>(null);
+  const [sight, setSight] = useState({ first: 0, last: 60 });
+  const [follows, setFollows] = useState(true);
+  const [seen, setSeen] = useState(0);
+  // The first line, and how many were let go, as of the last look.
+  const head = useRef<{ line: Line | undefined; dropped: number }>({ line: undefined, dropped: 0 });
+  const look = useCallback(() => {
+    const element = box.current;
+    if (!element) return;
+    const first = Math.max(0, Math.floor(element.scrollTop / ROW) - AROUND);
+    const last = Math.ceil((element.scrollTop + element.clientHeight) / ROW) + AROUND;
+    setSight((old) => (old.first === first && old.last === last ? old : { first, last }));
+  }, []);
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const { lines, dropped } = tail.buffer;
+    const before = head.current;
+    if (before.line !== undefined && lines[0] !== before.line) {
+      const above = lines.indexOf(before.line);
+      element.scrollTop += (above > 0 ? above : before.dropped - dropped) * ROW;
+    }
+    head.current = { line: lines[0], dropped };
+    if (follows && !isFrozen) element.scrollTop = element.scrollHeight;
+    look();
+    // oxlint-disable-next-line react/exhaustive-deps, react/exhaustive-effect-dependencies -- the version stands for the lines
+  }, [tail, version, follows, isFrozen, look]);
+  const scrolled = () => {
+    const element = box.current;
+    if (!element) return;
+    const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
+    if (isAtEnd !== follows) {
+      setFollows(isAtEnd);
+      setSeen(tail.buffer.dropped + tail.buffer.lines.length);
+    }
+    if (element.scrollTop < NEAR && !isAtEnd && tail.hasOlder) void tail.older();
+    look();
+  };
+  const news = follows ? 0 : Math.max(0, tail.buffer.dropped + tail.buffer.lines.length - seen);
+  return { box, sight, follows, news, scrolled, follow: () => setFollows(true) };
+}
+
+function Foot(props: { tail: LogTail; live: boolean; isFrozen: boolean; follows: boolean; news: number; onFollow: () => void }) {
+  const t = useSentence();
+  const { tail, isFrozen, follows, news } = props;
+  const { lines, dropped } = tail.buffer;
+  return (
+    <div className="log-foot">
+      <span>{t('logs.count', { n: lines.length })}{dropped > 0 ? ` · ${t('logs.droppedLines', { n: dropped })}` : ''}</span>
+      {tail.hasOlder ? <button type="button" className="btn quiet" disabled={tail.isLoadingOlder} onClick={() => void tail.older()}>{t('logs.older')}</button> : null}
+      <span className="end">
+        {isFrozen ? <span className="dim">{t('logs.paused')}</span> : null}
+        {props.live && !isFrozen && follows ? <span className="dim">{t('logs.following')}</span> : null}
+        {follows ? null : <button type="button" className="btn" onClick={props.onFollow}>{news > 0 ? t('logs.newLines', { n: news }) : t('logs.follow')}</button>}
+      </span>
+    </div>
+  );
+}
+
+/** Only the rows in sight are in the page. At the end it follows what comes; scrolled up, it stands still. */
+export function LogList(props: { tail: LogTail; q: string | undefined; open: string | null; live: boolean; onOpen: (line: Line) => void }) {
+  const t = useSentence();
+  const { tail, onOpen, live } = props;
+  const version = useSyncExternalStore(tail.watch, tail.read);
+  const isFrozen = usePaused();
+  const { box, sight, follows, news, scrolled, follow } = useSight(tail, version, isFrozen);
+  const { lines, dropped } = tail.buffer;
+  const needle = useMemo(() => needleOf(props.q), [props.q]);
+  const shown = lines.slice(sight.first, sight.last);
+  return (
+    <div className="log-pane">
+      {tail.error && tail.state === 'ready' ? <Fault text={t('logs.stale', { reason: tail.error })} retry={t('action.retry')} onRetry={tail.reload} /> : null}
+      {tail.state === 'failed' ? <Fault text={t('fault.list', { reason: tail.error ?? '' })} retry={t('action.retry')} onRetry={tail.reload} /> : null}
+      {tail.skipped ? <p className="note warn">{t('logs.skipped')}</p> : null}
+      {/* A region that scrolls has to be reachable without a mouse. */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <div className="log-list" ref={box} onScroll={scrolled} role="region" aria-label={t('logs.list')} tabIndex={0}>
+        {tail.state === 'loading' ? Array.from({ length: 10 }, (_, i) => <div key={i} className="log-row"><Skeleton width="100%" /></div>) : null}
+        <div style={{ height: lines.length * ROW, position: 'relative' }}>
+          <div style={{ transform: `translateY(${sight.first * ROW}px)` }}>
+            {shown.map((line, i) => (
+              // oxlint-disable-next-line react/no-array-index-key -- a line is its place, and alike lines stand beside one another
+              <LogRow key={dropped + sight.first + i} line={line} needle={needle} index={sight.first + i} focusable={false} open={props.open !== null && props.open === lineId(line)} onOpen={onOpen} />
+            ))}
+          </div>
+        </div>
+        {tail.state === 'ready' && lines.length === 0 ? <p className="empty">{t('logs.none')}</p> : null}
+      </div>
+      <Foot tail={tail} live={live} isFrozen={isFrozen} follows={follows} news={news} onFollow={follow} />
+    </div>
+  );
+}
