@@ -26,7 +26,7 @@ pub(crate) fn metrics_dir(data_dir: &Path) -> PathBuf {
 /// When another Vigie has the folder, a newer version made it, or it is not a store's.
 pub(crate) fn open(config: &Config, now: i64) -> Result<Option<Store>, Failure> {
     let folder = metrics_dir(&config.data_dir);
-    let metrics = config.metrics;
+    let metrics = &config.metrics;
     let options = StoreOptions {
         retention_ms: i64::from(metrics.retention_days) * DAY_MS,
         retention_bytes: metrics.retention_bytes,

@@ -5,11 +5,13 @@ mod client;
 mod command;
 mod config;
 mod control;
+mod destinations;
 mod exit;
 mod feed;
 mod interrupt;
 mod keeping;
 mod recorder;
+mod sending;
 
 use std::process::ExitCode;
 

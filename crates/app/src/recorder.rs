@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
@@ -11,19 +10,16 @@ use tokio_util::sync::CancellationToken;
 use vigie_model::catalogue::{self, Metric, MetricKind};
 use vigie_model::{Label, Labels, METRIC_NAME, NativeHistogram};
 use vigie_server::{AppState, SeriesValue, SeriesVisitor, visit_series};
-use vigie_store::{
-    AppendError, MatchOp, Matcher, STALE_BITS, Sample, SeriesHandle, Storage, Store, TimeRange,
-    Value, is_stale,
-};
+use vigie_store::{MatchOp, Matcher, STALE_BITS, Storage, TimeRange, Value, is_stale};
 
-/// Seconds of samples that may wait for a disk that does not answer; more are dropped and counted.
-const WAITING: usize = 30;
+use crate::destinations::{Destinations, KeptSample, KeptSeries};
+
 /// How far back PromQL looks for a sample: a series that ended longer ago needs no mark, in milliseconds.
 const LOOKBACK: i64 = 300_000;
 
 /// Series that are kept, and what became of their samples.
 pub(crate) struct Recorder {
-    store: Store,
+    to: Destinations,
     /// Seconds between two samples of the series of each source, and of those that belong to none.
     intervals: HashMap<String, u64>,
     shortest: u64,
@@ -32,13 +28,10 @@ pub(crate) struct Recorder {
     /// When the last round was, in Unix milliseconds: what is new now was not there then.
     last: i64,
     round: u64,
-    waiting: Arc<AtomicUsize>,
-    /// Samples that were not kept.
-    lost: Arc<AtomicU64>,
 }
 
 struct Known {
-    series: SeriesHandle,
+    series: KeptSeries,
     interval: u64,
     /// The round in which it was last seen.
     seen: u64,
@@ -47,24 +40,21 @@ struct Known {
 impl Recorder {
     /// A recorder; `intervals` are the seconds between two polls of each source.
     pub(crate) fn new(
-        store: Store,
+        to: Destinations,
         intervals: impl IntoIterator<Item = (String, f64)>,
         now: i64,
-        lost: Arc<AtomicU64>,
     ) -> Self {
         let intervals: HashMap<String, u64> = intervals
             .into_iter()
             .map(|(name, seconds)| (name, (seconds.round() as u64).max(1)))
             .collect();
         Self {
-            store,
+            to,
             shortest: intervals.values().copied().min().unwrap_or(1),
             intervals,
             known: HashMap::new(),
             last: now,
             round: 0,
-            waiting: Arc::default(),
-            lost,
         }
     }
 
@@ -93,56 +83,31 @@ impl Recorder {
             Round { recorder: self, now, samples: Vec::new(), key: String::new(), refused: 0 };
         visit_series(app, &mut round);
         let (mut samples, refused) = (round.samples, round.refused);
-        self.lost.fetch_add(refused, Ordering::Relaxed);
+        self.to.lose(refused);
         let this = self.round;
         self.known.retain(|_, known| {
             let gone = is_due(this, known.interval) && known.seen != this;
             if gone {
-                samples.push(ended(known.series, now));
+                samples.push(ended(known.series.clone(), now));
             }
             !gone
         });
         self.last = now;
-        self.keep(samples);
-    }
-
-    fn keep(&self, samples: Vec<Sample>) {
-        let count = samples.len() as u64;
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.lost.fetch_add(count, Ordering::Relaxed);
-            return;
-        }
-        let (waiting, lost) = (Arc::clone(&self.waiting), Arc::clone(&self.lost));
-        self.store.append(samples, move |outcome| {
-            waiting.fetch_sub(1, Ordering::Relaxed);
-            match outcome {
-                Ok(appended) => {
-                    let refused = count.saturating_sub(appended.accepted as u64);
-                    lost.fetch_add(refused, Ordering::Relaxed);
-                }
-                // They are in memory, and are written once the disk works again.
-                Err(AppendError::NotWritten(error)) => {
-                    tracing::warn!(%error, "the disk does not take metrics at present");
-                }
-                Err(error) => {
-                    lost.fetch_add(count, Ordering::Relaxed);
-                    tracing::warn!(%error, "metrics of a second were not kept");
-                }
-            }
-        });
+        self.to.keep(samples);
     }
 
     /// Series of a Vigie that was killed have no end: without one, PromQL would take their last sample for true for
     /// five more minutes.
+    /// In a backend elsewhere they stay so: it is not asked before the first sample.
     fn mark_left_open(&self) {
+        let Some(store) = self.to.store() else { return };
         let range = TimeRange { start: self.last - LOOKBACK, end: i64::MAX };
         let mut marks = Vec::new();
         for metric in catalogue::ALL {
             let Ok(matcher) = Matcher::new(METRIC_NAME, MatchOp::Equal, metric.name) else {
                 continue;
             };
-            let Ok(found) = self.store.select(&[matcher], range, 0) else { continue };
+            let Ok(found) = store.select(&[matcher], range, 0) else { continue };
             for series in found.into_iter().filter(|series| is_own(metric, &series.labels)) {
                 let Ok(samples) = series.reader.read() else { continue };
                 let float = samples.float_times.last().copied().zip(samples.floats.last().copied());
@@ -151,20 +116,20 @@ impl Recorder {
                 let open = float.is_none_or(|(time, value)| {
                     !is_stale(value) || histogram.is_some_and(|other| other > time)
                 });
-                if let (Some(last), true, Ok(handle)) =
-                    (last, open, self.store.series(&series.labels))
+                if let (Some(last), true, Some(handle)) =
+                    (last, open, self.to.series(series.labels.clone()))
                 {
                     marks.push(ended(handle, last + 1));
                 }
             }
         }
-        self.keep(marks);
+        self.to.keep(marks);
     }
 
     fn mark_ended(&mut self, now: i64) {
         let time = now.max(self.last + 1);
         let marks = self.known.drain().map(|(_, known)| ended(known.series, time)).collect();
-        self.keep(marks);
+        self.to.keep(marks);
     }
 }
 
@@ -179,15 +144,15 @@ fn is_due(round: u64, interval: u64) -> bool {
     round.is_multiple_of(interval) || round == 1
 }
 
-fn ended(series: SeriesHandle, time: i64) -> Sample {
-    Sample { series, time, value: Value::Float(f64::from_bits(STALE_BITS)) }
+fn ended(series: KeptSeries, time: i64) -> KeptSample {
+    KeptSample { series, time, value: Value::Float(f64::from_bits(STALE_BITS)) }
 }
 
 /// One second's samples, as they are gathered.
 struct Round<'a> {
     recorder: &'a mut Recorder,
     now: i64,
-    samples: Vec<Sample>,
+    samples: Vec<KeptSample>,
     key: String,
     refused: u64,
 }
@@ -213,20 +178,20 @@ impl SeriesVisitor for Round<'_> {
         let series = match self.recorder.known.get_mut(&self.key) {
             Some(known) => {
                 known.seen = round;
-                known.series
+                known.series.clone()
             }
             None => {
-                let Ok(series) = self.recorder.store.series(&labels(metric, values)) else {
+                let Some(series) = self.recorder.to.series(labels(metric, values)) else {
                     self.refused += 1;
                     return;
                 };
-                let known = Known { series, interval, seen: round };
+                let known = Known { series: series.clone(), interval, seen: round };
                 self.recorder.known.insert(self.key.clone(), known);
-                self.begin(metric, series, &value);
+                self.begin(metric, &series, &value);
                 series
             }
         };
-        self.samples.push(Sample { series, time: self.now, value });
+        self.samples.push(KeptSample { series, time: self.now, value });
     }
 }
 
@@ -250,7 +215,7 @@ impl Round<'_> {
 
     /// A counter that begins with what happened in its first second has begun with 0 before that: without saying
     /// so, the first jobs of each type would be in no rate.
-    fn begin(&mut self, metric: &Metric, series: SeriesHandle, value: &Value) {
+    fn begin(&mut self, metric: &Metric, series: &KeptSeries, value: &Value) {
         let zero = match (metric.kind, value) {
             (MetricKind::Counter, Value::Float(number)) if *number > 0.0 => Value::Float(0.0),
             (MetricKind::Histogram, Value::Histogram(histogram)) if histogram.count > 0.0 => {
@@ -264,7 +229,7 @@ impl Round<'_> {
         };
         let time = self.recorder.last;
         if time < self.now {
-            self.samples.push(Sample { series, time, value: zero });
+            self.samples.push(KeptSample { series: series.clone(), time, value: zero });
         }
     }
 }
@@ -284,7 +249,7 @@ fn labels(metric: &Metric, values: &[&str]) -> Labels {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicI64;
+    use std::sync::atomic::{AtomicI64, Ordering};
 
     use super::*;
     use vigie_board::{Board, SourceSettings};
@@ -292,7 +257,7 @@ mod tests {
         Broker, Counts, JobBatch, JobEvent, JobFact, Limits, Name, Observation, Outcome, PollCost,
         PollReport, Quality, QueueId, QueueReading, SourceName, Time,
     };
-    use vigie_store::{Samples, StoreOptions};
+    use vigie_store::{Samples, Store, StoreOptions};
 
     const START: i64 = 1_795_442_619_000;
 
@@ -317,8 +282,8 @@ mod tests {
             let board = Board::new(vec![settings], Limits::default(), Time::from_millis(now));
             let time = move || Time::from_millis(hand.load(Ordering::Relaxed));
             let app = AppState::new(board, Arc::new(time));
-            let recorder =
-                Recorder::new(store.clone(), [("main".to_owned(), 1.0)], now, Arc::default());
+            let to = Destinations::new(Some(store.clone()), Vec::new(), Arc::default());
+            let recorder = Recorder::new(to, [("main".to_owned(), 1.0)], now);
             Self { app, clock, store, recorder }
         }
 

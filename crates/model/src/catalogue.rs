@@ -142,6 +142,26 @@ catalogue! {
         "Exemplars that are kept, in memory.", "remote write";
     EXEMPLARS_DROPPED = "vigie_exemplars_dropped_total", Counter, "", ["reason"],
         "Exemplars that are not kept: newer ones replaced them, or they were refused.", "remote write";
+    REMOTE_UP = "vigie_remote_up", Gauge, "", ["remote"],
+        "1 while a backend elsewhere takes what is written to it; absent before the first request.", "the last requests";
+    REMOTE_PENDING = "vigie_remote_pending_samples", Gauge, "", ["remote"],
+        "Samples on disk that wait for a backend elsewhere.", "the queue";
+    REMOTE_OLDEST = "vigie_remote_oldest_pending_seconds", Gauge, "seconds", ["remote"],
+        "How long the oldest sample has waited for a backend elsewhere; absent when nothing waits.", "the queue";
+    REMOTE_BYTES = "vigie_remote_queue_bytes", Gauge, "bytes", ["remote"],
+        "Bytes on disk of the queue for a backend elsewhere.", "the queue";
+    REMOTE_SENT = "vigie_remote_sent_total", Counter, "", ["remote"],
+        "Samples that a backend elsewhere has taken.", "its answers";
+    REMOTE_REFUSED = "vigie_remote_refused_total", Counter, "", ["remote"],
+        "Samples that a backend elsewhere refused for good; the log says why.", "its answers";
+    REMOTE_REPEATED = "vigie_remote_repeated_total", Counter, "", ["remote"],
+        "Samples that were sent again because nobody knew whether they had arrived, and had.", "its answers";
+    REMOTE_DROPPED = "vigie_remote_dropped_total", Counter, "", ["remote"],
+        "Samples that were dropped unsent because the queue was full.", "the queue";
+    REMOTE_DAMAGED = "vigie_remote_damaged_total", Counter, "", ["remote"],
+        "Samples of the queue that damage on disk took.", "the queue's checksums";
+    REMOTE_RETRIES = "vigie_remote_retries_total", Counter, "", ["remote"],
+        "Requests to a backend elsewhere that had to be tried again.", "the sender";
     STREAM_CLIENTS = "vigie_stream_clients", Gauge, "", [],
         "Clients of the live stream.", "the live hub";
     STREAM_DROPPED = "vigie_stream_dropped_total", Counter, "", [],

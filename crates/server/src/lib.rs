@@ -24,7 +24,7 @@ pub use live::Hub;
 pub use problem::Problem;
 pub use prometheus::{
     Appended, Batch, BatchSample, BatchValue, MetricMetadata, MetricSink, MetricType, Metrics,
-    QueryLimits, SeriesNames, SinkError, StoreFigures,
+    Outgoing, QueryLimits, SeriesNames, SinkError, StoreFigures,
 };
 pub use router::router;
 pub use series::{SeriesValue, SeriesVisitor, visit_series};

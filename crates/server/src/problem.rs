@@ -71,6 +71,12 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Vigie's own fault", detail)
     }
 
+    /// 502: the backend elsewhere does not answer as it should.
+    pub fn bad_gateway(detail: impl Into<String>) -> Self {
+        let title = "The metrics backend does not answer";
+        Self::new(StatusCode::BAD_GATEWAY, "backend", title, detail)
+    }
+
     /// 503: it cannot be had now.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         let title = "It cannot be had now";

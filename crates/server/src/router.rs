@@ -34,11 +34,16 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
     let (routes, document) = own.merge(prometheus::routes()).split_for_parts();
     // The stream is compressed by the hub, once for all clients; small answers are not worth it.
     let compressible = SizeAbove::new(1_024).and(NotForContentType::const_new("text/event-stream"));
-    routes
+    let elsewhere = state.metrics.clone();
+    let mut routes = routes
         .route("/api/openapi.json", get(move || api::document(document.clone())))
         .fallback(web_files::serve)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .with_state(state)
+        .with_state(state);
+    if let Some(metrics) = elsewhere {
+        routes = routes.layer(axum::middleware::from_fn_with_state(metrics, prometheus::pass_on));
+    }
+    routes
         .layer(CompressionLayer::new().gzip(true).compress_when(compressible))
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(axum::middleware::from_fn_with_state(hosts, check_host))

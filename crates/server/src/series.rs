@@ -7,6 +7,7 @@ use vigie_board::{
 };
 use vigie_model::catalogue::{self, Metric};
 use vigie_model::{InstanceStatus, QueueId, Time};
+use vigie_remote::{RemoteStatus, ShardStatus};
 
 use crate::prometheus::Metrics;
 use crate::state::AppState;
@@ -258,8 +259,8 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
     }
     let hub = app.hub.counters();
     let process = process();
-    let store = app.metrics.as_ref().map(Metrics::figures);
-    let lost = store.map(|_| app.lost.load(Ordering::Relaxed) as f64);
+    let store = app.metrics.as_ref().and_then(Metrics::figures);
+    let lost = app.metrics.as_ref().map(|_| app.lost.load(Ordering::Relaxed) as f64);
     let figures: [(&'static Metric, Option<f64>); 13] = [
         (&catalogue::OBSERVATIONS_DROPPED, Some(app.dropped() as f64)),
         (&catalogue::STORE_SERIES, store.map(|store| store.series as f64)),
@@ -289,8 +290,39 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
     ] {
         number(visitor, &catalogue::EXEMPLARS_DROPPED, &[reason], count);
     }
+    outboxes(visitor, app);
     visitor.family(&catalogue::BUILD_INFO);
     number(visitor, &catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+}
+
+/// What is sent to backends elsewhere.
+fn outboxes(visitor: &mut dyn SeriesVisitor, app: &AppState) {
+    let now = app.time().millis();
+    let all: Vec<(&str, RemoteStatus)> =
+        app.outboxes.iter().map(|outbox| (outbox.name(), outbox.status())).collect();
+    type Figure<'a> = &'a dyn Fn(&RemoteStatus) -> Option<f64>;
+    let total =
+        |status: &RemoteStatus, figure: fn(&ShardStatus) -> u64| Some(status.total(figure) as f64);
+    let figures: [(&'static Metric, Figure<'_>); 10] = [
+        (&catalogue::REMOTE_UP, &|status| status.up().map(|up| f64::from(u8::from(up)))),
+        (&catalogue::REMOTE_PENDING, &|status| total(status, |shard| shard.pending)),
+        (&catalogue::REMOTE_OLDEST, &|status| {
+            status.oldest_pending_age(now).map(|millis| millis as f64 / 1e3)
+        }),
+        (&catalogue::REMOTE_BYTES, &|status| total(status, |shard| shard.bytes)),
+        (&catalogue::REMOTE_SENT, &|status| total(status, |shard| shard.sent)),
+        (&catalogue::REMOTE_REFUSED, &|status| total(status, |shard| shard.refused)),
+        (&catalogue::REMOTE_REPEATED, &|status| total(status, |shard| shard.repeated)),
+        (&catalogue::REMOTE_DROPPED, &|status| total(status, |shard| shard.dropped)),
+        (&catalogue::REMOTE_DAMAGED, &|status| total(status, |shard| shard.damaged)),
+        (&catalogue::REMOTE_RETRIES, &|status| total(status, |shard| shard.retries)),
+    ];
+    for (metric, figure) in figures {
+        visitor.family(metric);
+        for (name, status) in &all {
+            number(visitor, metric, &[name], figure(status));
+        }
+    }
 }
 
 /// CPU seconds and resident bytes of this process, from Linux's `/proc`; absent elsewhere.

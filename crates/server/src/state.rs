@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use vigie_board::Board;
 use vigie_model::Time;
+use vigie_remote::Outbox;
 
 use crate::live::Hub;
 use crate::prometheus::{ApiError, Metrics};
@@ -49,6 +50,8 @@ pub struct AppState {
     pub lost: Arc<AtomicU64>,
     /// Metrics with their history; `None` while their store is not open, which leaves all else as it is.
     pub metrics: Option<Metrics>,
+    /// What waits to be sent elsewhere.
+    pub outboxes: Vec<Outbox>,
 }
 
 impl AppState {
@@ -57,7 +60,15 @@ impl AppState {
     pub fn new(board: Board, now: Now) -> Self {
         let board = SharedBoard::new(board);
         let hub = Hub::new(board.clone(), Arc::clone(&now));
-        Self { board, now, hub, dropped: Arc::default(), lost: Arc::default(), metrics: None }
+        Self {
+            board,
+            now,
+            hub,
+            dropped: Arc::default(),
+            lost: Arc::default(),
+            metrics: None,
+            outboxes: Vec::new(),
+        }
     }
 
     /// The same with metrics.

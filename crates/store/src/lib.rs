@@ -7,11 +7,11 @@
 mod append;
 mod backup;
 mod block;
-mod bytes;
+pub mod bytes;
 mod codec;
 pub mod disk;
 pub mod error;
-mod frame;
+pub mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
 mod head;
@@ -34,6 +34,7 @@ mod store;
 mod wal;
 
 pub use backup::{BackupReport, restore};
+pub use codec::histogram as histogram_bytes;
 pub use error::{AppendError, OpenError, StoreError};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::Metadata;

@@ -8,16 +8,17 @@ use super::Finding;
 use crate::project::list;
 
 /// Each crate with the crates that it may know. `app` wires all of them, so it is not here.
-const MAY_KNOW: [(&str, &[&str]); 9] = [
+const MAY_KNOW: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("collect", &["model"]),
     ("board", &["model"]),
     ("store", &["model"]),
     ("query", &["model", "store"]),
+    ("remote", &["model", "store"]),
     ("diagnose", &["model"]),
     ("alert", &["model", "query"]),
     ("notify", &["model"]),
-    ("server", &["model", "board", "store", "query", "diagnose", "alert"]),
+    ("server", &["model", "board", "store", "query", "remote", "diagnose", "alert"]),
 ];
 
 /// Foreign crates that only some may use, and why.

@@ -13,16 +13,21 @@ use vigie_collect::source::Backends;
 use vigie_collect::{Clock, SystemClock, observations};
 use vigie_model::Limits;
 use vigie_query::EngineLimits;
-use vigie_server::{AllowedHosts, AppState, Metrics, Now, QueryLimits, router, serve};
+use vigie_remote::{Outbox, QueryOptions, RemoteQuery};
+use vigie_server::{
+    AllowedHosts, AppState, MetricSink, Metrics, Now, Outgoing, QueryLimits, router, serve,
+};
 use vigie_store::Store;
 
 use crate::config::{Config, SourceConfig};
 use crate::control;
+use crate::destinations::Destinations;
 use crate::exit::Failure;
 use crate::feed;
 use crate::interrupt::on_signal;
 use crate::keeping;
 use crate::recorder::Recorder;
+use crate::sending;
 
 /// Everything stops within this, or is dropped.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -96,14 +101,15 @@ impl Running {
             url: source.display_url(),
             poll_interval_seconds: source.poll().as_secs_f64(),
         });
-        let store = keeping::open(config, now().millis())?;
+        let sending = sending::open(config)?;
+        let store = match config.metrics.backend {
+            None => keeping::open(config, now().millis())?,
+            Some(_) => None,
+        };
         let board = Board::new(settings.collect(), limits(&config.sources), now());
         let mut state = AppState::new(board, Arc::clone(&now));
-        if let Some(store) = &store {
-            let (storage, sink) = (Arc::new(store.clone()), Arc::new(store.clone()));
-            let limits = (EngineLimits::default(), QueryLimits::default());
-            state = state.with_metrics(Metrics::new(storage, sink, limits.0, limits.1));
-        }
+        state.outboxes = sending.iter().map(|sending| sending.outbox.clone()).collect();
+        state.metrics = metrics(config, store.as_ref(), &state.outboxes)?;
         let (sender, receiver) = observations(feed::PENDING);
 
         // What is downstream starts first and stops last.
@@ -111,9 +117,11 @@ impl Running {
         let mut feed = JoinSet::new();
         let (board, dropped) = (state.board.clone(), Arc::clone(&state.dropped));
         feed.spawn(feed::run(receiver, board, Arc::clone(&now), dropped, stop_feed.clone()));
-        if let Some(store) = store {
-            keep(&mut feed, config, store, &state, &stop_feed);
+        for sending in sending {
+            let sender = sending.start().map_err(|error| Failure::failed(error.to_string()))?;
+            feed.spawn(sending::run(sender, sending.outbox, stop_feed.clone()));
         }
+        keep(&mut feed, config, store, &state, &stop_feed);
         let mut server = JoinSet::new();
         let hub = state.hub.clone();
         server.spawn(serve(
@@ -158,11 +166,33 @@ impl Running {
     }
 }
 
-/// Starts what fills the store and looks after it.
+/// Where metrics are read and written; none where they are neither here nor elsewhere.
+fn metrics(
+    config: &Config,
+    store: Option<&Store>,
+    outboxes: &[Outbox],
+) -> Result<Option<Metrics>, Failure> {
+    let limits = (EngineLimits::default(), QueryLimits::default());
+    let here = store.map(|store| Arc::new(store.clone()) as Arc<dyn MetricSink>);
+    let sink: Arc<dyn MetricSink> = match here.clone() {
+        Some(here) if outboxes.is_empty() => here,
+        here => Arc::new(Outgoing::new(here, outboxes.to_vec())),
+    };
+    if let Some(backend) = &config.metrics.backend {
+        let query = RemoteQuery::new(backend, QueryOptions::default())
+            .map_err(|error| Failure::failed(format!("TLS cannot be set up: {error}")))?;
+        return Ok(
+            query.map(|query| Metrics::elsewhere(query, backend.native_histograms, sink, limits.1))
+        );
+    }
+    Ok(store.map(|store| Metrics::new(Arc::new(store.clone()), sink, limits.0, limits.1)))
+}
+
+/// Starts what fills the store and the queues, and looks after the store.
 fn keep(
     feed: &mut JoinSet<()>,
     config: &Config,
-    store: Store,
+    store: Option<Store>,
     state: &AppState,
     stop: &CancellationToken,
 ) {
@@ -171,9 +201,13 @@ fn keep(
         .sources
         .iter()
         .map(|source| (source.name().as_str().to_owned(), source.poll().as_secs_f64()));
-    let lost = Arc::clone(&state.lost);
-    let recorder = Recorder::new(store.clone(), intervals, now().millis(), lost);
+    if store.is_none() && state.outboxes.is_empty() {
+        return;
+    }
+    let to = Destinations::new(store.clone(), state.outboxes.clone(), Arc::clone(&state.lost));
+    let recorder = Recorder::new(to, intervals, now().millis());
     feed.spawn(recorder.run(state.clone(), stop.clone()));
+    let Some(store) = store else { return };
     feed.spawn(keeping::maintain(store.clone(), now, stop.clone()));
     feed.spawn(control::serve(config.data_dir.clone(), store, stop.clone()));
 }

@@ -7,14 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed as _, IgnoredAny};
 
+use super::metrics::{RawMetrics, metrics};
 use super::source::{KINDS, RawSource, SourceConfig, Sources};
-use super::{Config, DEFAULT_DATA_DIR, DEFAULT_LISTEN, MetricsConfig, only_loopback};
+use super::{Config, DEFAULT_DATA_DIR, DEFAULT_LISTEN, only_loopback};
 
 /// A configuration larger than this is none.
 const MAX_BYTES: u64 = 1024 * 1024;
-
-/// A store smaller than this could not hold what it writes in an hour.
-const MIN_RETENTION_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -52,16 +50,6 @@ struct RawConfig {
     /// Read by itself, as each kind has keys of its own.
     #[serde(rename = "sources")]
     _sources: IgnoredAny,
-}
-
-/// The keys of `metrics`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawMetrics {
-    retention_days: Option<u32>,
-    retention_bytes: Option<u64>,
-    max_series: Option<usize>,
-    out_of_order_seconds: Option<u32>,
 }
 
 /// What each source of the file is, whatever else its keys say.
@@ -120,42 +108,10 @@ pub(super) fn parse(
         listen: only_loopback(listen, &format!("{origin}: listen"))?,
         hosts: raw.hosts,
         data_dir: raw.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
-        metrics: metrics(&raw.metrics, origin)?,
+        metrics: metrics(raw.metrics, origin)?,
         sources: sources(raw_sources, origin)?,
         origin: origin.to_owned(),
     })
-}
-
-fn metrics(raw: &RawMetrics, origin: &str) -> Result<MetricsConfig, ConfigError> {
-    let default = MetricsConfig::default();
-    let wrong = |key: &str, detail: String| ConfigError::Wrong {
-        place: format!("{origin}: metrics.{key}"),
-        detail,
-    };
-    let config = MetricsConfig {
-        retention_days: raw.retention_days.unwrap_or(default.retention_days),
-        retention_bytes: raw.retention_bytes,
-        max_series: raw.max_series.unwrap_or(default.max_series),
-        out_of_order_seconds: raw.out_of_order_seconds.unwrap_or(default.out_of_order_seconds),
-    };
-    if !(1..=3_660).contains(&config.retention_days) {
-        let detail = format!("{} is not between 1 and 3660 days", config.retention_days);
-        return Err(wrong("retention_days", detail));
-    }
-    if config.retention_bytes.is_some_and(|bytes| bytes < MIN_RETENTION_BYTES) {
-        let detail =
-            format!("it is at least {MIN_RETENTION_BYTES} (64 MiB): newest data needs room");
-        return Err(wrong("retention_bytes", detail));
-    }
-    if !(1_000..=50_000_000).contains(&config.max_series) {
-        let detail = format!("{} is not between 1000 and 50000000", config.max_series);
-        return Err(wrong("max_series", detail));
-    }
-    if config.out_of_order_seconds > 7_200 {
-        let detail = format!("{} is more than 7200", config.out_of_order_seconds);
-        return Err(wrong("out_of_order_seconds", detail));
-    }
-    Ok(config)
 }
 
 /// The kind of each source in the list.
@@ -316,10 +272,43 @@ mod tests {
             ("max_series: 1", "metrics.max_series: 1 is not between"),
             ("out_of_order_seconds: 9999", "metrics.out_of_order_seconds: 9999 is more"),
             ("retention: 5", "there is no key \"retention\""),
+            ("backend: influx", "metrics.backend: there is no backend \"influx\""),
+            ("backend: prometheus", "metrics.write_url is missing"),
+            ("backend: prometheus, write_url: \"http://h/w\"", "metrics.query_url is missing"),
+            (
+                "write_url: \"http://h/s3cret\"",
+                "metrics.write_url: it goes with backend: prometheus",
+            ),
+            (
+                "remote_write: [{write_url: \"ftp://h/s3cret\"}]",
+                "metrics.remote_write[0].write_url: it begins",
+            ),
+            (
+                "remote_write: [{write_url: \"http://h/\", query_url: \"http://h\"}]",
+                "metrics.remote_write[0].query_url: it has no use",
+            ),
+            (
+                "remote_write: [{write_url: \"http://h/1\"}, {write_url: \"http://h/2\"}]",
+                "metrics.remote_write[1].name: \"h\" is used twice",
+            ),
+            ("remote_write: [{writeurl: x}]", "did you mean \"write_url\"?"),
         ] {
             let error = error(&format!("metrics: {{{text}}}\n{SOURCE}"));
-            assert!(error.contains(says), "{error}");
+            assert!(error.contains(says) && !error.contains("s3cret"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_backend_elsewhere_is_read_and_its_secrets_are_never_shown() {
+        let text = format!(
+            "metrics:\n  backend: prometheus\n  write_url: https://h/api/v1/write\n  query_url: https://h\n  \
+             bearer_token: s3cret\n  remote_write:\n  - write_url: http://other:9/w\n    username: a\n    password: s3cret\n{SOURCE}"
+        );
+        let config = with(&text).unwrap();
+        let backend = config.metrics.backend.as_ref().unwrap();
+        assert_eq!((&*backend.name, backend.queue_bytes), ("backend", 2 << 30));
+        assert_eq!(config.metrics.remote_write[0].name, "other:9");
+        assert!(!format!("{config:?}").contains("s3cret"));
     }
 
     #[test]

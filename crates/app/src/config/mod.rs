@@ -1,6 +1,7 @@
 //! The configuration: read from a file, checked, and made into types that hold no nonsense.
 
 mod file;
+mod metrics;
 mod source;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use vigie_collect::source::redis::RedisConfig;
 
 pub(crate) use file::ConfigError;
+pub(crate) use metrics::MetricsConfig;
 pub(crate) use source::SourceConfig;
 
 /// The commented default, which is also its documentation.
@@ -23,30 +25,6 @@ const DEFAULT_SOURCE: &str = "main";
 
 /// The folder of what Vigie keeps.
 pub(crate) const DEFAULT_DATA_DIR: &str = "./vigie-data";
-
-/// How metrics are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct MetricsConfig {
-    /// How long.
-    pub(crate) retention_days: u32,
-    /// How much at the most; the oldest goes first.
-    pub(crate) retention_bytes: Option<u64>,
-    /// How many series at once.
-    pub(crate) max_series: usize,
-    /// How late a sample may come.
-    pub(crate) out_of_order_seconds: u32,
-}
-
-impl Default for MetricsConfig {
-    fn default() -> Self {
-        Self {
-            retention_days: 30,
-            retention_bytes: None,
-            max_series: 1_000_000,
-            out_of_order_seconds: 600,
-        }
-    }
-}
 
 /// What Vigie runs with.
 #[derive(Debug, Clone)]

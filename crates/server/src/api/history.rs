@@ -1,4 +1,5 @@
-//! `GET /api/v1/history`, `/heatmap` and `/sparks`: the last 15 minutes from memory, everything before from the store.
+//! `GET /api/v1/history`, `/heatmap` and `/sparks`: the last 15 minutes from memory, everything before from the store, or from
+//! the backend that metrics are written to.
 
 use std::collections::BTreeMap;
 
@@ -128,7 +129,7 @@ pub struct SparkQuery {
 /// The history of a queue, or of all together.
 #[utoipa::path(get, path = "/api/v1/history", tag = "metrics", params(HistoryQuery),
     responses((status = 200, body = History), (status = 400, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 503, body = Problem)))]
+        (status = 409, body = Problem), (status = 502, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn history(
     State(app): State<AppState>,
     Query(query): Query<HistoryQuery>,
@@ -227,7 +228,7 @@ fn interval(app: &AppState, id: Option<&QueueId>) -> i64 {
 /// How many attempts took how long, step by step: a picture of all durations, where percentiles are only some.
 #[utoipa::path(get, path = "/api/v1/heatmap", tag = "metrics", params(HeatQuery),
     responses((status = 200, body = HeatMap), (status = 400, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 503, body = Problem)))]
+        (status = 409, body = Problem), (status = 502, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn heatmap(
     State(app): State<AppState>,
     Query(query): Query<HeatQuery>,
@@ -236,12 +237,17 @@ pub(crate) async fn heatmap(
     if query.job_type.is_some() && id.is_none() {
         return Err(Problem::bad_parameter("type is given without queue: name the queue, too."));
     }
+    let metrics = app.metrics().map_err(ApiError::into_problem)?;
+    if !metrics.has_histograms() {
+        return Err(Problem::unavailable(
+            "Heat maps are made of native histograms, and the metrics backend has none: metrics.native_histograms is false.",
+        ));
+    }
     let points = query.points.or(Some(HEAT_POINTS));
     let stretch = Stretch::parse(&query.from, query.to.as_deref(), points, app.time())?;
     let subject = id.as_ref().map_or(Subject::Overall, Subject::Queue);
     let window = stretch.step.max(4 * interval(&app, id.as_ref()));
     let promql = heat_query(subject, query.figure, query.job_type.as_deref(), window);
-    let metrics = app.metrics().map_err(ApiError::into_problem)?;
     let answers = ranges(metrics, vec![promql.clone()], stretch.evaluation())
         .await
         .map_err(ApiError::into_problem)?;

@@ -24,6 +24,8 @@ pub(crate) enum ErrorKind {
     Internal,
     /// What it needs is not there now.
     Unavailable,
+    /// The backend elsewhere does not answer, or not as it should.
+    Backend,
 }
 
 impl ErrorKind {
@@ -34,7 +36,7 @@ impl ErrorKind {
             Self::Timeout => "timeout",
             Self::Canceled => "canceled",
             Self::Internal => "internal",
-            Self::Unavailable => "unavailable",
+            Self::Unavailable | Self::Backend => "unavailable",
         }
     }
 
@@ -46,6 +48,7 @@ impl ErrorKind {
             // nginx's code for a client that has gone.
             Self::Canceled => StatusCode::from_u16(499).unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Backend => StatusCode::BAD_GATEWAY,
         }
     }
 }
@@ -82,6 +85,7 @@ impl ApiError {
                 "{}; ask for a shorter stretch of time or fewer points.",
                 self.message
             )),
+            ErrorKind::Backend => Problem::bad_gateway(format!("{}.", self.message)),
             ErrorKind::BadData | ErrorKind::Internal => {
                 tracing::error!(error = self.message, "a query of Vigie's own failed");
                 Problem::internal()

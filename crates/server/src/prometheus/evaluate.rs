@@ -8,8 +8,9 @@ use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
 use vigie_query::{Answer, Control, StopReason};
 use vigie_store::Storage;
 
+use super::backend;
 use super::error::{ApiError, ErrorKind};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Reading};
 
 /// What a query came to, and what it cost.
 pub(super) struct Evaluated<T> {
@@ -28,6 +29,9 @@ pub(crate) async fn ranges(
     queries: Vec<String>,
     span: (i64, i64, i64),
 ) -> Result<Vec<Answer>, ApiError> {
+    if let Reading::Elsewhere { query, .. } = &metrics.reading {
+        return backend::ranges(query, queries, span, CHART_WITHIN).await;
+    }
     let engine = metrics.engine(None);
     let all = evaluate(metrics, Some(CHART_WITHIN), move |storage, control| {
         let answer = |query: &String| Ok(engine.range(storage, query, span, control)?);
@@ -83,7 +87,13 @@ pub(super) async fn evaluate<T: Send + 'static>(
     let queued = start.elapsed().as_secs_f64();
     let control = Control::default();
     let stop = StopWhenDropped(control.clone());
-    let storage = Arc::clone(&metrics.storage);
+    let Reading::Here(storage) = &metrics.reading else {
+        return Err(ApiError::new(
+            ErrorKind::Unavailable,
+            "the metrics are in a backend elsewhere, and this is not asked of it",
+        ));
+    };
+    let storage = Arc::clone(storage);
     let begun = Instant::now();
     let task = tokio::task::spawn_blocking(move || {
         let value = work(&*storage, &control);

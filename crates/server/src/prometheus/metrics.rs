@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use vigie_query::{Engine, EngineLimits};
+use vigie_remote::RemoteQuery;
 use vigie_store::{KnownNames, SeriesHandle, Storage};
 
 use super::exemplars::{ExemplarCounts, Exemplars};
@@ -115,10 +116,24 @@ impl Default for QueryLimits {
     }
 }
 
+/// Where metrics are read.
+#[derive(Clone)]
+pub(super) enum Reading {
+    /// From a storage, by the engine.
+    Here(Arc<dyn Storage>),
+    /// By a backend elsewhere, which evaluates.
+    Elsewhere {
+        /// Asks it.
+        query: RemoteQuery,
+        /// Whether it has native histograms.
+        histograms: bool,
+    },
+}
+
 /// Metrics: read, evaluated, written. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics {
-    pub(super) storage: Arc<dyn Storage>,
+    pub(super) reading: Reading,
     pub(super) sink: Arc<dyn MetricSink>,
     pub(super) engine: EngineLimits,
     pub(super) limits: QueryLimits,
@@ -137,8 +152,30 @@ impl Metrics {
         engine: EngineLimits,
         limits: QueryLimits,
     ) -> Self {
+        Self::with(Reading::Here(storage), sink, engine, limits)
+    }
+
+    /// Metrics of a backend elsewhere, which answers all queries: those of `sink` get there somehow. Without
+    /// `histograms` it has no native ones.
+    #[must_use]
+    pub fn elsewhere(
+        query: RemoteQuery,
+        histograms: bool,
+        sink: Arc<dyn MetricSink>,
+        limits: QueryLimits,
+    ) -> Self {
+        let reading = Reading::Elsewhere { query, histograms };
+        Self::with(reading, sink, EngineLimits::default(), limits)
+    }
+
+    fn with(
+        reading: Reading,
+        sink: Arc<dyn MetricSink>,
+        engine: EngineLimits,
+        limits: QueryLimits,
+    ) -> Self {
         Self {
-            storage,
+            reading,
             sink,
             engine: EngineLimits { max_steps: POINTS_A_SERIES, ..engine },
             limits,
@@ -149,9 +186,14 @@ impl Metrics {
         }
     }
 
-    /// Figures about what is stored.
-    pub(crate) fn figures(&self) -> StoreFigures {
-        self.sink.figures()
+    /// Figures about what is stored here; none where it is stored elsewhere.
+    pub(crate) fn figures(&self) -> Option<StoreFigures> {
+        matches!(self.reading, Reading::Here(_)).then(|| self.sink.figures())
+    }
+
+    /// Whether native histograms can be asked for.
+    pub(crate) fn has_histograms(&self) -> bool {
+        !matches!(self.reading, Reading::Elsewhere { histograms: false, .. })
     }
 
     /// How many exemplars are kept, and are not.

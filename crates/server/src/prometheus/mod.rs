@@ -4,6 +4,7 @@
 //! These paths answer as Prometheus 3 does, errors included; Vigie's own paths answer with problem documents.
 
 mod alerting;
+mod backend;
 #[cfg(test)]
 mod decoder_tests;
 mod embedded;
@@ -16,6 +17,7 @@ mod metadata;
 mod metrics;
 mod number;
 mod otlp;
+mod outgoing;
 mod params;
 mod query;
 mod selectors;
@@ -25,11 +27,13 @@ mod success;
 mod targets;
 mod write;
 
+pub(crate) use backend::pass_on;
 pub(crate) use error::ApiError;
 pub(crate) use evaluate::ranges;
 pub use metrics::{
     Appended, MetricSink, Metrics, QueryLimits, SeriesNames, SinkError, StoreFigures,
 };
+pub use outgoing::Outgoing;
 pub use write::{Batch, BatchSample, BatchValue, MetricMetadata, MetricType};
 
 use axum::extract::DefaultBodyLimit;

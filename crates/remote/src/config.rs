@@ -1,0 +1,378 @@
+//! Where the backend is and how it is spoken to: the raw form that a file holds, and the valid one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use hyper::Uri;
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use serde::Deserialize;
+
+/// Bytes that may wait by default.
+const DEFAULT_QUEUE_BYTES: u64 = 2 << 30;
+/// A queue smaller than this would lose what a slow second brings.
+const MIN_QUEUE_BYTES: u64 = 1 << 20;
+const DEFAULT_SHARDS: usize = 4;
+const MOST_SHARDS: usize = 64;
+/// A file with a password or a token has no more bytes.
+const MAX_SECRET_BYTES: u64 = 64 << 10;
+/// Headers that are Vigie's own to set.
+const RESERVED: [&str; 9] = [
+    "authorization",
+    "host",
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "connection",
+    "user-agent",
+    "x-prometheus-remote-write-version",
+];
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("[secret]")
+    }
+}
+
+/// A backend as a configuration file says it. Unknown keys are errors.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawRemote {
+    /// What its figures are called in Vigie's own metrics; host and port of `write_url` by default.
+    pub name: Option<String>,
+    /// Where remote write arrives, such as `http://prometheus:9090/api/v1/write`.
+    pub write_url: Option<Secret>,
+    /// What `/api/v1/query` and the others are appended to, such as `http://prometheus:9090`.
+    pub query_url: Option<Secret>,
+    /// For HTTP's basic authentication, with `password` or `password_file`.
+    pub username: Option<String>,
+    /// Of `username`.
+    pub password: Option<Secret>,
+    /// A file that holds the password; a line break at its end is no part of it.
+    pub password_file: Option<PathBuf>,
+    /// A token, instead of `username`.
+    pub bearer_token: Option<Secret>,
+    /// A file that holds the token.
+    pub bearer_token_file: Option<PathBuf>,
+    /// More headers, such as Mimir's `X-Scope-OrgID`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Secret>,
+    /// Bytes on disk that may wait for the receiver; 2 GiB by default. The oldest samples go first.
+    pub queue_bytes: Option<u64>,
+    /// Requests at once, each with series of its own; 4 by default.
+    pub shards: Option<usize>,
+    /// Whether it knows native histograms, which is the default.
+    pub native_histograms: Option<bool>,
+}
+
+/// A backend that can be used.
+#[derive(Clone)]
+pub struct RemoteConfig {
+    /// What its figures are called.
+    pub name: String,
+    /// Where remote write arrives.
+    pub(crate) write_url: Uri,
+    /// What paths of queries are appended to.
+    pub(crate) query_url: Option<Uri>,
+    /// Authentication among them.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Bytes on disk that may wait.
+    pub queue_bytes: u64,
+    /// Requests at once.
+    pub shards: usize,
+    /// Whether native histograms are sent.
+    pub native_histograms: bool,
+}
+
+impl fmt::Debug for RemoteConfig {
+    /// Without what may be secret: headers, and paths of URLs.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("RemoteConfig")
+            .field("name", &self.name)
+            .field("write_url", &origin(&self.write_url))
+            .field("query_url", &self.query_url.as_ref().map(origin))
+            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("queue_bytes", &self.queue_bytes)
+            .field("shards", &self.shards)
+            .field("native_histograms", &self.native_histograms)
+            .finish()
+    }
+}
+
+/// Why it cannot be used. Secrets are in none of the texts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A key is missing.
+    #[error("{0} is missing: {1}")]
+    Missing(&'static str, &'static str),
+    /// A URL is wrong.
+    #[error("{key}: {why}")]
+    Url {
+        /// `write_url` or `query_url`.
+        key: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Two keys that exclude each other, or one that needs another.
+    #[error("{0}")]
+    Together(&'static str),
+    /// A file with a secret cannot be read.
+    #[error("{key} {}: {why}", path.display())]
+    File {
+        /// `password_file` or `bearer_token_file`.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A header is wrong.
+    #[error("headers: {name:?} {why}")]
+    Header {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A number is out of bounds.
+    #[error("{key} is {value}; it is {allowed}")]
+    Bounds {
+        /// Which.
+        key: &'static str,
+        /// What is given.
+        value: u64,
+        /// What may be.
+        allowed: &'static str,
+    },
+    /// The name is wrong.
+    #[error("name: it has 1 to 100 characters")]
+    Name,
+}
+
+impl TryFrom<RawRemote> for RemoteConfig {
+    type Error = ConfigError;
+
+    fn try_from(raw: RawRemote) -> Result<Self, ConfigError> {
+        let write_url = raw
+            .write_url
+            .as_ref()
+            .ok_or(ConfigError::Missing("write_url", "the URL to which samples are written"))?;
+        let write_url = url("write_url", write_url)?;
+        let query_url = raw.query_url.as_ref().map(|text| url("query_url", text)).transpose()?;
+        if query_url.as_ref().is_some_and(|url| url.query().is_some()) {
+            let why = "paths are appended to it, so that it ends before any '?'";
+            return Err(ConfigError::Url { key: "query_url", why });
+        }
+        let name = raw
+            .name
+            .clone()
+            .unwrap_or_else(|| write_url.authority().map(ToString::to_string).unwrap_or_default());
+        if name.is_empty() || name.chars().count() > 100 {
+            return Err(ConfigError::Name);
+        }
+        let queue_bytes = raw.queue_bytes.unwrap_or(DEFAULT_QUEUE_BYTES);
+        if queue_bytes < MIN_QUEUE_BYTES {
+            let allowed = "at least 1048576 (1 MiB)";
+            return Err(ConfigError::Bounds { key: "queue_bytes", value: queue_bytes, allowed });
+        }
+        let shards = raw.shards.unwrap_or(DEFAULT_SHARDS);
+        if !(1..=MOST_SHARDS).contains(&shards) {
+            let allowed = "between 1 and 64";
+            return Err(ConfigError::Bounds { key: "shards", value: shards as u64, allowed });
+        }
+        let mut headers = own_headers(&raw.headers)?;
+        if let Some(value) = authorization(&raw)? {
+            headers.push((AUTHORIZATION, value));
+        }
+        let native_histograms = raw.native_histograms.unwrap_or(true);
+        Ok(Self { name, write_url, query_url, headers, queue_bytes, shards, native_histograms })
+    }
+}
+
+impl RemoteConfig {
+    /// Where it writes to, without what may be secret.
+    #[must_use]
+    pub fn display_url(&self) -> String {
+        origin(&self.write_url)
+    }
+
+    /// Whether queries can be passed to it.
+    #[must_use]
+    pub fn has_query_url(&self) -> bool {
+        self.query_url.is_some()
+    }
+}
+
+/// Scheme, host and port: paths and queries may hold tokens.
+pub(crate) fn origin(url: &Uri) -> String {
+    let authority = url.authority().map(ToString::to_string).unwrap_or_default();
+    format!("{}://{authority}", url.scheme_str().unwrap_or("http"))
+}
+
+fn url(key: &'static str, text: &Secret) -> Result<Uri, ConfigError> {
+    let wrong = |why| ConfigError::Url { key, why };
+    let url: Uri = text.0.parse().map_err(|_| {
+        wrong("it is no URL, such as http://prometheus:9090 or https://mimir/api/v1/push")
+    })?;
+    if !matches!(url.scheme_str(), Some("http" | "https")) {
+        return Err(wrong("it begins with http:// or https://"));
+    }
+    let Some(authority) = url.authority().filter(|authority| !authority.host().is_empty()) else {
+        return Err(wrong("it has no host"));
+    };
+    if authority.as_str().contains('@') {
+        return Err(wrong("user and password go into username and password, not into the URL"));
+    }
+    Ok(url)
+}
+
+fn own_headers(
+    raw: &BTreeMap<String, Secret>,
+) -> Result<Vec<(HeaderName, HeaderValue)>, ConfigError> {
+    let header = |(name, value): (&String, &Secret)| {
+        let wrong = |why| ConfigError::Header { name: name.clone(), why };
+        let parsed =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("is no name of a header"))?;
+        if RESERVED.contains(&parsed.as_str()) {
+            return Err(wrong("is set by Vigie itself; for access use username or bearer_token"));
+        }
+        let mut value = HeaderValue::from_str(&value.0)
+            .map_err(|_| wrong("has a value that no header may have"))?;
+        value.set_sensitive(true);
+        Ok((parsed, value))
+    };
+    raw.iter().map(header).collect()
+}
+
+fn authorization(raw: &RawRemote) -> Result<Option<HeaderValue>, ConfigError> {
+    let either = |key, inline: &Option<Secret>, file: &Option<PathBuf>, both| match (inline, file) {
+        (Some(_), Some(_)) => Err(ConfigError::Together(both)),
+        (Some(text), None) => Ok(Some(text.0.clone())),
+        (None, Some(path)) => in_file(key, path).map(Some),
+        (None, None) => Ok(None),
+    };
+    let password = either(
+        "password_file",
+        &raw.password,
+        &raw.password_file,
+        "password and password_file are both given: keep one",
+    )?;
+    let token = either(
+        "bearer_token_file",
+        &raw.bearer_token,
+        &raw.bearer_token_file,
+        "bearer_token and bearer_token_file are both given: keep one",
+    )?;
+    let text = match (&raw.username, password, token) {
+        (Some(_), _, Some(_)) | (None, Some(_), Some(_)) => {
+            let both = "username and bearer_token exclude each other: keep one";
+            return Err(ConfigError::Together(both));
+        }
+        (None, Some(_), None) => {
+            return Err(ConfigError::Together("password is given without username"));
+        }
+        (Some(name), _, None) if name.contains(':') => {
+            return Err(ConfigError::Together("username holds a colon, which none may"));
+        }
+        (Some(name), password, None) => {
+            let pair = format!("{name}:{}", password.unwrap_or_default());
+            format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
+        }
+        (None, None, Some(token)) => format!("Bearer {token}"),
+        (None, None, None) => return Ok(None),
+    };
+    let mut value = HeaderValue::from_str(&text)
+        .map_err(|_| ConfigError::Together("the token has characters that no header may have"))?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+fn in_file(key: &'static str, path: &Path) -> Result<String, ConfigError> {
+    let wrong = |why: String| ConfigError::File { key, path: path.to_owned(), why };
+    let length = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
+    if length > MAX_SECRET_BYTES {
+        return Err(wrong("it is larger than 64 KiB: is it the right one?".to_owned()));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(json: &str) -> Result<RemoteConfig, String> {
+        let raw: RawRemote = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        RemoteConfig::try_from(raw).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("token");
+        std::fs::write(&file, "s3cret-token\n").unwrap();
+        let text = format!(
+            r#"{{"write_url": "https://h:1/s3cret/write?token=s3cret", "query_url": "http://h/s3cret", "bearer_token_file": {file:?},
+                "headers": {{"X-Scope-OrgID": "s3cret-team"}}}}"#
+        );
+        let config = with(&text).unwrap();
+        let raw: RawRemote = serde_json::from_str(&text).unwrap();
+        for shown in [format!("{config:?} {}", config.display_url()), format!("{raw:?}")] {
+            assert!(!shown.contains("s3cret"), "{shown}");
+        }
+        assert_eq!(config.display_url(), "https://h:1");
+        assert_eq!(config.headers[1].1, "Bearer s3cret-token");
+        let basic = r#"{"write_url": "http://h/w", "username": "a", "password": "s3cret"}"#;
+        assert_eq!(with(basic).unwrap().headers[0].1, "Basic YTpzM2NyZXQ=");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_secrets_are_not() {
+        for (more, says) in [
+            (r#""write_url": "s3cret""#, "write_url: it begins with"),
+            (r#""write_url": "http://h h/s3cret""#, "write_url: it is no URL"),
+            (r#""write_url": "ftp://h/s3cret""#, "http:// or https://"),
+            (r#""write_url": "http://u:s3cret@h/""#, "not into the URL"),
+            (r#""query_url": "http://h/?s3cret""#, "write_url is missing"),
+            (r#""write_url": "http://h/", "query_url": "http://h/?s3cret""#, "before any '?'"),
+            (r#""write_url": "http://h/", "password": "s3cret""#, "without username"),
+            (r#""write_url": "http://h/", "username": "a:b""#, "holds a colon"),
+            (
+                r#""write_url": "http://h/", "username": "a", "bearer_token": "s3cret""#,
+                "exclude each other",
+            ),
+            (r#""write_url": "http://h/", "bearer_token": "s3cret\n""#, "no header may have"),
+            (r#""write_url": "http://h/", "password": "s3cret", "password_file": "x""#, "keep one"),
+            (
+                r#""write_url": "http://h/", "username": "a", "password_file": "/none""#,
+                "password_file /none",
+            ),
+            (r#""write_url": "http://h/", "headers": {"Host": "s3cret"}"#, "set by Vigie itself"),
+            (r#""write_url": "http://h/", "headers": {"a b": "s3cret"}"#, "is no name"),
+            (r#""write_url": "http://h/", "headers": {"a": "s3cret\n"}"#, "has a value"),
+            (r#""write_url": "http://h/", "queue_bytes": 5"#, "queue_bytes is 5"),
+            (r#""write_url": "http://h/", "shards": 65"#, "between 1 and 64"),
+            (r#""write_url": "http://h/", "name": """#, "name: it has"),
+            (r#""writeurl": "http://h/s3cret""#, "unknown field"),
+        ] {
+            let error = with(&format!("{{{more}}}")).unwrap_err();
+            assert!(error.contains(says) && !error.contains("s3cret"), "{more}: {error}");
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! Takes what is in the queue to the receiver, each shard in order, until it is taken or refused for good.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use hyper::{HeaderMap, Request, StatusCode, Uri};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use vigie_store::Value;
+
+use crate::config::{RemoteConfig, origin};
+use crate::http::{Client, Cut, body, line};
+use crate::message::encode;
+use crate::outbox::{Outbox, OutboxError, Pushed, Shard, Source};
+
+/// No receiver makes Vigie wait longer than this by `Retry-After`.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
+/// What is read of an answer.
+const ANSWER_BYTES: usize = 8 << 10;
+/// How a receiver says that it has a sample, or a later one of its series, already.
+const HAS_ALREADY: [&str; 5] =
+    ["out of order", "out-of-order", "duplicate sample", "too old", "out of bounds"];
+
+/// How it sends.
+#[derive(Debug, Clone)]
+pub struct SenderOptions {
+    /// Samples a request, about.
+    pub batch_samples: usize,
+    /// A request takes no longer.
+    pub timeout: Duration,
+    /// The pause after the first failure; each further one is twice as long.
+    pub first_pause: Duration,
+    /// No pause is longer, but where the receiver asks for it.
+    pub longest_pause: Duration,
+}
+
+impl Default for SenderOptions {
+    fn default() -> Self {
+        Self {
+            batch_samples: 2_000,
+            timeout: Duration::from_secs(30),
+            first_pause: Duration::from_millis(100),
+            longest_pause: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What sends: a task a shard.
+pub struct Sender {
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl Sender {
+    /// Begins to send. One sender for one queue.
+    ///
+    /// # Errors
+    /// When the queue cannot be read.
+    pub fn start(
+        outbox: &Outbox,
+        config: &RemoteConfig,
+        options: &SenderOptions,
+    ) -> Result<Self, OutboxError> {
+        let client = Client::new(config).map_err(|error| OutboxError::Disk {
+            dir: outbox.name().into(),
+            why: error.to_string(),
+        })?;
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        for source in outbox.sources()? {
+            let shard = Arc::clone(source.shard());
+            let task = Task {
+                shard,
+                client: client.clone(),
+                url: config.write_url.clone(),
+                native_histograms: config.native_histograms,
+                options: options.clone(),
+                stop: stop.clone(),
+            };
+            tasks.spawn(task.run(source));
+        }
+        Ok(Self { tasks, stop })
+    }
+
+    /// Ends it. What is being sent is sent again with the next start.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Runs until `stop`.
+    pub async fn until(self, stop: CancellationToken) {
+        stop.cancelled().await;
+        self.stop().await;
+    }
+}
+
+struct Task {
+    shard: Arc<Shard>,
+    client: Client,
+    url: Uri,
+    native_histograms: bool,
+    options: SenderOptions,
+    stop: CancellationToken,
+}
+
+/// What became of a request, in the end.
+enum Outcome {
+    Taken,
+    Refused(String),
+    Stopped,
+}
+
+/// What became of one try.
+enum Try {
+    Taken,
+    Refused(String),
+    /// Why, how long the receiver asks for patience, and whether it may have arrived nevertheless.
+    Failed(String, Option<Duration>, bool),
+}
+
+impl Task {
+    async fn run(self, source: Source) {
+        let mut source = Some(source);
+        let mut pauses = Pauses::new(&self.options);
+        while !self.stop.is_cancelled() {
+            // The disk may be slow: nobody else waits for it.
+            let (most, taken) = (self.options.batch_samples, source.take());
+            let Some(mut reading) = taken else { return };
+            let read = tokio::task::spawn_blocking(move || {
+                let batch = reading.next(most);
+                (reading, batch)
+            });
+            let Ok((mut reading, batch)) = read.await else {
+                tracing::error!("reading the queue of metrics failed");
+                return;
+            };
+            match batch {
+                Ok(Some(batch)) => {
+                    if !self.deliver(&batch.samples, batch.uncertain).await {
+                        return;
+                    }
+                    reading.done();
+                    pauses = Pauses::new(&self.options);
+                }
+                Ok(None) => {
+                    tokio::select! {
+                        () = self.stop.cancelled() => return,
+                        () = self.shard.more.notified() => {}
+                    }
+                }
+                Err(error) => {
+                    let dir = self.shard.dir.display();
+                    tracing::warn!(%error, %dir, "the queue of metrics cannot be read");
+                    self.shard.lock().status.error = Some(format!("{dir}: {error}"));
+                    self.pause(pauses.next()).await;
+                }
+            }
+            source = Some(reading);
+        }
+    }
+
+    /// Sends samples until each is taken or refused. What is refused with others is tried in halves, so that what is good
+    /// in it arrives. Whether it came to an end.
+    async fn deliver(&self, samples: &[Pushed], mut uncertain: bool) -> bool {
+        let kept: Vec<Pushed>;
+        let mut samples = samples;
+        if !self.native_histograms {
+            let floats = samples.iter().filter(|sample| matches!(sample.2, Value::Float(_)));
+            kept = floats.cloned().collect();
+            self.refused(samples.len() - kept.len(), "native_histograms is false");
+            samples = &kept;
+        }
+        let mut parts: Vec<Range<usize>> = Vec::from([Range { start: 0, end: samples.len() }]);
+        while let Some(part) = parts.pop().filter(|part| !part.is_empty()) {
+            let count = part.len();
+            match self.send(&samples[part.clone()], &mut uncertain).await {
+                Outcome::Stopped => return false,
+                Outcome::Taken => self.shard.lock().status.sent += count as u64,
+                Outcome::Refused(_) if count > 1 => {
+                    let middle = part.start + count / 2;
+                    parts.push(middle..part.end);
+                    parts.push(part.start..middle);
+                }
+                Outcome::Refused(why) => {
+                    let lower = why.to_ascii_lowercase();
+                    if uncertain && HAS_ALREADY.iter().any(|words| lower.contains(words)) {
+                        self.shard.lock().status.repeated += 1;
+                    } else {
+                        self.refused(1, &why);
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    fn refused(&self, count: usize, why: &str) {
+        if count == 0 {
+            return;
+        }
+        let mut state = self.shard.lock();
+        state.status.refused += count as u64;
+        let new = state.status.refused_reason.as_deref() != Some(why);
+        state.status.refused_reason = Some(why.to_owned());
+        drop(state);
+        if new {
+            let to = origin(&self.url);
+            tracing::warn!(count, %why, %to, "the metrics backend refuses samples");
+        }
+    }
+
+    /// Tries until there is an answer that is final.
+    async fn send(&self, samples: &[Pushed], uncertain: &mut bool) -> Outcome {
+        let body = Bytes::from(encode(samples));
+        let mut pauses = Pauses::new(&self.options);
+        loop {
+            let within = tokio::time::timeout(self.options.timeout, self.attempt(body.clone()));
+            let tried = tokio::select! {
+                () = self.stop.cancelled() => return Outcome::Stopped,
+                tried = within => tried.unwrap_or_else(|_| {
+                    let limit = self.options.timeout;
+                    Try::Failed(format!("no answer within {limit:?}"), None, true)
+                }),
+            };
+            let wait = match self.told(tried, uncertain) {
+                Ok(outcome) => return outcome,
+                Err(wait) => wait,
+            };
+            let pause = pauses.next();
+            self.pause(wait.map_or(pause, |wait| wait.max(pause))).await;
+            if self.stop.is_cancelled() {
+                return Outcome::Stopped;
+            }
+        }
+    }
+
+    /// Keeps what became of a try: the outcome, or for how long the receiver asks to wait.
+    fn told(&self, tried: Try, uncertain: &mut bool) -> Result<Outcome, Option<Duration>> {
+        let mut state = self.shard.lock();
+        let status = &mut state.status;
+        let (why, wait) = match tried {
+            Try::Taken => {
+                (status.error, status.up) = (None, Some(true));
+                return Ok(Outcome::Taken);
+            }
+            Try::Refused(why) => {
+                (status.error, status.up) = (None, Some(true));
+                return Ok(Outcome::Refused(why));
+            }
+            Try::Failed(why, wait, may_have_arrived) => {
+                *uncertain |= may_have_arrived;
+                (format!("{}: {why}", origin(&self.url)), wait)
+            }
+        };
+        if status.error.is_none() {
+            tracing::warn!(%why, "the metrics backend does not take samples: they wait on disk");
+        }
+        (status.error, status.up) = (Some(why), Some(false));
+        status.retries += 1;
+        Err(wait)
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = tokio::time::sleep(time) => {}
+        }
+    }
+
+    async fn attempt(&self, message: Bytes) -> Try {
+        let request = Request::post(self.url.clone())
+            .header(CONTENT_TYPE, "application/x-protobuf")
+            .header(CONTENT_ENCODING, "snappy")
+            .header("X-Prometheus-Remote-Write-Version", "0.1.0")
+            .body(Full::new(message));
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => return Try::Failed(error.to_string(), None, false),
+        };
+        let answer = match self.client.send(request).await {
+            Ok(answer) => answer,
+            Err(why) => return Try::Failed(why, None, true),
+        };
+        let (status, wait) = (answer.status(), retry_after(answer.headers()));
+        // The body of a success is of no interest, but the connection is used again only once it is read.
+        let says = match body(answer.into_body(), ANSWER_BYTES).await {
+            Ok(says) | Err(Cut::TooLong(says)) => line(&says),
+            Err(Cut::Broken(_)) => String::new(),
+        };
+        judged(status, &says, wait)
+    }
+}
+
+/// What an answer means.
+fn judged(status: StatusCode, says: &str, wait: Option<Duration>) -> Try {
+    let why = if says.is_empty() { status.to_string() } else { format!("{status}: {says}") };
+    match status.as_u16() {
+        200..=299 => Try::Taken,
+        400 | 413 | 422 => Try::Refused(why),
+        300..=399 => {
+            let why = format!(
+                "{status}: redirects are not followed; write_url is to be what it points to"
+            );
+            Try::Failed(why, wait, false)
+        }
+        code => Try::Failed(why, wait, code >= 500),
+    }
+}
+
+/// Seconds; a date is not waited for longer than usual.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
+}
+
+/// Pauses that get longer, each a little different, so that shards do not knock together.
+struct Pauses {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Pauses {
+    fn new(options: &SenderOptions) -> Self {
+        Self { next: options.first_pause, longest: options.longest_pause }
+    }
+
+    fn next(&mut self) -> Duration {
+        let whole = self.next.min(self.longest);
+        self.next = whole * 2;
+        // Between half of it and all of it.
+        let random = RandomState::new().build_hasher().finish() as u32;
+        whole.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_answer_means() {
+        for (status, final_, may_have_arrived) in [
+            (200, true, false),
+            (204, true, false),
+            (302, false, false),
+            (400, true, false),
+            (401, false, false),
+            (403, false, false),
+            (404, false, false),
+            (413, true, false),
+            (422, true, false),
+            (429, false, false),
+            (500, false, true),
+            (503, false, true),
+        ] {
+            let judged = judged(StatusCode::from_u16(status).unwrap(), "", None);
+            match judged {
+                Try::Taken | Try::Refused(_) => assert!(final_, "{status}"),
+                Try::Failed(_, _, maybe) => assert_eq!((final_, maybe), (false, may_have_arrived)),
+            }
+        }
+    }
+
+    #[test]
+    fn pauses_grow_to_a_bound() {
+        let mut pauses = Pauses::new(&SenderOptions::default());
+        let all: Vec<f64> = (0..20).map(|_| pauses.next().as_secs_f64()).collect();
+        assert!((0.05..=0.1).contains(&all[0]) && (0.1..=0.2).contains(&all[1]), "{all:?}");
+        assert!(all[12..].iter().all(|pause| (15.0..=30.0).contains(pause)), "{all:?}");
+    }
+
+    #[test]
+    fn patience_that_is_asked_for_is_bounded() {
+        let with = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers)
+        };
+        assert_eq!(with("7"), Some(Duration::from_secs(7)));
+        assert_eq!(with("999999999999"), Some(LONGEST_RETRY_AFTER));
+        assert_eq!((with("-1"), with("Wed, 21 Oct 2026 07:28:00 GMT")), (None, None));
+    }
+}
