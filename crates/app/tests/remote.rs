@@ -111,6 +111,19 @@ impl Vigie {
 
 const UP: &str = "count_over_time(vigie_source_up{source=\"main\"}[1h])";
 
+/// Vigie's own charts from `from` (Unix seconds) on; the path of one of them.
+fn charts(vigie: &Vigie, from: i64) -> String {
+    let history = format!("/api/v1/history?source=main&queue=kept&from={from}&points=400");
+    let stored = vigie.json(&history);
+    assert_eq!(stored["resolution"], "stored");
+    let waiting = stored["columns"]["waiting"].as_array().unwrap();
+    assert!(waiting.iter().any(|one| one.as_f64() == Some(3.0)), "{waiting:?}");
+    assert!(waiting[0].is_null(), "before the start is a gap");
+    let heat = vigie.json(&format!("/api/v1/heatmap?figure=run&from={from}"));
+    assert!(heat["counts"].as_array().unwrap().iter().any(|one| !one.is_null()), "{heat}");
+    history
+}
+
 #[test]
 fn prometheus_is_the_backend_and_live_views_do_not_need_it() {
     let (dir, redis) = (tempfile::tempdir().unwrap(), redis());
@@ -151,16 +164,7 @@ fn prometheus_is_the_backend_and_live_views_do_not_need_it() {
     assert_eq!(first(&posted.body), Some(pushed));
     assert_eq!(vigie.own("vigie_remote_up{remote=\"backend\"}"), Some(1.0));
 
-    // Vigie's own charts.
-    let from = time / 1_000 - 300;
-    let history = format!("/api/v1/history?source=main&queue=kept&from={from}&points=400");
-    let stored = vigie.json(&history);
-    assert_eq!(stored["resolution"], "stored");
-    let waiting = stored["columns"]["waiting"].as_array().unwrap();
-    assert!(waiting.iter().any(|one| one.as_f64() == Some(3.0)), "{waiting:?}");
-    assert!(waiting[0].is_null(), "before the start is a gap");
-    let heat = vigie.json(&format!("/api/v1/heatmap?figure=run&from={from}"));
-    assert!(heat["counts"].as_array().unwrap().iter().any(|one| !one.is_null()), "{heat}");
+    let history = charts(&vigie, time / 1_000 - 300);
 
     // Away: the live screen goes on, and what cannot be had says why.
     server.stop();

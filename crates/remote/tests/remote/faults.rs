@@ -211,3 +211,45 @@ async fn tls_is_spoken_to_https() {
     assert_eq!(totals(&outbox.status()), [0, 0, 0, 10]);
     assert!(receiver.taken().is_empty());
 }
+
+#[tokio::test]
+async fn answers_that_never_end_cost_neither_memory_nor_samples() {
+    use std::io::{Read as _, Write as _};
+    // Says 200 with a body that has no end; garbage that is no HTTP; a head that drips.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let turns = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let own = Arc::clone(&turns);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, turn) = (stream.unwrap(), own.fetch_add(1, Ordering::Relaxed));
+            std::thread::spawn(move || -> std::io::Result<()> {
+                let _ = stream.read(&mut [0; 65_536])?;
+                match turn {
+                    0 => stream.write_all(b"\x00\xff garbage \r\n\r\n"),
+                    1 => loop {
+                        stream.write_all(b"H")?;
+                        std::thread::sleep(Duration::from_millis(20));
+                    },
+                    _ => {
+                        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+                        loop {
+                            stream.write_all(&[b'x'; 65_536])?;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let own = vigie_remote::OutboxOptions { shards: 1, ..options(dir.path()) };
+    let outbox = Outbox::open(&own).unwrap();
+    push(&outbox, samples(0..100));
+    let quick = SenderOptions { timeout: Duration::from_secs(2), ..quick() };
+    let sender = Sender::start(&outbox, &config(&url, &json!({})), &quick).unwrap();
+    emptied(&outbox).await;
+    sender.stop().await;
+    let status = outbox.status();
+    assert_eq!((totals(&status), status.total(|shard| shard.retries)), ([100, 0, 0, 0], 2));
+    assert_eq!(turns.load(Ordering::Relaxed), 3);
+}

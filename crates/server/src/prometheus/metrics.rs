@@ -124,7 +124,7 @@ pub(super) enum Reading {
     /// By a backend elsewhere, which evaluates.
     Elsewhere {
         /// Asks it.
-        query: RemoteQuery,
+        query: Arc<RemoteQuery>,
         /// Whether it has native histograms.
         histograms: bool,
     },
@@ -164,7 +164,7 @@ impl Metrics {
         sink: Arc<dyn MetricSink>,
         limits: QueryLimits,
     ) -> Self {
-        let reading = Reading::Elsewhere { query, histograms };
+        let reading = Reading::Elsewhere { query: Arc::new(query), histograms };
         Self::with(reading, sink, EngineLimits::default(), limits)
     }
 
