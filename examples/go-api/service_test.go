@@ -44,7 +44,9 @@ func TestAReplicaDoesAsItIsTold(t *testing.T) {
 	if s.behaviour().slow != 5*time.Millisecond {
 		t.Error("what is not named stays")
 	}
-	var page struct{ Events []struct{ Type, Message string } }
+	var page struct {
+		Events []struct{ Type, Message string }
+	}
 	if err := json.Unmarshal(ask(s, "GET", vigie.PathEvents).Body.Bytes(), &page); err != nil || len(page.Events) != 1 || page.Events[0].Message != "go-api 1.4.2" {
 		t.Errorf("got %+v, %v", page, err)
 	}

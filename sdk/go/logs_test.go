@@ -170,3 +170,12 @@ func TestEventsHaveSeverityAndSubject(t *testing.T) {
 		t.Errorf("got %v", found)
 	}
 }
+
+// BenchmarkLog is one line with four attributes, kept and not passed on.
+func BenchmarkLog(b *testing.B) {
+	logger := slog.New(New(Options{}).LogHandler(nil))
+	b.ReportAllocs()
+	for b.Loop() {
+		logger.Info("sent", "queue", "emails", "job", "17", "status", 200, "took", time.Second)
+	}
+}
