@@ -7,9 +7,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-#[cfg(test)]
-use super::terminal::duration;
-use super::terminal::{Window, cut, list, percent_encoded, printable, safe, seconds};
+use super::terminal::{Window, cut, duration, list, percent_encoded, printable, safe, seconds};
 use crate::cli::QueuesArgs;
 use crate::client::{self, ClientError};
 use crate::exit::Failure;
