@@ -28,6 +28,8 @@ const IDLE_SECONDS: f64 = 5.0;
 pub struct SourceSettings {
     /// Its name.
     pub name: SourceName,
+    /// What the configuration calls it: `redis`, `haproxy`, `probe`, …
+    pub kind: &'static str,
     /// Its address, without secrets.
     pub url: String,
     /// Seconds between two polls.

@@ -156,7 +156,7 @@ async fn a_service_tells_its_version_load_and_starts() {
     const PATH: &str = "/api/v1/metrics";
     let (json_service, text_service) = (WebServer::start(), WebServer::start());
     let page = |boot: &str| {
-        let body = json!({"boot": boot, "version": "1.4.2", "requests": {"in_flight": 3}});
+        let body = json!({"boot": boot, "version": "1.4.2", "http": {"in_flight": 3}});
         WebAnswer::ok("application/json", &body.to_string())
     };
     json_service.set(PATH, page("aaaa"));
