@@ -18,7 +18,7 @@ async fn a_failover_is_followed() {
         "sentinel": {"master": Sentinels::MASTER, "nodes": sentinels.addresses()},
     }));
     let report = watching.good().await;
-    assert_eq!(report.redis.unwrap().mode, "sentinel");
+    assert_eq!(report.server.unwrap().mode.as_deref(), Some("sentinel"));
     watching.queue("default", |reading| reading.counts.waiting == Some(4)).await;
     let old = sentinels.master().port();
     // Wait until the replica has the queue too.
@@ -76,7 +76,7 @@ async fn a_cluster_is_one_source() {
     // One address is enough: the server says that it is a cluster.
     let watching = Watching::url(&cluster.nodes()[0].url());
     let report = watching.good().await;
-    assert_eq!(report.redis.as_ref().unwrap().mode, "cluster");
+    assert_eq!(report.server.as_ref().unwrap().mode.as_deref(), Some("cluster"));
     assert_eq!(check(&report, "asynq").detail, "30 queues");
     assert_eq!(check(&report, "bullmq").detail, "1 queue");
     for name in &names {

@@ -25,7 +25,7 @@ async fn without_a_redis_it_waits_and_recovers_when_one_comes() {
     tokio::task::block_in_place(|| server.boot());
     fill_asynq(&mut server.admin(), "default", 3);
     let report = watching.good().await;
-    assert_eq!(report.redis.as_ref().unwrap().mode, "standalone");
+    assert_eq!(report.server.as_ref().unwrap().mode.as_deref(), Some("standalone"));
     watching.queue("default", |reading| reading.counts.waiting == Some(3)).await;
 }
 
