@@ -2,6 +2,7 @@
 //!
 //! This crate is for tests only: what cannot be started ends the test with a panic that says why.
 
+mod balancers;
 mod certificates;
 mod cluster;
 mod exporter;
@@ -17,7 +18,9 @@ mod remote_write;
 mod sentinel;
 mod text_server;
 mod victoria_metrics;
+mod web_server;
 
+pub use balancers::{Caddy, Haproxy, Nginx};
 pub use certificates::Certificates;
 pub use cluster::RedisCluster;
 pub use exporter::Exporter;
@@ -32,3 +35,4 @@ pub use remote_write::{REMOTE_WRITE_HEADERS, RemoteSeries, remote_write_body};
 pub use sentinel::Sentinels;
 pub use text_server::TextServer;
 pub use victoria_metrics::VictoriaMetrics;
+pub use web_server::{WebAnswer, WebServer};

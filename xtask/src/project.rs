@@ -116,7 +116,9 @@ impl Project {
 
     /// Whether this program can be started, and where it is.
     pub fn which(&self, program: &str) -> Option<PathBuf> {
+        // Debian keeps servers where the path of plain users does not lead.
         std::env::split_paths(&self.search_path())
+            .chain([PathBuf::from("/usr/sbin")])
             .map(|dir| dir.join(program))
             .find(|path| path.is_file())
     }

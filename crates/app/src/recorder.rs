@@ -276,6 +276,7 @@ mod tests {
             let hand = Arc::clone(&clock);
             let settings = SourceSettings {
                 name: SourceName::new("main"),
+                kind: "redis",
                 url: "redis://h".to_owned(),
                 poll_interval_seconds: 1.0,
             };

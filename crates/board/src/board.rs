@@ -33,6 +33,8 @@ const HUNG_UNKNOWN_SECONDS: f64 = 900.0;
 pub struct SourceSettings {
     /// Its name.
     pub name: SourceName,
+    /// What the configuration calls it: `redis`, `haproxy`, `probe`, …
+    pub kind: &'static str,
     /// Its address, without secrets.
     pub url: String,
     /// Seconds between two polls.

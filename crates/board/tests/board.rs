@@ -33,6 +33,7 @@ impl Told {
     fn with_limits(limits: Limits) -> Self {
         let settings = SourceSettings {
             name: source(),
+            kind: "redis",
             url: "redis://h".to_owned(),
             poll_interval_seconds: 1.0,
         };

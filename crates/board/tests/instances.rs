@@ -17,6 +17,7 @@ fn at(seconds: f64) -> Time {
 fn board() -> Board {
     let settings = ["lb", "probes", "api"].map(|name| SourceSettings {
         name: SourceName::new(name),
+        kind: "probe",
         url: "http://h/".to_owned(),
         poll_interval_seconds: 5.0,
     });

@@ -10,7 +10,7 @@ use crate::command;
 use crate::project::Project;
 
 /// The program that shows a package to be there, the package, and who needs it.
-const PACKAGES: [(&str, &str, Need); 8] = [
+const PACKAGES: [(&str, &str, Need); 11] = [
     // Sentinel is this same program: `redis-server FILE --sentinel`.
     ("redis-server", "redis-server", Need::Redis),
     ("redis-cli", "redis-tools", Need::Redis),
@@ -18,6 +18,10 @@ const PACKAGES: [(&str, &str, Need); 8] = [
     // With promtool.
     ("prometheus", "prometheus", Need::Peers),
     ("victoria-metrics", "victoria-metrics", Need::Peers),
+    // The load balancers that the tests of their sources start.
+    ("haproxy", "haproxy", Need::Peers),
+    ("nginx", "nginx-light", Need::Peers),
+    ("caddy", "caddy", Need::Peers),
     // Exporters that many have: they are scraped.
     ("prometheus-node-exporter", "prometheus-node-exporter", Need::Peers),
     ("prometheus-redis-exporter", "prometheus-redis-exporter", Need::Peers),

@@ -98,6 +98,7 @@ impl Running {
         };
         let settings = config.sources.iter().map(|source| SourceSettings {
             name: source.name().clone(),
+            kind: source.kind(),
             url: source.display_url(),
             poll_interval_seconds: source.poll().as_secs_f64(),
         });

@@ -58,6 +58,13 @@ macro_rules! kinds {
         }
 
         impl SourceConfig {
+            /// The word for its kind.
+            pub(crate) fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $word,)*
+                }
+            }
+
             /// Its name.
             pub(crate) fn name(&self) -> &SourceName {
                 match self {

@@ -167,8 +167,14 @@ impl HttpFault {
 
     fn of_kind(error: &io::Error, place: &str, patience: Duration) -> Option<Self> {
         let place = place.to_owned();
-        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return Some(Self::Tls(place, TlsFault::of(tls)));
+        // Errors of TLS come in one or two envelopes.
+        if let Some(inner) = error.get_ref() {
+            if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
+                return Some(Self::Tls(place, TlsFault::of(tls)));
+            }
+            if let Some(nested) = inner.downcast_ref::<io::Error>() {
+                return Self::of_kind(nested, &place, patience);
+            }
         }
         Some(match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused(place),
@@ -216,7 +222,7 @@ impl HttpFault {
                 "the server hangs or is overloaded; timeout_seconds says how long Vigie waits"
             }
             Self::NotHttp(_) => "check the port; a server with TLS needs https://",
-            Self::Closed(_) => "see the server's log; a server with TLS needs https://",
+            Self::Closed(_) => "see the server's log, and whether it is http:// or https://",
             Self::Tls(_, fault) => return Some(tls_hint(fault).to_owned()),
             Self::File(..) => "check the path and who may read the file",
             Self::Status { status: 401, .. } => "set username and password, or bearer_token",

@@ -182,7 +182,7 @@ fn queue_status(board: &Board, view: &QueueView<'_>, now: Time) -> QueueStatus {
 fn source_statuses(source: &SourceView<'_>) -> Vec<SourceStatus> {
     let mut found = kinds(source);
     if found.is_empty() {
-        found.push("redis");
+        found.push(source.settings.kind);
     }
     let status = |kind| SourceStatus {
         source: source.name().to_string(),

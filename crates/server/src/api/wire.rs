@@ -420,6 +420,8 @@ pub struct Cost {
 pub struct Source {
     /// Its name.
     pub source: String,
+    /// What the configuration calls it: `redis`, `haproxy`, `probe`, …
+    pub kind: &'static str,
     /// The brokers found in it.
     pub kinds: Vec<&'static str>,
     /// Its address, without secrets.
@@ -472,6 +474,7 @@ impl Source {
         let facts = report.and_then(|report| report.server.as_ref());
         Self {
             source: view.name().to_string(),
+            kind: view.settings.kind,
             kinds: kinds(view),
             url: view.settings.url.clone(),
             up: view.up,

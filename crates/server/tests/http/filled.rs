@@ -35,6 +35,7 @@ impl Filled {
         let clock = Arc::new(AtomicI64::new(START.micros()));
         let settings = SourceSettings {
             name: SourceName::new("main"),
+            kind: "redis",
             url: "redis://127.0.0.1:6379".to_owned(),
             poll_interval_seconds: 1.0,
         };

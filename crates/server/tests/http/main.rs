@@ -4,6 +4,7 @@
 
 mod exposition;
 mod filled;
+mod instances;
 mod prometheus;
 mod resources;
 mod security;

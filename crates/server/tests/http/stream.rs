@@ -13,6 +13,7 @@ use vigie_model::Broker;
 use vigie_server::{AllowedHosts, router, serve};
 
 use crate::filled::{Filled, queue, text};
+use crate::instances::told;
 
 /// A server with its hub running.
 struct Live {
@@ -144,6 +145,21 @@ async fn all_topics_have_their_document() {
     assert_eq!(documents["events"]["rows"]["1"]["type"], "source_found");
     assert_eq!(documents["queue:main/bullmq/emails"]["queue"]["types"][0]["type"], "send");
     assert_eq!(documents["queue:main/bull/gone"], serde_json::json!({}), "absent");
+}
+
+#[tokio::test]
+async fn instances_are_a_topic_and_a_change_of_one_is_a_patch_of_its_row() {
+    let live = Live::start().await;
+    told(&live.filled);
+    let mut client = live.listen("topics=instances", "").await;
+    let snapshot = client.message().await;
+    let row = &snapshot.data["doc"]["rows"]["main/be_app/app1"];
+    assert_eq!((&row["status"], &row["disagree"]), (&"up".into(), &false.into()), "{snapshot:?}");
+    assert!(row.get("error").is_none(), "absent is left out");
+    live.filled.later(1.5);
+    live.filled.polled(Err("connection refused"));
+    let patch = client.message().await;
+    assert_eq!(patch.data["patch"]["rows"]["main/be_app/app1"]["status"], "unknown", "{patch:?}");
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ export interface paths {
         };
         /**
          * What happened: sources lost and found, queues that came, went, were paused and resumed, workers that came and
-         *     went. Kept in memory: the last 2,000 of this run.
+         *     went, instances that came, went, went down and came back. Kept in memory: the last 2,000 of this run.
          */
         get: operations["list"];
         put?: never;
@@ -136,6 +136,23 @@ export interface paths {
         };
         /** The history of a queue, or of all together. */
         get: operations["history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The running processes behind services, as load balancers, probes and they themselves say. */
+        get: operations["list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -835,6 +852,66 @@ export interface components {
              */
             step_seconds: number;
         };
+        /** @description An instance: a running process behind a service, as one source sees it. */
+        Instance: {
+            /** @description The load balancer's word, such as `UP` or `DOWN`; null when it is behind none that Vigie watches. */
+            balancer?: string | null;
+            /** @description What is wrong, in the words of who found it. */
+            error?: string | null;
+            /** @description Its name: what the load balancer calls it, or its address. */
+            instance: string;
+            /** @description How long it took to answer. */
+            latency: components["schemas"]["Latency"];
+            /**
+             * Format: double
+             * @description Requests in flight or sessions; null where nobody tells.
+             */
+            load?: number | null;
+            /** @description The probe's word: `ok`, or what went wrong; null when nobody probes it. */
+            probe?: string | null;
+            /** @description What it is there for: a load balancer's backend, `api`, `probe`, … */
+            role: string;
+            /** @description Since when its source sees it so. */
+            since: string;
+            /** @description The source that sees it. */
+            source: string;
+            /**
+             * @description `up`, `down`, `degraded` or `unknown`. A load balancer and a probe that contradict each other are `degraded`,
+             *     and `error` says both.
+             */
+            status: string;
+            /** @description The version that it runs; null where nobody tells. */
+            version?: string | null;
+        };
+        /**
+         * @description An instance as a row of a table: what the REST API says, and what stands behind it. Durations have three
+         *     significant digits.
+         */
+        InstanceRow: components["schemas"]["Instance"] & {
+            /** @description Where it listens, `host:port`; absent where nobody tells. */
+            address?: string | null;
+            /** @description The load balancer says up and the probe down, or the reverse. */
+            disagree: boolean;
+            /**
+             * Format: int64
+             * @description How often it began anew while Vigie watched; absent where nobody tells.
+             */
+            restarts?: number | null;
+            /** @description Its source does not answer. */
+            stale: boolean;
+        };
+        /** @description The answer of `/instances`. */
+        Instances: {
+            /** @description The instances, by source, role and name. */
+            instances: components["schemas"]["Instance"][];
+        };
+        /** @description Topic `instances`. */
+        InstancesDocument: {
+            /** @description The instances by `source/role/instance`. */
+            rows: {
+                [key: string]: components["schemas"]["InstanceRow"];
+            };
+        };
         /** @description A job type of a queue. */
         JobType: {
             /**
@@ -922,6 +999,19 @@ export interface components {
              * @description Workers; null when no server lets us see them.
              */
             workers?: number | null;
+        };
+        /** @description How long an instance took to answer, in seconds, over the last five minutes. */
+        Latency: {
+            /**
+             * Format: double
+             * @description The median; null when it did not answer.
+             */
+            p50?: number | null;
+            /**
+             * Format: double
+             * @description The 95th percentile; null when it did not answer.
+             */
+            p95?: number | null;
         };
         /** @description Latencies (wait and run of one attempt) of all queues over the last five minutes, in seconds. */
         LatencyHistogram: components["schemas"]["Stat"] & {
@@ -1330,9 +1420,11 @@ export interface components {
             error?: string | null;
             /** @description What to do about it. */
             hint?: string | null;
+            /** @description What the configuration calls it: `redis`, `haproxy`, `probe`, … */
+            kind: string;
             /** @description The brokers found in it. */
             kinds: string[];
-            /** @description `standalone`, `sentinel` or `cluster`. */
+            /** @description Of a Redis: `standalone`, `sentinel` or `cluster`. */
             mode?: string | null;
             /**
              * Format: double
@@ -1344,9 +1436,11 @@ export interface components {
              * @description How long the last good poll took.
              */
             poll_seconds?: number | null;
+            /** @description What the server is: `redis`, `haproxy`, …; null when it does not tell. */
+            product?: string | null;
             /** @description Queues found. */
             queues: components["schemas"]["Found"];
-            /** @description The version of Redis. */
+            /** @description The version of Redis; null of other servers. */
             redis_version?: string | null;
             /** @description When the last good poll ended; null before the first. */
             seen?: string | null;
@@ -1358,6 +1452,8 @@ export interface components {
             up: boolean;
             /** @description Its address, without secrets. */
             url: string;
+            /** @description Its version. */
+            version?: string | null;
         };
         /** @description A broker in a source, as `/queue/status` lists it. */
         SourceStatus: {
@@ -1894,6 +1990,40 @@ export interface operations {
                 };
             };
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description Only of this source. */
+                source?: string;
+                /** @description Only of this role. */
+                role?: string;
+                /** @description Only with this status: `up`, `down`, `degraded` or `unknown`. */
+                status?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Instances"];
+                };
+            };
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };

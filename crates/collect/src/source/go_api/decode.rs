@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use crate::source::prometheus_text::{Sample, TextFault, samples};
 
+/// The metric that says which process this is, in the contract's text.
+const SERVICE_INFO: &str = "service_info";
+
 /// Why a page cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PageFault {
@@ -43,25 +46,11 @@ fn json(body: &[u8]) -> Result<Process, PageFault> {
     if !page.is_object() {
         return Err(PageFault::Json("it is another value".to_owned()));
     }
-    let at = |paths: &[&str]| paths.iter().map(|path| &page[*path]).find(|value| !value.is_null());
-    let inner = |outer: &str, name: &str| Some(&page[outer][name]).filter(|value| !value.is_null());
-    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    Ok(Process {
-        version: at(&["version"])
-            .or_else(|| inner("build", "version"))
-            .or_else(|| inner("process", "version"))
-            .and_then(text),
-        boot: at(&["boot", "started", "start_time"])
-            .or_else(|| inner("process", "boot"))
-            .or_else(|| inner("process", "started"))
-            .and_then(text),
-        in_flight: inner("requests", "in_flight")
-            .or_else(|| inner("http", "in_flight"))
-            .or_else(|| at(&["in_flight"]))
-            .and_then(Value::as_f64)
-            .filter(|count| *count >= 0.0),
-        instance: at(&["instance"]).and_then(text),
-    })
+    let text = |name: &str| page[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let in_flight = page["http"]["in_flight"].as_f64().filter(|count| *count >= 0.0);
+    // Whoever has no boot id may still tell when it started.
+    let boot = text("boot").or_else(|| text("started"));
+    Ok(Process { version: text("version"), boot, in_flight, instance: text("instance") })
 }
 
 fn text(body: &[u8]) -> Result<Process, PageFault> {
@@ -72,7 +61,12 @@ fn text(body: &[u8]) -> Result<Process, PageFault> {
     let version = |sample: &Sample| {
         let version = sample.label("version").unwrap_or_default();
         let known = !version.is_empty() && version != "(devel)" && version != "unknown";
-        (sample.name.ends_with("build_info") && known).then(|| version.to_owned())
+        known.then(|| version.to_owned())
+    };
+    let info = found.iter().find(|sample| sample.name == SERVICE_INFO);
+    let of_info = |label: &str| {
+        let value = info.and_then(|sample| sample.label(label));
+        value.filter(|value| !value.is_empty()).map(str::to_owned)
     };
     // The service's own before the one that Go's client library writes for the main module.
     let own = found.iter().filter(|sample| sample.name != "go_build_info").find_map(version);
@@ -83,10 +77,10 @@ fn text(body: &[u8]) -> Result<Process, PageFault> {
         .map(|sample| sample.value)
         .collect();
     Ok(Process {
-        version: own.or_else(|| found.iter().find_map(version)),
-        boot: start.map(|sample| format!("{:.0}", sample.value)),
+        version: of_info("version").or(own).or_else(|| found.iter().find_map(version)),
+        boot: of_info("boot").or_else(|| start.map(|sample| format!("{:.0}", sample.value))),
         in_flight: (!in_flight.is_empty()).then(|| in_flight.iter().sum()),
-        instance: None,
+        instance: of_info("instance_id"),
     })
 }
 

@@ -4,7 +4,7 @@ use super::decode::{PageFault, Process, page};
 #[test]
 fn a_service_says_what_it_is_in_json() {
     let body = br#"{"boot": "9f3a5c1e00b1d2e4", "version": "1.4.2", "instance": "a:17",
-        "requests": {"in_flight": 3}, "something": {"new": []}}"#;
+        "http": {"in_flight": 3}, "something": {"new": []}}"#;
     let expected = Process {
         version: Some("1.4.2".to_owned()),
         boot: Some("9f3a5c1e00b1d2e4".to_owned()),
@@ -13,7 +13,7 @@ fn a_service_says_what_it_is_in_json() {
     };
     assert_eq!(page("application/json; charset=utf-8", body).unwrap(), expected);
     // What is absent or of another type is not known, and no reason to see nothing.
-    let odd = br#"{"version": 7, "boot": "", "requests": []}"#;
+    let odd = br#"{"version": 7, "boot": "", "http": []}"#;
     assert_eq!(page("application/json", odd).unwrap(), Process::default());
     for body in [&b"[]"[..], b"7", b"<html>", b"", b"{\"a\":"] {
         assert!(matches!(page("application/json", body), Err(PageFault::Json(_))));
@@ -31,6 +31,15 @@ fn or_in_prometheus_text() {
     assert_eq!(found.version.as_deref(), Some("2.0.1"));
     assert_eq!(found.boot.as_deref(), Some("1795442685"));
     assert_eq!(found.in_flight, Some(3.0));
+    let contract = b"service_info{service=\"shop\",instance_id=\"a:17\",version=\"1.4.2\",boot=\"9f3a\",go=\"go1.24\"} 1\n\
+        process_start_time_seconds 1.7e9\nhttp_requests_in_flight 0\n";
+    let expected = Process {
+        version: Some("1.4.2".to_owned()),
+        boot: Some("9f3a".to_owned()),
+        in_flight: Some(0.0),
+        instance: Some("a:17".to_owned()),
+    };
+    assert_eq!(page("text/plain", contract).unwrap(), expected);
     let plain = page("text/plain", b"up 1\n").unwrap();
     assert_eq!(plain, Process::default(), "absent is not 0");
     assert!(matches!(page("text/plain", b"<html>\n"), Err(PageFault::Text(_))));

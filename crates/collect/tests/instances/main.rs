@@ -1,0 +1,7 @@
+//! The sources of instances against real load balancers, and against servers that mean no good.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
+
+mod balancers;
+mod hostile;
+mod probes;
+mod watch;

@@ -1,0 +1,140 @@
+//! A source that runs, and what it observed last.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use vigie_collect::source::Backends;
+use vigie_collect::{Clock, ObservationSender, SystemClock, observations};
+use vigie_model::{Instance, InstanceStatus, Observation, PollReport};
+
+/// How long a busy machine may take for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A source that runs until dropped.
+pub struct Watch {
+    last: Arc<Mutex<Last>>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Last {
+    instances: Vec<Instance>,
+    report: Option<PollReport>,
+}
+
+impl Watch {
+    /// Runs what `start` makes.
+    pub fn start<F: Future<Output = ()> + Send + 'static>(
+        start: impl FnOnce(Arc<dyn Clock>, ObservationSender, CancellationToken) -> F,
+    ) -> Self {
+        let (sender, receiver) = observations(10_000);
+        let clock = Arc::new(SystemClock::start());
+        let running = tokio::spawn(start(clock, sender, CancellationToken::new()));
+        let last: Arc<Mutex<Last>> = Arc::default();
+        let own = Arc::clone(&last);
+        let listening = tokio::spawn(async move {
+            loop {
+                for one in receiver.receive().await {
+                    let mut last = own.lock().unwrap();
+                    match one {
+                        Observation::Instances(reading) => last.instances = reading.instances,
+                        Observation::Polled(report) => last.report = Some(report),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+        });
+        Self { last, tasks: vec![running, listening] }
+    }
+
+    /// Waits until the last observation is as wanted.
+    pub async fn until<T>(
+        &self,
+        what: &str,
+        mut look: impl FnMut(&[Instance], &PollReport) -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            {
+                let last = self.last.lock().unwrap();
+                let found = last.report.as_ref().and_then(|report| look(&last.instances, report));
+                if let Some(found) = found {
+                    return found;
+                }
+                assert!(
+                    Instant::now() < deadline,
+                    "{what}: {:#?}\n{:#?}",
+                    last.instances,
+                    last.report
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until each instance has the status that is said, in their order; returns them.
+    pub async fn statuses(&self, expected: &[(&str, InstanceStatus)]) -> Vec<Instance> {
+        let what = format!("{expected:?}");
+        self.until(&what, |instances, _| {
+            let same = instances.len() == expected.len()
+                && instances.iter().zip(expected).all(|(one, (name, status))| {
+                    one.key.instance.as_str() == *name && one.status == *status
+                });
+            same.then(|| instances.to_vec())
+        })
+        .await
+    }
+
+    /// Waits until the source fails; its error and hint.
+    pub async fn fault(&self) -> (String, Option<String>) {
+        self.until("a fault", |_, report| {
+            let fault = report.outcome.as_ref().err()?;
+            Some((fault.error.clone(), fault.hint.clone()))
+        })
+        .await
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// A configuration from JSON, checked; polls five times a second.
+pub fn config<R: DeserializeOwned, C: TryFrom<R>>(mut json: Value) -> C
+where
+    C::Error: std::fmt::Debug,
+{
+    let defaults = [("poll_seconds", Value::from(0.5)), ("name", Value::from("s"))];
+    for (key, value) in defaults {
+        if json.get(key).is_none() {
+            json[key] = value;
+        }
+    }
+    C::try_from(serde_json::from_value(json).unwrap()).unwrap()
+}
+
+/// A HAProxy's source.
+pub fn haproxy(json: Value, backends: &Backends) -> Watch {
+    use vigie_collect::source::haproxy::{HaproxySource, RawHaproxyConfig};
+    let (config, backends) = (config::<RawHaproxyConfig, _>(json), backends.clone());
+    Watch::start(|clock, out, stop| HaproxySource::new(config, clock, out, backends).run(stop))
+}
+
+/// A probe's source.
+pub fn probe(json: Value, backends: &Backends) -> Watch {
+    use vigie_collect::source::probe::{ProbeSource, RawProbeConfig};
+    let (config, backends) = (config::<RawProbeConfig, _>(json), backends.clone());
+    Watch::start(|clock, out, stop| ProbeSource::new(config, clock, out, backends).run(stop))
+}
+
+/// A service's source.
+pub fn go_api(json: Value) -> Watch {
+    use vigie_collect::source::go_api::{GoApiSource, RawGoApiConfig};
+    let config = config::<RawGoApiConfig, _>(json);
+    Watch::start(|clock, out, stop| GoApiSource::new(config, clock, out).run(stop))
+}

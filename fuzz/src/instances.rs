@@ -1,0 +1,43 @@
+//! What load balancers, services and TLS servers answer.
+
+use vigie_collect::source::haproxy::decode as haproxy;
+use vigie_collect::source::{caddy, go_api, nginx, probe, prometheus_text};
+
+/// HAProxy's statistics, and what it says of itself.
+pub fn haproxy_csv(data: &[u8]) {
+    match haproxy::servers(data) {
+        Ok(servers) => {
+            for server in servers {
+                let figures = [
+                    server.changed_seconds,
+                    server.check_seconds,
+                    server.sessions,
+                    server.queued,
+                    server.response_seconds,
+                ];
+                assert!(figures.into_iter().flatten().all(|one| one.is_finite() && one >= 0.0));
+                assert!(server.address.is_none_or(|address| !address.is_empty()));
+            }
+        }
+        Err(fault) => assert!(!fault.to_string().is_empty()),
+    }
+    let _ = (haproxy::info(data), nginx::decode::connections(data));
+}
+
+/// Pages of metrics, and Caddy's list of upstreams.
+pub fn metrics_text(data: &[u8]) {
+    if let Ok(samples) = prometheus_text::samples(data, |_| true) {
+        assert!(samples.iter().all(|sample| !sample.name.is_empty()));
+    }
+    for kind in ["text/plain", "application/json"] {
+        if let Ok(process) = go_api::decode::page(kind, data) {
+            assert!(process.in_flight.is_none_or(|count| count >= 0.0));
+        }
+    }
+    let _ = (caddy::decode::healthy(data), caddy::decode::upstreams(data));
+}
+
+/// A certificate in DER.
+pub fn certificate(data: &[u8]) {
+    let _ = probe::certificate::ends(data);
+}
