@@ -1,6 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { base } from './browser.ts';
+import { base } from './base.ts';
 
 /**
  * A server before the Vigie under test that adds what only a watched system could: instances and lines of a made-up service, in
