@@ -29,9 +29,10 @@ cargo xtask bench [PART...]
   live    from a change in Redis to the stream, and to the pixel
   web     script size, first paint, main thread, long tasks, heap, bytes on the wire
   memory  memory and processor time of the watchers
+  soak    the heap of a dashboard that stays open for hours, replayed in 5 minutes
   store   bytes, ingest, memory and queries beside Prometheus and VictoriaMetrics (VIGIE_BENCH_HOURS=1: a shorter day)
 
-All parts but the store by default, within 10 minutes; the store alone takes 15 more. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
+All parts but the store and the soak by default, within 10 minutes; the store alone takes 15 more. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
 
 /// One part, named as on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub enum Part {
     Web,
     Memory,
     Store,
+    Soak,
 }
 
 impl Part {
@@ -55,7 +57,10 @@ impl Part {
             "web" => Ok(Self::Web),
             "memory" => Ok(Self::Memory),
             "store" => Ok(Self::Store),
-            other => bail!("'{other}' is no part of the bench: redis, live, web, memory, store"),
+            "soak" => Ok(Self::Soak),
+            other => {
+                bail!("'{other}' is no part of the bench: redis, live, web, memory, store, soak")
+            }
         }
     }
 
@@ -66,6 +71,7 @@ impl Part {
             Self::Web => browser::web(cast),
             Self::Memory => memory::measure(cast),
             Self::Store => store::measure(cast),
+            Self::Soak => browser::soak(cast),
         }
     }
 }
