@@ -68,22 +68,22 @@ function page(entries: Entry[], query: URLSearchParams) {
 }
 
 function histogram(entries: Entry[], query: URLSearchParams) {
-  const [from, to, points] = [Date.parse(query.get('from') ?? ''), Date.parse(query.get('to') ?? ''), Number(query.get('points') ?? 60)];
-  const step = Math.max(1, Math.ceil((to - from) / 1_000 / points));
-  const levels: Record<string, number[]> = {};
-  for (const entry of keep(entries, query)) {
-    const counts = (levels[entry.level] ??= Array.from({ length: points }, () => 0));
-    const at = Math.floor((Date.parse(entry.time) - from) / 1_000 / step);
-    if (counts[at] !== undefined) counts[at] += 1;
-  }
-  return { start: new Date(from).toISOString(), step_seconds: step, levels };
+  const step = Number(query.get('step'));
+  const steps = [...Map.groupBy(keep(entries, query), ({ time }) => Math.floor(Date.parse(time) / 1_000 / step))].toSorted(([a], [b]) => a - b);
+  return {
+    step_seconds: step,
+    steps: steps.map(([at, all]) => ({
+      time: new Date(at * step * 1_000).toISOString(), total: all.length,
+      counts: Object.fromEntries([...Map.groupBy(all, ({ level }) => level)].map(([level, own]) => [level, own.length])),
+    })),
+  };
 }
 
 function facets(entries: Entry[], query: URLSearchParams) {
   const found = keep(entries, query);
   const of = (name: 'level' | 'type' | 'source' | 'instance' | 'queue') =>
     [...Map.groupBy(found, (entry) => entry[name] ?? '')].map(([value, all]) => ({ value, count: all.length })).toSorted((a, b) => b.count - a.count);
-  return { facets: { level: of('level'), type: of('type'), source: of('source'), instance: of('instance'), queue: of('queue') } };
+  return { total: found.length, level: of('level'), type: of('type'), source: of('source'), instance: of('instance'), queue: of('queue') };
 }
 
 type Answer = http.ServerResponse;

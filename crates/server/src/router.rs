@@ -39,6 +39,7 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
         .fallback(web_files::serve)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .with_state(state)
+        .layer(axum::middleware::from_fn(web_files::page_first))
         .layer(CompressionLayer::new().gzip(true).compress_when(compressible))
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(axum::middleware::from_fn_with_state(hosts, check_host))
