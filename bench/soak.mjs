@@ -70,13 +70,15 @@ function replay(request, response) {
   const own = { ticks: 0 };
   streams.add(own);
   begun += 1;
-  const timer = setInterval(() => {
+  const pump = () => {
     for (; own.ticks < due && !response.writableNeedDrain; own.ticks += 1) {
       const round = Math.floor(own.ticks / length);
       const ahead = start + round * length * 1_000;
       for (const message of seconds[own.ticks % length]) if (topics.includes(message.topic)) say('patch', ahead, message);
     }
-  }, 10);
+  };
+  const timer = setInterval(pump, 5);
+  response.on('drain', pump);
   response.on('close', () => {
     clearInterval(timer);
     streams.delete(own);

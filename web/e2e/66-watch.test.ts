@@ -109,12 +109,14 @@ describe('logs', () => {
     const said = await detail.locator('.log-message').textContent();
     await page.reload();
     await expect.poll(() => detail.locator('.log-message').textContent()).toBe(said);
-    const job = await detail.locator('.fields div', { hasText: 'Job' }).locator('button').textContent();
-    await detail.locator('.fields div', { hasText: 'Job' }).locator('button').click();
+    const job = await detail.locator('button[data-tip="Lines of this job"]').textContent();
+    await detail.locator('button[data-tip="Lines of this job"]').click();
     await expect.poll(() => new URL(page.url()).searchParams.get('job')).toBe(job);
     await leave();
   });
+});
 
+describe('lines', () => {
   it('are grouped by what they say, and given away as NDJSON', async () => {
     const { page, leave } = await open('/logs');
     await live(page);

@@ -1,6 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { base } from './browser.ts';
+import { base } from './base.ts';
 
 /**
  * A server before the Vigie under test that adds what only a watched system could: instances and lines of a made-up service, in
@@ -47,13 +47,14 @@ function line(at: number, i: number, message?: string): Entry {
 }
 
 function keep(entries: Entry[], query: URLSearchParams): Entry[] {
-  const [from, to] = [Date.parse(query.get('from') ?? ''), Date.parse(query.get('to') ?? '')];
+  // All times are written alike, in UTC and to the millisecond: as text they stand in their order, too.
+  const [from, to] = [query.get('from') ?? '', query.get('to') ?? '9'];
+  const begin = entries.findLastIndex(({ time }) => time < from) + 1;
   const least = LEVELS.indexOf(query.get('level') ?? 'unknown');
   const q = query.get('q');
   const pattern = q && /^\/.+\/$/s.test(q) ? new RegExp(q.slice(1, -1)) : null;
-  return entries.filter((entry) => {
-    const at = Date.parse(entry.time);
-    if (at < from || at > to || LEVELS.indexOf(entry.level) < least) return false;
+  return entries.slice(begin).filter((entry) => {
+    if (entry.time > to || LEVELS.indexOf(entry.level) < least) return false;
     if (q && !(pattern ? pattern.test(entry.message) : entry.message.toLowerCase().includes(q.toLowerCase()))) return false;
     return (['type', 'source', 'instance', 'queue', 'job'] as const).every((name) => !query.has(name) || entry[name] === query.get(name));
   });
@@ -67,22 +68,22 @@ function page(entries: Entry[], query: URLSearchParams) {
 }
 
 function histogram(entries: Entry[], query: URLSearchParams) {
-  const [from, to, points] = [Date.parse(query.get('from') ?? ''), Date.parse(query.get('to') ?? ''), Number(query.get('points') ?? 60)];
-  const step = Math.max(1, Math.ceil((to - from) / 1_000 / points));
-  const levels: Record<string, number[]> = {};
-  for (const entry of keep(entries, query)) {
-    const counts = (levels[entry.level] ??= Array.from({ length: points }, () => 0));
-    const at = Math.floor((Date.parse(entry.time) - from) / 1_000 / step);
-    if (counts[at] !== undefined) counts[at] += 1;
-  }
-  return { start: new Date(from).toISOString(), step_seconds: step, levels };
+  const step = Number(query.get('step'));
+  const steps = [...Map.groupBy(keep(entries, query), ({ time }) => Math.floor(Date.parse(time) / 1_000 / step))].toSorted(([a], [b]) => a - b);
+  return {
+    step_seconds: step,
+    steps: steps.map(([at, all]) => ({
+      time: new Date(at * step * 1_000).toISOString(), total: all.length,
+      counts: Object.fromEntries([...Map.groupBy(all, ({ level }) => level)].map(([level, own]) => [level, own.length])),
+    })),
+  };
 }
 
 function facets(entries: Entry[], query: URLSearchParams) {
   const found = keep(entries, query);
   const of = (name: 'level' | 'type' | 'source' | 'instance' | 'queue') =>
     [...Map.groupBy(found, (entry) => entry[name] ?? '')].map(([value, all]) => ({ value, count: all.length })).toSorted((a, b) => b.count - a.count);
-  return { facets: { level: of('level'), type: of('type'), source: of('source'), instance: of('instance'), queue: of('queue') } };
+  return { total: found.length, level: of('level'), type: of('type'), source: of('source'), instance: of('instance'), queue: of('queue') };
 }
 
 type Answer = http.ServerResponse;
@@ -108,9 +109,9 @@ function onward(request: http.IncomingMessage, response: Answer): void {
   request.pipe(asked);
 }
 
-export async function beside(): Promise<Beside> {
+export async function beside(lines = 3_000): Promise<Beside> {
   const begin = Date.now() - 600_000;
-  const entries = Array.from({ length: 3_000 }, (_, i) => line(begin + i * 190, i));
+  const entries = Array.from({ length: lines }, (_, i) => line(begin + (i * 570_000) / lines, i));
   let problem: string | null = null;
   const server = http.createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', base);

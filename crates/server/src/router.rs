@@ -44,6 +44,7 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
         routes = routes.layer(axum::middleware::from_fn_with_state(metrics, prometheus::pass_on));
     }
     routes
+        .layer(axum::middleware::from_fn(web_files::page_first))
         .layer(CompressionLayer::new().gzip(true).compress_when(compressible))
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(axum::middleware::from_fn_with_state(hosts, check_host))

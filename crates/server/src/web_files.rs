@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -32,6 +33,28 @@ pub(crate) async fn serve(request: Request) -> Response {
     }
     let name = if is_file { path } else { "index.html" };
     file(name, request.headers())
+}
+
+/// Paths that are a page to a browser that is sent there and an answer in JSON to everything else.
+const PAGES_AND_ANSWERS: [&str; 2] = ["/logs", "/events"];
+
+/// Gives browsers the page where the same path is an answer of the API: who asks for HTML wants to look at it.
+pub(crate) async fn page_first(request: Request, next: Next) -> Response {
+    if !PAGES_AND_ANSWERS.contains(&request.uri().path()) {
+        return next.run(request).await;
+    }
+    let wants_page = matches!(*request.method(), Method::GET | Method::HEAD)
+        && request
+            .headers()
+            .get_all(header::ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|one| accepts(one, "text/html"));
+    let mut response =
+        if wants_page { file("index.html", request.headers()) } else { next.run(request).await };
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+    response
 }
 
 /// Pages have no extension; a path that does is a file that was asked for by name. Queue names may hold dots, so

@@ -33,19 +33,22 @@ export interface LogSpan {
 export interface LogAnswer {
   entries: LogEntry[];
   next?: Maybe<string>;
+  /** Parts of the store that are damaged: lines may be missing. */
+  unreadable?: Maybe<number>;
 }
 
-/** How many lines fell into each step, by level; a level that is not named had none. */
+/** How many lines fell into each step, by level; steps and levels without any are left out. */
 export interface LogHistogram {
-  start: Instant;
   step_seconds: number;
-  levels: Record<string, number[]>;
+  steps: { time: Instant; counts: Partial<Record<Level, number>>; total: number }[];
 }
 
-/** The commonest values of each facet with the number of their lines, most first. */
-export interface LogFacets {
-  facets: Partial<Record<Facet, { value: string; count: number }[]>>;
+export interface LogFacetValue {
+  value: string;
+  count: number;
 }
+/** The most frequent values of each facet with the number of their lines. */
+export type LogFacets = Partial<Record<Facet, LogFacetValue[]>> & { total: number };
 
 const at = (seconds: number | undefined): string | undefined => (seconds === undefined ? undefined : new Date(seconds * 1_000).toISOString());
 const asked = (filter: LogFilter, span: LogSpan) => ({ ...filter, from: at(span.from), to: at(span.to) });
@@ -54,8 +57,8 @@ const asked = (filter: LogFilter, span: LogSpan) => ({ ...filter, from: at(span.
 export const fetchLogs = (filter: LogFilter, span: LogSpan, page: { limit: number; cursor?: string | undefined }, signal: AbortSignal): Promise<LogAnswer> =>
   getJson('/api/v1/logs', { ...asked(filter, span), ...page }, signal);
 
-export const fetchLogHistogram = (filter: LogFilter, span: LogSpan, points: number, signal: AbortSignal): Promise<LogHistogram> =>
-  getJson('/api/v1/logs/histogram', { ...asked(filter, span), points }, signal);
+export const fetchLogHistogram = (filter: LogFilter, span: LogSpan, step: number, signal: AbortSignal): Promise<LogHistogram> =>
+  getJson('/api/v1/logs/histogram', { ...asked(filter, span), step }, signal);
 
 export const fetchLogFacets = (filter: LogFilter, span: LogSpan, signal: AbortSignal): Promise<LogFacets> =>
   getJson('/api/v1/logs/facets', asked(filter, span), signal);

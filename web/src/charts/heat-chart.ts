@@ -13,6 +13,8 @@ export interface HeatWords {
   /** "100 ms to 250 ms: 12 attempts of 340", below the moment. */
   cell: (low: string, high: string, n: number, all: number) => string;
   gap: string;
+  /** How a bound of a bucket is said; as a duration when left out. */
+  bound?: (value: number | null | undefined) => string;
 }
 
 /** Attempts by moment and duration as cells on uPlot's canvas; the cursor and the brush are those of all charts. */
@@ -61,7 +63,8 @@ export class HeatChart {
 
   #options(width: number): uPlot.Options {
     const { rows } = this.#grid;
-    const edge = (at: number): string => duration(at < rows.length ? rows[at]?.low : (rows.at(-1)?.high ?? null)).replace('–', '∞');
+    const say = this.#words.bound ?? duration;
+    const edge = (at: number): string => say(at < rows.length ? rows[at]?.low : (rows.at(-1)?.high ?? null)).replace('–', '∞');
     const every = Math.max(1, Math.ceil(rows.length / 7));
     const edges = rows.map((_, i) => i).concat(rows.length).filter((i) => i % every === 0);
     return {
@@ -124,7 +127,8 @@ export class HeatChart {
     const all = column?.reduce((sum, n) => sum + n, 0) ?? 0;
     const span = this.#window.to - this.#window.from;
     const when = `${cursorMoment(time, span)} – ${cursorMoment(time + step, span)}`;
-    const what = column ? this.#words.cell(duration(row.low), row.high === null ? '∞' : duration(row.high), column[r] ?? 0, all) : this.#words.gap;
+    const say = this.#words.bound ?? duration;
+    const what = column ? this.#words.cell(say(row.low), row.high === null ? '∞' : say(row.high), column[r] ?? 0, all) : this.#words.gap;
     this.#tip.textContent = `${when}\n${what}`;
     this.#tip.hidden = false;
     const width = plot.over.clientWidth;

@@ -45,7 +45,8 @@ export function heatGrid(map: HeatMap, most = MOST_ROWS): HeatGrid {
   const rows: HeatRow[] = [];
   for (let bucket = first; bucket <= last; bucket += size) {
     const end = Math.min(bucket + size - 1, last);
-    rows.push({ low: bucket === 0 ? 0 : (map.bounds[bucket - 1] ?? 0), high: map.bounds[end] ?? null });
+    // Below the first bound of durations lies 0; of other figures nothing says what.
+    rows.push({ low: bucket === 0 ? Math.min(0, map.bounds[0] ?? 0) : (map.bounds[bucket - 1] ?? 0), high: map.bounds[end] ?? null });
   }
   let [peak, total] = [0, 0];
   const columns = map.counts.map((column) => {

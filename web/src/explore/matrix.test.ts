@@ -7,6 +7,9 @@ const line = (values: number[], max = Math.max(...values)): Line => ({ labels: {
 
 const endless = () => new Response(new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1_000)) }));
 
+/** A native histogram at a moment. */
+const at = (time: number, buckets: [number, string, string, string][]): [number, { count: string; buckets: [number, string, string, string][] }] => [time, { count: '1', buckets }];
+
 describe('the grid', () => {
   it.each([[300, 1], [3_600, 10], [86_400, 300], [2_592_000, 7_200]])('of %s seconds has a round step of %s', (seconds, step) => {
     const span = { from: 1_795_615_261 - seconds, to: 1_795_615_261 };
@@ -34,6 +37,15 @@ describe('an answer', () => {
     expect(answerOf({ status: 'success', data: { resultType: 'vector', result: [{ metric: {}, value: [100.3, 'NaN'] }] } }, one).lines[0]).toMatchObject({ last: Number.NaN, min: Number.NaN });
     expect(answerOf({ status: 'success', data: { resultType: 'scalar', result: [100, '42'] } }, one).lines[0]?.last).toBe(42);
     expect(answerOf({ status: 'success', data: { resultType: 'string', result: [100, 'hi'] } }, one)).toMatchObject({ text: 'hi', lines: [] });
+  });
+  it('of native histograms has their buckets, of all series together, with what lies between them', () => {
+    const { heat } = answerOf({ status: 'success', data: { resultType: 'matrix', result: [
+      { metric: { a: '1' }, histograms: [at(100, [[0, '1', '2', '3'], [0, '8', '16', '1.5']])] },
+      { metric: { a: '2' }, histograms: [at(100, [[0, '1', '2', '4']]), at(120, [[0, '16', '+Inf', '2']])] },
+    ] } }, grid);
+    expect(heat?.bounds).toEqual([1, 2, 8, 16]);
+    expect(heat?.counts.slice(0, 3)).toEqual([[0, 7, 0, 1.5, 0], null, [0, 0, 0, 0, 2]]);
+    expect(answerOf({ status: 'success', data: { resultType: 'vector', result: [{ metric: {}, value: [100, '1'] }] } }, grid).heat).toBeNull();
   });
   it('of native histograms counts them', () => {
     const answer = answerOf({ status: 'success', data: { resultType: 'matrix', result: [{ metric: {}, histograms: [[110, { count: '7' }]] }] } }, grid);

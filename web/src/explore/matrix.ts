@@ -1,3 +1,4 @@
+import type { HeatMap } from '../api/stored.ts';
 import type { Span } from '../domain/span.ts';
 
 /** The moments of a range query, Unix seconds: `length` of them, `step` apart. */
@@ -16,7 +17,7 @@ export interface Line {
   min: number;
   max: number;
   mean: number;
-  /** Native histograms are counted, not drawn. */
+  /** Of native histograms the values are their counts. */
   isHistogram: boolean;
 }
 
@@ -24,6 +25,8 @@ export interface QueryAnswer {
   type: 'matrix' | 'vector' | 'scalar' | 'string';
   grid: Grid;
   lines: Line[];
+  /** Its native histograms, all series together; null when it has none, or answers for one moment. */
+  heat: HeatMap | null;
   /** What a `string` says. */
   text: string;
   warnings: string[];
@@ -50,12 +53,17 @@ export function gridFor(span: Span, points: number): Grid {
 export const endOf = (grid: Grid): number => grid.start + (grid.length - 1) * grid.step;
 
 type Pair = [number, string];
+/** `buckets` are [which bounds belong to it, lower, upper, count]; empty ones are left out. */
+export interface WireHistogram {
+  count?: string;
+  buckets?: [number, string, string, string][];
+}
 interface WireSeries {
   metric: Record<string, string>;
   values?: Pair[];
   value?: Pair;
-  histograms?: [number, { count?: string }][];
-  histogram?: [number, { count?: string }];
+  histograms?: [number, WireHistogram][];
+  histogram?: [number, WireHistogram];
 }
 export interface WireAnswer {
   status: 'success' | 'error';
@@ -90,6 +98,28 @@ function lineOf(series: WireSeries, grid: Grid, values: Float64Array): Line {
   return { labels: series.metric, values, last, min: none ?? min, max: none ?? max, mean: none ?? sum / n, isHistogram: histograms.length > 0 };
 }
 
+/** Native histograms over time, the same bucket of all series added up. A moment without any is one in which nobody looked. */
+export function heatOf(all: readonly WireSeries[], grid: Grid): HeatMap | null {
+  const samples = grid.length === 1 ? [] : all.flatMap(({ histograms }) => histograms ?? []);
+  if (samples.length === 0) return null;
+  const edges = new Set<number>();
+  for (const [, { buckets }] of samples) for (const [, low, high] of buckets ?? []) edges.add(number(low)).add(number(high));
+  const bounds = [...edges].filter((edge) => Number.isFinite(edge)).toSorted((a, b) => a - b);
+  const place = new Map(bounds.map((bound, i) => [bound, i]));
+  const counts: HeatMap['counts'] = Array.from({ length: grid.length }, () => null);
+  for (const [time, { buckets }] of samples) {
+    const at = Math.round((time - grid.start) / grid.step);
+    if (at < 0 || at >= grid.length) continue;
+    const column = (counts[at] ??= Array.from({ length: bounds.length + 1 }, () => 0));
+    for (const [, , high, count] of buckets ?? []) {
+      const bucket = place.get(number(high)) ?? bounds.length;
+      column[bucket] = (column[bucket] ?? 0) + number(count);
+    }
+  }
+  const start = new Date(grid.start * 1_000).toISOString();
+  return { at: start, start, step_seconds: grid.step, bounds, counts };
+}
+
 /** An answer of the Prometheus API as columns on a grid. */
 export function answerOf(wire: WireAnswer, grid: Grid): QueryAnswer {
   const data = wire.data ?? { resultType: 'vector' as const, result: [] };
@@ -97,11 +127,11 @@ export function answerOf(wire: WireAnswer, grid: Grid): QueryAnswer {
     type: data.resultType, grid, text: '', warnings: wire.warnings ?? [], infos: wire.infos ?? [],
     samples: data.stats?.samples?.totalQueryableSamples ?? null, touched: data.stats?.samples?.seriesTouched ?? null, evalSeconds: data.stats?.timings?.evalTotalTime ?? null,
   };
-  if (data.resultType === 'string') return { ...base, text: String((data.result as Pair)[1]), lines: [] };
+  if (data.resultType === 'string') return { ...base, text: String((data.result as Pair)[1]), lines: [], heat: null };
   const series: WireSeries[] = data.resultType === 'scalar' ? [{ metric: {}, value: data.result as Pair }] : (data.result as WireSeries[]);
   // One piece of memory for all: it is handed from the worker to the page at once, not ten thousand times.
   const all = new Float64Array(series.length * grid.length).fill(Number.NaN);
-  return { ...base, lines: series.map((one, i) => lineOf(one, grid, all.subarray(i * grid.length, (i + 1) * grid.length))) };
+  return { ...base, heat: heatOf(series, grid), lines: series.map((one, i) => lineOf(one, grid, all.subarray(i * grid.length, (i + 1) * grid.length))) };
 }
 
 /** The labels that are not the same on all series: they are what tells one from another. */

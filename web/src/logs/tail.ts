@@ -31,6 +31,8 @@ export class LogTail {
   isLoadingOlder = false;
   /** Lines that came faster than they could be read: there is a hole in what is shown. */
   skipped = false;
+  /** Parts of the server's store that could not be read. */
+  unreadable = 0;
   version = 0;
   #search: Search | null = null;
   #origins = new Origins();
@@ -78,6 +80,7 @@ export class LogTail {
           this.hasOlder = this.#older !== null;
         }
         isFirst = false;
+        this.unreadable = answer.unreadable ?? 0;
         const added = this.buffer.append(this.#lines(answer));
         const changed = added > 0 || this.state !== 'ready' || this.error !== null;
         this.state = 'ready';
@@ -135,6 +138,7 @@ export class LogTail {
       // oxlint-disable-next-line no-await-in-loop -- the next page is named by the one before
       const answer = await this.#fetch(search.filter, { from: Math.max(from ?? 0, search.span.from ?? 0), to: undefined }, { limit: PAGE, cursor }, signal);
       all.entries.push(...answer.entries);
+      all.unreadable = answer.unreadable;
       cursor = answer.next ?? undefined;
       if (cursor === undefined) return all;
     }

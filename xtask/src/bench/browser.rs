@@ -12,6 +12,9 @@ use crate::servers::free_port;
 
 const SAMPLES: usize = 100;
 const QUEUES: usize = 500;
+const SOAK_QUEUES: usize = 20;
+const SOAK_HOURS: u32 = 8;
+const SOAK_SECONDS: u32 = 270;
 /// What shows that a page has its data.
 const NOW_READY: &str = ".kpi strong:not(:has(.skeleton))";
 const QUEUES_READY: &str = "table.queues a[data-row]";
@@ -121,6 +124,46 @@ pub fn visit(cast: &Cast<'_>, mode: &str, amount: u32, page: &str, ready: &str) 
     println!("web: {mode} {page}");
     let mut node = cast.command("node");
     json(node.args(["bench/web.mjs", mode, &amount.to_string(), page, ready]))
+}
+
+/// The heap of pages that stay open for hours of data, replayed as fast as the pages draw.
+pub fn soak(cast: &Cast<'_>) -> Result<Section> {
+    println!("soak: {SOAK_HOURS} h in at most {SOAK_SECONDS} s ...");
+    let (_redis, port) = cast.redis("redis")?;
+    let _fill = cast.fill(Broker::BullMq, (SOAK_QUEUES, 100), port, RATE)?;
+    let vigie = cast.watch(Who::Vigie, SOAK_QUEUES, port)?;
+    let mut node = cast.command("node");
+    node.args(["bench/soak.mjs", &SOAK_HOURS.to_string(), &SOAK_SECONDS.to_string()]);
+    node.env("VIGIE_URL", address(&vigie));
+    Ok(soak_section(&json(&mut node)?))
+}
+
+fn soak_section(found: &Value) -> Section {
+    let mut section = Section::new("Soak");
+    section.say(&format!(
+        "The heap after a collection of pages that stay open for {:.1} h of data at a message a topic each second, {SOAK_QUEUES} queues. The data is \
+         a replay: seconds of the real stream, recorded and said over and over with the times moved on, as fast as every page draws a frame a minute of it \
+         (`soak.mjs`); from the bytes of the stream on all is the real code. The first sample is after 20 min, when the pages' quarter of an hour is full. \
+         Budget: ≤ 10 % growth in 8 h.",
+        number(&found["hours"])
+    ));
+    let mut table = Table::new(&["page", "first MB", "last MB", "most MB", "growth %", ""]);
+    for page in found["pages"].as_array().into_iter().flatten() {
+        let samples: Vec<f64> =
+            page["samples"].as_array().into_iter().flatten().map(number).collect();
+        let megabytes = |bytes: f64| format!("{:.1}", bytes / 1024.0 / 1024.0);
+        let growth = number(&page["growth"]) * 100.0;
+        table.row(vec![
+            format!("`{}`", page["name"].as_str().unwrap_or_default()),
+            megabytes(samples.first().copied().unwrap_or(f64::NAN)),
+            megabytes(samples.last().copied().unwrap_or(f64::NAN)),
+            megabytes(samples.iter().copied().fold(f64::NAN, f64::max)),
+            format!("{growth:.1}"),
+            kept(growth <= 10.0).to_owned(),
+        ]);
+    }
+    section.table(&table);
+    section
 }
 
 fn web_section(cold: &[(&str, Value)], steady: &[(&str, Value)]) -> Section {

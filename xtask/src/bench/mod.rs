@@ -32,9 +32,10 @@ cargo xtask bench [PART...]
   web     script size, first paint, main thread, long tasks, heap, bytes on the wire
   memory  memory and processor time of the watchers
   history a month of 10,000 series: the charts' and Grafana's questions, and the screen
+  soak    the heap of a dashboard that stays open for hours, replayed in 5 minutes
   store   bytes, ingest, memory and queries beside Prometheus and VictoriaMetrics (VIGIE_BENCH_HOURS=1: a shorter day)
 
-All parts but the last two by default, within 10 minutes; the history takes 4 more, the store 15. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
+All parts but the last three by default, within 10 minutes; history and soak take 5 more each, the store 15. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
 
 /// One part, named as on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,7 @@ pub enum Part {
     Memory,
     History,
     Store,
+    Soak,
 }
 
 impl Part {
@@ -60,8 +62,11 @@ impl Part {
             "memory" => Ok(Self::Memory),
             "history" => Ok(Self::History),
             "store" => Ok(Self::Store),
+            "soak" => Ok(Self::Soak),
             other => {
-                bail!("'{other}' is no part of the bench: redis, live, web, memory, history, store")
+                bail!(
+                    "'{other}' is no part of the bench: redis, live, web, memory, history, soak, store"
+                )
             }
         }
     }
@@ -74,6 +79,7 @@ impl Part {
             Self::Memory => memory::measure(cast),
             Self::History => history::measure(cast),
             Self::Store => store::measure(cast),
+            Self::Soak => browser::soak(cast),
         }
     }
 }

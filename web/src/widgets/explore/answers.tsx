@@ -9,6 +9,7 @@ import { useSentence } from '../../i18n/index.ts';
 import { Card, Menu, Skeleton } from '../../ui/index.tsx';
 import { ChartArea, type ChartHandle } from './chart-area.tsx';
 import { baseGrid, drawnOf, listed, type Drawn, type Letter, type Listed, type Slots } from './results.ts';
+import { HeatArea } from './heat-area.tsx';
 import { SeriesTable } from './series-table.tsx';
 
 /** More lines than this are drawn on demand only: nobody can tell them apart, and the screen would stand still. */
@@ -67,6 +68,11 @@ export function Answers(props: AnswersProps) {
       {isEmpty ? <p className="empty">{t('explore.none')}</p> : null}
       {!props.isBusy && answered.length === 0 ? <p className="empty">{t(letters.length > 0 ? 'explore.failed' : 'explore.notRun')}</p> : null}
       {texts.map((text) => <p key={text} className="note mono">{text}</p>)}
+      {withChart ? answered.map((letter) => {
+        const slot = slots[letter];
+        const heat = slot?.outcome?.answer.heat;
+        return slot && heat ? <HeatArea key={letter} heat={heat} span={slot.span} letter={letter} query={slot.query} /> : null;
+      }) : null}
       {withChart && base && span && drawn.length > 0 ? <ChartArea drawn={drawn} base={base} span={span} handle={handle} /> : null}
       {rows.length > 0 ? <SeriesTable rows={rows} isInstant={isInstant} isTall={!withChart} onPoint={withChart ? (row) => handle.current?.focus(row) : undefined} /> : null}
     </Card>

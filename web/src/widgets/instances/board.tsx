@@ -75,7 +75,7 @@ export function InstancesBoard(props: { filter: string; onFilter: (filter: strin
       </div>
       <Card className="s12" title={t('instances.title')} small={rows ? t('instances.small', { up: all.filter(({ status, stale }) => status === 'up' && !stale).length, all: all.length }) : ''} info={t('instances.info')}>
         {rows ? (
-          <ScrollX label={t('instances.title')}>
+          <ScrollX label={t('instances.health')}>
             <table className="instances" data-rows="">
               <thead><tr>{HEADS.map(([label, tip, className]) => <th key={label} scope="col" className={className}><button type="button" data-tip={t(tip)}>{t(label)}</button></th>)}</tr></thead>
               <tbody>{ids.map((id) => <InstanceRow key={id} id={id} />)}</tbody>

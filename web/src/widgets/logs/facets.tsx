@@ -15,14 +15,14 @@ const SHOWN = 8;
 export function FacetsCard(props: { filter: LogFilter; look: string; onChange: OnLogsChange }) {
   const t = useSentence();
   const { filter, look, onChange } = props;
-  const [facets, setFacets] = useState<LogFacets['facets'] | null>(null);
+  const [facets, setFacets] = useState<LogFacets | null>(null);
   const [error, setError] = useState<string | null>(null);
   const key = JSON.stringify([filter, look]);
   useEffect(() => {
     const fetching = new Refetch();
     fetching.run({
       ask: (signal) => fetchLogFacets(filter, logWindow(), signal),
-      done: (answer) => { setFacets(answer.facets); setError(null); },
+      done: (answer) => { setFacets(answer); setError(null); },
       failed: setError,
       again: () => (chartView.zoom ? null : EVERY_MS),
     });

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { fetchLogHistogram, type LogFilter, type LogHistogram } from '../../api/logs.ts';
 import { chartView } from '../../charts/view.ts';
+import { roundStep } from '../../explore/matrix.ts';
 import { secondOfDay, spanText } from '../../domain/moment.ts';
 import { brushedSpan, type Span } from '../../domain/span.ts';
 import { useSentence } from '../../i18n/index.ts';
@@ -17,22 +18,28 @@ const BANDS = [
   { levels: ['info', 'debug', 'trace', 'unknown'], className: 'b-rest' },
 ] as const;
 
+interface Bar {
+  /** Unix seconds. */
+  from: number;
+  /** Of each band. */
+  counts: number[];
+}
 interface Bars {
   span: Span;
   step: number;
-  start: number;
-  /** One list of bands a step. */
-  bands: number[][];
+  bars: Bar[];
   total: number;
   bad: number;
 }
 
 export function barsOf(histogram: LogHistogram, span: Span): Bars {
-  const length = Math.max(0, ...Object.values(histogram.levels).map((counts) => counts.length));
-  const at = (level: string, i: number) => histogram.levels[level]?.[i] ?? 0;
-  const bands = Array.from({ length }, (_, i) => BANDS.map(({ levels }) => levels.reduce((sum, level) => sum + at(level, i), 0)));
-  const sum = (band: number) => bands.reduce((all, counts) => all + (counts[band] ?? 0), 0);
-  return { span, step: histogram.step_seconds, start: Date.parse(histogram.start) / 1_000, bands, total: sum(0) + sum(1) + sum(2), bad: sum(0) };
+  const bars = histogram.steps.map(({ time, counts }) => ({
+    from: Date.parse(time) / 1_000, counts: BANDS.map(({ levels }) => levels.reduce((sum, level) => sum + (counts[level] ?? 0), 0)),
+  }));
+  return {
+    span, step: histogram.step_seconds, bars,
+    total: histogram.steps.reduce((sum, { total }) => sum + total, 0), bad: bars.reduce((sum, { counts }) => sum + (counts[0] ?? 0), 0),
+  };
 }
 
 function useBars(filter: LogFilter, look: string) {
@@ -45,7 +52,7 @@ function useBars(filter: LogFilter, look: string) {
     fetching.run({
       ask: (signal) => {
         span = logWindow();
-        return fetchLogHistogram(filter, span, BARS, signal);
+        return fetchLogHistogram(filter, span, roundStep((span.to - span.from) / BARS), signal);
       },
       done: (histogram) => setState({ bars: barsOf(histogram, span), error: null }),
       failed: (error) => setState((old) => ({ ...old, error })),
@@ -75,7 +82,7 @@ export function LogHistogramCard({ filter, look }: { filter: LogFilter; look: st
     }
     setDrag(null);
   };
-  const top = Math.max(1, ...(bars?.bands ?? []).map((counts) => counts.reduce((sum, n) => sum + n, 0)));
+  const top = Math.max(1, ...(bars?.bars ?? []).map(({ counts }) => counts.reduce((sum, n) => sum + n, 0)));
   const width = bars ? bars.span.to - bars.span.from : 1;
   return (
     <Card className="s12" title={t('logs.histogram')} small={bars ? spanText(bars.span.from, bars.span.to) : ''} info={t('logs.histogramInfo')}>
@@ -90,8 +97,7 @@ export function LogHistogramCard({ filter, look }: { filter: LogFilter; look: st
           onPointerMove={(event) => drag && setDrag({ ...drag, to: share(event.clientX) })}
           onPointerUp={release} onPointerCancel={() => setDrag(null)} onDoubleClick={() => chartView.back()}
         >
-          {bars.bands.map((counts, i) => {
-            const from = bars.start + i * bars.step;
+          {bars.bars.map(({ from, counts }) => {
             let y = HEIGHT;
             return (
               <g key={from} data-tip={t('logs.bar', { from: secondOfDay(from), to: secondOfDay(from + bars.step), n: counts.reduce((sum, n) => sum + n, 0) })}>
