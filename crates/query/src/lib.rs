@@ -1,4 +1,4 @@
-//! PromQL over whatever implements [`vigie_store::Storage`], and LogQL over a store of lines.
+//! PromQL over whatever implements [`vigie_store::Storage`], and LogQL over whatever implements [`logql::LogSource`].
 //! Pure: time is an argument, and no clock is read.
 
 mod answer;

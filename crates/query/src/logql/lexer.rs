@@ -158,10 +158,7 @@ impl<'a> Lexer<'a> {
             Token::Number(word.to_owned())
         } else if let Some(nanos) = units::query_duration(word) {
             Token::Duration(nanos)
-        } else if let Some(size) = units::bytes(word)
-            .ok()
-            .filter(|_| word.ends_with(['B', 'b', 'i', 'k', 'K', 'M', 'G', 'T', 'P']))
-        {
+        } else if let Some(size) = units::bytes(word).ok().filter(|_| word.chars().all(of_size)) {
             Token::Bytes(size)
         } else {
             return Err(format!("syntax error: {word:?} is no number, duration or size"));
@@ -169,6 +166,11 @@ impl<'a> Lexer<'a> {
         self.at += length;
         Ok(token)
     }
+}
+
+/// Whether a size may be written with it: within a query units are told by their case.
+fn of_size(one: char) -> bool {
+    one.is_ascii_digit() || matches!(one, '.' | 'B' | 'i' | 'k' | 'K' | 'M' | 'G' | 'T' | 'P')
 }
 
 /// How long the word of digits, letters and points is that a text begins with, with the sign of an exponent.

@@ -2,12 +2,15 @@
 //! the Unix epoch.
 
 pub mod ast;
+mod engine;
 mod error;
 mod fold;
 mod lexer;
+mod metric;
 mod parser;
 pub(crate) mod pipeline;
 mod print;
+mod source;
 mod stage_parser;
 mod template;
 mod units;
@@ -17,7 +20,12 @@ use vigie_store::Matcher;
 use ast::{LogExpr, Metric};
 
 pub use ast::Expr;
+pub use engine::{
+    Line, LogAnswer, LogEngine, LogLimits, LogQueryError, LogRangeQuery, LogStats, LogValue,
+    Stream, StreamFigures,
+};
 pub use error::ParseError;
+pub use source::{Direction, LogSource, MemoryLog, Selection, metadata, stream_labels};
 
 /// The label that says that a stage failed on a line, and how.
 pub const ERROR: &str = "__error__";

@@ -141,31 +141,46 @@ pub(crate) fn path(text: &str) -> Result<Vec<Step>, String> {
     Ok(steps)
 }
 
-/// The value that a path leads to.
+/// The value that a path leads to. What is wrong behind it does not matter, and before it means that it is not there; an
+/// error is a value that breaks off.
 pub(crate) fn at<'a>(text: &'a str, path: &[Step]) -> Result<Option<Raw<'a>>, Malformed> {
-    let mut scanner = Scanner { text, at: 0 };
-    scanner.skip_blanks();
-    let mut value = scanner.value()?;
+    let mut text = text;
+    let mut value = None;
     for step in path {
-        let mut found = None;
-        match (step, value.kind) {
-            (Step::Key(key), Kind::Object) => each_member(value.text, &mut |name, value| {
-                if found.is_none()
-                    && (name == key || (name.contains('\\') && unescape(name) == *key))
-                {
-                    found = Some(value);
-                }
-                Ok(())
-            })?,
-            (Step::Index(index), Kind::Array) => found = element(value.text, *index)?,
-            _ => {}
+        let found = match step {
+            Step::Key(key) => member(text, key)?,
+            Step::Index(index) => element(text, *index)?,
+        };
+        let Some(found) = found else { return Ok(None) };
+        // A string holds no members, whatever it says.
+        text = if matches!(found.kind, Kind::Object | Kind::Array) { found.text } else { "" };
+        value = Some(found);
+    }
+    Ok(value)
+}
+
+fn member<'a>(text: &'a str, key: &str) -> Result<Option<Raw<'a>>, Malformed> {
+    let mut scanner = Scanner { text, at: 0 };
+    if !scanner.takes(b'{') {
+        return Ok(None);
+    }
+    loop {
+        scanner.skip_blanks();
+        let Ok(Raw { kind: Kind::Text, text: name }) = scanner.value() else {
+            return Ok(None);
+        };
+        if !scanner.takes(b':') {
+            return Ok(None);
         }
-        match found {
-            Some(inner) => value = inner,
-            None => return Ok(None),
+        scanner.skip_blanks();
+        let reached = name == key || (name.contains('\\') && unescape(name) == key);
+        match scanner.value() {
+            Ok(value) if reached => return Ok(Some(value)),
+            Ok(_) if scanner.takes(b',') => {}
+            Err(why) if reached => return Err(why),
+            _ => return Ok(None),
         }
     }
-    Ok(Some(value))
 }
 
 fn element(text: &str, index: usize) -> Result<Option<Raw<'_>>, Malformed> {
@@ -175,12 +190,11 @@ fn element(text: &str, index: usize) -> Result<Option<Raw<'_>>, Malformed> {
     }
     for place in 0.. {
         scanner.skip_blanks();
-        let value = scanner.value()?;
-        if place == index {
-            return Ok(Some(value));
-        }
-        if !scanner.takes(b',') {
-            break;
+        match scanner.value() {
+            Ok(value) if place == index => return Ok(Some(value)),
+            Ok(_) if scanner.takes(b',') => {}
+            Err(why) if place == index => return Err(why),
+            _ => break,
         }
     }
     Ok(None)

@@ -17,6 +17,7 @@ use super::ast::{FormatValue, NamedMatcher, Stage};
 use super::template::{RegexCache, Scene, Template};
 use super::{ERROR, ERROR_DETAILS};
 use extract::Extract;
+pub(crate) use extract::joined;
 pub(crate) use filter::LabelTest;
 use filter::LineTests;
 use labels::LabelSet;

@@ -324,10 +324,14 @@ impl Function {
     fn cut(self, args: &Args<'_>) -> Result<String, String> {
         if self == Self::Substr {
             let (start, end, text) = (args.int(0)?, args.int(1)?, args.text(2)?);
+            let length = text.len() as i64;
+            let end = if start >= 0 && (end < 0 || end > length) { length } else { end };
+            let start = start.max(0);
+            if start > end || end > length {
+                return Err("error calling substr: slice bounds out of range".to_owned());
+            }
             let place = |index: i64| floor(text, usize::try_from(index).unwrap_or(0));
-            let end = if end < 0 { text.len() } else { place(end) };
-            let start = if start < 0 { 0 } else { place(start) };
-            return Ok(text.get(start..end).unwrap_or_default().to_owned());
+            return Ok(text.get(place(start)..place(end)).unwrap_or_default().to_owned());
         }
         let (count, text) = (args.int(0)?, args.text(1)?);
         let length = text.len() as i64;

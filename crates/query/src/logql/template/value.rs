@@ -156,7 +156,7 @@ impl Value {
     }
 }
 
-/// A number as Go prints it: the shortest digits, with an exponent below 1e-4 and from 1e21 on.
+/// A number as Go prints it: the shortest digits, with an exponent below 1e-4 and from 1e6 on.
 pub(super) fn float(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -164,7 +164,7 @@ pub(super) fn float(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
-    if value == 0.0 || (1e-4..1e21).contains(&value.abs()) {
+    if value == 0.0 || (1e-4..1e6).contains(&value.abs()) {
         return format!("{value}");
     }
     exponent(&format!("{value:e}"))
