@@ -28,6 +28,8 @@ pub struct LogLimits {
     pub max_bytes_read: u64,
     /// Samples and points that a query may hold at once.
     pub max_samples: u64,
+    /// Bytes of lines that a query may return.
+    pub max_answer_bytes: usize,
     /// Steps of a range query.
     pub max_steps: u64,
 }
@@ -40,6 +42,7 @@ impl Default for LogLimits {
             max_lines_read: 100_000_000,
             max_bytes_read: 32 << 30,
             max_samples: 10_000_000,
+            max_answer_bytes: 64 << 20,
             max_steps: 11_000,
         }
     }
@@ -365,7 +368,8 @@ impl<'a> Reader<'a> {
         let mut found: Vec<Stream> = Vec::new();
         let mut places: HashMap<Labels, usize> = HashMap::new();
         let mut labels = LabelSet::default();
-        let mut count = 0;
+        let (mut count, mut bytes) = (0, 0);
+        let most = self.limits.max_answer_bytes;
         if limit == 0 {
             return Ok(found);
         }
@@ -376,6 +380,12 @@ impl<'a> Reader<'a> {
                 return Ok(ControlFlow::Continue(()));
             };
             stats.lines_kept += 1;
+            bytes += text.len();
+            if bytes > most {
+                let detail =
+                    format!("the lines would be more than {most} bytes: ask for fewer of them");
+                return Err(LogQueryError::Limit { limit: "max_answer_bytes", detail });
+            }
             let line = Line { time: entry.time_nanos, text: text.into_owned() };
             let place = *places.entry(labels.all()).or_insert_with_key(|all| {
                 found.push(Stream {

@@ -12,6 +12,7 @@ pub(crate) mod pipeline;
 mod print;
 mod source;
 mod stage_parser;
+mod tail;
 mod template;
 mod units;
 
@@ -26,6 +27,7 @@ pub use engine::{
 };
 pub use error::ParseError;
 pub use source::{Direction, LogSource, MemoryLog, Selection, metadata, stream_labels};
+pub use tail::LogTail;
 
 /// The label that says that a stage failed on a line, and how.
 pub const ERROR: &str = "__error__";
@@ -68,6 +70,12 @@ fn check(expr: &Expr) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Nanoseconds of a duration such as `1h30m` or `1.5s`; `None` where it is none.
+#[must_use]
+pub fn duration_nanos(text: &str) -> Option<i64> {
+    units::query_duration(text)
 }
 
 /// Parses a stream selector alone, such as `{level="error"}`.

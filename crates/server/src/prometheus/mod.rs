@@ -13,14 +13,14 @@ mod evaluate;
 mod histogram_json;
 mod metadata;
 mod metrics;
-mod number;
+pub(crate) mod number;
 mod otlp;
 mod params;
 mod query;
 mod selectors;
 mod series;
 mod status;
-mod success;
+pub(crate) mod success;
 mod targets;
 mod write;
 

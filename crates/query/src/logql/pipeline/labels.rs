@@ -126,7 +126,7 @@ impl LabelSet {
     /// All labels but those of errors, with where they come from.
     pub(crate) fn each(&self, mut visit: impl FnMut(&Label, Origin)) {
         for label in &self.stream {
-            let gone = self.deleted.iter().any(|deleted| *deleted == label.name);
+            let gone = self.deleted.contains(&label.name);
             if !gone
                 && find(&self.metadata, &label.name).is_none()
                 && find(&self.parsed, &label.name).is_none()
