@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::{Value, json};
-use vigie_query::logql::{LogRangeQuery, LogValue, Stream, duration_nanos, parse};
+use vigie_query::logql::{Expr, LogRangeQuery, LogValue, Stream, duration_nanos, parse};
 
 use super::answer::{json_of, success};
 use super::error::LokiError;
@@ -53,7 +53,9 @@ fn is_size(value: &str) -> bool {
 /// The fields of the lines of a query: structured metadata, and what a parser finds.
 async fn detect(app: &AppState, params: &Params) -> Result<BTreeMap<String, Field>, LokiError> {
     let query = params.query()?.to_owned();
-    parse(&query)?;
+    if !matches!(parse(&query)?, Expr::Log(_)) {
+        return Err(LokiError::bad("only a query for lines has fields"));
+    }
     let (start, end) = params.range(now(app))?;
     let logs = app.logs()?;
     let most = logs.engine.limits().max_entries;
@@ -62,12 +64,11 @@ async fn detect(app: &AppState, params: &Params) -> Result<BTreeMap<String, Fiel
         LogRangeQuery { start, end, step: 1, direction: params.direction()?, limit, now: end };
     let found = evaluate(logs, move |engine, source, control| {
         let mut fields: BTreeMap<String, Field> = BTreeMap::new();
-        for (parser, stage) in [("json", " | json"), ("logfmt", " != `{` | logfmt")] {
-            let answer = engine.range(source, &format!("{query}{stage}"), &asked, control)?;
-            let LogValue::Streams(streams) = answer.value else {
-                return Err(LokiError::bad("only a query for lines has fields"));
-            };
-            streams.iter().for_each(|stream| add(&mut fields, stream, parser));
+        for (parser, stage) in [("json", "| json"), ("logfmt", "!= `{` | logfmt")] {
+            let answer = engine.range(source, &format!("{query}\n{stage}"), &asked, control)?;
+            if let LogValue::Streams(streams) = answer.value {
+                streams.iter().for_each(|stream| add(&mut fields, stream, parser));
+            }
         }
         Ok(fields)
     });
