@@ -56,15 +56,8 @@ pub enum Level {
 
 impl Level {
     /// Every level, mildest first.
-    pub const ALL: [Self; 7] = [
-        Self::Unknown,
-        Self::Trace,
-        Self::Debug,
-        Self::Info,
-        Self::Warn,
-        Self::Error,
-        Self::Fatal,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Unknown, Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
 
     /// The word on the wire.
     #[must_use]
@@ -95,9 +88,8 @@ impl Level {
             "" => Self::from_number(word),
             "trace" | "trc" | "finest" | "silly" | "t" => Self::Trace,
             "debug" | "dbg" | "fine" | "finer" | "verbose" | "d" => Self::Debug,
-            "info" | "inf" | "information" | "informational" | "notice" | "i" | "config" | "log" => {
-                Self::Info
-            }
+            "info" | "inf" | "information" | "informational" | "notice" | "i" | "config"
+            | "log" => Self::Info,
             "warn" | "warning" | "wrn" | "w" => Self::Warn,
             "error" | "err" | "severe" | "e" => Self::Error,
             "fatal" | "ftl" | "panic" | "dpanic" | "critical" | "crit" | "alert" | "emerg"
