@@ -17,4 +17,4 @@ pub use promql::promql;
 pub use source::{
     asynq_messages, bull_message, bullmq_answer, client_list, config_yaml, job_hash, redis_url,
 };
-pub use store::{store_block, store_log, store_registry};
+pub use store::{log_block, log_segment, store_block, store_log, store_registry};

@@ -22,7 +22,7 @@ pub use access::AllowedHosts;
 pub use api::{openapi_json, wire};
 pub use listener::serve;
 pub use live::Hub;
-pub use loki::{LogQueryLimits, Logs};
+pub use loki::{LogQueryLimits, Logs, StoredLogs};
 pub use problem::Problem;
 pub use prometheus::{
     Appended, Batch, BatchSample, BatchValue, MetricMetadata, MetricSink, MetricType, Metrics,

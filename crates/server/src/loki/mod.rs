@@ -11,6 +11,7 @@ mod labels;
 mod params;
 mod query;
 mod status;
+mod stored;
 mod tail;
 mod tailed;
 
@@ -26,6 +27,7 @@ use vigie_query::logql::{LogEngine, LogLimits, LogSource};
 
 use crate::state::AppState;
 pub(crate) use error::LokiError;
+pub use stored::StoredLogs;
 
 /// The longest form of a query.
 const FORM_BYTES: usize = 1 << 20;

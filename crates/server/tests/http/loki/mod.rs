@@ -1,6 +1,7 @@
 //! Loki's API for reading, over lines in memory.
 
 mod read;
+mod stored;
 mod tail;
 
 use std::sync::Arc;
