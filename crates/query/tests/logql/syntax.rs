@@ -1,13 +1,27 @@
-//! What is a query prints as one that is the same; what is none says where.
+//! What is a query prints as one that is the same, and runs over any lines; what is none says where.
 
 use proptest::prelude::*;
-use vigie_query::logql::parse;
+use vigie_model::Labels;
+use vigie_query::Control;
+use vigie_query::logql::{Direction, LogEngine, LogQueryError, LogRangeQuery, MemoryLog, parse};
+
+use crate::entry;
 
 fn queries() -> impl Iterator<Item = &'static str> {
     let lines = include_str!("queries.txt").lines();
     lines
         .filter_map(|line| line.split_once(' ').filter(|(kind, _)| *kind != "//"))
         .map(|(_, query)| query)
+}
+
+/// Lines of logs, and what looks like them.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        ".{0,40}",
+        "[{}\\[\\]\":,a-c0-2\\\\ é]{0,40}",
+        "[a-c=\" \\\\0-9é.]{0,40}",
+        "\\{\"(msg|status|took|size|n)\": ?(\"[a-zé 0-9]{0,8}\"|-?[0-9.]{1,5}|null|\\[1\\])(,\"b\":\\{\"c\":\"[0-9]\"\\})?\\}",
+    ]
 }
 
 #[test]
@@ -59,6 +73,37 @@ proptest! {
     fn any_text_is_a_query_or_says_where_not(text in ".{0,80}") {
         if let Err(error) = parse(&text) {
             prop_assert!(error.line >= 1 && error.column >= 1 && !error.message.is_empty());
+        }
+    }
+
+    #[test]
+    fn any_query_runs_over_any_lines(which in 0_usize..1_000, lines in prop::collection::vec(line(), 1..6), from in 0_usize..200) {
+        let all: Vec<_> = queries().collect();
+        let query = all[which % all.len()];
+        let from = query.floor_char_boundary(from.min(query.len()));
+        // Every query, and what is left of it without one character.
+        let cut = format!("{}{}", &query[..from], query[from..].chars().skip(1).collect::<String>());
+        let entries = lines.iter().flat_map(|line| ["api", "web", "nginx", "pack", "color", "a"].map(|app| (app, line)));
+        let entries = entries.zip(1..).map(|((app, line), place)| {
+            let labels = Labels::from_pairs([("app", app), ("env", "prod")]);
+            let mut entry = entry(labels, place * 1_000_000_000, line);
+            entry.fields.clone_from(line);
+            entry
+        });
+        let source = MemoryLog::new(entries.collect());
+        let range = LogRangeQuery {
+            start: 0, end: 40_000_000_000, step: 7_000_000_000, direction: Direction::Backward, limit: 100, now: 0,
+        };
+        for query in [query, cut.as_str()] {
+            let (engine, control) = (LogEngine::default(), Control::default());
+            let answers = [
+                engine.range(&source, query, &range, &control),
+                engine.instant(&source, query, (20_000_000_000, 0), &control),
+            ];
+            for answer in answers {
+                let failed = matches!(answer, Err(LogQueryError::Source(_) | LogQueryError::Stopped(_)));
+                prop_assert!(!failed, "{query}");
+            }
         }
     }
 

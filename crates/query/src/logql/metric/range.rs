@@ -120,6 +120,19 @@ impl<'a> Sampler<'a> {
         self.filters.iter().all(|filter| filter.keeps(labels)).then_some(value)
     }
 
+    /// Whether the structured metadata of a stream's lines change anything: reading them costs more than the rest.
+    fn reads_metadata(&self, stream: &Labels) -> bool {
+        if self.asked.of.unwrap.is_some() || !self.pipeline.by_text_alone() {
+            return true;
+        }
+        let given = |name: &String| stream.get(name).is_some();
+        match &self.grouping {
+            _ if self.bare => false,
+            Some(grouping) => grouping.without || !grouping.labels.iter().all(given),
+            None => true,
+        }
+    }
+
     fn labels(&self, labels: &LabelSet) -> Labels {
         if labels.error().is_some() {
             return labels.all();
@@ -188,7 +201,9 @@ fn collect(
         if windows.none() {
             return Ok(ControlFlow::Continue(()));
         }
-        labels.begin(stream, &metadata(entry));
+        let metadata =
+            if sampler.reads_metadata(stream) { metadata(entry) } else { Labels::default() };
+        labels.begin(stream, &metadata);
         let Some(value) = sampler.sample(entry.time_nanos, &entry.message, &mut labels) else {
             return Ok(ControlFlow::Continue(()));
         };

@@ -80,6 +80,11 @@ impl Pipeline {
         self
     }
 
+    /// Whether lines are kept by their text alone, and no label is looked at or made.
+    pub(crate) fn by_text_alone(&self) -> bool {
+        self.blind || self.steps.iter().all(|step| matches!(step, Step::Line(_)))
+    }
+
     /// Texts that each line has that is kept, as it was stored.
     pub(crate) fn required(&self) -> Vec<String> {
         let changes = |step: &&Step| {
