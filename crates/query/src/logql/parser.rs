@@ -525,7 +525,7 @@ impl<'a> Parser<'a> {
                     }
                 }
                 _ if self.sees_unwrap() && found.unwrap.is_none() => {
-                    found.unwrap = Some(self.unwrap()?);
+                    found.unwrap = Some(self.measured()?);
                 }
                 _ if self.sees_stage() && found.unwrap.is_none() => {
                     let stage = self.stage()?;

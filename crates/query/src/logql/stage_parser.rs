@@ -150,7 +150,7 @@ impl Parser<'_> {
         }
     }
 
-    pub(super) fn unwrap(&mut self) -> Result<Unwrap, ParseError> {
+    pub(super) fn measured(&mut self) -> Result<Unwrap, ParseError> {
         self.take();
         self.take();
         let conversion = match (self.peek(), self.ahead(1)) {
