@@ -1,4 +1,4 @@
-//! The readers of the metric store's files. The store itself says what must hold.
+//! The readers of the stores' files. The store itself says what must hold.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -20,4 +20,14 @@ pub fn store_log(data: &[u8]) {
 /// The registry.
 pub fn store_registry(data: &[u8]) {
     vigie_store::fuzzing::registry(data);
+}
+
+/// A block of log entries.
+pub fn log_block(data: &[u8]) {
+    vigie_store::logs::fuzzing::block(data, &SCRATCH);
+}
+
+/// A segment of the log ahead of them.
+pub fn log_segment(data: &[u8]) {
+    vigie_store::logs::fuzzing::log(data);
 }

@@ -1,4 +1,4 @@
-//! HTTP: the REST API, the live stream, Prometheus's API and `/metrics`, the OpenAPI document and the embedded
+//! HTTP: the REST API, the live stream, Prometheus's and Loki's API and `/metrics`, the OpenAPI document and the embedded
 //! dashboard.
 //!
 //! Only this crate knows status codes and JSON shapes. It reads the board and changes nothing there; metrics that are
@@ -9,6 +9,7 @@ mod api;
 mod exposition;
 mod listener;
 mod live;
+mod loki;
 mod problem;
 mod prometheus;
 mod router;
@@ -21,6 +22,7 @@ pub use access::AllowedHosts;
 pub use api::{openapi_json, wire};
 pub use listener::serve;
 pub use live::Hub;
+pub use loki::{LogQueryLimits, Logs, StoredLogs};
 pub use problem::Problem;
 pub use prometheus::{
     Appended, Batch, BatchSample, BatchValue, MetricMetadata, MetricSink, MetricType, Metrics,

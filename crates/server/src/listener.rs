@@ -86,7 +86,8 @@ async fn connection(
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_BYTES);
     let service = TowerToHyperService::new(router);
-    let serving = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
+    // A tail of logs goes on as a WebSocket.
+    let serving = http.serve_connection(TokioIo::new(Box::pin(stream)), service).with_upgrades();
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

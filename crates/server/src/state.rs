@@ -8,6 +8,7 @@ use vigie_model::Time;
 use vigie_remote::Outbox;
 
 use crate::live::Hub;
+use crate::loki::{Logs, LokiError};
 use crate::prometheus::{ApiError, Metrics};
 
 /// Tells the time.
@@ -52,6 +53,8 @@ pub struct AppState {
     pub metrics: Option<Metrics>,
     /// What waits to be sent elsewhere.
     pub outboxes: Vec<Outbox>,
+    /// Lines of logs; `None` while their store is not open.
+    pub logs: Option<Logs>,
 }
 
 impl AppState {
@@ -68,6 +71,7 @@ impl AppState {
             lost: Arc::default(),
             metrics: None,
             outboxes: Vec::new(),
+            logs: None,
         }
     }
 
@@ -75,6 +79,16 @@ impl AppState {
     #[must_use]
     pub fn with_metrics(self, metrics: Metrics) -> Self {
         Self { metrics: Some(metrics), ..self }
+    }
+
+    /// The same with logs.
+    #[must_use]
+    pub fn with_logs(self, logs: Logs) -> Self {
+        Self { logs: Some(logs), ..self }
+    }
+
+    pub(crate) fn logs(&self) -> Result<&Logs, LokiError> {
+        self.logs.as_ref().ok_or_else(LokiError::no_store)
     }
 
     pub(crate) fn metrics(&self) -> Result<&Metrics, ApiError> {

@@ -16,6 +16,7 @@ pub mod frame;
 pub mod fuzzing;
 mod head;
 mod index;
+pub mod logs;
 mod maintain;
 pub mod matcher;
 mod merge;

@@ -112,7 +112,8 @@ impl Matcher {
 }
 
 /// Escapes each `{` that opens no repetition: Go's expressions take it as it is, ours would refuse it.
-fn with_plain_braces(pattern: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn with_plain_braces(pattern: &str) -> Cow<'_, str> {
     if !pattern.contains('{') {
         return Cow::Borrowed(pattern);
     }

@@ -39,7 +39,7 @@ pub(crate) fn block_path(dir: &Path, number: u64) -> PathBuf {
     dir.join(BLOCKS).join(format!("{number:08}.block"))
 }
 
-fn disk_error(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+pub(crate) fn disk_error(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
     let path = path.to_owned();
     move |error| OpenError::Disk { path, error }
 }
@@ -68,7 +68,8 @@ impl Store {
         let wal = Wal::start(Beginning {
             dir: dir.clone(),
             disk: options.disk.clone(),
-            registry: known.file,
+            magic: wal::record::MAGIC,
+            registry: Some(known.file),
             registry_length: known.length,
             segments,
             covered,
@@ -103,7 +104,7 @@ impl Store {
     }
 }
 
-fn lock_folder(dir: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock_folder(dir: &Path) -> Result<File, OpenError> {
     let path = dir.join(LOCK_FILE);
     let file = OpenOptions::new()
         .create(true)

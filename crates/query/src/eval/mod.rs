@@ -7,7 +7,7 @@ mod call;
 mod choose;
 mod classic;
 mod context;
-mod date;
+pub(crate) mod date;
 mod element;
 mod extended;
 mod grid;

@@ -6,10 +6,10 @@ mod duration;
 pub(crate) mod error;
 mod functions;
 mod lexer;
-mod number;
+pub(crate) mod number;
 mod parser;
 mod print;
-mod quoted;
+pub(crate) mod quoted;
 
 use vigie_model::METRIC_NAME;
 use vigie_store::{MatchOp, Matcher};

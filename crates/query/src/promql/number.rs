@@ -54,7 +54,7 @@ const UNITS: [(&str, i64); 7] = [
 ];
 
 /// The seconds of a duration such as `1h30m`; or what is wrong with it.
-pub(super) fn duration(word: &str) -> Result<f64, String> {
+pub(crate) fn duration(word: &str) -> Result<f64, String> {
     let wrong = || format!("bad number or duration syntax: {word:?}");
     let (mut rest, mut total, mut next) = (word, 0_i64, 0);
     if rest.is_empty() {
@@ -80,7 +80,7 @@ pub(super) fn duration(word: &str) -> Result<f64, String> {
 }
 
 /// Milliseconds as a duration such as `1h30m`; `0s` for nothing.
-pub(super) fn write_duration(milliseconds: i64) -> String {
+pub(crate) fn write_duration(milliseconds: i64) -> String {
     let mut written = String::new();
     let mut rest = milliseconds.unsigned_abs();
     // Weeks and years only where they come out even, as they are rarely meant otherwise.

@@ -1,7 +1,7 @@
 //! Strings in the three quotings of PromQL.
 
 /// The string at the beginning of a text, and how many bytes it takes there; or what is wrong with it.
-pub(super) fn unquote(text: &str) -> Result<(String, usize), String> {
+pub(crate) fn unquote(text: &str) -> Result<(String, usize), String> {
     let mut chars = text.char_indices();
     let Some((_, quote)) = chars.next() else {
         return Err("unterminated quoted string".to_owned());
@@ -86,7 +86,7 @@ fn code(
 }
 
 /// A string between double quotes.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     for one in text.chars() {
         match one {

@@ -17,6 +17,7 @@ use crate::{exposition, live};
         problem documents.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     tags((name = "queues"), (name = "workers"), (name = "instances"), (name = "sources"), (name = "metrics"), (name = "events"),
         (name = "prometheus", description = "Prometheus's HTTP API, with Prometheus's errors."),
+        (name = "loki", description = "Loki's HTTP API for reading, with Loki's errors."),
         (name = "live", description = "Server-sent events."), (name = "health")),
     components(schemas(live::wire::NowDocument, live::wire::QueuesDocument, live::wire::WorkersDocument,
         live::wire::SourcesDocument, live::wire::InstancesDocument, live::wire::EventsDocument, live::wire::QueueDocument,
@@ -47,7 +48,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 /// The document as JSON text, as `/api/openapi.json` serves it.
 #[must_use]
 pub fn openapi_json() -> String {
-    let (_, document) = routes().merge(crate::prometheus::routes()).split_for_parts();
+    let all = routes().merge(crate::prometheus::routes()).merge(crate::loki::routes());
+    let (_, document) = all.split_for_parts();
     document.to_pretty_json().unwrap_or_default()
 }
 

@@ -15,7 +15,7 @@ mod exemplars;
 mod histogram_json;
 mod metadata;
 mod metrics;
-mod number;
+pub(crate) mod number;
 mod otlp;
 mod outgoing;
 mod params;
@@ -23,7 +23,7 @@ mod query;
 mod selectors;
 mod series;
 mod status;
-mod success;
+pub(crate) mod success;
 mod targets;
 mod write;
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 /// Appends a float in quotes: the shortest digits that mean the same number, with an exponent of at least two digits
 /// below 1e-6 and from 1e21 on, and `NaN`, `+Inf`, `-Inf`.
-pub(super) fn float(out: &mut Vec<u8>, value: f64) {
+pub(crate) fn float(out: &mut Vec<u8>, value: f64) {
     out.push(b'"');
     bare_float(out, value);
     out.push(b'"');
@@ -45,7 +45,7 @@ fn two_digit_exponent(out: &mut Vec<u8>, start: usize) {
 }
 
 /// Appends a time of Unix milliseconds as seconds, with three digits after the point where it is not a whole second.
-pub(super) fn seconds(out: &mut Vec<u8>, millis: i64) {
+pub(crate) fn seconds(out: &mut Vec<u8>, millis: i64) {
     if millis < 0 {
         out.push(b'-');
     }
@@ -81,7 +81,7 @@ fn unsigned(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a JSON string with its quotes.
-pub(super) fn string(out: &mut Vec<u8>, value: &str) {
+pub(crate) fn string(out: &mut Vec<u8>, value: &str) {
     out.push(b'"');
     let mut rest = value.as_bytes();
     while let Some(place) = rest.iter().position(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\')) {

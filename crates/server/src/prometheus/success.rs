@@ -65,7 +65,7 @@ fn annotated(out: &mut Vec<u8>, annotations: &Annotations) {
 }
 
 /// Appends a JSON list.
-pub(super) fn list<T>(
+pub(crate) fn list<T>(
     out: &mut Vec<u8>,
     items: impl IntoIterator<Item = T>,
     mut write: impl FnMut(&mut Vec<u8>, T),
@@ -81,7 +81,7 @@ pub(super) fn list<T>(
 }
 
 /// Appends labels as a JSON object.
-pub(super) fn labels(out: &mut Vec<u8>, labels: &Labels) {
+pub(crate) fn labels(out: &mut Vec<u8>, labels: &Labels) {
     out.push(b'{');
     for (place, label) in labels.iter().enumerate() {
         if place > 0 {

@@ -5,6 +5,7 @@
 mod exposition;
 mod filled;
 mod instances;
+mod loki;
 mod prometheus;
 mod resources;
 mod security;

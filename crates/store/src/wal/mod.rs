@@ -18,6 +18,6 @@ pub const FOLDER: &str = "wal";
 const SEGMENT_BYTES: u64 = 64 << 20;
 
 /// A segment's file.
-fn segment_path(dir: &Path, number: u64) -> PathBuf {
+pub fn segment_path(dir: &Path, number: u64) -> PathBuf {
     dir.join(FOLDER).join(format!("{number:08}.wal"))
 }

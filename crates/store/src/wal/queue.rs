@@ -79,8 +79,10 @@ pub struct Beginning {
     pub dir: PathBuf,
     /// Its disk.
     pub disk: Disk,
-    /// The registry's file, to be appended to.
-    pub registry: DiskFile,
+    /// What each segment begins with.
+    pub magic: &'static [u8; 8],
+    /// The registry's file, to be appended to; none where there is no registry.
+    pub registry: Option<DiskFile>,
     /// How long that is.
     pub registry_length: u64,
     /// Segments that are there.

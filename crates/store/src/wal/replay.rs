@@ -111,7 +111,7 @@ pub fn replay(dir: &Path, covered: u64, mut each: impl FnMut(LogSample)) -> io::
 }
 
 /// What is damaged stays to be looked at after the log has no more need of it.
-fn keep_a_copy(path: &Path) {
+pub fn keep_a_copy(path: &Path) {
     let copy = path.with_extension("wal.damaged");
     if !copy.exists()
         && let Err(error) = fs::copy(path, &copy)

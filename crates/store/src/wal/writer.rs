@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::queue::{Beginning, Done, Queue, Registry, Shared};
 use super::replay::Segment;
-use super::{SEGMENT_BYTES, record, segment_path};
+use super::{SEGMENT_BYTES, segment_path};
 use crate::disk::{Disk, DiskFile};
 use crate::error::AppendError;
 use crate::registry;
@@ -19,6 +19,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) struct Writer {
     dir: PathBuf,
     disk: Disk,
+    magic: &'static [u8; 8],
     /// None after a failure: it is opened again at `registry_length`.
     registry: Option<DiskFile>,
     registry_length: u64,
@@ -117,7 +118,8 @@ impl Writer {
         Self {
             dir: beginning.dir,
             disk: beginning.disk,
-            registry: Some(beginning.registry),
+            magic: beginning.magic,
+            registry: beginning.registry,
             registry_length: beginning.registry_length,
             registry_waits: Vec::new(),
             rewrite: None,
@@ -207,9 +209,9 @@ impl Writer {
                 let path = segment_path(&self.dir, number);
                 let mut file = self.disk.create(&path)?;
                 self.next += 1;
-                let bytes = record::MAGIC.len() as u64;
+                let bytes = self.magic.len() as u64;
                 let written =
-                    file.write_all(record::MAGIC).and_then(|()| self.disk.sync_folder(&path));
+                    file.write_all(self.magic).and_then(|()| self.disk.sync_folder(&path));
                 if let Err(error) = written {
                     // Not even its beginning: it holds nothing, and a full disk must not fill with such files.
                     self.next = number;

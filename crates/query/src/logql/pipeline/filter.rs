@@ -1,0 +1,139 @@
+//! Conditions on lines and on labels.
+
+use regex::Regex;
+use vigie_store::Matcher;
+
+use super::address::Addresses;
+use super::capture::Pattern;
+use super::labels::LabelSet;
+use super::regex::compile;
+use crate::logql::ast::{Compare, LabelFilter, LineFilter, LineOp, LineText, Quantity};
+use crate::logql::{ERROR, units};
+
+const FAILED: &str = "LabelFilterErr";
+
+/// One text of a line filter.
+#[derive(Debug, Clone)]
+enum LineTest {
+    Contains(String),
+    Regex(Regex),
+    Pattern(Pattern),
+    Addresses(Addresses),
+}
+
+impl LineTest {
+    fn matches(&self, line: &str) -> bool {
+        match self {
+            Self::Contains(text) => line.contains(text.as_str()),
+            Self::Regex(regex) => regex.is_match(line),
+            Self::Pattern(pattern) => pattern.matches(line),
+            Self::Addresses(addresses) => addresses.within(line),
+        }
+    }
+}
+
+/// A line filter.
+#[derive(Debug, Clone)]
+pub(crate) struct LineTests {
+    negative: bool,
+    tests: Vec<LineTest>,
+}
+
+impl LineTests {
+    pub(crate) fn new(filter: &LineFilter) -> Result<Self, String> {
+        let test = |text: &LineText| match (filter.op, text) {
+            (_, LineText::Ip(pattern)) => Addresses::new(pattern).map(LineTest::Addresses),
+            (LineOp::Contains | LineOp::NotContains, LineText::Plain(text)) => {
+                Ok(LineTest::Contains(text.clone()))
+            }
+            (LineOp::Regex | LineOp::NotRegex, LineText::Plain(text)) => {
+                compile(text).map(LineTest::Regex)
+            }
+            (LineOp::Pattern | LineOp::NotPattern, LineText::Plain(text)) => {
+                Pattern::filter(text).map(LineTest::Pattern)
+            }
+        };
+        let tests = filter.texts.iter().map(test).collect::<Result<_, _>>()?;
+        Ok(Self { negative: filter.op.negative(), tests })
+    }
+
+    pub(crate) fn keeps(&self, line: &str) -> bool {
+        self.tests.iter().any(|test| test.matches(line)) != self.negative
+    }
+
+    /// A text that each line has that is kept.
+    pub(crate) fn required(&self) -> Option<&str> {
+        match self.tests.as_slice() {
+            _ if self.negative => None,
+            [LineTest::Contains(text)] => Some(text.as_str()).filter(|text| !text.is_empty()),
+            [LineTest::Pattern(pattern)] => pattern.longest_text(),
+            _ => None,
+        }
+    }
+}
+
+/// A condition on labels.
+#[derive(Debug, Clone)]
+pub(crate) enum LabelTest {
+    Text(Matcher),
+    Quantity(String, Compare, Quantity),
+    Addresses(String, bool, Addresses),
+    And(Box<(LabelTest, LabelTest)>),
+    Or(Box<(LabelTest, LabelTest)>),
+}
+
+impl LabelTest {
+    pub(crate) fn new(filter: &LabelFilter) -> Result<Self, String> {
+        let both = |both: &(LabelFilter, LabelFilter)| {
+            Ok::<_, String>(Box::new((Self::new(&both.0)?, Self::new(&both.1)?)))
+        };
+        Ok(match filter {
+            LabelFilter::Text(matcher) => Self::Text(matcher.clone()),
+            LabelFilter::Quantity(name, compare, value) => {
+                Self::Quantity(name.clone(), *compare, *value)
+            }
+            LabelFilter::Ip { name, negative, pattern } => {
+                Self::Addresses(name.clone(), *negative, Addresses::new(pattern)?)
+            }
+            LabelFilter::And(sides) => Self::And(both(sides)?),
+            LabelFilter::Or(sides) => Self::Or(both(sides)?),
+        })
+    }
+
+    /// Whether a line with these labels is kept; what cannot be compared is kept with an error.
+    pub(crate) fn keeps(&self, labels: &mut LabelSet) -> bool {
+        match self {
+            Self::Text(matcher) if matcher.name() == ERROR => {
+                matcher.matches(labels.error().unwrap_or_default())
+            }
+            Self::Text(matcher) => matcher.matches(labels.get(matcher.name()).unwrap_or_default()),
+            Self::Quantity(name, compare, value) => {
+                let Some(text) = labels.get(name) else { return false };
+                let held = match value {
+                    Quantity::Number(value) => {
+                        units::number_of(text).map(|found| compare.holds(found, *value))
+                    }
+                    Quantity::Duration(value) => {
+                        units::duration(text).map(|found| compare.holds(found, *value))
+                    }
+                    Quantity::Bytes(value) => {
+                        units::bytes(text).map(|found| compare.holds(found, *value))
+                    }
+                };
+                held.unwrap_or_else(|why| {
+                    labels.fail_first(FAILED, why);
+                    true
+                })
+            }
+            Self::Addresses(..) if labels.error().is_some() => true,
+            Self::Addresses(name, negative, addresses) => {
+                labels.get(name).is_some_and(|text| addresses.within(text) != *negative)
+            }
+            Self::And(both) => {
+                let left = both.0.keeps(labels);
+                both.1.keeps(labels) && left
+            }
+            Self::Or(both) => both.0.keeps(labels) || both.1.keeps(labels),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The labels of one line, while it passes the stages.
+
+use std::sync::Arc;
+
+use vigie_model::{Label, Labels};
+
+use crate::logql::{ERROR, ERROR_DETAILS};
+
+/// What a name gets that a stream's label has already.
+const TAKEN: &str = "_extracted";
+
+/// Where a label comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The stream.
+    Stream,
+    /// The line's structured metadata.
+    Metadata,
+    /// A stage.
+    Parsed,
+}
+
+/// The labels of a line: those of its stream, of its structured metadata and of the stages, each over the ones before.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LabelSet {
+    stream: Labels,
+    metadata: Vec<Label>,
+    parsed: Vec<Label>,
+    deleted: Vec<Arc<str>>,
+    error: Option<&'static str>,
+    details: String,
+}
+
+impl LabelSet {
+    /// Begins a line.
+    pub(crate) fn begin(&mut self, stream: &Labels, metadata: &Labels) {
+        self.stream = stream.clone();
+        self.metadata.clear();
+        self.parsed.clear();
+        self.deleted.clear();
+        self.error = None;
+        self.details.clear();
+        for label in metadata {
+            let taken = self.stream.get(&label.name).is_some();
+            let name = if taken {
+                Arc::from(format!("{}{TAKEN}", label.name))
+            } else {
+                Arc::clone(&label.name)
+            };
+            set(&mut self.metadata, Label { name, value: Arc::clone(&label.value) });
+        }
+    }
+
+    /// The value of a label; `None` where there is none.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let own = find(&self.metadata, name).or_else(|| find(&self.parsed, name));
+        if own.is_some() {
+            return own;
+        }
+        if self.deleted.iter().any(|deleted| **deleted == *name) {
+            return None;
+        }
+        self.stream.get(name)
+    }
+
+    /// Sets a label that a stage made, whatever was there.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<Arc<str>>) {
+        self.metadata.retain(|label| *label.name != *name);
+        set(&mut self.parsed, Label::new(name, value));
+    }
+
+    /// Sets a label that a parser found: under another name, where the stream or the metadata have this one.
+    pub(crate) fn extract(&mut self, name: &str, value: impl Into<Arc<str>>) {
+        if self.given(name) {
+            self.set(&format!("{name}{TAKEN}"), value);
+        } else {
+            self.set(name, value);
+        }
+    }
+
+    /// Whether the stream or the metadata have a label.
+    pub(crate) fn given(&self, name: &str) -> bool {
+        self.stream.get(name).is_some() || find(&self.metadata, name).is_some()
+    }
+
+    /// Takes a label away.
+    pub(crate) fn delete(&mut self, name: &str) {
+        self.metadata.retain(|label| *label.name != *name);
+        self.parsed.retain(|label| *label.name != *name);
+        self.deleted.push(Arc::from(name));
+    }
+
+    /// That a stage failed: what it is called, and why.
+    pub(crate) fn fail(&mut self, error: &'static str, details: impl Into<String>) {
+        self.error = Some(error);
+        self.details = details.into();
+    }
+
+    /// The same, unless another stage did before.
+    pub(crate) fn fail_first(&mut self, error: &'static str, details: impl Into<String>) {
+        if self.error.is_none() {
+            self.fail(error, details);
+        }
+    }
+
+    /// What failed.
+    pub(crate) fn error(&self) -> Option<&'static str> {
+        self.error
+    }
+
+    /// Why.
+    pub(crate) fn details(&self) -> &str {
+        &self.details
+    }
+
+    /// Forgets what failed.
+    pub(crate) fn forgive(&mut self) {
+        self.error = None;
+    }
+
+    /// Forgets why.
+    pub(crate) fn forget_details(&mut self) {
+        self.details.clear();
+    }
+
+    /// All labels but those of errors, with where they come from.
+    pub(crate) fn each(&self, mut visit: impl FnMut(&Label, Origin)) {
+        for label in &self.stream {
+            let gone = self.deleted.contains(&label.name);
+            if !gone
+                && find(&self.metadata, &label.name).is_none()
+                && find(&self.parsed, &label.name).is_none()
+            {
+                visit(label, Origin::Stream);
+            }
+        }
+        for label in &self.metadata {
+            if find(&self.parsed, &label.name).is_none() {
+                visit(label, Origin::Metadata);
+            }
+        }
+        for label in &self.parsed {
+            visit(label, Origin::Parsed);
+        }
+    }
+
+    /// The labels of errors, where there are any.
+    fn errors(&self) -> impl Iterator<Item = Label> + '_ {
+        let error = self.error.map(|error| Label::new(ERROR, error));
+        let details =
+            (!self.details.is_empty()).then(|| Label::new(ERROR_DETAILS, self.details.as_str()));
+        error.into_iter().chain(details)
+    }
+
+    /// All labels, those of errors included.
+    pub(crate) fn all(&self) -> Labels {
+        if self.metadata.is_empty()
+            && self.parsed.is_empty()
+            && self.deleted.is_empty()
+            && self.error.is_none()
+            && self.details.is_empty()
+        {
+            return self.stream.clone();
+        }
+        let mut labels =
+            Vec::with_capacity(self.stream.len() + self.metadata.len() + self.parsed.len());
+        self.each(|label, _| labels.push(label.clone()));
+        labels.extend(self.errors());
+        Labels::new(labels)
+    }
+
+    /// The labels of one origin; errors are parsed.
+    pub(crate) fn of(&self, origin: Origin) -> Labels {
+        let mut labels = Vec::new();
+        self.each(|label, from| {
+            if from == origin {
+                labels.push(label.clone());
+            }
+        });
+        if origin == Origin::Parsed {
+            labels.extend(self.errors());
+        }
+        Labels::new(labels)
+    }
+}
+
+fn find<'a>(labels: &'a [Label], name: &str) -> Option<&'a str> {
+    labels.iter().find(|label| *label.name == *name).map(|label| &*label.value)
+}
+
+fn set(labels: &mut Vec<Label>, label: Label) {
+    match labels.iter_mut().find(|one| one.name == label.name) {
+        Some(one) => one.value = label.value,
+        None => labels.push(label),
+    }
+}
+
+/// A label's name made of any text: what may not be in a name becomes `_`. Empty where nothing is left.
+pub(crate) fn label_name(text: &str) -> String {
+    let text = text.trim();
+    let mut name = String::with_capacity(text.len() + 1);
+    if text.starts_with(|one: char| one.is_ascii_digit()) {
+        name.push('_');
+    }
+    name.extend(text.chars().map(|one| if one.is_ascii_alphanumeric() { one } else { '_' }));
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begun() -> LabelSet {
+        let mut set = LabelSet::default();
+        set.begin(
+            &Labels::from_pairs([("app", "api"), ("level", "info")]),
+            &Labels::from_pairs([("level", "warn"), ("trace", "t1")]),
+        );
+        set
+    }
+
+    #[test]
+    fn names_that_are_taken_get_a_suffix() {
+        let mut set = begun();
+        assert_eq!(set.get("level"), Some("info"));
+        assert_eq!(set.get("level_extracted"), Some("warn"));
+        set.extract("app", "x");
+        set.extract("free", "y");
+        assert_eq!(
+            (set.get("app"), set.get("app_extracted"), set.get("free")),
+            (Some("api"), Some("x"), Some("y"))
+        );
+        set.set("app", "z");
+        assert_eq!(set.all().get("app"), Some("z"));
+        assert_eq!(
+            set.of(Origin::Metadata),
+            Labels::from_pairs([("level_extracted", "warn"), ("trace", "t1")])
+        );
+    }
+
+    #[test]
+    fn what_is_deleted_is_gone_from_everywhere() {
+        let mut set = begun();
+        set.delete("app");
+        set.delete("trace");
+        set.fail("JSONParserErr", "why");
+        assert_eq!((set.get("app"), set.get("trace")), (None, None));
+        assert_eq!(
+            set.all(),
+            Labels::from_pairs([
+                ("level", "info"),
+                ("level_extracted", "warn"),
+                (ERROR, "JSONParserErr"),
+                (ERROR_DETAILS, "why")
+            ])
+        );
+    }
+
+    #[test]
+    fn names_are_made_of_letters_digits_and_underscores() {
+        for (text, name) in [(" a.b ", "a_b"), ("9lives", "_9lives"), ("é", "_"), ("  ", "")] {
+            assert_eq!(label_name(text), name);
+        }
+    }
+}

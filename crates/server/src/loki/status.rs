@@ -1,0 +1,31 @@
+//! `/loki/api/v1/status/buildinfo` and `/ready`.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::json;
+
+use super::answer::json_of;
+use super::error::LokiError;
+use crate::state::AppState;
+
+/// The Loki whose API this is. Clients choose by it what to ask, so it is not Vigie's own version, which `revision` says.
+const API_VERSION: &str = "3.7.0";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What runs here.
+#[utoipa::path(get, path = "/loki/api/v1/status/buildinfo", tag = "loki", operation_id = "loki_buildinfo",
+    responses((status = 200, description = "Loki's answer", content_type = "application/json")))]
+pub(crate) async fn buildinfo() -> Response {
+    json_of(&json!({
+        "version": API_VERSION, "revision": format!("vigie-{VERSION}"), "branch": "", "buildUser": "", "buildDate": "",
+        "goVersion": "",
+    }))
+}
+
+/// Whether queries for logs can be answered.
+#[utoipa::path(get, path = "/ready", tag = "loki", operation_id = "loki_ready",
+    responses((status = 200, description = "They can", body = String, content_type = "text/plain"),
+        (status = 503, description = "They cannot", body = String, content_type = "text/plain")))]
+pub(crate) async fn ready(State(app): State<AppState>) -> Result<&'static str, LokiError> {
+    app.logs().map(|_| "ready\n")
+}

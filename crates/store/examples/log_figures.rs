@@ -1,0 +1,254 @@
+//! What log entries cost: `cargo run --profile quick -p vigie-store --example log_figures -- 2000000` writes so many lines of about
+//! 195 bytes as JSON, over 24 hours, durably, 1,000 at a time, and prints bytes and CPU time a line, memory, and the CPU
+//! time of searches.
+//!
+//! Linux only: CPU time and memory come from `/proc/self`.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Instant;
+
+use vigie_model::{Labels, Level, LogEntry};
+use vigie_store::logs::{Condition, LogField, LogFilter, LogOptions, LogStore, Order, TextMatch};
+
+const START: i64 = 1_795_305_600_000;
+const DAY: i64 = 86_400_000;
+
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+
+    fn roll(&mut self, sides: u64) -> u64 {
+        (self.next() >> 33) % sides.max(1)
+    }
+}
+
+struct Writer {
+    dice: Dice,
+    services: Vec<Arc<str>>,
+    instances: Vec<Arc<str>>,
+    queues: Vec<Arc<str>>,
+    none: Arc<str>,
+}
+
+impl Writer {
+    fn new() -> Self {
+        let services = [
+            "api", "billing", "mailer", "orders", "search", "export", "import", "webhook",
+            "thumbs", "sync", "audit", "cron",
+        ];
+        Self {
+            dice: Dice(424_242),
+            services: services.iter().map(|name| Arc::from(*name)).collect(),
+            instances: (0..50).map(|n| Arc::from(format!("worker-{n:03}.prod.example"))).collect(),
+            queues: (0..500)
+                .map(|n| Arc::from(format!("tenant{:02}/orders-{n:04}", n % 20)))
+                .collect(),
+            none: Arc::from(""),
+        }
+    }
+
+    fn line(&mut self, n: u64, all: u64) -> LogEntry {
+        let dice = &mut self.dice;
+        let time = START + (n * DAY.cast_unsigned() / all + dice.roll(30)).cast_signed();
+        let level = match dice.roll(1000) {
+            0..180 => Level::Debug,
+            180..900 => Level::Info,
+            900..980 => Level::Warn,
+            _ => Level::Error,
+        };
+        let queue = ((dice.roll(1000) * dice.roll(1000)) / 2000) as usize % 500;
+        let (job, trace, ms, small) =
+            (dice.next(), dice.next() as u32, dice.roll(5000), dice.roll(200));
+        let message = match (level, dice.roll(5)) {
+            _ if n == 1_234_567 => format!("worker panic code=zq9x7needle job={job:016x}"),
+            (Level::Error, 0) => format!(
+                "job {job:016x} failed: connection reset by peer (upstream 10.0.{}.{small}:5432) attempt={}",
+                small % 16,
+                1 + ms % 5
+            ),
+            (Level::Error, 1) => {
+                format!("job {job:016x} failed: timeout after {ms}ms trace={trace:08x}")
+            }
+            (Level::Error, _) => format!(
+                "unhandled exception in handler OrderShipped: InvalidStateException order={} trace={trace:08x}",
+                100_000 + job % 900_000
+            ),
+            (Level::Warn, 0) => format!("slow job {job:016x} took {ms}ms (threshold 1000ms)"),
+            (Level::Warn, _) => {
+                format!("retrying job {job:016x} in {small}s, attempt {} of 5", 1 + ms % 5)
+            }
+            (Level::Debug, 0) => format!("heartbeat ok lag={small} mem={}KB", 4096 + ms),
+            (Level::Debug, _) => {
+                format!("polled {} messages in {ms}us trace={trace:08x}", small % 11)
+            }
+            (_, 0) => format!("job {job:016x} started class=App\\Jobs\\ShipOrder tries=1"),
+            (_, 1) => {
+                format!("job {job:016x} finished in {ms}ms status=ok bytes={}", job % 100_000)
+            }
+            (_, 2) => {
+                format!("published message id={job:016x} size={} trace={trace:08x}", job % 65_536)
+            }
+            _ => format!(
+                "acked delivery tag={n} consumer=c{} latency={ms}us trace={trace:08x}",
+                small % 32
+            ),
+        };
+        let none = &self.none;
+        LogEntry {
+            time_nanos: time * 1_000_000,
+            level,
+            level_text: none.clone(),
+            kind: none.clone(),
+            source: self.services.get(queue % 12).unwrap_or(none).clone(),
+            instance: self.instances.get(small as usize % 50).unwrap_or(none).clone(),
+            queue: self.queues.get(queue).unwrap_or(none).clone(),
+            job: none.clone(),
+            trace: none.clone(),
+            labels: Labels::default(),
+            message,
+            fields: String::new(),
+        }
+    }
+}
+
+/// User and system time of this process, in milliseconds.
+fn cpu() -> Result<f64, Box<dyn Error>> {
+    let text = std::fs::read_to_string("/proc/self/schedstat")?;
+    let own: f64 = text.split_whitespace().next().ok_or("an unknown schedstat")?.parse()?;
+    // The first thread's only: others have their own.
+    let mut all = 0.0;
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let text = std::fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+        all += text
+            .split_whitespace()
+            .next()
+            .and_then(|nanos| nanos.parse::<f64>().ok())
+            .unwrap_or(0.0);
+    }
+    Ok(all.max(own) / 1e6)
+}
+
+/// Memory of this process that no file backs, in MB.
+fn memory() -> Result<f64, Box<dyn Error>> {
+    let text = std::fs::read_to_string("/proc/self/status")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:")).ok_or("no RssAnon")?;
+    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kilobytes / 1024.0)
+}
+
+fn ask(
+    name: &str,
+    mut search: impl FnMut() -> Result<String, Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    let (begun, mut said) = (cpu()?, String::new());
+    for _ in 0..5 {
+        said = search()?;
+    }
+    println!("{name}: {:.2} CPU ms ({said})", (cpu()? - begun) / 5.0);
+    Ok(())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let all: u64 = std::env::args().nth(1).map_or(Ok(200_000), |text| text.parse())?;
+    let dir = tempfile::tempdir_in(".")?;
+    let end = START + DAY;
+    let begun = cpu()?;
+    let mut writer = Writer::new();
+    let mut json = 0;
+    for n in 0..all {
+        let line = writer.line(n, all);
+        let names =
+            line.source.len() + line.instance.len() + line.queue.len() + line.level.as_str().len();
+        json += line.message.len() + names + 13 + 64;
+    }
+    let making = cpu()? - begun;
+    println!("{:.0} bytes a line as JSON", json as f64 / all as f64);
+    let (store, _) = LogStore::open(LogOptions::new(dir.path()), end)?;
+    let mut writer = Writer::new();
+    let (begun, clock) = (cpu()?, Instant::now());
+    for first in (0..all).step_by(1000) {
+        let lines = (first..all.min(first + 1000)).map(|n| writer.line(n, all)).collect();
+        store.append_wait(lines, None)?;
+        if first % 8000 == 0 {
+            store.maintain(end)?;
+        }
+    }
+    let spent = cpu()? - begun - making;
+    println!(
+        "{:.2} CPU us a line, durable, with merges so far; {:.1} s; memory {:.0} MB",
+        spent * 1e3 / all as f64,
+        clock.elapsed().as_secs_f64(),
+        memory()?
+    );
+    while store.maintain(end)?.more {}
+    while store.maintain(end + DAY)?.more {}
+    let spent = cpu()? - begun - making;
+    let status = store.status();
+    println!(
+        "{:.2} CPU us a line with all merges; {:.2} bytes a line in {} blocks",
+        spent * 1e3 / all as f64,
+        status.block_bytes as f64 / status.block_entries as f64,
+        status.blocks
+    );
+    drop(store);
+    let clock = Instant::now();
+    let (store, recovery) = LogStore::open(LogOptions::new(dir.path()), end)?;
+    println!(
+        "start: {:.3} s, {} entries in blocks, {} in the log",
+        clock.elapsed().as_secs_f64(),
+        recovery.entries,
+        recovery.replayed
+    );
+    searches(&store, end)?;
+    println!("memory: {:.0} MB", memory()?);
+    Ok(())
+}
+
+fn searches(store: &LogStore, end: i64) -> Result<(), Box<dyn Error>> {
+    let go = || false;
+    let found = |filter: LogFilter, limit: usize| -> Result<String, Box<dyn Error>> {
+        let page = store.search(filter, Order::NewestFirst, None, limit, &go)?;
+        Ok(format!("{} found", page.entries.len()))
+    };
+    let counted = |filter: LogFilter| -> Result<String, Box<dyn Error>> {
+        let steps = store.histogram(filter, 60_000_000_000, &go)?;
+        let sum: u64 = steps.iter().flat_map(|step| step.counts).sum();
+        Ok(format!("{sum} in {} steps", steps.len()))
+    };
+    let all = LogFilter::default;
+    let text = |text: &str, ignore| -> Result<LogFilter, Box<dyn Error>> {
+        Ok(LogFilter { texts: vec![TextMatch::contains(text, ignore)?], ..all() })
+    };
+    let hour = || LogFilter {
+        start_nanos: (end - 3_600_000) * 1_000_000,
+        min_level: Level::Error,
+        ..all()
+    };
+    let queue = LogFilter {
+        conditions: vec![Condition::equal(LogField::Queue, "tenant13/orders-0313")],
+        ..all()
+    };
+    let pattern = LogFilter { texts: vec![TextMatch::regex(r"took 4\d{3}ms")?], ..all() };
+    ask("error, last hour, 100", || found(hour(), 100))?;
+    ask("one queue, all time, 100", || found(queue.clone(), 100))?;
+    ask("a rare word, all time", || found(text("zq9x7needle", true)?, 100))?;
+    ask("a part of a rare word", || found(text("9x7needl", false)?, 100))?;
+    ask("a number in hexadecimal that is nowhere", || {
+        found(text("0123456789abcdef", false)?, 100)
+    })?;
+    ask("the same, ignoring case", || found(text("0123456789abcdef", true)?, 100))?;
+    ask("a common text, counted", || counted(text("connection reset", false)?))?;
+    ask("a common text ignoring case, counted", || counted(text("connection reset", true)?))?;
+    ask("a regular expression, counted", || counted(pattern.clone()))?;
+    ask("counts a minute by level", || counted(all()))?;
+    ask("facets of everything", || Ok(format!("{} entries", store.facets(all(), 10, &go)?.total)))?;
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! Rows to search: a chunk of the head, or a part of a block, whose columns are read when they are asked for.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use vigie_model::LogEntry;
+
+use super::block::{Block, BlockError};
+use super::columns::{Columns, Dictionary, FEW, Few, TEXTS, Text, Texts};
+use super::part::{self, PartMeta};
+use crate::bytes::Corrupt;
+
+/// Where rows are.
+#[derive(Clone)]
+pub enum Unit {
+    Chunk(Arc<Columns>),
+    Part(Arc<Block>, usize),
+}
+
+impl Unit {
+    /// Time of the first and the last row.
+    pub fn range(&self) -> Option<(i64, i64)> {
+        match self {
+            Self::Chunk(columns) => {
+                Some((*columns.times.iter().min()?, *columns.times.iter().max()?))
+            }
+            Self::Part(block, place) => {
+                block.meta.parts.get(*place).map(|part| (part.start, part.end))
+            }
+        }
+    }
+
+    pub fn part(&self) -> Option<&PartMeta> {
+        match self {
+            Self::Chunk(_) => None,
+            Self::Part(block, place) => block.meta.parts.get(*place),
+        }
+    }
+
+    /// The greatest number of its entries.
+    pub fn last_number(&self) -> u64 {
+        match self {
+            Self::Chunk(columns) => columns.numbers.iter().copied().max().unwrap_or(0),
+            Self::Part(..) => self.part().map_or(0, |part| part.last_number),
+        }
+    }
+}
+
+/// Rows whose columns are at hand, or are read.
+pub struct Rows {
+    pub unit: Unit,
+    times: OnceCell<Vec<i64>>,
+    numbers: OnceCell<Vec<u64>>,
+    levels: OnceCell<Vec<u8>>,
+    few: [OnceCell<Dictionary>; FEW],
+    texts: [OnceCell<Texts>; TEXTS],
+}
+
+/// [`OnceCell`] with a maker that may fail.
+fn once<T>(
+    cell: &OnceCell<T>,
+    make: impl FnOnce() -> Result<T, BlockError>,
+) -> Result<&T, BlockError> {
+    if let Some(there) = cell.get() {
+        return Ok(there);
+    }
+    let made = make()?;
+    Ok(cell.get_or_init(|| made))
+}
+
+impl Rows {
+    pub fn new(unit: Unit) -> Self {
+        Self {
+            unit,
+            times: OnceCell::new(),
+            numbers: OnceCell::new(),
+            levels: OnceCell::new(),
+            few: Default::default(),
+            texts: Default::default(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        match &self.unit {
+            Unit::Chunk(columns) => columns.len(),
+            Unit::Part(..) => self.unit.part().map_or(0, |part| part.rows as usize),
+        }
+    }
+
+    /// Memory of the columns that were read, about.
+    pub fn bytes(&self) -> usize {
+        let few: usize =
+            self.few.iter().filter_map(OnceCell::get).map(|column| column.codes.len() * 2).sum();
+        let texts: usize = self
+            .texts
+            .iter()
+            .filter_map(OnceCell::get)
+            .map(|column| column.bytes.len() + column.ends.len() * 4)
+            .sum();
+        few + texts + self.len() * 17
+    }
+
+    /// The raw bytes of a column of a part, read by `decode`.
+    fn column<T>(
+        &self,
+        which: usize,
+        decode: impl FnOnce(Vec<u8>, usize) -> Result<T, Corrupt>,
+    ) -> Result<T, BlockError> {
+        let Unit::Part(block, place) = &self.unit else {
+            return Err(BlockError::Damaged { file: "head".into(), offset: 0, what: "not a part" });
+        };
+        let Some(part) = block.meta.parts.get(*place) else {
+            return Err(block.damage(0, "a part that is not there"));
+        };
+        let raw = block.column(part, which)?;
+        decode(raw, part.rows as usize)
+            .map_err(|Corrupt(what)| block.damage(part.column(which).0, what))
+    }
+
+    pub fn times(&self) -> Result<&[i64], BlockError> {
+        match &self.unit {
+            Unit::Chunk(columns) => Ok(&columns.times),
+            Unit::Part(..) => {
+                once(&self.times, || self.column(part::TIMES, |raw, rows| part::times(&raw, rows)))
+                    .map(Vec::as_slice)
+            }
+        }
+    }
+
+    pub fn numbers(&self) -> Result<&[u64], BlockError> {
+        match &self.unit {
+            Unit::Chunk(columns) => Ok(&columns.numbers),
+            Unit::Part(..) => once(&self.numbers, || {
+                self.column(part::NUMBERS, |raw, rows| part::numbers(&raw, rows))
+            })
+            .map(Vec::as_slice),
+        }
+    }
+
+    pub fn levels(&self) -> Result<&[u8], BlockError> {
+        let read = |raw: Vec<u8>, rows| {
+            if raw.len() == rows { Ok(raw) } else { Err(Corrupt("levels of another length")) }
+        };
+        match &self.unit {
+            Unit::Chunk(columns) => Ok(&columns.levels),
+            Unit::Part(..) => {
+                once(&self.levels, || self.column(part::LEVEL_CODES, read)).map(Vec::as_slice)
+            }
+        }
+    }
+
+    pub fn few(&self, which: Few) -> Result<&Dictionary, BlockError> {
+        let place = which as usize;
+        match (&self.unit, self.few.get(place)) {
+            (Unit::Part(..), Some(cell)) => once(cell, || {
+                self.column(part::FIRST_FEW + place, |raw, rows| part::dictionary(&raw, rows))
+            }),
+            (Unit::Chunk(columns), _) => {
+                Ok(columns.few.get(place).expect("each field has a column"))
+            }
+            _ => Err(BlockError::Damaged { file: String::new(), offset: 0, what: "no such field" }),
+        }
+    }
+
+    pub fn text(&self, which: Text) -> Result<&Texts, BlockError> {
+        let place = which as usize;
+        match (&self.unit, self.texts.get(place)) {
+            (Unit::Part(..), Some(cell)) => {
+                once(cell, || self.column(part::FIRST_TEXT + place, part::texts))
+            }
+            (Unit::Chunk(columns), _) => {
+                Ok(columns.texts.get(place).expect("each field has a column"))
+            }
+            _ => Err(BlockError::Damaged { file: String::new(), offset: 0, what: "no such field" }),
+        }
+    }
+
+    /// The bloom filter and the bitmap of runs; none of the head.
+    pub fn words(&self, which: usize) -> Result<Option<Vec<u8>>, BlockError> {
+        match &self.unit {
+            Unit::Chunk(_) => Ok(None),
+            Unit::Part(..) => self.column(which, |raw, _| Ok(raw)).map(Some),
+        }
+    }
+
+    /// Reads everything that an entry is made of.
+    pub fn entry(&self, row: usize) -> Result<LogEntry, BlockError> {
+        if let Unit::Chunk(columns) = &self.unit {
+            return columns.entry(row).map_err(|Corrupt(what)| BlockError::Damaged {
+                file: "head".into(),
+                offset: 0,
+                what,
+            });
+        }
+        let wrong = |what| match &self.unit {
+            Unit::Part(block, _) => block.damage(0, what),
+            Unit::Chunk(_) => BlockError::Damaged { file: "head".into(), offset: 0, what },
+        };
+        let few = |which: Few| {
+            self.few(which)?.get(row).cloned().ok_or_else(|| wrong("a code without a value"))
+        };
+        let text = |which: Text| {
+            std::str::from_utf8(self.text(which)?.get(row))
+                .map_err(|_| wrong("a text is not UTF-8"))
+        };
+        Ok(LogEntry {
+            time_nanos: self
+                .times()?
+                .get(row)
+                .copied()
+                .ok_or_else(|| wrong("a row without a time"))?,
+            level: super::columns::level(self.levels()?.get(row).copied().unwrap_or(0)),
+            level_text: few(Few::LevelText)?,
+            kind: few(Few::Kind)?,
+            source: few(Few::Source)?,
+            instance: few(Few::Instance)?,
+            queue: few(Few::Queue)?,
+            job: text(Text::Job)?.into(),
+            trace: text(Text::Trace)?.into(),
+            labels: super::columns::labels_of(&few(Few::Labels)?)
+                .map_err(|Corrupt(what)| wrong(what))?,
+            message: text(Text::Message)?.to_owned(),
+            fields: text(Text::Fields)?.to_owned(),
+        })
+    }
+
+    /// All columns at once: to be merged.
+    pub fn all(&self) -> Result<Columns, BlockError> {
+        const FEWS: [Few; FEW] =
+            [Few::Kind, Few::Source, Few::Instance, Few::Queue, Few::LevelText, Few::Labels];
+        const ALL: [Text; TEXTS] = [Text::Job, Text::Trace, Text::Message, Text::Fields];
+        let mut out = Columns {
+            times: self.times()?.to_vec(),
+            numbers: self.numbers()?.to_vec(),
+            levels: self.levels()?.to_vec(),
+            ..Columns::default()
+        };
+        for (to, which) in out.few.iter_mut().zip(FEWS) {
+            *to = self.few(which)?.clone();
+        }
+        for (to, which) in out.texts.iter_mut().zip(ALL) {
+            *to = self.text(which)?.clone();
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,390 @@
+//! Entries by time, in either direction, a page at a time or one after the other.
+
+use std::cmp::Ordering as Compared;
+use std::collections::{BinaryHeap, VecDeque};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering as Atomic;
+
+use vigie_model::LogEntry;
+
+use super::block::BlockError;
+use super::filter::LogFilter;
+use super::rows::{Rows, Unit};
+use super::store::{Inner, LogStore, lock};
+use crate::status::Damage;
+
+/// Columns that one scan holds at most, in bytes, about; parts beyond are read again from where they were left.
+const MOST_OPEN: usize = 48 << 20;
+/// Entries that are taken from such a part at a time.
+const BATCH: usize = 512;
+
+/// In which order entries come. Entries of one time are in the order in which they arrived, or its reverse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The newest first.
+    NewestFirst,
+    /// The oldest first.
+    OldestFirst,
+}
+
+/// Behind which entry a page begins. It stays right while new entries arrive. Opaque as a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cursor {
+    time: i64,
+    number: u64,
+}
+
+/// A text that is no cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no cursor: take it from the answer before as it is")]
+pub struct CursorError;
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:x}-{:x}", self.time, self.number)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let (time, number) = text.split_once('-').ok_or(CursorError)?;
+        let hex = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            digits.then(|| u64::from_str_radix(text, 16).ok()).flatten().ok_or(CursorError)
+        };
+        Ok(Self { time: hex(time)?.cast_signed(), number: hex(number)? })
+    }
+}
+
+/// An entry that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is: a page after it begins behind it. No two entries have the same.
+    pub cursor: Cursor,
+    /// Its place in the order of arrival.
+    pub number: u64,
+    /// The entry.
+    pub entry: LogEntry,
+}
+
+/// Why a search ended without an answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LogReadError {
+    /// It was cancelled.
+    #[error("the search was cancelled")]
+    Cancelled,
+}
+
+/// Some entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// In the order that was asked for.
+    pub entries: Vec<Found>,
+    /// Where the next page begins; none when there are no more.
+    pub next: Option<Cursor>,
+    /// Parts of blocks that could not be read, and are named in [`super::LogStatus::damaged`].
+    pub unreadable: usize,
+}
+
+/// Asked now and then whether to give up.
+pub type Cancelled<'a> = &'a dyn Fn() -> bool;
+
+impl LogStore {
+    /// Entries one after the other, behind `after` if that is given. What arrives meanwhile is not among them. Memory is
+    /// bounded whatever is asked for.
+    #[must_use]
+    pub fn scan(&self, filter: LogFilter, order: Order, after: Option<Cursor>) -> Scan {
+        Scan::new(self.0.clone(), filter, order, after)
+    }
+
+    /// At most `limit` entries.
+    ///
+    /// # Errors
+    /// When `cancelled` says so.
+    pub fn search(
+        &self,
+        filter: LogFilter,
+        order: Order,
+        after: Option<Cursor>,
+        limit: usize,
+        cancelled: Cancelled<'_>,
+    ) -> Result<Page, LogReadError> {
+        let mut scan = self.scan(filter, order, after);
+        let mut page = Page::default();
+        while let Some(found) = scan.next(cancelled)? {
+            if page.entries.len() == limit {
+                page.next = page.entries.last().map(|last| last.cursor);
+                break;
+            }
+            page.entries.push(found);
+        }
+        page.unreadable = scan.unreadable;
+        Ok(page)
+    }
+}
+
+impl Inner {
+    /// All that is in sight and may have what the filter wants.
+    pub(super) fn units(&self, filter: &mut LogFilter) -> Vec<Unit> {
+        let oldest = self.now.load(Atomic::Relaxed).saturating_sub(self.options.retention_ms);
+        filter.start_nanos = filter.start_nanos.max(oldest.saturating_mul(1_000_000));
+        let state = lock(&self.state);
+        let frozen = state.frozen.iter().flat_map(|frozen| frozen.chunks.iter().cloned());
+        let mut chunks: Vec<_> = frozen.chain(state.head.chunks.iter().cloned()).collect();
+        if !state.head.active.columns.is_empty() {
+            chunks.push(Arc::new(state.head.active.columns.clone()));
+        }
+        let blocks = Arc::clone(&state.blocks);
+        drop(state);
+        let parts = blocks.iter().flat_map(|block| {
+            (0..block.meta.parts.len()).map(|place| Unit::Part(block.clone(), place))
+        });
+        let wanted = |unit: &Unit| {
+            unit.range()
+                .is_some_and(|(start, end)| start <= filter.end_nanos && end >= filter.start_nanos)
+                && unit.last_number() >= filter.from_number
+        };
+        chunks.into_iter().map(Unit::Chunk).chain(parts).filter(wanted).collect()
+    }
+
+    /// Names what could not be read.
+    pub(super) fn unreadable(&self, error: &BlockError) {
+        let (BlockError::Disk { file, .. } | BlockError::Damaged { file, .. }) = error;
+        self.damage(Damage {
+            file: format!("{}/{file}", crate::open::BLOCKS),
+            what: format!("{error}; the rest is served"),
+        });
+    }
+}
+
+/// What a part has to give, in order.
+struct Opened {
+    rows: Option<Rows>,
+    wanted: VecDeque<u32>,
+    /// Taken out already, where the columns are not kept.
+    taken: VecDeque<Found>,
+    /// Where to go on when those are gone.
+    resume: Option<(Unit, Cursor)>,
+    bytes: usize,
+}
+
+/// The next entry of a part.
+struct Next {
+    cursor: Cursor,
+    place: usize,
+    newest_first: bool,
+}
+
+impl PartialEq for Next {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Compared::Equal
+    }
+}
+impl Eq for Next {}
+impl PartialOrd for Next {
+    fn partial_cmp(&self, other: &Self) -> Option<Compared> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Next {
+    fn cmp(&self, other: &Self) -> Compared {
+        let by_time = self.cursor.cmp(&other.cursor);
+        if self.newest_first { by_time } else { by_time.reverse() }
+    }
+}
+
+/// A walk over entries by time.
+pub struct Scan {
+    inner: Arc<Inner>,
+    filter: LogFilter,
+    order: Order,
+    after: Option<Cursor>,
+    /// What is not opened yet; the next one last.
+    units: Vec<(i64, Unit)>,
+    opened: Vec<Option<Opened>>,
+    next: BinaryHeap<Next>,
+    open_bytes: usize,
+    /// Parts that could not be read: they are left out, and named.
+    pub unreadable: usize,
+}
+
+impl Scan {
+    fn new(inner: Arc<Inner>, mut filter: LogFilter, order: Order, after: Option<Cursor>) -> Self {
+        match (order, after) {
+            (Order::NewestFirst, Some(after)) => {
+                filter.end_nanos = filter.end_nanos.min(after.time)
+            }
+            (Order::OldestFirst, Some(after)) => {
+                filter.start_nanos = filter.start_nanos.max(after.time)
+            }
+            _ => {}
+        }
+        let units = inner.units(&mut filter);
+        let edge = |unit: &Unit| {
+            unit.range()
+                .map_or(0, |range| if order == Order::NewestFirst { range.1 } else { range.0 })
+        };
+        let mut units: Vec<(i64, Unit)> =
+            units.into_iter().map(|unit| (edge(&unit), unit)).collect();
+        units.sort_by_key(|unit| unit.0);
+        if order == Order::OldestFirst {
+            units.reverse();
+        }
+        Self {
+            inner,
+            filter,
+            order,
+            after,
+            units,
+            opened: Vec::new(),
+            next: BinaryHeap::new(),
+            open_bytes: 0,
+            unreadable: 0,
+        }
+    }
+
+    /// The next entry; none after the last.
+    ///
+    /// # Errors
+    /// When `cancelled` says so.
+    pub fn next(&mut self, cancelled: Cancelled<'_>) -> Result<Option<Found>, LogReadError> {
+        loop {
+            while let Some((edge, _)) = self.units.last() {
+                // A part whose first entry cannot come before the best one waits.
+                let waits = self.next.peek().is_some_and(|best| match self.order {
+                    Order::NewestFirst => best.cursor.time > *edge,
+                    Order::OldestFirst => best.cursor.time < *edge,
+                });
+                if waits {
+                    break;
+                }
+                if cancelled() {
+                    return Err(LogReadError::Cancelled);
+                }
+                if let Some((_, unit)) = self.units.pop() {
+                    let place = self.opened.len();
+                    self.opened.push(None);
+                    self.open(place, unit, self.after);
+                }
+            }
+            let Some(best) = self.next.pop() else { return Ok(None) };
+            if let Some(found) = self.take(best.place) {
+                return Ok(Some(found));
+            }
+        }
+    }
+
+    fn open(&mut self, place: usize, unit: Unit, after: Option<Cursor>) {
+        match self.try_open(unit, after) {
+            Ok(opened) => {
+                self.open_bytes += opened.bytes;
+                if let Some(slot) = self.opened.get_mut(place) {
+                    *slot = Some(opened);
+                }
+                self.push_next(place);
+            }
+            Err(error) => {
+                self.inner.unreadable(&error);
+                self.unreadable += 1;
+            }
+        }
+    }
+
+    fn try_open(&self, unit: Unit, after: Option<Cursor>) -> Result<Opened, BlockError> {
+        let rows = Rows::new(unit);
+        let mut wanted = self.filter.rows(&rows)?;
+        let nothing = Opened {
+            rows: None,
+            wanted: VecDeque::new(),
+            taken: VecDeque::new(),
+            resume: None,
+            bytes: 0,
+        };
+        if wanted.is_empty() {
+            return Ok(nothing);
+        }
+        let (times, numbers) = (rows.times()?, rows.numbers()?);
+        let cursor = |row: u32| cursor(times, numbers, row);
+        if let Some(after) = after {
+            wanted.retain(|row| match self.order {
+                Order::NewestFirst => cursor(*row) < after,
+                Order::OldestFirst => cursor(*row) > after,
+            });
+        }
+        // Rows of a part are by time and number already; those of the head are as they came.
+        wanted.sort_by_key(|row| cursor(*row));
+        if self.order == Order::NewestFirst {
+            wanted.reverse();
+        }
+        let Some(first) = wanted.first() else { return Ok(nothing) };
+        // All columns are read here, so that what is damaged is found before anything is handed out.
+        rows.entry(*first as usize)?;
+        let bytes = rows.bytes();
+        if self.open_bytes + bytes <= MOST_OPEN || matches!(rows.unit, Unit::Chunk(_)) {
+            return Ok(Opened { rows: Some(rows), wanted: wanted.into(), bytes, ..nothing });
+        }
+        let taken = wanted.iter().take(BATCH).map(|row| {
+            let cursor = cursor(*row);
+            Ok(Found { cursor, number: cursor.number, entry: rows.entry(*row as usize)? })
+        });
+        let taken: VecDeque<Found> = taken.collect::<Result<_, BlockError>>()?;
+        let resume = (wanted.len() > BATCH)
+            .then(|| taken.back().map(|last| (rows.unit.clone(), last.cursor)))
+            .flatten();
+        Ok(Opened { taken, resume, ..nothing })
+    }
+
+    fn push_next(&mut self, place: usize) {
+        let Some(Some(opened)) = self.opened.get(place) else { return };
+        let cursor = match (&opened.rows, opened.wanted.front(), opened.taken.front()) {
+            (Some(rows), Some(row), _) => match (rows.times(), rows.numbers()) {
+                (Ok(times), Ok(numbers)) => cursor(times, numbers, *row),
+                _ => return,
+            },
+            (_, _, Some(found)) => found.cursor,
+            _ => return self.exhausted(place),
+        };
+        self.next.push(Next { cursor, place, newest_first: self.order == Order::NewestFirst });
+    }
+
+    /// Nothing is left of what is in memory of a part.
+    fn exhausted(&mut self, place: usize) {
+        let Some(opened) = self.opened.get_mut(place).and_then(Option::take) else { return };
+        self.open_bytes = self.open_bytes.saturating_sub(opened.bytes);
+        if let Some((unit, after)) = opened.resume {
+            self.open(place, unit, Some(after));
+        }
+    }
+
+    fn take(&mut self, place: usize) -> Option<Found> {
+        let opened = self.opened.get_mut(place)?.as_mut()?;
+        let found = match (&opened.rows, opened.wanted.pop_front()) {
+            (Some(rows), Some(row)) => {
+                let cursor = cursor(rows.times().ok()?, rows.numbers().ok()?, row);
+                match rows.entry(row as usize) {
+                    Ok(entry) => Some(Found { cursor, number: cursor.number, entry }),
+                    Err(error) => {
+                        self.inner.unreadable(&error);
+                        self.unreadable += 1;
+                        None
+                    }
+                }
+            }
+            _ => opened.taken.pop_front(),
+        };
+        self.push_next(place);
+        found
+    }
+}
+
+fn cursor(times: &[i64], numbers: &[u64], row: u32) -> Cursor {
+    let row = row as usize;
+    Cursor {
+        time: times.get(row).copied().unwrap_or(0),
+        number: numbers.get(row).copied().unwrap_or(0),
+    }
+}

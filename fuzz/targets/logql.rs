@@ -1,0 +1,4 @@
+//! A query's text and lines.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vigie_fuzz::logql(data));
