@@ -1,5 +1,6 @@
 //! What the store costs, on data like Vigie's own: `cargo run --release -p vigie-store --example figures -- 500 24`
-//! writes 24 hours of 500 queues with 20 series each, every 10 s, and prints bytes, CPU time and memory.
+//! writes 24 hours of 500 queues with 20 series each, every 10 s, and prints bytes, CPU time and memory. `-- 500 0.49 1`
+//! writes nearly half an hour each second: a full head, which the start that follows reads from the log.
 //!
 //! Linux only: CPU time and memory come from `/proc/self`.
 
@@ -12,7 +13,6 @@ use vigie_store::{
 };
 
 const START: i64 = 1_795_305_600_000;
-const STEP: i64 = 10_000;
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 const EACH: usize = 20;
@@ -77,8 +77,9 @@ fn memory() -> Result<f64, Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let mut number = |usual: usize| arguments.next().map_or(Ok(usual), |text| text.parse());
-    let (queues, hours) = (number(100)?, number(6)?);
+    let mut number = |usual: f64| arguments.next().map_or(Ok(usual), |text| text.parse::<f64>());
+    let (queues, hours, step) =
+        (number(100.0)? as usize, number(6.0)?, number(10.0)? as i64 * 1_000);
     let dir = tempfile::tempdir()?;
     let (store, _) = Store::open(StoreOptions::new(dir.path()), START)?;
     let mut handles: Vec<SeriesHandle> = Vec::new();
@@ -92,8 +93,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut all: Vec<Queue> = (0..queues).map(Queue::new).collect();
     let (mut samples, mut making, mut most) = (0u64, 0.0, 0.0f64);
     let begun = cpu()?;
-    let end = START + hours as i64 * HOUR;
-    for time in (START..end).step_by(STEP as usize) {
+    let end = START + (hours * HOUR as f64) as i64;
+    for time in (START..end).step_by(step as usize) {
         let made = Instant::now();
         all.iter_mut().for_each(Queue::tick);
         making += made.elapsed().as_secs_f64();
@@ -117,11 +118,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     println!("memory: {most:.0} MB; head: {} bytes", store.status().head_bytes);
     drop(store);
-    let opened = Instant::now();
+    let (opened, before) = (Instant::now(), cpu()?);
     let (store, recovery) = Store::open(StoreOptions::new(dir.path()), end)?;
     println!(
-        "start: {:.3} s, {} samples replayed",
+        "start: {:.3} s ({:.2} CPU s), {} samples replayed",
         opened.elapsed().as_secs_f64(),
+        cpu()? - before,
         recovery.replayed
     );
     while store.maintain(end + DAY + 3 * HOUR)?.more {}
