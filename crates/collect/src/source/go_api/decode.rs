@@ -55,7 +55,10 @@ fn json(body: &[u8]) -> Result<Process, PageFault> {
 
 fn text(body: &[u8]) -> Result<Process, PageFault> {
     let wanted = |name: &str| {
-        name.ends_with("build_info") || name == "process_start_time_seconds" || is_in_flight(name)
+        name == SERVICE_INFO
+            || name.ends_with("build_info")
+            || name == "process_start_time_seconds"
+            || is_in_flight(name)
     };
     let found = samples(body, wanted)?;
     let version = |sample: &Sample| {
