@@ -51,6 +51,21 @@ async fn every_answer_tells_the_browser_to_be_careful() {
 }
 
 #[tokio::test]
+async fn a_browser_that_is_sent_to_lines_or_events_gets_the_page() {
+    let filled = Filled::new();
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    for path in ["/logs", "/events", "/logs?level=error"] {
+        let response = filled.get_with(path, &[("accept", browser)]).await;
+        assert_eq!(response.status().as_u16(), 200, "{path}");
+        let headers = response.headers();
+        assert!(headers["content-type"].to_str().unwrap().starts_with("text/html"), "{path}");
+        let varies: Vec<_> = headers.get_all("vary").iter().collect();
+        assert!(varies.iter().any(|vary| *vary == "accept"), "{path}: {varies:?}");
+        assert!(text(response).await.contains("<div id=\"root\">"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn paths_that_lead_nowhere_are_clear_errors() {
     let filled = Filled::new();
     for (path, status) in [
