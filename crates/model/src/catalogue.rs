@@ -132,6 +132,12 @@ catalogue! {
         "Samples and series that the store refused: too old, too many, or in conflict with what is there.", "the store";
     STORE_LOST = "vigie_store_lost_total", Counter, "", [],
         "Samples of Vigie's own series that were not kept.", "the recorder";
+    LOG_ENTRIES = "vigie_log_entries_total", Counter, "", ["source", "level", "type"],
+        "Log entries taken in since Vigie's start, by level and type.", "the doors and sources of logs";
+    LOGS_DROPPED = "vigie_log_entries_dropped_total", Counter, "", ["source", "reason"],
+        "Log entries that were not kept: over the source's rate, too old, too new or too long, or the disk did not take them.", "the log store";
+    LOGS_BYTES = "vigie_log_store_bytes", Gauge, "bytes", [],
+        "Bytes of the log store on disk.", "the log store";
     STREAM_CLIENTS = "vigie_stream_clients", Gauge, "", [],
         "Clients of the live stream.", "the live hub";
     STREAM_DROPPED = "vigie_stream_dropped_total", Counter, "", [],

@@ -9,6 +9,7 @@ mod api;
 mod exposition;
 mod listener;
 mod live;
+mod logs;
 mod problem;
 mod prometheus;
 mod router;
@@ -21,6 +22,7 @@ pub use access::AllowedHosts;
 pub use api::{openapi_json, wire};
 pub use listener::serve;
 pub use live::Hub;
+pub use logs::{LogRules, LogRulesError, LogTaken, Logs};
 pub use problem::Problem;
 pub use prometheus::{
     Appended, Batch, BatchSample, BatchValue, MetricMetadata, MetricSink, MetricType, Metrics,

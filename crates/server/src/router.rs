@@ -15,6 +15,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::access::{AllowedHosts, check_host, protect};
 use crate::api;
+use crate::logs;
 use crate::problem::Problem;
 use crate::prometheus;
 use crate::state::AppState;
@@ -31,7 +32,8 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
     let own = api::routes()
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN));
-    let (routes, document) = own.merge(prometheus::routes()).split_for_parts();
+    let (routes, document) =
+        own.merge(prometheus::routes()).merge(logs::routes()).split_for_parts();
     // The stream is compressed by the hub, once for all clients; small answers are not worth it.
     let compressible = SizeAbove::new(1_024).and(NotForContentType::const_new("text/event-stream"));
     routes

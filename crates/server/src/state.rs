@@ -7,6 +7,7 @@ use vigie_board::Board;
 use vigie_model::Time;
 
 use crate::live::Hub;
+use crate::logs::Logs;
 use crate::prometheus::{ApiError, Metrics};
 
 /// Tells the time.
@@ -49,6 +50,8 @@ pub struct AppState {
     pub lost: Arc<AtomicU64>,
     /// Metrics with their history; `None` while their store is not open, which leaves all else as it is.
     pub metrics: Option<Metrics>,
+    /// Log entries; `None` while their store is not open.
+    pub logs: Option<Logs>,
 }
 
 impl AppState {
@@ -57,13 +60,27 @@ impl AppState {
     pub fn new(board: Board, now: Now) -> Self {
         let board = SharedBoard::new(board);
         let hub = Hub::new(board.clone(), Arc::clone(&now));
-        Self { board, now, hub, dropped: Arc::default(), lost: Arc::default(), metrics: None }
+        Self {
+            board,
+            now,
+            hub,
+            dropped: Arc::default(),
+            lost: Arc::default(),
+            metrics: None,
+            logs: None,
+        }
     }
 
     /// The same with metrics.
     #[must_use]
     pub fn with_metrics(self, metrics: Metrics) -> Self {
         Self { metrics: Some(metrics), ..self }
+    }
+
+    /// The same with log entries.
+    #[must_use]
+    pub fn with_logs(self, logs: Logs) -> Self {
+        Self { logs: Some(logs), ..self }
     }
 
     pub(crate) fn metrics(&self) -> Result<&Metrics, ApiError> {

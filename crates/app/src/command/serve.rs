@@ -97,12 +97,16 @@ impl Running {
             poll_interval_seconds: source.poll.as_secs_f64(),
         });
         let store = keeping::open(config, now().millis())?;
+        let logs = keeping::open_logs(config, now().millis())?;
         let board = Board::new(settings.collect(), limits(&config.sources), now());
         let mut state = AppState::new(board, Arc::clone(&now));
         if let Some(store) = &store {
             let (storage, sink) = (Arc::new(store.clone()), Arc::new(store.clone()));
             let limits = (EngineLimits::default(), QueryLimits::default());
             state = state.with_metrics(Metrics::new(storage, sink, limits.0, limits.1));
+        }
+        if let Some(logs) = &logs {
+            state = state.with_logs(logs.clone());
         }
         let (sender, receiver) = observations(feed::PENDING);
 
@@ -111,6 +115,10 @@ impl Running {
         let mut feed = JoinSet::new();
         let (board, dropped) = (state.board.clone(), Arc::clone(&state.dropped));
         feed.spawn(feed::run(receiver, board, Arc::clone(&now), dropped, stop_feed.clone()));
+        if let Some(logs) = &logs {
+            let (store, now) = (logs.store().clone(), Arc::clone(&now));
+            feed.spawn(keeping::maintain_logs(store, now, stop_feed.clone()));
+        }
         if let Some(store) = store {
             keep(&mut feed, config, store, &state, &stop_feed);
         }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use vigie_collect::source::redis::{RawRedisConfig, RedisConfig};
+use vigie_server::LogRules;
 
-use super::{Config, DEFAULT_DATA_DIR, DEFAULT_LISTEN, MetricsConfig, only_loopback};
+use super::{Config, DEFAULT_DATA_DIR, DEFAULT_LISTEN, LogsConfig, MetricsConfig, only_loopback};
 
 /// A configuration larger than this is none.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -48,6 +49,8 @@ struct RawConfig {
     data_dir: Option<PathBuf>,
     #[serde(default)]
     metrics: RawMetrics,
+    #[serde(default)]
+    logs: RawLogs,
     sources: Vec<RawRedisConfig>,
 }
 
@@ -59,6 +62,19 @@ struct RawMetrics {
     retention_bytes: Option<u64>,
     max_series: Option<usize>,
     out_of_order_seconds: Option<u32>,
+}
+
+/// The keys of `logs`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLogs {
+    retention_days: Option<u32>,
+    retention_bytes: Option<u64>,
+    #[serde(default)]
+    redact_keys: Vec<String>,
+    #[serde(default)]
+    redact_patterns: Vec<String>,
+    entries_per_second: Option<u32>,
 }
 
 /// What each source of the file is, whatever else its keys say.
@@ -114,6 +130,7 @@ pub(super) fn parse(
         hosts: raw.hosts,
         data_dir: raw.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
         metrics: metrics(&raw.metrics, origin)?,
+        logs: logs(raw.logs, origin)?,
         sources: sources(raw.sources, origin)?,
         origin: origin.to_owned(),
     })
@@ -148,6 +165,38 @@ fn metrics(raw: &RawMetrics, origin: &str) -> Result<MetricsConfig, ConfigError>
         let detail = format!("{} is more than 7200", config.out_of_order_seconds);
         return Err(wrong("out_of_order_seconds", detail));
     }
+    Ok(config)
+}
+
+fn logs(raw: RawLogs, origin: &str) -> Result<LogsConfig, ConfigError> {
+    let wrong = |key: &str, detail: String| ConfigError::Wrong {
+        place: format!("{origin}: logs.{key}"),
+        detail,
+    };
+    let default = LogsConfig::default();
+    let rate = raw.entries_per_second.unwrap_or(default.rules.entries_per_second);
+    let config = LogsConfig {
+        retention_days: raw.retention_days.unwrap_or(default.retention_days),
+        retention_bytes: raw.retention_bytes,
+        rules: LogRules {
+            redact_keys: raw.redact_keys,
+            redact_patterns: raw.redact_patterns,
+            entries_per_second: rate,
+        },
+    };
+    if !(1..=3_660).contains(&config.retention_days) {
+        let detail = format!("{} is not between 1 and 3660 days", config.retention_days);
+        return Err(wrong("retention_days", detail));
+    }
+    if config.retention_bytes.is_some_and(|bytes| bytes < MIN_RETENTION_BYTES) {
+        let detail =
+            format!("it is at least {MIN_RETENTION_BYTES} (64 MiB): newest data needs room");
+        return Err(wrong("retention_bytes", detail));
+    }
+    if rate == 0 {
+        return Err(wrong("entries_per_second", "0 would refuse every entry".to_owned()));
+    }
+    config.rules.check().map_err(|error| wrong("redact_patterns", error.to_string()))?;
     Ok(config)
 }
 
@@ -282,6 +331,22 @@ mod tests {
             ("retention: 5", "there is no key \"retention\""),
         ] {
             let error = error(&format!("metrics: {{{text}}}\n{SOURCE}"));
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn how_logs_are_kept_is_bounded() {
+        let config = with(&format!("logs: {{redact_keys: [pin]}}\n{SOURCE}")).unwrap();
+        assert_eq!((config.logs.retention_days, config.logs.rules.redact_keys.len()), (14, 1));
+        for (text, says) in [
+            ("retention_days: 0", "logs.retention_days: 0 is not between"),
+            ("retention_bytes: 5", "logs.retention_bytes: it is at least"),
+            ("entries_per_second: 0", "logs.entries_per_second: 0 would refuse"),
+            ("redact_patterns: [\"(\"]", "logs.redact_patterns: the pattern \"(\" does not parse"),
+            ("retention: 5", "there is no key \"retention\""),
+        ] {
+            let error = error(&format!("logs: {{{text}}}\n{SOURCE}"));
             assert!(error.contains(says), "{error}");
         }
     }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use vigie_collect::source::redis::RedisConfig;
+use vigie_server::LogRules;
 
 pub(crate) use file::ConfigError;
 
@@ -46,6 +47,23 @@ impl Default for MetricsConfig {
     }
 }
 
+/// How log entries are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogsConfig {
+    /// How long.
+    pub(crate) retention_days: u32,
+    /// How much at the most; the oldest goes first.
+    pub(crate) retention_bytes: Option<u64>,
+    /// What is taken out of entries, and how many a source may bring.
+    pub(crate) rules: LogRules,
+}
+
+impl Default for LogsConfig {
+    fn default() -> Self {
+        Self { retention_days: 14, retention_bytes: None, rules: LogRules::default() }
+    }
+}
+
 /// What Vigie runs with.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -57,6 +75,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// How metrics are kept.
     pub(crate) metrics: MetricsConfig,
+    /// How log entries are kept.
+    pub(crate) logs: LogsConfig,
     /// What to watch.
     pub(crate) sources: Vec<RedisConfig>,
     /// Where this came from, in words.
@@ -91,6 +111,7 @@ impl Config {
             hosts: Vec::new(),
             data_dir: DEFAULT_DATA_DIR.into(),
             metrics: MetricsConfig::default(),
+            logs: LogsConfig::default(),
             sources: vec![source],
             origin: origin.to_owned(),
         })

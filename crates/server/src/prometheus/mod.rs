@@ -27,7 +27,9 @@ mod write;
 pub(crate) use error::ApiError;
 pub(crate) use evaluate::ranges;
 pub use metrics::{Appended, MetricSink, Metrics, QueryLimits, SinkError, StoreFigures};
+pub(crate) use write::door::{Doors, Refusal};
 pub use write::{Batch, BatchSample, BatchValue, MetricMetadata, MetricType};
+pub(crate) use write::{Encoding, Field, Fields, WriteError, limited};
 
 use axum::extract::DefaultBodyLimit;
 use utoipa_axum::router::OpenApiRouter;
@@ -67,4 +69,5 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(write::door::write))
         .routes(routes!(otlp::metrics))
         .routes(routes!(otlp::metrics_as_prometheus))
+        .routes(routes!(otlp::logs::logs))
 }

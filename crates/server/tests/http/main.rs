@@ -4,6 +4,7 @@
 
 mod exposition;
 mod filled;
+mod logs;
 mod prometheus;
 mod resources;
 mod security;

@@ -49,7 +49,7 @@ impl Default for Doors {
 
 /// Why a request brought nothing.
 #[derive(Debug)]
-pub(in crate::prometheus) enum Refusal {
+pub(crate) enum Refusal {
     /// 415
     Unsupported(String),
     /// 413
@@ -65,7 +65,7 @@ pub(in crate::prometheus) enum Refusal {
 }
 
 impl Refusal {
-    pub(in crate::prometheus) fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -76,7 +76,7 @@ impl Refusal {
         }
     }
 
-    pub(in crate::prometheus) fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Unsupported(why) | Self::TooLarge(why) | Self::Bad(why) | Self::NotNow(why) => {
                 why.clone()
@@ -87,7 +87,7 @@ impl Refusal {
     }
 
     /// Adds what tells a sender when to come back.
-    pub(in crate::prometheus) fn headed(&self, mut response: Response) -> Response {
+    pub(crate) fn headed(&self, mut response: Response) -> Response {
         if matches!(self, Self::NotNow(_)) {
             let value = header::HeaderValue::from_static(RETRY_AFTER);
             response.headers_mut().insert(header::RETRY_AFTER, value);
@@ -120,7 +120,7 @@ impl From<SinkError> for Refusal {
 
 impl Doors {
     /// Reads a body, decompresses and decodes it. Several at once share limited places.
-    pub(in crate::prometheus) async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         headers: &HeaderMap,
         body: Body,
