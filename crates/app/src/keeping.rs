@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use vigie_model::catalogue::{self, MetricKind};
-use vigie_server::{MetricType, Now};
+use vigie_server::{Logs, MetricType, Now};
+use vigie_store::logs::{LogOptions, LogStore};
 use vigie_store::{Metadata, OpenError, Store, StoreOptions};
 
 use crate::config::Config;
@@ -60,6 +61,63 @@ pub(crate) fn open(config: &Config, now: i64) -> Result<Option<Store>, Failure> 
         store.metadata_set(metric.name, Metadata { kind: kind.as_str().to_owned(), unit, help });
     }
     Ok(Some(store))
+}
+
+/// Opens the store of log entries, in the same way.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_logs(config: &Config, now: i64) -> Result<Option<Logs>, Failure> {
+    let folder = config.data_dir.join("logs");
+    let options = LogOptions {
+        retention_ms: i64::from(config.logs.retention_days) * DAY_MS,
+        retention_bytes: config.logs.retention_bytes,
+        ..LogOptions::new(folder.clone())
+    };
+    let (store, recovery) = match LogStore::open(options, now) {
+        Ok(opened) => opened,
+        Err(error @ OpenError::Disk { .. }) => {
+            tracing::error!(%error, "no log entries are kept until Vigie is started with a data_dir that works");
+            return Ok(None);
+        }
+        Err(error) => {
+            let data_dir = config.data_dir.display();
+            return Err(Failure::failed(format!("{error} (data_dir is {data_dir})")));
+        }
+    };
+    tracing::info!(
+        folder = %folder.display(), blocks = recovery.blocks, entries = recovery.entries,
+        replayed = recovery.replayed, torn_bytes = recovery.torn_bytes, "the log store is open"
+    );
+    let logs = Logs::new(store, &config.logs.rules);
+    logs.map(Some).map_err(|error| Failure::failed(format!("logs.redact_patterns: {error}")))
+}
+
+/// Seals, merges and forgets log entries, once a second, until `stop`.
+pub(crate) async fn maintain_logs(store: LogStore, now: Now, stop: CancellationToken) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = second.tick() => {}
+        }
+        let mut more = true;
+        while more && !stop.is_cancelled() {
+            let (store, now) = (store.clone(), now().millis());
+            more = match tokio::task::spawn_blocking(move || store.maintain(now)).await {
+                Ok(Ok(done)) => done.more,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the log store could not be looked after");
+                    false
+                }
+                Err(error) => {
+                    tracing::error!(%error, "looking after the log store failed");
+                    false
+                }
+            };
+        }
+    }
 }
 
 /// Seals, merges and forgets, once a second, until `stop`.

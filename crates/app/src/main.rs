@@ -11,6 +11,7 @@ mod feed;
 mod interrupt;
 mod keeping;
 mod recorder;
+mod scraped;
 mod sending;
 
 use std::process::ExitCode;

@@ -162,6 +162,12 @@ catalogue! {
         "Samples of the queue that damage on disk took.", "the queue's checksums";
     REMOTE_RETRIES = "vigie_remote_retries_total", Counter, "", ["remote"],
         "Requests to a backend elsewhere that had to be tried again.", "the sender";
+    LOG_ENTRIES = "vigie_log_entries_total", Counter, "", ["source", "level", "type"],
+        "Log entries taken in since Vigie's start, by level and type.", "the doors and sources of logs";
+    LOGS_DROPPED = "vigie_log_entries_dropped_total", Counter, "", ["source", "reason"],
+        "Log entries that were not kept: over the source's rate, too old, too new or too long, or the disk did not take them.", "the log store";
+    LOGS_BYTES = "vigie_log_store_bytes", Gauge, "bytes", [],
+        "Bytes of the log store on disk.", "the log store";
     STREAM_CLIENTS = "vigie_stream_clients", Gauge, "", [],
         "Clients of the live stream.", "the live hub";
     STREAM_DROPPED = "vigie_stream_dropped_total", Counter, "", [],

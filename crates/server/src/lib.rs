@@ -9,6 +9,7 @@ mod api;
 mod exposition;
 mod listener;
 mod live;
+mod logs;
 mod loki;
 mod problem;
 mod prometheus;
@@ -22,7 +23,8 @@ pub use access::AllowedHosts;
 pub use api::{openapi_json, wire};
 pub use listener::serve;
 pub use live::Hub;
-pub use loki::{LogQueryLimits, Logs, StoredLogs};
+pub use logs::{LogRules, LogRulesError, LogTaken, Logs};
+pub use loki::{LogQueries, LogQueryLimits, StoredLogs};
 pub use problem::Problem;
 pub use prometheus::{
     Appended, Batch, BatchSample, BatchValue, MetricMetadata, MetricSink, MetricType, Metrics,

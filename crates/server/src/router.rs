@@ -15,11 +15,11 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::access::{AllowedHosts, check_host, protect};
 use crate::api;
-use crate::loki;
 use crate::problem::Problem;
 use crate::prometheus;
 use crate::state::AppState;
 use crate::web_files;
+use crate::{logs, loki};
 
 /// No answer of Vigie's own paths takes longer to begin; the live stream begins at once.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -32,8 +32,11 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
     let own = api::routes()
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN));
-    let (routes, document) =
-        own.merge(prometheus::routes()).merge(loki::routes()).split_for_parts();
+    let (routes, document) = own
+        .merge(prometheus::routes())
+        .merge(logs::routes())
+        .merge(loki::routes())
+        .split_for_parts();
     // The stream is compressed by the hub, once for all clients; small answers are not worth it.
     let compressible = SizeAbove::new(1_024).and(NotForContentType::const_new("text/event-stream"));
     let elsewhere = state.metrics.clone();

@@ -257,6 +257,19 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
     for ((source, what), count) in board.folds() {
         number(visitor, &catalogue::FOLDED, &[source.as_str(), what], *count as f64);
     }
+    let logs = app.logs.as_ref();
+    visitor.family(&catalogue::LOG_ENTRIES);
+    for ((source, level, kind), count) in logs.map(|logs| logs.counts()).unwrap_or_default() {
+        let values = [&*source, level.as_str(), &*kind];
+        number(visitor, &catalogue::LOG_ENTRIES, &values, count as f64);
+    }
+    visitor.family(&catalogue::LOGS_DROPPED);
+    for ((source, reason), count) in logs.map(|logs| logs.drops()).unwrap_or_default() {
+        number(visitor, &catalogue::LOGS_DROPPED, &[&*source, reason], count as f64);
+    }
+    visitor.family(&catalogue::LOGS_BYTES);
+    let bytes = logs.map(|logs| logs.bytes() as f64);
+    number(visitor, &catalogue::LOGS_BYTES, &[], bytes);
     let hub = app.hub.counters();
     let process = process();
     let store = app.metrics.as_ref().and_then(Metrics::figures);

@@ -8,7 +8,8 @@ use vigie_model::Time;
 use vigie_remote::Outbox;
 
 use crate::live::Hub;
-use crate::loki::{Logs, LokiError};
+use crate::logs::Logs;
+use crate::loki::{LogQueries, LokiError};
 use crate::prometheus::{ApiError, Metrics};
 
 /// Tells the time.
@@ -53,7 +54,9 @@ pub struct AppState {
     pub metrics: Option<Metrics>,
     /// What waits to be sent elsewhere.
     pub outboxes: Vec<Outbox>,
-    /// Lines of logs; `None` while their store is not open.
+    /// LogQL over the log entries; `None` while their store is not open.
+    pub loki: Option<LogQueries>,
+    /// Log entries; `None` while their store is not open.
     pub logs: Option<Logs>,
 }
 
@@ -71,6 +74,7 @@ impl AppState {
             lost: Arc::default(),
             metrics: None,
             outboxes: Vec::new(),
+            loki: None,
             logs: None,
         }
     }
@@ -81,14 +85,20 @@ impl AppState {
         Self { metrics: Some(metrics), ..self }
     }
 
-    /// The same with logs.
+    /// The same with log entries.
     #[must_use]
     pub fn with_logs(self, logs: Logs) -> Self {
         Self { logs: Some(logs), ..self }
     }
 
-    pub(crate) fn logs(&self) -> Result<&Logs, LokiError> {
-        self.logs.as_ref().ok_or_else(LokiError::no_store)
+    /// The same with LogQL over log entries.
+    #[must_use]
+    pub fn with_loki(self, loki: LogQueries) -> Self {
+        Self { loki: Some(loki), ..self }
+    }
+
+    pub(crate) fn loki(&self) -> Result<&LogQueries, LokiError> {
+        self.loki.as_ref().ok_or_else(LokiError::no_store)
     }
 
     pub(crate) fn metrics(&self) -> Result<&Metrics, ApiError> {

@@ -7,6 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use crate::logs::bulk;
 use crate::problem::Problem;
 
 #[derive(RustEmbed)]
@@ -21,6 +22,10 @@ const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 pub(crate) async fn serve(request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Problem::method_not_allowed().into_response();
+    }
+    // Filebeat and its like begin so.
+    if request.uri().path() == "/" && bulk::asks_what_this_is(request.headers()) {
+        return bulk::what_this_is();
     }
     let path = request.uri().path().trim_start_matches('/');
     let is_file = WebFiles::get(path).is_some();

@@ -61,7 +61,8 @@ async fn report(source: &SourceConfig, backends: &Backends) -> Option<PollReport
         other => (other, Duration::ZERO),
     };
     let clock = Arc::new(SystemClock::start());
-    let polling = source.run(clock, sender, backends.clone(), stop.clone());
+    let (samples, _unread) = vigie_collect::samples(0);
+    let polling = source.run(clock, sender, backends.clone(), samples, stop.clone());
     let mut last = None;
     let reporting = async {
         let mut until = tokio::time::Instant::now() + POLL_WITHIN;

@@ -13,7 +13,9 @@ use vigie_collect::source::redis::RedisConfig;
 
 use super::serve::{Running, log_to_stderr};
 use crate::cli::DemoArgs;
-use crate::config::{Config, DEFAULT_LISTEN, MetricsConfig, SourceConfig, only_loopback};
+use crate::config::{
+    Config, DEFAULT_LISTEN, LogsConfig, MetricsConfig, SourceConfig, only_loopback,
+};
 use crate::exit::Failure;
 use crate::interrupt::on_signal_or_hangup;
 
@@ -87,6 +89,7 @@ async fn serve(
         hosts: Vec::new(),
         data_dir: folder.join("vigie-data"),
         metrics: MetricsConfig::default(),
+        logs: LogsConfig::default(),
         sources: vec![SourceConfig::Redis(source)],
         origin: "the demo's own".to_owned(),
     };

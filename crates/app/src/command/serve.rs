@@ -10,12 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use vigie_board::{Board, SourceSettings};
 use vigie_collect::source::Backends;
-use vigie_collect::{Clock, SystemClock, observations};
+use vigie_collect::{Clock, SystemClock, observations, samples};
 use vigie_model::Limits;
 use vigie_query::EngineLimits;
+use vigie_query::logql::LogLimits;
 use vigie_remote::{Outbox, QueryOptions, RemoteQuery};
 use vigie_server::{
-    AllowedHosts, AppState, MetricSink, Metrics, Now, Outgoing, QueryLimits, router, serve,
+    AllowedHosts, AppState, LogQueries, LogQueryLimits, MetricSink, Metrics, Now, Outgoing,
+    QueryLimits, StoredLogs, router, serve,
 };
 use vigie_store::Store;
 
@@ -27,6 +29,7 @@ use crate::feed;
 use crate::interrupt::on_signal;
 use crate::keeping;
 use crate::recorder::Recorder;
+use crate::scraped;
 use crate::sending;
 
 /// Everything stops within this, or is dropped.
@@ -107,10 +110,17 @@ impl Running {
             None => keeping::open(config, now().millis())?,
             Some(_) => None,
         };
+        let logs = keeping::open_logs(config, now().millis())?;
         let board = Board::new(settings.collect(), limits(&config.sources), now());
         let mut state = AppState::new(board, Arc::clone(&now));
         state.outboxes = sending.iter().map(|sending| sending.outbox.clone()).collect();
         state.metrics = metrics(config, store.as_ref(), &state.outboxes)?;
+        if let Some(logs) = &logs {
+            let lines = Arc::new(StoredLogs::new(logs.store().clone()));
+            let queries = LogQueries::new(lines, LogLimits::default(), LogQueryLimits::default());
+            logs.tell(queries.clone());
+            state = state.with_logs(logs.clone()).with_loki(queries);
+        }
         let (sender, receiver) = observations(feed::PENDING);
 
         // What is downstream starts first and stops last.
@@ -118,9 +128,16 @@ impl Running {
         let mut feed = JoinSet::new();
         let (board, dropped) = (state.board.clone(), Arc::clone(&state.dropped));
         feed.spawn(feed::run(receiver, board, Arc::clone(&now), dropped, stop_feed.clone()));
+        let (samples, scraped) = samples(scraped::PENDING);
+        let (sink, lost) = (state.metrics.as_ref().map(Metrics::sink), Arc::clone(&state.lost));
+        feed.spawn(scraped::run(scraped, sink, lost, stop_feed.clone()));
         for sending in sending {
             let sender = sending.start().map_err(|error| Failure::failed(error.to_string()))?;
             feed.spawn(sending::run(sender, sending.outbox, stop_feed.clone()));
+        }
+        if let Some(logs) = &logs {
+            let (store, now) = (logs.store().clone(), Arc::clone(&now));
+            feed.spawn(keeping::maintain_logs(store, now, stop_feed.clone()));
         }
         keep(&mut feed, config, store, &state, &stop_feed);
         let mut server = JoinSet::new();
@@ -135,8 +152,9 @@ impl Running {
         let backends = Backends::default();
         for source in config.sources.iter().cloned() {
             let clock = Arc::clone(&clock) as Arc<dyn Clock>;
-            let (backends, stop) = (backends.clone(), stop_sources.clone());
-            sources.spawn(source.run(clock, sender.clone(), backends, stop));
+            let (backends, samples) = (backends.clone(), samples.clone());
+            let stop = stop_sources.clone();
+            sources.spawn(source.run(clock, sender.clone(), backends, samples, stop));
         }
         Ok(Self { address, sources, feed, server, stop_sources, stop_feed })
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed as _, IgnoredAny};
 
+use super::logs::{RawLogs, logs};
 use super::metrics::{RawMetrics, metrics};
 use super::source::{KINDS, RawSource, SourceConfig, Sources};
 use super::{Config, DEFAULT_DATA_DIR, DEFAULT_LISTEN, only_loopback};
@@ -47,6 +48,8 @@ struct RawConfig {
     data_dir: Option<PathBuf>,
     #[serde(default)]
     metrics: RawMetrics,
+    #[serde(default)]
+    logs: RawLogs,
     /// Read by itself, as each kind has keys of its own.
     #[serde(rename = "sources")]
     _sources: IgnoredAny,
@@ -65,7 +68,7 @@ struct Kind {
 }
 
 /// Kinds that have a name already and come with a later version.
-const LATER: [&str; 3] = ["n8n", "prometheus", "file"];
+const LATER: [&str; 2] = ["n8n", "file"];
 
 pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
@@ -109,6 +112,7 @@ pub(super) fn parse(
         hosts: raw.hosts,
         data_dir: raw.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
         metrics: metrics(raw.metrics, origin)?,
+        logs: logs(raw.logs, origin)?,
         sources: sources(raw_sources, origin)?,
         origin: origin.to_owned(),
     })
@@ -309,6 +313,22 @@ mod tests {
         assert_eq!((&*backend.name, backend.queue_bytes), ("backend", 2 << 30));
         assert_eq!(config.metrics.remote_write[0].name, "other:9");
         assert!(!format!("{config:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn how_logs_are_kept_is_bounded() {
+        let config = with(&format!("logs: {{redact_keys: [pin]}}\n{SOURCE}")).unwrap();
+        assert_eq!((config.logs.retention_days, config.logs.rules.redact_keys.len()), (14, 1));
+        for (text, says) in [
+            ("retention_days: 0", "logs.retention_days: 0 is not between"),
+            ("retention_bytes: 5", "logs.retention_bytes: it is at least"),
+            ("entries_per_second: 0", "logs.entries_per_second: 0 would refuse"),
+            ("redact_patterns: [\"(\"]", "logs.redact_patterns: the pattern \"(\" does not parse"),
+            ("retention: 5", "there is no key \"retention\""),
+        ] {
+            let error = error(&format!("logs: {{{text}}}\n{SOURCE}"));
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use vigie_remote::{RawRemote, RemoteConfig, Secret};
 use super::file::ConfigError;
 
 /// A store smaller than this could not hold what it writes in an hour.
-const MIN_RETENTION_BYTES: u64 = 64 * 1024 * 1024;
+pub(super) const MIN_RETENTION_BYTES: u64 = 64 * 1024 * 1024;
 /// What the backend is called in Vigie's own metrics.
 const BACKEND: &str = "backend";
 

@@ -1,6 +1,7 @@
 //! The configuration: read from a file, checked, and made into types that hold no nonsense.
 
 mod file;
+mod logs;
 mod metrics;
 mod source;
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use vigie_collect::source::redis::RedisConfig;
 
 pub(crate) use file::ConfigError;
+pub(crate) use logs::LogsConfig;
 pub(crate) use metrics::MetricsConfig;
 pub(crate) use source::SourceConfig;
 
@@ -37,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// How metrics are kept.
     pub(crate) metrics: MetricsConfig,
+    /// How log entries are kept.
+    pub(crate) logs: LogsConfig,
     /// What to watch.
     pub(crate) sources: Vec<SourceConfig>,
     /// Where this came from, in words.
@@ -71,6 +75,7 @@ impl Config {
             hosts: Vec::new(),
             data_dir: DEFAULT_DATA_DIR.into(),
             metrics: MetricsConfig::default(),
+            logs: LogsConfig::default(),
             sources: vec![SourceConfig::Redis(source)],
             origin: origin.to_owned(),
         })

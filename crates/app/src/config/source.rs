@@ -13,8 +13,9 @@ use vigie_collect::source::go_api::{GoApiConfig, GoApiSource, RawGoApiConfig};
 use vigie_collect::source::haproxy::{HaproxyConfig, HaproxySource, RawHaproxyConfig};
 use vigie_collect::source::nginx::{NginxConfig, NginxSource, RawNginxConfig};
 use vigie_collect::source::probe::{ProbeConfig, ProbeSource, RawProbeConfig};
+use vigie_collect::source::prometheus::{PrometheusConfig, PrometheusSource, RawPrometheusConfig};
 use vigie_collect::source::redis::{RawRedisConfig, RedisConfig, RedisSource};
-use vigie_collect::{Clock, ObservationSender};
+use vigie_collect::{Clock, ObservationSender, SampleSender};
 use vigie_model::{Limits, SourceName};
 
 /// Declares the kinds: the word in the file, the variant, its raw and its checked form.
@@ -82,6 +83,7 @@ kinds! {
     "caddy", Caddy, RawCaddyConfig, CaddyConfig;
     "probe", Probe, RawProbeConfig, ProbeConfig;
     "go_api", GoApi, RawGoApiConfig, GoApiConfig;
+    "prometheus", Prometheus, RawPrometheusConfig, PrometheusConfig;
 }
 
 /// The kind of the next source in the list.
@@ -97,6 +99,7 @@ impl SourceConfig {
             Self::Caddy(config) => config.url.to_string(),
             Self::Probe(config) => config.display_url(),
             Self::GoApi(config) => config.display_url(),
+            Self::Prometheus(config) => config.display_url(),
         }
     }
 
@@ -109,6 +112,7 @@ impl SourceConfig {
             Self::Caddy(config) => config.access.poll,
             Self::Probe(config) => config.access.poll,
             Self::GoApi(config) => config.access.poll,
+            Self::Prometheus(config) => config.access.poll,
         }
     }
 
@@ -139,6 +143,7 @@ impl SourceConfig {
         clock: Arc<dyn Clock>,
         out: ObservationSender,
         backends: Backends,
+        samples: SampleSender,
         stop: CancellationToken,
     ) {
         match self {
@@ -150,6 +155,9 @@ impl SourceConfig {
             Self::Caddy(config) => CaddySource::new(config, clock, out, backends).run(stop).await,
             Self::Probe(config) => ProbeSource::new(config, clock, out, backends).run(stop).await,
             Self::GoApi(config) => GoApiSource::new(config, clock, out).run(stop).await,
+            Self::Prometheus(config) => {
+                PrometheusSource::new(config, clock, out, samples).run(stop).await;
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{exposition, live};
         milliseconds, durations float seconds ending in _seconds; what is absent is null, never 0. Errors are RFC 9457 \
         problem documents.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     tags((name = "queues"), (name = "workers"), (name = "instances"), (name = "sources"), (name = "metrics"), (name = "events"),
+        (name = "logs", description = "Log entries, in and out."),
         (name = "prometheus", description = "Prometheus's HTTP API, with Prometheus's errors."),
         (name = "loki", description = "Loki's HTTP API for reading, with Loki's errors."),
         (name = "live", description = "Server-sent events."), (name = "health")),
@@ -48,7 +49,10 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 /// The document as JSON text, as `/api/openapi.json` serves it.
 #[must_use]
 pub fn openapi_json() -> String {
-    let all = routes().merge(crate::prometheus::routes()).merge(crate::loki::routes());
+    let all = routes()
+        .merge(crate::prometheus::routes())
+        .merge(crate::logs::routes())
+        .merge(crate::loki::routes());
     let (_, document) = all.split_for_parts();
     document.to_pretty_json().unwrap_or_default()
 }

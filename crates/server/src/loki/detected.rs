@@ -57,7 +57,7 @@ async fn detect(app: &AppState, params: &Params) -> Result<BTreeMap<String, Fiel
         return Err(LokiError::bad("only a query for lines has fields"));
     }
     let (start, end) = params.range(now(app))?;
-    let logs = app.logs()?;
+    let logs = app.loki()?;
     let most = logs.engine.limits().max_entries;
     let limit = params.limit("line_limit", LINES.min(most), most)?;
     let asked =

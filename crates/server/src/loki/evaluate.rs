@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use vigie_query::logql::{LogEngine, LogSource};
 use vigie_query::{Control, StopReason};
 
-use super::Logs;
+use super::LogQueries;
 use super::error::LokiError;
 
 /// Ends the query when the one who waits for it is gone.
@@ -31,7 +31,7 @@ pub(super) struct Evaluated<T> {
 
 /// Runs `work` on a thread of its own.
 pub(super) async fn evaluate<T: Send + 'static>(
-    logs: &Logs,
+    logs: &LogQueries,
     work: impl FnOnce(&LogEngine, &dyn LogSource, &Control) -> Result<T, LokiError> + Send + 'static,
 ) -> Result<Evaluated<T>, LokiError> {
     let limits = logs.limits;

@@ -147,7 +147,7 @@ pub(crate) async fn volume_range(
         )));
     }
     let limit = volume.limit;
-    let evaluated = evaluate(app.logs()?, move |engine, source, control| {
+    let evaluated = evaluate(app.loki()?, move |engine, source, control| {
         let mut series: BTreeMap<Labels, Vec<(i64, f64)>> = BTreeMap::new();
         let mut from = start;
         while from < end {

@@ -22,7 +22,7 @@ pub(super) async fn streams(
     matchers: Vec<Vec<Matcher>>,
     range: (i64, i64),
 ) -> Result<Vec<StreamFigures>, LokiError> {
-    let found = evaluate(app.logs()?, move |engine, source, control| {
+    let found = evaluate(app.loki()?, move |engine, source, control| {
         Ok(engine.streams(source, &matchers, range, control)?)
     });
     Ok(found.await?.value)

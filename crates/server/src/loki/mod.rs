@@ -55,7 +55,7 @@ impl Default for LogQueryLimits {
 
 /// Logs: read, evaluated, tailed. Cheap to clone.
 #[derive(Clone)]
-pub struct Logs {
+pub struct LogQueries {
     source: Arc<dyn LogSource>,
     engine: LogEngine,
     limits: LogQueryLimits,
@@ -65,7 +65,7 @@ pub struct Logs {
     live: broadcast::Sender<Arc<LogEntry>>,
 }
 
-impl Logs {
+impl LogQueries {
     /// Logs that are read from `source`.
     #[must_use]
     pub fn new(source: Arc<dyn LogSource>, engine: LogLimits, limits: LogQueryLimits) -> Self {

@@ -33,7 +33,7 @@ pub(crate) async fn instant(
     let now = now(&app);
     let time = params.time("time", now)?;
     let query = params.query()?.to_owned();
-    let evaluated = evaluate(app.logs()?, move |engine, source, control| {
+    let evaluated = evaluate(app.loki()?, move |engine, source, control| {
         Ok(engine.instant(source, &query, (time, now), control)?)
     });
     Ok(respond(&evaluated.await?, params.categorize))
@@ -55,7 +55,7 @@ pub(crate) async fn range(
     State(app): State<AppState>,
     params: Params,
 ) -> Result<Response, LokiError> {
-    let logs = app.logs()?;
+    let logs = app.loki()?;
     let now = now(&app);
     let (start, end) = params.range(now)?;
     let asked = LogRangeQuery {

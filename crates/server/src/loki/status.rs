@@ -27,5 +27,5 @@ pub(crate) async fn buildinfo() -> Response {
     responses((status = 200, description = "They can", body = String, content_type = "text/plain"),
         (status = 503, description = "They cannot", body = String, content_type = "text/plain")))]
 pub(crate) async fn ready(State(app): State<AppState>) -> Result<&'static str, LokiError> {
-    app.logs().map(|_| "ready\n")
+    app.loki().map(|_| "ready\n")
 }

@@ -65,7 +65,7 @@ pub(crate) async fn tail(
         WebSocketUpgrade::from_request_parts(&mut parts, &()).await
     };
     let params = Params::from_request(Request::from_parts(parts, body), &()).await?;
-    let logs = app.logs()?.clone();
+    let logs = app.loki()?.clone();
     let now = now(&app);
     let query = LogTail::new(params.query()?, now)?;
     let (start, _) = params.range(now)?;

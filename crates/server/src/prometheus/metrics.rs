@@ -186,6 +186,12 @@ impl Metrics {
         }
     }
 
+    /// Where they are written.
+    #[must_use]
+    pub fn sink(&self) -> Arc<dyn MetricSink> {
+        Arc::clone(&self.sink)
+    }
+
     /// Figures about what is stored here; none where it is stored elsewhere.
     pub(crate) fn figures(&self) -> Option<StoreFigures> {
         matches!(self.reading, Reading::Here(_)).then(|| self.sink.figures())

@@ -34,7 +34,9 @@ pub use metrics::{
     Appended, MetricSink, Metrics, QueryLimits, SeriesNames, SinkError, StoreFigures,
 };
 pub use outgoing::Outgoing;
+pub(crate) use write::door::{Doors, Refusal};
 pub use write::{Batch, BatchSample, BatchValue, MetricMetadata, MetricType};
+pub(crate) use write::{Encoding, Field, Fields, WriteError, limited};
 
 use axum::extract::DefaultBodyLimit;
 use utoipa_axum::router::OpenApiRouter;
@@ -74,4 +76,5 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(write::door::write))
         .routes(routes!(otlp::metrics))
         .routes(routes!(otlp::metrics_as_prometheus))
+        .routes(routes!(otlp::logs::logs))
 }

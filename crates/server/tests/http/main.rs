@@ -5,6 +5,7 @@
 mod exposition;
 mod filled;
 mod instances;
+mod logs;
 mod loki;
 mod prometheus;
 mod resources;

@@ -107,6 +107,23 @@ pub struct PrometheusConfig {
     pub samples: SampleSettings,
 }
 
+impl PrometheusConfig {
+    /// Its address for people.
+    #[must_use]
+    pub fn display_url(&self) -> String {
+        let first = self.targets.first().map(|target| target.url.as_str());
+        match (first, &self.dns, self.targets.len()) {
+            (Some(url), None, 1) => url.to_owned(),
+            (Some(url), None, many) => format!("{url} and {} more", many - 1),
+            (Some(url), Some((host, port)), _) => {
+                format!("{url} and the addresses of {host}:{port}")
+            }
+            (None, Some((host, port)), _) => format!("the addresses of {host}:{port}"),
+            (None, None, _) => String::new(),
+        }
+    }
+}
+
 impl TryFrom<RawPrometheusConfig> for PrometheusConfig {
     type Error = HttpConfigError;
 

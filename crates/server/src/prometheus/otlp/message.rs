@@ -78,7 +78,15 @@ impl Attribute {
 }
 
 impl AnyValue {
-    fn json(&self) -> serde_json::Value {
+    /// As the text of a message: a text as it is, all else as JSON.
+    pub(crate) fn plain(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            other => other.json().to_string(),
+        }
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
         match self {
             Self::Text(text) | Self::Bytes(text) => text.as_str().into(),
             Self::Bool(value) => (*value).into(),

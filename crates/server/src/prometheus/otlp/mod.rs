@@ -2,6 +2,7 @@
 
 mod convert;
 mod json;
+pub(crate) mod logs;
 mod message;
 mod names;
 mod proto;

@@ -240,7 +240,7 @@ fn id(field: Field<'_>) -> Result<&[u8], WriteError> {
     Ok(bytes.get(..16).unwrap_or(bytes))
 }
 
-fn attribute(field: Field<'_>, depth: usize) -> Result<Attribute, WriteError> {
+pub(super) fn attribute(field: Field<'_>, depth: usize) -> Result<Attribute, WriteError> {
     let mut attribute = Attribute::default();
     for field in Fields::of(WHAT, field.bytes(WHAT)?) {
         match field? {
@@ -252,7 +252,7 @@ fn attribute(field: Field<'_>, depth: usize) -> Result<Attribute, WriteError> {
     Ok(attribute)
 }
 
-fn any_value(message: &[u8], depth: usize) -> Result<Option<AnyValue>, WriteError> {
+pub(super) fn any_value(message: &[u8], depth: usize) -> Result<Option<AnyValue>, WriteError> {
     limited(depth, MAX_DEPTH, "depth of an attribute", "use plainer values")?;
     let mut value = None;
     for field in Fields::of(WHAT, message) {

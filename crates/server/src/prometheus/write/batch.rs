@@ -103,7 +103,8 @@ impl MetricType {
     }
 
     /// From Prometheus's word; unknown where it is none.
-    pub(in crate::prometheus) fn from_word(word: &str) -> Self {
+    #[must_use]
+    pub fn from_word(word: &str) -> Self {
         const ALL: [MetricType; 7] = [
             MetricType::Counter,
             MetricType::Gauge,

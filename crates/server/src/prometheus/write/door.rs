@@ -57,7 +57,7 @@ impl Default for Doors {
 
 /// Why a request brought nothing.
 #[derive(Debug)]
-pub(in crate::prometheus) enum Refusal {
+pub(crate) enum Refusal {
     /// 415
     Unsupported(String),
     /// 413
@@ -73,7 +73,7 @@ pub(in crate::prometheus) enum Refusal {
 }
 
 impl Refusal {
-    pub(in crate::prometheus) fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -84,7 +84,7 @@ impl Refusal {
         }
     }
 
-    pub(in crate::prometheus) fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Unsupported(why) | Self::TooLarge(why) | Self::Bad(why) | Self::NotNow(why) => {
                 why.clone()
@@ -95,7 +95,7 @@ impl Refusal {
     }
 
     /// Adds what tells a sender when to come back.
-    pub(in crate::prometheus) fn headed(&self, mut response: Response) -> Response {
+    pub(crate) fn headed(&self, mut response: Response) -> Response {
         if matches!(self, Self::NotNow(_)) {
             let value = header::HeaderValue::from_static(RETRY_AFTER);
             response.headers_mut().insert(header::RETRY_AFTER, value);
@@ -251,6 +251,32 @@ impl Doors {
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
         if buffer.capacity() <= SMALL && buffers.len() < DECODERS {
             buffers.push(buffer);
+        }
+    }
+
+    /// Reads a body, decompresses and decodes it. Several at once share limited places.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        encoding: Encoding,
+        decode: impl FnOnce(&[u8]) -> Result<T, WriteError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (bytes, place) = self.body(headers, body).await?;
+        let decoder = turn(&self.decoders, 1).await?;
+        let task = tokio::task::spawn_blocking(move || {
+            let _places = (place, decoder);
+            let mut plain = Vec::new();
+            decompress(encoding, &bytes, &mut plain)?;
+            drop(bytes);
+            decode(&plain)
+        });
+        match task.await {
+            Ok(decoded) => Ok(decoded?),
+            Err(error) => {
+                tracing::error!(%error, "a request could not be decoded");
+                Err(Refusal::Internal)
+            }
         }
     }
 

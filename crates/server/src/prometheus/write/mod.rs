@@ -2,7 +2,7 @@
 
 mod batch;
 mod decompress;
-pub(super) mod door;
+pub(crate) mod door;
 mod histogram;
 mod labels;
 mod v1;
@@ -10,12 +10,12 @@ mod v2;
 mod wire;
 
 pub use batch::{Batch, BatchSample, BatchValue, MetricMetadata, MetricType};
-pub(super) use batch::{Received, WriteError, limited};
-pub(super) use decompress::Encoding;
+pub(crate) use batch::{Received, WriteError, limited};
+pub(crate) use decompress::Encoding;
 pub use door::Doors;
 pub(super) use histogram::reduced;
 pub(super) use labels::checked;
-pub(super) use wire::{Field, Fields};
+pub(crate) use wire::{Field, Fields};
 
 /// What each version makes of the same bytes.
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use vigie_model::{Labels, Level, LogEntry};
 use vigie_query::logql::{LogLimits, MemoryLog};
-use vigie_server::{LogQueryLimits, Logs};
+use vigie_server::{LogQueries, LogQueryLimits};
 
 use crate::filled::{Filled, START};
 
@@ -46,10 +46,10 @@ fn lines() -> Vec<LogEntry> {
     ]
 }
 
-pub fn filled(limits: LogQueryLimits) -> (Filled, Logs) {
+pub fn filled(limits: LogQueryLimits) -> (Filled, LogQueries) {
     let source = Arc::new(MemoryLog::new(lines()));
-    let logs = Logs::new(source, LogLimits::default(), limits);
+    let logs = LogQueries::new(source, LogLimits::default(), limits);
     let mut filled = Filled::empty();
-    filled.state = filled.state.clone().with_logs(logs.clone());
+    filled.state = filled.state.clone().with_loki(logs.clone());
     (filled, logs)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use vigie_query::logql::LogLimits;
-use vigie_server::{LogQueryLimits, Logs, StoredLogs};
+use vigie_server::{LogQueries, LogQueryLimits, StoredLogs};
 use vigie_store::logs::{LogOptions, LogStore};
 
 use super::{NOW, SECOND, filled, lines};
@@ -22,13 +22,13 @@ async fn the_store_answers_as_memory_does() {
     let mut entries = lines();
     entries.reverse();
     store.append_wait(entries, None).unwrap();
-    let logs = Logs::new(
+    let logs = LogQueries::new(
         Arc::new(StoredLogs::new(store.clone())),
         LogLimits::default(),
         LogQueryLimits::default(),
     );
     let mut stored = Filled::empty();
-    stored.state = stored.state.clone().with_logs(logs);
+    stored.state = stored.state.clone().with_loki(logs);
     let (memory, _) = filled(LogQueryLimits::default());
     for path in [
         r#"query_range?query={app="web"}"#,

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tokio_util::sync::CancellationToken;
 use vigie_model::Level;
-use vigie_server::{AllowedHosts, LogQueryLimits, Logs, router, serve};
+use vigie_server::{AllowedHosts, LogQueries, LogQueryLimits, router, serve};
 
 use super::{entry, filled};
 
@@ -22,7 +22,7 @@ const WITHIN: Duration = Duration::from_secs(30);
 
 struct Served {
     address: String,
-    logs: Logs,
+    logs: LogQueries,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<std::io::Result<()>>,
 }

@@ -1,0 +1,248 @@
+//! Elasticsearch's `_bulk`, and as much of its handshake as Filebeat, Logstash and Vector ask for before they send.
+
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use vigie_model::{Label, Labels, LogEntry, Time};
+
+use super::{entry, ndjson, taking};
+use crate::prometheus::Refusal;
+use crate::state::AppState;
+
+const SOURCE: &str = "elastic";
+const MOST_DOCUMENTS: usize = 100_000;
+/// What Vigie says it is: senders refuse older ones than themselves.
+const VERSION: &str = "8.19.0";
+
+/// A document of a request.
+struct Document {
+    action: &'static str,
+    index: String,
+    entry: Result<LogEntry, String>,
+}
+
+fn action(line: &[u8]) -> Result<(&'static str, String), String> {
+    let map: Map<String, Value> =
+        serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let known = ["create", "index", "update", "delete"]
+        .into_iter()
+        .find_map(|name| Some((name, map.get(name)?)));
+    let (name, about) = known.ok_or("an action is create or index")?;
+    let index = about.get("_index").and_then(Value::as_str).unwrap_or_default();
+    Ok((name, index.to_owned()))
+}
+
+fn document(line: &[u8], index: &str, now: Time) -> Result<LogEntry, String> {
+    let map: Map<String, Value> =
+        serde_json::from_slice(line).map_err(|error| format!("failed to parse: {error}"))?;
+    let mut made = entry::from_object(map, SOURCE, now)?;
+    let own = made.labels.iter().cloned().chain([Label::new("index", index)]);
+    made.labels = Labels::new(own.collect());
+    Ok(made)
+}
+
+/// Reads a body; an error is of the whole request.
+fn read(bytes: &[u8], index: &str, now: Time) -> Result<Vec<Document>, String> {
+    let mut lines =
+        bytes.split(|byte| *byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace));
+    let mut documents = Vec::new();
+    while let Some(line) = lines.next() {
+        if documents.len() >= MOST_DOCUMENTS {
+            return Err(format!(
+                "there are more than {MOST_DOCUMENTS} documents: send fewer at once"
+            ));
+        }
+        let number = documents.len() + 1;
+        let (action, named) = action(line)
+            .map_err(|error| format!("Malformed action/metadata line [{number}]: {error}"))?;
+        let index = if named.is_empty() { index.to_owned() } else { named };
+        let entry = match action {
+            "delete" => Err("Vigie takes log entries in, and deletes none".to_owned()),
+            _ => match lines.next() {
+                None => return Err(format!("the document of action [{number}] is missing")),
+                Some(_) if action == "update" => {
+                    Err("Vigie takes log entries in, and updates none".to_owned())
+                }
+                Some(line) => document(line, &index, now),
+            },
+        };
+        documents.push(Document { action, index, entry });
+    }
+    Ok(documents)
+}
+
+/// An answer of Elasticsearch, by which its own clients tell that it is one.
+fn elastic(status: StatusCode, body: &Value) -> Response {
+    let mut response = (status, body.to_string()).into_response();
+    let headers = response.headers_mut();
+    headers.insert("x-elastic-product", HeaderValue::from_static("Elasticsearch"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn failed(status: StatusCode, kind: &str, reason: &str) -> Response {
+    let cause = json!({ "type": kind, "reason": reason });
+    elastic(
+        status,
+        &json!({ "error": { "root_cause": [cause], "type": kind, "reason": reason }, "status": status.as_u16() }),
+    )
+}
+
+/// Takes in documents as Elasticsearch's bulk API does; answers once they are durable. Only `create` and `index` are known: a
+/// document becomes a log entry, as at `POST /api/v1/logs`, with its index as a label.
+#[utoipa::path(post, path = "/_bulk", tag = "logs", request_body(content_type = "application/x-ndjson", description = "Plain or in gzip."),
+    responses((status = 200, description = "As Elasticsearch answers: `errors`, and one of `items` for each action"),
+        (status = 400, description = "An action is none"), (status = 503, description = "Not now")))]
+pub(crate) async fn bulk(State(app): State<AppState>, request: Request) -> Response {
+    take_in(app, request, String::new()).await
+}
+
+/// The same, for actions that do not name an index.
+#[utoipa::path(post, path = "/{index}/_bulk", tag = "logs", params(("index" = String, Path, description = "The index of actions that name none")),
+    request_body(content_type = "application/x-ndjson", description = "As at /_bulk."), responses((status = 200, description = "As at /_bulk")))]
+pub(crate) async fn bulk_of_index(
+    State(app): State<AppState>,
+    Path(index): Path<String>,
+    request: Request,
+) -> Response {
+    take_in(app, request, index).await
+}
+
+async fn take_in(app: AppState, request: Request, index: String) -> Response {
+    let Some(logs) = app.logs.clone() else {
+        return failed(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable_exception",
+            "the log store is not open",
+        );
+    };
+    let (parts, body) = request.into_parts();
+    let now = app.time();
+    let begun = app.time();
+    let taken = async {
+        let encoding = ndjson::encoding(&parts.headers)?;
+        let read = logs
+            .doors
+            .read(&parts.headers, body, encoding, move |bytes| Ok(read(bytes, &index, now)))
+            .await?;
+        let documents = read.map_err(Refusal::Bad)?;
+        let (mut items, mut entries) =
+            (Vec::with_capacity(documents.len()), Vec::with_capacity(documents.len()));
+        for document in documents {
+            items.push((document.action, document.index, document.entry.as_ref().err().cloned()));
+            entries.extend(document.entry.ok());
+        }
+        let taken = taking::push(&logs, entries, now).await?;
+        Ok::<_, Refusal>((items, taken))
+    };
+    match taken.await {
+        Ok((_, taken)) if taken.accepted == 0 && taken.over_rate > 0 => failed(
+            StatusCode::TOO_MANY_REQUESTS,
+            "es_rejected_execution_exception",
+            "every document is over the rate of this source",
+        ),
+        Ok((items, _)) => {
+            let errors = items.iter().any(|item| item.2.is_some());
+            let items: Vec<Value> = items.into_iter().map(item).collect();
+            let took = (app.time().millis() - begun.millis()).max(0);
+            elastic(StatusCode::OK, &json!({ "took": took, "errors": errors, "items": items }))
+        }
+        Err(refusal) => {
+            let kind = if matches!(refusal, Refusal::NotNow(_)) {
+                "es_rejected_execution_exception"
+            } else {
+                "illegal_argument_exception"
+            };
+            // Senders wait and try again after a 429, as with Elasticsearch.
+            let status = if matches!(refusal, Refusal::NotNow(_)) {
+                StatusCode::TOO_MANY_REQUESTS
+            } else {
+                refusal.status()
+            };
+            failed(status, kind, &refusal.message())
+        }
+    }
+}
+
+fn item((action, index, error): (&'static str, String, Option<String>)) -> Value {
+    let shards = json!({ "total": 1, "successful": 1, "failed": 0 });
+    let result = match error {
+        None => json!({
+            "_index": index, "_id": "", "_version": 1, "result": "created", "_shards": shards, "_seq_no": 0,
+            "_primary_term": 1, "status": 201
+        }),
+        Some(reason) => json!({
+            "_index": index, "_id": "", "status": 400,
+            "error": { "type": "document_parsing_exception", "reason": reason }
+        }),
+    };
+    json!({ action: result })
+}
+
+/// Whether a request for `/` is a sender's question what this is, and not a browser's for the dashboard.
+pub(crate) fn asks_what_this_is(headers: &HeaderMap) -> bool {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
+    let (accept, agent) = (text(header::ACCEPT), text(header::USER_AGENT));
+    let known =
+        ["elastic", "beat", "logstash", "vector", "fluent"].iter().any(|name| agent.contains(name));
+    !accept.contains("text/html")
+        && (known || accept.contains("application/json") || accept.contains("vnd.elasticsearch"))
+}
+
+/// `GET /` of Elasticsearch.
+pub(crate) fn what_this_is() -> Response {
+    elastic(
+        StatusCode::OK,
+        &json!({
+            "name": "vigie", "cluster_name": "vigie", "cluster_uuid": "vigie",
+            "version": {
+                "number": VERSION, "build_flavor": "default", "build_type": "tar", "build_hash": "vigie", "build_date": "2026-01-01T00:00:00.000Z",
+                "build_snapshot": false, "lucene_version": "9.12.0", "minimum_wire_compatibility_version": "7.17.0",
+                "minimum_index_compatibility_version": "7.0.0"
+            },
+            "tagline": "You Know, for Search"
+        }),
+    )
+}
+
+/// `GET /_license`.
+pub(crate) async fn license() -> Response {
+    let license = json!({ "status": "active", "uid": "vigie", "type": "basic", "mode": "basic", "issued_to": "vigie", "issuer": "vigie" });
+    elastic(StatusCode::OK, &json!({ "license": license }))
+}
+
+/// `GET /_xpack`.
+pub(crate) async fn features() -> Response {
+    let available = json!({ "available": true, "enabled": true });
+    let license = json!({ "status": "active", "uid": "vigie", "type": "basic", "mode": "basic" });
+    elastic(
+        StatusCode::OK,
+        &json!({ "license": license, "features": { "ilm": available, "security": { "available": true, "enabled": false } } }),
+    )
+}
+
+/// Templates, policies, pipelines and data streams: there are none here and none are needed, so each that a sender asks for
+/// is there, and each that it sets is set.
+pub(crate) async fn set_up() -> Response {
+    elastic(StatusCode::OK, &json!({ "acknowledged": true }))
+}
+
+/// `GET /_nodes/http`, by which Logstash and others look for more nodes: it is this one alone.
+pub(crate) async fn nodes() -> Response {
+    elastic(StatusCode::OK, &json!({ "cluster_name": "vigie", "nodes": {} }))
+}
+
+/// `GET /_cluster/health`.
+pub(crate) async fn health() -> Response {
+    elastic(
+        StatusCode::OK,
+        &json!({ "cluster_name": "vigie", "status": "green", "timed_out": false, "number_of_nodes": 1 }),
+    )
+}

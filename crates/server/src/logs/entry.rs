@@ -1,0 +1,195 @@
+//! An entry from a JSON object as loggers write them: slog, zap, pino, bunyan, winston, ECS.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use vigie_model::{Labels, Level, LogEntry, Time};
+
+const NANOS: i64 = 1_000_000_000;
+
+const TIMES: [&str; 5] = ["time", "@timestamp", "timestamp", "ts", "t"];
+const LEVELS: [&str; 6] = ["level", "severity", "lvl", "log.level", "levelname", "severity_text"];
+const MESSAGES: [&str; 4] = ["message", "msg", "log", "body"];
+const INSTANCES: [&str; 4] = ["instance", "hostname", "host.name", "pod"];
+const JOBS: [&str; 4] = ["job", "job_id", "jobId", "task_id"];
+const TRACES: [&str; 5] = ["trace", "trace_id", "traceId", "trace.id", "traceID"];
+
+/// A short text, shared.
+pub(crate) fn shared(text: &str) -> Arc<str> {
+    Arc::from(text)
+}
+
+/// An entry of a door with nothing but its time and its source.
+pub(crate) fn blank(source: &str, now: Time) -> LogEntry {
+    let none = shared("");
+    LogEntry {
+        time_nanos: now.micros().saturating_mul(1_000),
+        level: Level::Unknown,
+        level_text: none.clone(),
+        kind: none.clone(),
+        source: shared(source),
+        instance: none.clone(),
+        queue: none.clone(),
+        job: none.clone(),
+        trace: none,
+        labels: Labels::default(),
+        message: String::new(),
+        fields: String::new(),
+    }
+}
+
+/// Sets the level by a logger's word, which is kept where it is another than ours.
+pub(crate) fn set_level(entry: &mut LogEntry, word: &str) {
+    entry.level = Level::from_word(word);
+    if word != entry.level.as_str() {
+        let end = word.char_indices().nth(32).map_or(word.len(), |(place, _)| place);
+        entry.level_text = shared(word.get(..end).unwrap_or_default());
+    }
+}
+
+fn take(map: &mut Map<String, Value>, names: &[&str]) -> Option<Value> {
+    names.iter().find_map(|name| match map.get(*name) {
+        Some(Value::Object(_) | Value::Array(_) | Value::Null) | None => None,
+        Some(_) => map.remove(*name),
+    })
+}
+
+fn text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// A time as RFC 3339, or as seconds, milliseconds, microseconds or nanoseconds since the Unix epoch, whichever makes a
+/// date of our time; in nanoseconds.
+pub(super) fn time(value: &Value) -> Option<i64> {
+    let number = match value {
+        Value::String(text) => match text.parse::<jiff::Timestamp>() {
+            Ok(time) => return i64::try_from(time.as_nanosecond()).ok(),
+            Err(_) => text.trim().parse::<f64>().ok()?,
+        },
+        Value::Number(number) => match number.as_i64() {
+            // Nanoseconds do not fit a float.
+            Some(whole) if whole.unsigned_abs() >= 100_000_000_000_000_000 => return Some(whole),
+            _ => number.as_f64()?,
+        },
+        _ => return None,
+    };
+    let size = number.abs();
+    let seconds = if size < 1e11 {
+        number
+    } else if size < 1e14 {
+        number / 1e3
+    } else if size < 1e17 {
+        number / 1e6
+    } else {
+        number / 1e9
+    };
+    let whole = seconds.floor();
+    // To the microsecond: a float has no more.
+    let rest = ((seconds - whole) * 1e6).round() as i64 * 1_000;
+    (whole.abs() < 9e9).then(|| (whole as i64) * NANOS + rest)
+}
+
+/// An entry from an object; what is not one of our fields stays in its fields.
+///
+/// # Errors
+/// What is wrong with it, for its sender.
+pub(super) fn from_object(
+    mut map: Map<String, Value>,
+    source: &str,
+    now: Time,
+) -> Result<LogEntry, String> {
+    let mut entry = blank(source, now);
+    if let Some(value) = take(&mut map, &TIMES) {
+        entry.time_nanos = time(&value).ok_or_else(|| {
+            let shown: String = value.to_string().chars().take(60).collect();
+            format!("time is {shown}; it is RFC 3339, or a number of seconds, milliseconds, microseconds or nanoseconds since 1970")
+        })?;
+    }
+    if let Some(value) = take(&mut map, &LEVELS) {
+        set_level(&mut entry, &text(value));
+    }
+    let ecs_level = match map.get_mut("log") {
+        Some(Value::Object(log)) => take(log, &["level"]),
+        _ => None,
+    };
+    if entry.level == Level::Unknown
+        && let Some(value) = ecs_level
+    {
+        set_level(&mut entry, &text(value));
+    }
+    entry.message = take(&mut map, &MESSAGES).map(text).unwrap_or_default();
+    let mut field = |names: &[&str], to: &mut Arc<str>| {
+        if let Some(value) = take(&mut map, names) {
+            *to = text(value).into();
+        }
+    };
+    field(&["type", "kind"], &mut entry.kind);
+    field(&["source", "service", "service.name"], &mut entry.source);
+    field(&INSTANCES, &mut entry.instance);
+    field(&["queue"], &mut entry.queue);
+    field(&JOBS, &mut entry.job);
+    field(&TRACES, &mut entry.trace);
+    if let Some(Value::Object(labels)) = map.get("labels")
+        && labels.values().all(Value::is_string)
+    {
+        let pairs = labels
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()));
+        entry.labels = Labels::from_pairs(pairs);
+        map.remove("labels");
+    }
+    if entry.message.is_empty() && map.is_empty() {
+        return Err("it says nothing: message is missing".to_owned());
+    }
+    if let Some(Value::Object(fields)) = map.get("fields")
+        && map.len() == 1
+    {
+        map = fields.clone();
+    }
+    if !map.is_empty() {
+        entry.fields = Value::Object(map).to_string();
+    }
+    Ok(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_logger_is_understood() {
+        let now = Time::from_millis(1_795_442_619_000);
+        let read = |text: &str| from_object(serde_json::from_str(text).unwrap(), "api", now);
+        let slog = read(r#"{"time":"2026-11-23T14:03:39.000000001+01:00","level":"WARN","msg":"slow","queue":"emails","job_id":17,"n":1}"#).unwrap();
+        assert_eq!(
+            (slog.time_nanos, slog.level, &*slog.level_text),
+            (1_795_439_019_000_000_001, Level::Warn, "WARN")
+        );
+        assert_eq!(
+            (&*slog.queue, &*slog.job, slog.fields.as_str(), slog.message.as_str()),
+            ("emails", "17", r#"{"n":1}"#, "slow")
+        );
+        let pino = read(r#"{"level":50,"time":1795442619123,"hostname":"h","msg":"x"}"#).unwrap();
+        assert_eq!(
+            (pino.time_nanos, pino.level, &*pino.instance),
+            (1_795_442_619_123_000_000, Level::Error, "h")
+        );
+        let zap = read(r#"{"level":"info","ts":1795442619.25,"msg":"x"}"#).unwrap();
+        assert_eq!((zap.time_nanos, &*zap.level_text), (1_795_442_619_250_000_000, ""));
+        let ecs = read(r#"{"@timestamp":"2026-11-23T13:03:39Z","log":{"level":"error"},"message":"x","trace.id":"t"}"#).unwrap();
+        assert_eq!((ecs.level, &*ecs.trace), (Level::Error, "t"));
+        assert_eq!(read(r#"{"message":"x"}"#).unwrap().time_nanos, now.micros() * 1_000);
+        let own = read(r#"{"message":"x","fields":{"a":1},"labels":{"env":"prod"}}"#).unwrap();
+        assert_eq!((own.fields.as_str(), own.labels.get("env")), (r#"{"a":1}"#, Some("prod")));
+        for (text, says) in [
+            (r#"{"message":"x","time":"yesterday"}"#, "time is \"yesterday\""),
+            (r#"{"message":"x","time":1e300}"#, "time is"),
+            ("{}", "says nothing"),
+        ] {
+            assert!(read(text).unwrap_err().contains(says), "{text}");
+        }
+    }
+}

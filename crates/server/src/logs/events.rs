@@ -1,0 +1,102 @@
+//! `POST /api/v1/events`: what others did, such as a deploy, with one line of curl.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Json, http::header};
+use serde_json::{Map, Value, json};
+use vigie_model::{LogEntry, Time};
+
+use super::{entry, ndjson, taking};
+use crate::prometheus::{Refusal, WriteError};
+use crate::state::AppState;
+
+/// The type of entries that are events.
+const KIND: &str = "event";
+const SOURCE: &str = "api";
+const LONGEST_TYPE: usize = 64;
+
+fn read(bytes: &[u8], is_json: bool, now: Time) -> Result<LogEntry, WriteError> {
+    let wrong = |why: String| WriteError::malformed("event", why);
+    let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?.trim();
+    let mut map: Map<String, Value> = if is_json || text.starts_with('{') {
+        serde_json::from_str(text)
+            .map_err(|error| wrong(format!("it is no JSON object: {error}")))?
+    } else if text.is_empty() {
+        return Err(wrong(
+            "it says nothing: send a text, or a JSON object with message".to_owned(),
+        ));
+    } else {
+        Map::from_iter([("message".to_owned(), text.into())])
+    };
+    let mut word = |name: &str, usual: &str| match map.remove(name) {
+        None | Some(Value::Null) => Ok(usual.to_owned()),
+        Some(Value::String(word)) if !word.is_empty() && word.len() <= LONGEST_TYPE => Ok(word),
+        Some(_) => Err(wrong(format!("{name} is a text of at most {LONGEST_TYPE} bytes"))),
+    };
+    let (kind, severity, subject) =
+        (word("type", "deploy")?, word("severity", "info")?, word("subject", "")?);
+    if !["ok", "info", "warning", "critical"].contains(&severity.as_str()) {
+        return Err(wrong(format!(
+            "severity is {severity:?}; it is ok, info, warning or critical"
+        )));
+    }
+    let more = match map.remove("fields") {
+        Some(Value::Object(fields)) => fields,
+        None | Some(Value::Null) => Map::new(),
+        Some(_) => return Err(wrong("fields is an object".to_owned())),
+    };
+    map.insert("level".to_owned(), if severity == "ok" { "info" } else { &severity }.into());
+    let mut made = entry::from_object(map, SOURCE, now).map_err(wrong)?;
+    let mut fields: Map<String, Value> = serde_json::from_str(&made.fields).unwrap_or_default();
+    fields.extend(more);
+    fields.insert("event".to_owned(), kind.into());
+    fields.insert("severity".to_owned(), severity.into());
+    if !subject.is_empty() {
+        fields.insert("subject".to_owned(), subject.into());
+    }
+    made.level_text = entry::shared("");
+    made.kind = entry::shared(KIND);
+    made.fields = Value::Object(fields).to_string();
+    Ok(made)
+}
+
+/// Takes in an event, such as a deploy: `curl -d 'api 1.4.2 is out' …/api/v1/events`, or a JSON object with `message`, `type`
+/// (`deploy` where nothing is said), `severity`, `source`, `subject`, `time` and `fields`. It is kept among the log entries, with the
+/// type `event`, and answered once it is durable.
+#[utoipa::path(post, path = "/api/v1/events", tag = "events",
+    request_body(content_type = "application/json", description = "An object, or any text as the message."),
+    responses((status = 201, description = "Durable"), (status = 400, description = "It is none"),
+        (status = 429, description = "Over the source's rate"), (status = 503, description = "Not now")))]
+pub(crate) async fn push(State(app): State<AppState>, request: Request) -> Response {
+    let Some(logs) = app.logs.clone() else {
+        return Refusal::NotNow("the log store is not open".to_owned()).into_response();
+    };
+    let (parts, body) = request.into_parts();
+    let now = app.time();
+    let kind = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    let is_json = kind.starts_with("application/json");
+    let taken = async {
+        let encoding = ndjson::encoding(&parts.headers)?;
+        let made = logs
+            .doors
+            .read(&parts.headers, body, encoding, move |bytes| read(bytes, is_json, now))
+            .await?;
+        taking::push(&logs, vec![made], now).await
+    };
+    match taken.await {
+        Ok(taken) if taken.accepted == 1 => {
+            (StatusCode::CREATED, Json(json!({ "accepted": 1 }))).into_response()
+        }
+        Ok(taken) if taken.over_rate == 1 => {
+            (StatusCode::TOO_MANY_REQUESTS, "over the rate of this source\n").into_response()
+        }
+        Ok(_) => Refusal::Bad("its time is outside of the retention, or it is too long".to_owned())
+            .into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}

@@ -1,0 +1,45 @@
+//! Log entries, in and out: the doors by which they come, what is done to them before they are kept, and how they are
+//! asked for.
+
+pub(crate) mod bulk;
+mod entry;
+mod events;
+mod loki;
+mod ndjson;
+mod read;
+mod redact;
+mod taking;
+
+pub(crate) use entry::{blank, set_level, shared};
+pub use redact::{LogRules, LogRulesError};
+pub(crate) use taking::push as push_entries;
+pub use taking::{LogTaken, Logs};
+
+use axum::routing::{any, get};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::AppState;
+
+/// Every path of logs. Bodies have limits of their own.
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(read::list, ndjson::push))
+        .routes(routes!(read::list_at_root))
+        .routes(routes!(read::histogram))
+        .routes(routes!(read::facets))
+        .routes(routes!(loki::push))
+        .routes(routes!(bulk::bulk))
+        .routes(routes!(bulk::bulk_of_index))
+        .routes(routes!(events::push))
+        .route("/_license", get(bulk::license))
+        .route("/_xpack", get(bulk::features))
+        .route("/_nodes/http", get(bulk::nodes))
+        .route("/_cluster/health", get(bulk::health))
+        .route("/_ilm/policy/{name}", any(bulk::set_up))
+        .route("/_index_template/{name}", any(bulk::set_up))
+        .route("/_component_template/{name}", any(bulk::set_up))
+        .route("/_template/{name}", any(bulk::set_up))
+        .route("/_data_stream/{name}", any(bulk::set_up))
+        .route("/_ingest/pipeline/{name}", any(bulk::set_up))
+}

@@ -1,0 +1,261 @@
+//! OTLP's log records: `POST /v1/logs`, in protobuf or JSON.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use prost::encoding as wire;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use vigie_model::{Level, LogEntry, Time};
+
+use super::message::{AnyValue, Attribute};
+use super::proto::{any_value, attribute};
+use super::{Field, Fields, Language, WriteError, encoding, limited, refused};
+use crate::logs::{blank, push_entries, set_level, shared};
+use crate::prometheus::Refusal;
+use crate::state::AppState;
+
+const WHAT: &str = "OTLP logs";
+const SOURCE: &str = "otlp";
+const MOST_RECORDS: usize = 200_000;
+const MOST_ATTRIBUTES: usize = 256;
+
+/// A number that JSON writes as a text, or not.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Whole {
+    Text(String),
+    Number(i64),
+}
+
+impl Whole {
+    fn number(&self) -> i64 {
+        match self {
+            Self::Text(text) => text.parse().unwrap_or(0),
+            Self::Number(number) => *number,
+        }
+    }
+}
+
+/// A record.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Record {
+    time_unix_nano: Option<Whole>,
+    observed_time_unix_nano: Option<Whole>,
+    severity_number: Option<i64>,
+    severity_text: String,
+    body: Option<AnyValue>,
+    attributes: Vec<Attribute>,
+    trace_id: String,
+    span_id: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Export {
+    resource_logs: Vec<ResourceLogs>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ResourceLogs {
+    resource: Resource,
+    scope_logs: Vec<ScopeLogs>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Resource {
+    attributes: Vec<Attribute>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ScopeLogs {
+    log_records: Vec<Record>,
+}
+
+fn level(number: i64) -> Level {
+    match number {
+        1..=4 => Level::Trace,
+        5..=8 => Level::Debug,
+        9..=12 => Level::Info,
+        13..=16 => Level::Warn,
+        17..=20 => Level::Error,
+        21..=24 => Level::Fatal,
+        _ => Level::Unknown,
+    }
+}
+
+/// An entry of a record and the attributes of its resource.
+fn entry(record: Record, resource: &[Attribute], now: Time) -> LogEntry {
+    let mut made = blank(SOURCE, now);
+    let times = [&record.time_unix_nano, &record.observed_time_unix_nano];
+    let time = times.into_iter().flatten().map(Whole::number).find(|time| *time > 0);
+    made.time_nanos = time.unwrap_or(made.time_nanos);
+    set_level(&mut made, &record.severity_text);
+    let by_number = level(record.severity_number.unwrap_or(0));
+    if by_number > Level::Unknown {
+        made.level = by_number;
+    }
+    made.message = record.body.as_ref().map(AnyValue::plain).unwrap_or_default();
+    made.trace = shared(&record.trace_id);
+    let mut fields = Map::new();
+    for attribute in resource.iter().chain(&record.attributes) {
+        let text = attribute.text();
+        match attribute.key.as_str() {
+            "service.name" => made.source = shared(&text),
+            "service.instance.id" | "host.name" if made.instance.is_empty() => {
+                made.instance = shared(&text)
+            }
+            "queue" | "messaging.destination.name" => made.queue = shared(&text),
+            "job" | "job.id" | "messaging.message.id" => made.job = shared(&text),
+            _ => {
+                let value = attribute.value.as_ref().map_or(Value::Null, AnyValue::json);
+                fields.insert(attribute.key.clone(), value);
+            }
+        }
+    }
+    if !record.span_id.is_empty() {
+        fields.insert("span_id".to_owned(), record.span_id.into());
+    }
+    if !fields.is_empty() {
+        made.fields = Value::Object(fields).to_string();
+    }
+    made
+}
+
+fn decode_json(bytes: &[u8], now: Time) -> Result<Vec<LogEntry>, WriteError> {
+    let export: Export =
+        serde_json::from_slice(bytes).map_err(|error| WriteError::malformed(WHAT, error))?;
+    let mut entries = Vec::new();
+    for one in export.resource_logs {
+        for record in one.scope_logs.into_iter().flat_map(|scope| scope.log_records) {
+            limited(entries.len() + 1, MOST_RECORDS, "records a request", "send fewer at once")?;
+            entries.push(entry(record, &one.resource.attributes, now));
+        }
+    }
+    Ok(entries)
+}
+
+fn decode_protobuf(bytes: &[u8], now: Time) -> Result<Vec<LogEntry>, WriteError> {
+    let mut entries = Vec::new();
+    for field in Fields::of(WHAT, bytes) {
+        let (1, one) = field? else { continue };
+        let one = one.bytes(WHAT)?;
+        let mut resource = Vec::new();
+        for field in Fields::of(WHAT, one) {
+            if let (1, message) = field? {
+                for field in Fields::of(WHAT, message.bytes(WHAT)?) {
+                    if let (1, found) = field? {
+                        limited(
+                            resource.len() + 1,
+                            MOST_ATTRIBUTES,
+                            "attributes a resource",
+                            "leave some out",
+                        )?;
+                        resource.push(attribute(found, 0)?);
+                    }
+                }
+            }
+        }
+        for field in Fields::of(WHAT, one) {
+            let (2, scope) = field? else { continue };
+            for field in Fields::of(WHAT, scope.bytes(WHAT)?) {
+                if let (2, message) = field? {
+                    limited(
+                        entries.len() + 1,
+                        MOST_RECORDS,
+                        "records a request",
+                        "send fewer at once",
+                    )?;
+                    entries.push(entry(record(message)?, &resource, now));
+                }
+            }
+        }
+    }
+    Ok(entries)
+}
+
+fn record(message: Field<'_>) -> Result<Record, WriteError> {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut record = Record::default();
+    for field in Fields::of(WHAT, message.bytes(WHAT)?) {
+        match field? {
+            (1, time) => {
+                record.time_unix_nano = Some(Whole::Number(time.fixed(WHAT)?.cast_signed()))
+            }
+            (11, time) => {
+                record.observed_time_unix_nano =
+                    Some(Whole::Number(time.fixed(WHAT)?.cast_signed()))
+            }
+            (2, number) => record.severity_number = Some(number.signed(WHAT)?),
+            (3, text) => record.severity_text = text.text(WHAT)?.to_owned(),
+            (5, body) => record.body = any_value(body.bytes(WHAT)?, 0)?,
+            (6, one) => {
+                limited(
+                    record.attributes.len() + 1,
+                    MOST_ATTRIBUTES,
+                    "attributes a record",
+                    "leave some out",
+                )?;
+                record.attributes.push(attribute(one, 0)?);
+            }
+            (9, id) => record.trace_id = hex(id.bytes(WHAT)?),
+            (10, id) => record.span_id = hex(id.bytes(WHAT)?),
+            _ => {}
+        }
+    }
+    Ok(record)
+}
+
+/// Takes in log records by OTLP, in protobuf or JSON; answers once they are durable.
+#[utoipa::path(post, path = "/v1/logs", tag = "logs",
+    request_body(content_type = "application/x-protobuf",
+        description = "ExportLogsServiceRequest, in protobuf or JSON, plain, in gzip or in zstd."),
+    responses((status = 200, description = "Durable; `partialSuccess` says how many were refused for good"),
+        (status = 400, description = "Malformed"), (status = 413, description = "Over a limit, which is named"),
+        (status = 415, description = "Another type"),
+        (status = 503, description = "Not now: try again after Retry-After seconds")))]
+pub(crate) async fn logs(State(app): State<AppState>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let language = match Language::of(&parts.headers) {
+        Ok(language) => language,
+        Err(refusal) => return refused(Language::Json, &refusal),
+    };
+    let now = app.time();
+    let taken = async {
+        let logs = app
+            .logs
+            .clone()
+            .ok_or_else(|| Refusal::NotNow("the log store is not open".to_owned()))?;
+        let encoding = encoding(&parts.headers)?;
+        let decode = match language {
+            Language::Protobuf => decode_protobuf,
+            Language::Json => decode_json,
+        };
+        let entries = logs
+            .doors()
+            .read(&parts.headers, body, encoding, move |bytes| decode(bytes, now))
+            .await?;
+        push_entries(&logs, entries, now).await
+    };
+    match taken.await {
+        Ok(taken) if taken.dropped() == 0 => {
+            language.respond(StatusCode::OK, Vec::new(), &serde_json::json!({}))
+        }
+        Ok(taken) => {
+            let reason = "outside of the retention, over the source's rate, or too long";
+            let dropped = i64::try_from(taken.dropped()).unwrap_or(i64::MAX);
+            let mut partial = Vec::new();
+            wire::int64::encode(1, &dropped, &mut partial);
+            wire::string::encode(2, &reason.to_owned(), &mut partial);
+            let mut message = Vec::new();
+            wire::bytes::encode(1, &partial, &mut message);
+            let json = serde_json::json!({ "partialSuccess": { "rejectedLogRecords": dropped.to_string(), "errorMessage": reason } });
+            language.respond(StatusCode::OK, message, &json)
+        }
+        Err(refusal) => refused(language, &refusal),
+    }
+}
