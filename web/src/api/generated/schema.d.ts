@@ -38,6 +38,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/_bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes in documents as Elasticsearch's bulk API does; answers once they are durable. Only `create` and `index` are known: a
+         *     document becomes a log entry, as at `POST /api/v1/logs`, with its index as a label.
+         */
+        post: operations["bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alertmanagers": {
         parameters: {
             query?: never;
@@ -85,7 +105,12 @@ export interface paths {
          */
         get: operations["list"];
         put?: never;
-        post?: never;
+        /**
+         * Takes in an event, such as a deploy: `curl -d 'api 1.4.2 is out' …/api/v1/events`, or a JSON object with `message`, `type`
+         *     (`deploy` where nothing is said), `severity`, `source`, `subject`, `time` and `fields`. It is kept among the log entries, with the
+         *     type `event`, and answered once it is durable.
+         */
+        post: operations["push"];
         delete?: never;
         options?: never;
         head?: never;
@@ -193,6 +218,62 @@ export interface paths {
         put?: never;
         /** The names of all labels. */
         post: operations["names"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Log entries, newest first. */
+        get: operations["list"];
+        put?: never;
+        /**
+         * Takes in log entries, one JSON object a line (or one array): `time`, `level`, `message`, `type`, `source`, `instance`, `queue`,
+         *     `job`, `trace`, or what slog, zap, pino, winston and ECS call these; all else is kept as fields. A line that is no entry
+         *     costs itself alone.
+         */
+        post: operations["push"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logs/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The most frequent levels, types, sources, instances and queues of what is asked for. */
+        get: operations["facets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logs/histogram": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many entries there are over time, by level. Without `from` and `to`: the last hour. */
+        get: operations["histogram"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -649,6 +730,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as at `/api/v1/logs`. */
+        get: operations["list_at_root"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/loki/api/v1/detected_field/{name}/values": {
         parameters: {
             query?: never;
@@ -829,6 +927,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/loki/api/v1/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes in lines as Loki does; answers once they are durable. */
+        post: operations["push"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/loki/api/v1/query": {
         parameters: {
             query?: never;
@@ -971,6 +1086,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes in log records by OTLP, in protobuf or JSON; answers once they are durable. */
+        post: operations["logs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/metrics": {
         parameters: {
             query?: never;
@@ -982,6 +1114,23 @@ export interface paths {
         put?: never;
         /** Takes in metrics by OTLP, in protobuf or JSON; answers once they are durable. */
         post: operations["metrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/{index}/_bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The same, for actions that do not name an index. */
+        post: operations["bulk_of_index"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1002,6 +1151,13 @@ export interface components {
             type?: string | null;
             /** @description The worker that runs it; null where the broker does not tell. */
             worker?: string | null;
+        };
+        /** @description A line that was not taken. */
+        BadLine: {
+            /** @description What is wrong with it. */
+            error: string;
+            /** @description Which, from 1. */
+            line: number;
         };
         /** @description One line of the first-run checklist. */
         Check: {
@@ -1304,6 +1460,99 @@ export interface components {
             bounds_seconds: number[];
             /** @description Attempts in each bar: one more than bounds, the last is what is above them all. */
             counts: number[];
+        };
+        /** @description What became of the lines. */
+        LinesTaken: {
+            /** @description Lines that are kept, on the disk. */
+            accepted: number;
+            /** @description Entries that were not kept: over the source's rate, outside of the retention, or too long. */
+            dropped: number;
+            /** @description The first 100 lines that failed. */
+            errors: components["schemas"]["BadLine"][];
+            /** @description Lines that are no entry; `errors` says which. */
+            failed: number;
+        };
+        /** @description A value of a field. */
+        LogFacet: {
+            /**
+             * Format: int64
+             * @description Entries that have it.
+             */
+            count: number;
+            /** @description The value. */
+            value: string;
+        };
+        /** @description The answer of `/logs/facets`: the most frequent values of each field, the most frequent first. */
+        LogFacets: {
+            /** @description Instances. */
+            instance: components["schemas"]["LogFacet"][];
+            /** @description The worst first. */
+            level: components["schemas"]["LogFacet"][];
+            /** @description Queues. */
+            queue: components["schemas"]["LogFacet"][];
+            /** @description Sources. */
+            source: components["schemas"]["LogFacet"][];
+            /**
+             * Format: int64
+             * @description All entries.
+             */
+            total: number;
+            /** @description Types. */
+            type: components["schemas"]["LogFacet"][];
+        };
+        /** @description The answer of `/logs/histogram`. */
+        LogHistogram: {
+            /**
+             * Format: double
+             * @description How long each step is.
+             */
+            step_seconds: number;
+            /** @description The steps that have entries, ascending. */
+            steps: components["schemas"]["LogStep"][];
+        };
+        /** @description One entry. */
+        LogLine: {
+            /** @description Everything else, labels and the writer's own word for the level included. */
+            fields: Record<string, never>;
+            /** @description The process that wrote it. */
+            instance?: string | null;
+            /** @description The job it is about. */
+            job?: string | null;
+            /** @description `unknown`, `trace`, `debug`, `info`, `warn`, `error` or `fatal`. */
+            level: string;
+            /** @description What it says. */
+            message: string;
+            /** @description The queue it is about. */
+            queue?: string | null;
+            /** @description The source it came by. */
+            source?: string | null;
+            /** @description When, RFC 3339 with milliseconds. */
+            time: string;
+            /** @description The trace it belongs to. */
+            trace?: string | null;
+            /** @description What sort of line it is; null when nobody said. So are all that follow. */
+            type?: string | null;
+        };
+        /** @description The answer of `/logs`. */
+        LogLines: {
+            /** @description The entries, newest first. */
+            entries: components["schemas"]["LogLine"][];
+            /** @description What to ask for next to get older ones; null when there are none. */
+            next?: string | null;
+            /** @description Parts of the store that are damaged and could not be read: entries may be missing. */
+            unreadable: number;
+        };
+        /** @description A step of the histogram. */
+        LogStep: {
+            /** @description Entries by level; levels without any are left out. */
+            counts: Record<string, never>;
+            /** @description Where it begins. */
+            time: string;
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            total: number;
         };
         /** @description Topic `now`. */
         NowDocument: {
@@ -1892,7 +2141,8 @@ export interface components {
             address?: string | null;
             /**
              * Format: int32
-             * @description Jobs that it runs now; null where the broker does not tell.
+             * @description Jobs that it runs, as of its last heartbeat where it has one (asynq: each 5 s); null where the broker does not
+             *     tell. Those of `jobs` that were seen to end since are still counted: their slots are most likely taken again.
              */
             busy?: number | null;
             /**
@@ -1913,7 +2163,7 @@ export interface components {
             idle_seconds?: number | null;
             /** @description Since when it is alive and consumes nothing although one of its queues has waiting jobs. */
             idle_since?: string | null;
-            /** @description What it runs; null where the broker does not tell. */
+            /** @description What it runs, without what was seen to end since; null where the broker does not tell. */
             jobs?: components["schemas"]["WorkerJob"][] | null;
             /** @description `asynq`, `bull` or `bullmq`. */
             kind: string;
@@ -2006,6 +2256,43 @@ export interface operations {
             };
         };
     };
+    bulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Plain or in gzip. */
+        requestBody?: {
+            content: {
+                "application/x-ndjson": unknown;
+            };
+        };
+        responses: {
+            /** @description As Elasticsearch answers: `errors`, and one of `items` for each action */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An action is none */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     alertmanagers: {
         parameters: {
             query?: never;
@@ -2083,6 +2370,50 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Problem"];
                 };
+            };
+        };
+    };
+    push: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description An object, or any text as the message. */
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description Durable */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is none */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Over the source's rate */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -2206,6 +2537,14 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2267,6 +2606,14 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2418,6 +2765,240 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PrometheusError"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description At least this level: `trace`, `debug`, `info`, `warn`, `error` or `fatal`. */
+                level?: string;
+                /** @description Only of this type. */
+                type?: string;
+                /** @description Only of this source. */
+                source?: string;
+                /** @description Only of this instance. */
+                instance?: string;
+                /** @description Only about this queue. */
+                queue?: string;
+                /** @description Only about the job with this id. */
+                job?: string;
+                /** @description Only of this trace. */
+                trace?: string;
+                /** @description A text in message or fields, in any case; or between slashes a regular expression. */
+                q?: string;
+                /** @description From this time on: RFC 3339, or a number since 1970. */
+                from?: string;
+                /** @description Up to this time. */
+                to?: string;
+                /** @description At most so many, up to 5000; 100 by default. */
+                limit?: number;
+                /** @description From `next` of an earlier answer: only what is older. */
+                cursor?: string;
+                /** @description Of the histogram: seconds a step; about 60 steps by default. */
+                step?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogLines"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    push: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Plain, or in gzip or zstd. */
+        requestBody?: {
+            content: {
+                "application/x-ndjson": unknown;
+            };
+        };
+        responses: {
+            /** @description Durable, but for what it names */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinesTaken"];
+                };
+            };
+            /** @description No line was an entry */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinesTaken"];
+                };
+            };
+            /** @description Over a limit, which is named */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not now: try again after Retry-After seconds */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    facets: {
+        parameters: {
+            query?: {
+                /** @description At least this level: `trace`, `debug`, `info`, `warn`, `error` or `fatal`. */
+                level?: string;
+                /** @description Only of this type. */
+                type?: string;
+                /** @description Only of this source. */
+                source?: string;
+                /** @description Only of this instance. */
+                instance?: string;
+                /** @description Only about this queue. */
+                queue?: string;
+                /** @description Only about the job with this id. */
+                job?: string;
+                /** @description Only of this trace. */
+                trace?: string;
+                /** @description A text in message or fields, in any case; or between slashes a regular expression. */
+                q?: string;
+                /** @description From this time on: RFC 3339, or a number since 1970. */
+                from?: string;
+                /** @description Up to this time. */
+                to?: string;
+                /** @description At most so many, up to 5000; 100 by default. */
+                limit?: number;
+                /** @description From `next` of an earlier answer: only what is older. */
+                cursor?: string;
+                /** @description Of the histogram: seconds a step; about 60 steps by default. */
+                step?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogFacets"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    histogram: {
+        parameters: {
+            query?: {
+                /** @description At least this level: `trace`, `debug`, `info`, `warn`, `error` or `fatal`. */
+                level?: string;
+                /** @description Only of this type. */
+                type?: string;
+                /** @description Only of this source. */
+                source?: string;
+                /** @description Only of this instance. */
+                instance?: string;
+                /** @description Only about this queue. */
+                queue?: string;
+                /** @description Only about the job with this id. */
+                job?: string;
+                /** @description Only of this trace. */
+                trace?: string;
+                /** @description A text in message or fields, in any case; or between slashes a regular expression. */
+                q?: string;
+                /** @description From this time on: RFC 3339, or a number since 1970. */
+                from?: string;
+                /** @description Up to this time. */
+                to?: string;
+                /** @description At most so many, up to 5000; 100 by default. */
+                limit?: number;
+                /** @description From `next` of an earlier answer: only what is older. */
+                cursor?: string;
+                /** @description Of the histogram: seconds a step; about 60 steps by default. */
+                step?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogHistogram"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3376,6 +3957,68 @@ export interface operations {
             };
         };
     };
+    list_at_root: {
+        parameters: {
+            query?: {
+                /** @description At least this level: `trace`, `debug`, `info`, `warn`, `error` or `fatal`. */
+                level?: string;
+                /** @description Only of this type. */
+                type?: string;
+                /** @description Only of this source. */
+                source?: string;
+                /** @description Only of this instance. */
+                instance?: string;
+                /** @description Only about this queue. */
+                queue?: string;
+                /** @description Only about the job with this id. */
+                job?: string;
+                /** @description Only of this trace. */
+                trace?: string;
+                /** @description A text in message or fields, in any case; or between slashes a regular expression. */
+                q?: string;
+                /** @description From this time on: RFC 3339, or a number since 1970. */
+                from?: string;
+                /** @description Up to this time. */
+                to?: string;
+                /** @description At most so many, up to 5000; 100 by default. */
+                limit?: number;
+                /** @description From `next` of an earlier answer: only what is older. */
+                cursor?: string;
+                /** @description Of the histogram: seconds a step; about 60 steps by default. */
+                step?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogLines"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     loki_detected_field_values: {
         parameters: {
             query: {
@@ -4069,6 +4712,57 @@ export interface operations {
                 content: {
                     "application/json": unknown;
                 };
+            };
+        };
+    };
+    push: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description logproto.PushRequest in snappy, or Loki's JSON, plain or in gzip. */
+        requestBody?: {
+            content: {
+                "application/x-protobuf": unknown;
+            };
+        };
+        responses: {
+            /** @description Durable */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Over a limit, which is named */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description All of it is over the source's rate */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not now: try again after Retry-After seconds */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -4430,6 +5124,57 @@ export interface operations {
             };
         };
     };
+    logs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description ExportLogsServiceRequest, in protobuf or JSON, plain, in gzip or in zstd. */
+        requestBody?: {
+            content: {
+                "application/x-protobuf": unknown;
+            };
+        };
+        responses: {
+            /** @description Durable; `partialSuccess` says how many were refused for good */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Malformed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Over a limit, which is named */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Another type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not now: try again after Retry-After seconds */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     metrics: {
         parameters: {
             query?: never;
@@ -4474,6 +5219,32 @@ export interface operations {
             };
             /** @description Not now: try again after Retry-After seconds */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    bulk_of_index: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The index of actions that name none */
+                index: string;
+            };
+            cookie?: never;
+        };
+        /** @description As at /_bulk. */
+        requestBody?: {
+            content: {
+                "application/x-ndjson": unknown;
+            };
+        };
+        responses: {
+            /** @description As at /_bulk */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -6,6 +6,7 @@ use vigie_model::{Labels, SourceName};
 
 use super::decode::Limits;
 use super::relabel::{Action, Anchored, RelabelError, Relabeling};
+use super::routes;
 use super::scrape::SampleSettings;
 use super::target::{Target, TargetSettings};
 use crate::http::{Access, HttpConfigError, raw_http, source_name};
@@ -133,7 +134,7 @@ impl TryFrom<RawPrometheusConfig> for PrometheusConfig {
         let making = TargetSettings {
             job: raw.job_name.unwrap_or_else(|| name.as_str().to_owned()),
             scheme: raw.scheme.unwrap_or_else(|| "http".to_owned()),
-            path: raw.metrics_path.unwrap_or_else(|| "/metrics".to_owned()),
+            path: raw.metrics_path.unwrap_or_else(|| routes::METRICS.to_owned()),
             parameters: raw.params.into_iter().collect(),
             relabeling: rules("relabel_configs", raw.relabel_configs)?,
         };

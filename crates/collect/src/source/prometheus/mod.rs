@@ -6,6 +6,7 @@ mod decode;
 mod poll;
 mod protobuf;
 mod relabel;
+mod routes;
 mod scrape;
 mod target;
 #[cfg(test)]

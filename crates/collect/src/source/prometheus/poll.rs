@@ -12,17 +12,13 @@ use vigie_model::{
 
 use super::config::PrometheusConfig;
 use super::decode::{Format, decode};
+use super::routes;
 use super::scrape::{ScrapeCost, Scraping};
 use super::target::Target;
 use crate::http::{HttpClient, HttpFault, HttpUrl};
 use crate::source::poller::{self, Look, Poll, check};
 use crate::source::targets::{addresses, ask_all};
 use crate::{Clock, ObservationSender, SampleSender};
-
-/// What an exposition may be called.
-const TYPES: [&str; 4] =
-    ["", "text/plain", "application/openmetrics-text", "application/vnd.google.protobuf"];
-const WANTED: &str = "metrics (Prometheus text, OpenMetrics or protobuf)";
 
 /// Exporters as a source.
 pub struct PrometheusSource {
@@ -191,7 +187,7 @@ async fn scrape(
 async fn exposition(client: &HttpClient, target: &Target) -> Result<(Format, Vec<u8>), HttpFault> {
     let wrong = |what: String| HttpFault::Undecodable(target.url.clone(), what);
     let url = HttpUrl::parse(&target.url).map_err(|fault| wrong(fault.to_string()))?;
-    let answer = client.fetch(&url, Format::ACCEPT, &TYPES, WANTED).await?;
+    let answer = client.fetch(&url, Format::ACCEPT, &routes::TYPES, routes::WANTED).await?;
     let kind = Some(answer.content_type.as_str()).filter(|kind| !kind.is_empty());
     let format = Format::of(kind).map_err(|fault| wrong(fault.to_string()))?;
     Ok((format, answer.body))
