@@ -1,7 +1,8 @@
 //! What load balancers, services and TLS servers answer.
 
 use vigie_collect::source::haproxy::decode as haproxy;
-use vigie_collect::source::{caddy, go_api, nginx, probe, prometheus_text};
+use vigie_collect::source::prometheus::{Format, Limits, decode};
+use vigie_collect::source::{caddy, go_api, nginx, probe};
 
 /// HAProxy's statistics, and what it says of itself.
 pub fn haproxy_csv(data: &[u8]) {
@@ -26,8 +27,10 @@ pub fn haproxy_csv(data: &[u8]) {
 
 /// Pages of metrics, and Caddy's list of upstreams.
 pub fn metrics_text(data: &[u8]) {
-    if let Ok(samples) = prometheus_text::samples(data, |_| true) {
-        assert!(samples.iter().all(|sample| !sample.name.is_empty()));
+    for format in [Format::Text, Format::OpenMetrics, Format::Protobuf] {
+        if let Ok(decoded) = decode(format, data, &Limits::default()) {
+            assert!(decoded.samples.iter().all(|one| !one.labels.metric_name().is_empty()));
+        }
     }
     for kind in ["text/plain", "application/json"] {
         if let Ok(process) = go_api::decode::page(kind, data) {

@@ -18,7 +18,6 @@ mod backends;
 mod bull_family;
 mod plan;
 mod poller;
-pub mod prometheus_text;
 mod system;
 mod targets;
 

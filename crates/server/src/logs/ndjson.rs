@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use vigie_model::{LogEntry, Time};
 
 use super::{entry, taking};
-use crate::prometheus::{Encoding, Refusal};
+use crate::prometheus::{Encoding, Refusal, WriteError, limited};
 use crate::state::AppState;
 
 /// Lines of one request.
@@ -73,7 +73,12 @@ pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     })
 }
 
-fn read(bytes: &[u8], now: Time) -> Lines {
+/// What is over the limit on lines is refused as a whole, before any of it is taken.
+fn room(lines: usize) -> Result<(), WriteError> {
+    limited(lines, MOST_LINES, "lines a request", "send fewer at once")
+}
+
+fn read(bytes: &[u8], now: Time) -> Result<Lines, WriteError> {
     let mut lines = Lines::default();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let one = |value: Result<Map<String, Value>, serde_json::Error>| {
@@ -84,28 +89,38 @@ fn read(bytes: &[u8], now: Time) -> Lines {
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         match serde_json::from_slice::<Vec<Value>>(bytes) {
             Ok(all) => {
-                for (number, value) in (1..).zip(all.into_iter().take(MOST_LINES)) {
+                room(all.len())?;
+                for (number, value) in (1..).zip(all) {
                     lines.add(number, one(serde_json::from_value(value)));
                 }
             }
             Err(error) => lines.add(1, Err(format!("it is no JSON array of objects: {error}"))),
         }
-        return lines;
+        return Ok(lines);
     }
+    room(bytes.iter().filter(|byte| **byte == b'\n').count())?;
     for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
+        if !line.iter().all(u8::is_ascii_whitespace) {
+            lines.add(number, one(serde_json::from_slice(line)));
         }
-        if lines.entries.len() + lines.failed >= MOST_LINES {
-            lines.add(
-                number,
-                Err(format!("there are more than {MOST_LINES} lines: send fewer at once")),
-            );
-            break;
-        }
-        lines.add(number, one(serde_json::from_slice(line)));
     }
-    lines
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_of_too_many_lines_is_refused_whole() {
+        let now = Time::from_seconds(1_000);
+        let bad = "{}\n".repeat(MOST_LINES + 1);
+        let error = read(bad.as_bytes(), now).err().unwrap().to_string();
+        assert!(error.contains("lines a request"), "{error}");
+        let array = format!("[{}1]", "1,".repeat(MOST_LINES));
+        assert!(read(array.as_bytes(), now).is_err());
+        assert!(read("{}\n".repeat(MOST_LINES).as_bytes(), now).is_ok());
+    }
 }
 
 /// Takes in log entries, one JSON object a line (or one array): `time`, `level`, `message`, `type`, `source`, `instance`, `queue`,
@@ -126,9 +141,7 @@ pub(crate) async fn push(State(app): State<AppState>, request: Request) -> Respo
     let taken = async {
         let lines = logs
             .doors
-            .read(&parts.headers, body, encoding(&parts.headers)?, move |bytes| {
-                Ok(read(bytes, now))
-            })
+            .read(&parts.headers, body, encoding(&parts.headers)?, move |bytes| read(bytes, now))
             .await?;
         let taken = taking::push(&logs, lines.entries, now).await?;
         Ok::<_, Refusal>(LinesTaken {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use vigie_model::{Instance, InstanceStatus, Name};
 
 use super::routes::HEALTHY;
-use crate::source::prometheus_text::{TextFault, samples};
+use crate::source::prometheus::{DecodeError, figures};
 
 /// Why an answer cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum CaddyFault {
     Upstreams(String),
     /// The metrics are none.
     #[error("{0}")]
-    Metrics(#[from] TextFault),
+    Metrics(#[from] DecodeError),
 }
 
 /// One upstream.
@@ -49,11 +49,10 @@ pub fn upstreams(body: &[u8]) -> Result<Vec<Upstream>, CaddyFault> {
 /// # Errors
 /// [`CaddyFault::Metrics`] with the line that is wrong.
 pub fn healthy(body: &[u8]) -> Result<BTreeMap<String, bool>, CaddyFault> {
-    let samples = samples(body, |name| name == HEALTHY)?;
-    let one = |sample: &crate::source::prometheus_text::Sample| {
-        Some((sample.label("upstream")?.to_owned(), sample.value > 0.0))
-    };
-    Ok(samples.iter().filter_map(one).collect())
+    let found = figures(body, |name| name == HEALTHY)?.into_iter();
+    Ok(found
+        .filter_map(|(labels, value)| Some((labels.get("upstream")?.to_owned(), value > 0.0)))
+        .collect())
 }
 
 /// What Caddy says of an upstream, as an instance. Without its gauge nothing is known of how it is.

@@ -1,8 +1,9 @@
 //! What a service says of itself, in JSON or in Prometheus's text. Pure, and tolerant: what is absent is `None`.
 
 use serde_json::Value;
+use vigie_model::Labels;
 
-use crate::source::prometheus_text::{Sample, TextFault, samples};
+use crate::source::prometheus::{DecodeError, figures};
 
 /// The metric that says which process this is, in the contract's text.
 const SERVICE_INFO: &str = "service_info";
@@ -15,7 +16,7 @@ pub enum PageFault {
     Json(String),
     /// It is no Prometheus text.
     #[error("{0}")]
-    Text(#[from] TextFault),
+    Text(#[from] DecodeError),
 }
 
 /// What a process says of itself.
@@ -60,28 +61,27 @@ fn text(body: &[u8]) -> Result<Process, PageFault> {
             || name == "process_start_time_seconds"
             || is_in_flight(name)
     };
-    let found = samples(body, wanted)?;
-    let version = |sample: &Sample| {
-        let version = sample.label("version").unwrap_or_default();
+    let found = figures(body, wanted)?;
+    let version = |labels: &Labels| {
+        let version = labels.get("version").unwrap_or_default();
         let known = !version.is_empty() && version != "(devel)" && version != "unknown";
         known.then(|| version.to_owned())
     };
-    let info = found.iter().find(|sample| sample.name == SERVICE_INFO);
-    let of_info = |label: &str| {
-        let value = info.and_then(|sample| sample.label(label));
-        value.filter(|value| !value.is_empty()).map(str::to_owned)
-    };
+    let named = |name: &str| found.iter().find(|(labels, _)| labels.metric_name() == name);
+    let info = named(SERVICE_INFO).map(|(labels, _)| labels);
+    let of_info = |label: &str| info.and_then(|labels| labels.get(label)).map(str::to_owned);
     // The service's own before the one that Go's client library writes for the main module.
-    let own = found.iter().filter(|sample| sample.name != "go_build_info").find_map(version);
-    let start = found.iter().find(|sample| sample.name == "process_start_time_seconds");
+    let all = || found.iter().map(|(labels, _)| labels);
+    let own = all().filter(|labels| labels.metric_name() != "go_build_info").find_map(version);
+    let start = named("process_start_time_seconds");
     let in_flight: Vec<f64> = found
         .iter()
-        .filter(|sample| is_in_flight(&sample.name) && sample.value >= 0.0)
-        .map(|sample| sample.value)
+        .filter(|(labels, value)| is_in_flight(labels.metric_name()) && *value >= 0.0)
+        .map(|(_, value)| *value)
         .collect();
     Ok(Process {
-        version: of_info("version").or(own).or_else(|| found.iter().find_map(version)),
-        boot: of_info("boot").or_else(|| start.map(|sample| format!("{:.0}", sample.value))),
+        version: of_info("version").or(own).or_else(|| all().find_map(version)),
+        boot: of_info("boot").or_else(|| start.map(|(_, value)| format!("{value:.0}"))),
         in_flight: (!in_flight.is_empty()).then(|| in_flight.iter().sum()),
         instance: of_info("instance_id"),
     })

@@ -1,6 +1,6 @@
 //! From an answer's bytes to its samples, in whichever format it is.
 
-use vigie_model::{ScrapedFamily, ScrapedSample};
+use vigie_model::{Labels, ScrapedFamily, ScrapedSample, ScrapedValue};
 
 use super::{protobuf, text};
 
@@ -115,6 +115,26 @@ pub fn decode(format: Format, body: &[u8], limits: &Limits) -> Result<Decoded, D
         Format::OpenMetrics => text::decode(body, true, limits),
         Format::Protobuf => protobuf::decode(body, limits),
     }
+}
+
+/// The floats of a page in one of the text formats whose names `wanted` takes: for who knows what there is to find.
+///
+/// # Errors
+/// As [`decode`].
+pub fn figures(
+    body: &[u8],
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<(Labels, f64)>, DecodeError> {
+    let open = body.trim_ascii_end().ends_with(b"# EOF");
+    let format = if open { Format::OpenMetrics } else { Format::Text };
+    let found = decode(format, body, &Limits::default())?.samples.into_iter();
+    let figure = |sample: ScrapedSample| match sample.value {
+        ScrapedValue::Float(value) if wanted(sample.labels.metric_name()) => {
+            Some((sample.labels, value))
+        }
+        _ => None,
+    };
+    Ok(found.filter_map(figure).collect())
 }
 
 impl Decoded {

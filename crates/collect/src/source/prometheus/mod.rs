@@ -14,7 +14,7 @@ mod tests;
 mod text;
 
 pub use config::{PrometheusConfig, RawPrometheusConfig, RawRelabeling, RawTargets};
-pub use decode::{DecodeError, Decoded, Format, Limits, decode};
+pub use decode::{DecodeError, Decoded, Format, Limits, decode, figures};
 pub use poll::PrometheusSource;
 pub use relabel::{Action, Anchored, RelabelError, Relabeling, relabel};
 pub use scrape::{SampleSettings, ScrapeCost, Scraping};

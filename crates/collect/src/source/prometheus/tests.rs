@@ -96,6 +96,7 @@ fn what_is_wrong_is_said_with_its_line() {
         ("foo bar", "\"bar\" is no number"),
         ("1foo 1", "\"1foo\" is no name of a metric"),
         ("{a=\"b\"} 1", "a sample without a name"),
+        ("{\"\"} 1", "a sample without a name"),
         ("foo{a=b} 1", "`\"` is missing before \"b} 1\""),
         ("foo{a=\"b} 1", "a text in quotes does not end"),
         ("foo{a\"b\"} 1", "\"a\\\"b\\\"\" is no name of a label"),

@@ -181,6 +181,9 @@ impl<'a> Reader<'a> {
                         .to_owned()
                         .into());
                 }
+                if name.is_empty() {
+                    return Err("a sample without a name".to_owned().into());
+                }
                 limits.value(&name)?;
                 labels.push(Label::new(METRIC_NAME, &*name));
             } else {
