@@ -49,7 +49,7 @@ describe('the range', () => {
     await live(page);
     await page.getByRole('button', { name: /^Time range/ }).click();
     const now = Math.floor(Date.now() / 1_000);
-    await page.getByLabel('From').fill(text(now - 7_200));
+    await page.getByLabel('From', { exact: true }).fill(text(now - 7_200));
     await page.getByLabel('To', { exact: true }).fill(text(now - 3_600));
     const asked = await stored(page, () => page.getByRole('button', { name: 'Show', exact: true }).click());
     expect([asked.get('from'), asked.get('to')]).toEqual([String(now - 7_200), String(now - 3_600)]);
@@ -147,7 +147,7 @@ describe.each(['light', 'dark'] as const)('axe, history, %s', (colorScheme) => {
     await page.locator('.heat-card').locator('.heat canvas, .heat.empty').first().waitFor();
     expect(await findings(page)).toEqual([]);
     await page.getByRole('button', { name: /^Time range/ }).click();
-    await page.getByLabel('From').waitFor();
+    await page.getByLabel('From', { exact: true }).waitFor();
     expect(await findings(page)).toEqual([]);
     await leave();
   });
