@@ -10,6 +10,7 @@ mod exit;
 mod feed;
 mod interrupt;
 mod keeping;
+mod read_lines;
 mod recorder;
 mod scraped;
 mod sending;

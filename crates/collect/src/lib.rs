@@ -6,9 +6,11 @@
 mod channel;
 mod clock;
 pub mod http;
+mod lines;
 mod samples;
 pub mod source;
 
 pub use channel::{ObservationReceiver, ObservationSender, observations};
 pub use clock::{Clock, SystemClock};
+pub use lines::{LineKeeper, LinePosition, LinesNotKept};
 pub use samples::{SampleReceiver, SampleSender, samples};

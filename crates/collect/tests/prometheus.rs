@@ -160,7 +160,7 @@ async fn a_text_gives_what_prometheus_makes_of_it() {
     let mut scrape = own.clone();
     scrape["job_name"] = "x".into();
     let config =
-        json!({"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}).to_string();
+        json!({"global": {"scrape_interval": "5s", "scrape_timeout": "4s"}, "scrape_configs": [scrape]}).to_string();
     let prometheus =
         tokio::task::spawn_blocking(move || Prometheus::builder().config(&config).start())
             .await
@@ -213,13 +213,13 @@ async fn exporters_that_many_have_just_work() {
     let targets = [node.address(), own.address(), postgres.address()];
     let scrape = json!({"job_name": "all", "static_configs": [{"targets": targets}]});
     let config =
-        json!({"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}).to_string();
+        json!({"global": {"scrape_interval": "5s", "scrape_timeout": "4s"}, "scrape_configs": [scrape]}).to_string();
     let prometheus =
         tokio::task::spawn_blocking(move || Prometheus::builder().config(&config).start())
             .await
             .unwrap();
     let scraping = Scraping::start(
-        json!({"name": "all", "targets": targets, "poll_seconds": 6, "timeout_seconds": 3}),
+        json!({"name": "all", "targets": targets, "poll_seconds": 5, "timeout_seconds": 4}),
     );
     scraping.until("an exporter is not scraped", |all| is_up(all, 3)).await;
     let begin = Instant::now();

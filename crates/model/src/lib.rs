@@ -26,7 +26,7 @@ pub use instance::{Instance, InstanceKey, InstanceStatus, InstancesReading};
 pub use job::{ActiveJob, JobEvent, JobFact, Outcome};
 pub use labels::{Label, Labels, METRIC_NAME};
 pub use limits::{Limits, MAX_INSTANCES};
-pub use log::{Level, LogEntry};
+pub use log::{EVENT_KIND, Level, LogEntry, event_from_object, log_entry_from_object, log_time};
 pub use name::Name;
 pub use native_histogram::{
     CUSTOM_SCHEMA, NativeHistogram, ResetHint, SpannedCounts, spanned_buckets,

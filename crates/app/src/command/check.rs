@@ -12,6 +12,7 @@ use vigie_model::{Check, CheckState, Observation, PollReport, SourceFault};
 
 use crate::config::{Config, SourceConfig};
 use crate::exit::Failure;
+use crate::read_lines::ReadLines;
 
 /// A source that has not answered or failed by then hangs.
 const POLL_WITHIN: Duration = Duration::from_secs(15);
@@ -62,7 +63,8 @@ async fn report(source: &SourceConfig, backends: &Backends) -> Option<PollReport
     };
     let clock = Arc::new(SystemClock::start());
     let (samples, _unread) = vigie_collect::samples(0);
-    let polling = source.run(clock, sender, backends.clone(), samples, stop.clone());
+    let lines = Arc::new(ReadLines(None));
+    let polling = source.run(clock, sender, backends.clone(), samples, lines, stop.clone());
     let mut last = None;
     let reporting = async {
         let mut until = tokio::time::Instant::now() + POLL_WITHIN;

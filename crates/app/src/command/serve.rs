@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use vigie_board::{Board, SourceSettings};
 use vigie_collect::source::Backends;
-use vigie_collect::{Clock, SystemClock, observations, samples};
+use vigie_collect::{Clock, LineKeeper, SystemClock, observations, samples};
 use vigie_model::Limits;
 use vigie_query::EngineLimits;
 use vigie_query::logql::LogLimits;
@@ -28,6 +28,7 @@ use crate::exit::Failure;
 use crate::feed;
 use crate::interrupt::on_signal;
 use crate::keeping;
+use crate::read_lines::ReadLines;
 use crate::recorder::Recorder;
 use crate::scraped;
 use crate::sending;
@@ -150,11 +151,12 @@ impl Running {
         feed.spawn(hub.run(stop.clone()));
         let mut sources = JoinSet::new();
         let backends = Backends::default();
+        let lines: Arc<dyn LineKeeper> = Arc::new(ReadLines(logs));
         for source in config.sources.iter().cloned() {
             let clock = Arc::clone(&clock) as Arc<dyn Clock>;
             let (backends, samples) = (backends.clone(), samples.clone());
-            let stop = stop_sources.clone();
-            sources.spawn(source.run(clock, sender.clone(), backends, samples, stop));
+            let (lines, stop) = (Arc::clone(&lines), stop_sources.clone());
+            sources.spawn(source.run(clock, sender.clone(), backends, samples, lines, stop));
         }
         Ok(Self { address, sources, feed, server, stop_sources, stop_feed })
     }

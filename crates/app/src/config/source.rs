@@ -15,7 +15,7 @@ use vigie_collect::source::nginx::{NginxConfig, NginxSource, RawNginxConfig};
 use vigie_collect::source::probe::{ProbeConfig, ProbeSource, RawProbeConfig};
 use vigie_collect::source::prometheus::{PrometheusConfig, PrometheusSource, RawPrometheusConfig};
 use vigie_collect::source::redis::{RawRedisConfig, RedisConfig, RedisSource};
-use vigie_collect::{Clock, ObservationSender, SampleSender};
+use vigie_collect::{Clock, LineKeeper, ObservationSender, SampleSender};
 use vigie_model::{Limits, SourceName};
 
 /// Declares the kinds: the word in the file, the variant, its raw and its checked form.
@@ -144,6 +144,7 @@ impl SourceConfig {
         out: ObservationSender,
         backends: Backends,
         samples: SampleSender,
+        lines: Arc<dyn LineKeeper>,
         stop: CancellationToken,
     ) {
         match self {

@@ -4,9 +4,9 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
-use vigie_model::{Label, Labels, LogEntry, Time};
+use vigie_model::{Label, Labels, LogEntry, Time, log_entry_from_object};
 
-use super::{entry, ndjson, taking};
+use super::{ndjson, taking};
 use crate::prometheus::Refusal;
 use crate::state::AppState;
 
@@ -36,7 +36,7 @@ fn action(line: &[u8]) -> Result<(&'static str, String), String> {
 fn document(line: &[u8], index: &str, now: Time) -> Result<LogEntry, String> {
     let map: Map<String, Value> =
         serde_json::from_slice(line).map_err(|error| format!("failed to parse: {error}"))?;
-    let mut made = entry::from_object(map, SOURCE, now)?;
+    let mut made = log_entry_from_object(map, SOURCE, now)?;
     let own = made.labels.iter().cloned().chain([Label::new("index", index)]);
     made.labels = Labels::new(own.collect());
     Ok(made)

@@ -5,21 +5,18 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, http::header};
 use serde_json::{Map, Value, json};
-use vigie_model::{LogEntry, Time};
+use vigie_model::{LogEntry, Time, event_from_object};
 
-use super::{entry, ndjson, taking};
+use super::{ndjson, taking};
 use crate::prometheus::{Refusal, WriteError};
 use crate::state::AppState;
 
-/// The type of entries that are events.
-const KIND: &str = "event";
 const SOURCE: &str = "api";
-const LONGEST_TYPE: usize = 64;
 
 fn read(bytes: &[u8], is_json: bool, now: Time) -> Result<LogEntry, WriteError> {
     let wrong = |why: String| WriteError::malformed("event", why);
     let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?.trim();
-    let mut map: Map<String, Value> = if is_json || text.starts_with('{') {
+    let map: Map<String, Value> = if is_json || text.starts_with('{') {
         serde_json::from_str(text)
             .map_err(|error| wrong(format!("it is no JSON object: {error}")))?
     } else if text.is_empty() {
@@ -29,36 +26,7 @@ fn read(bytes: &[u8], is_json: bool, now: Time) -> Result<LogEntry, WriteError> 
     } else {
         Map::from_iter([("message".to_owned(), text.into())])
     };
-    let mut word = |name: &str, usual: &str| match map.remove(name) {
-        None | Some(Value::Null) => Ok(usual.to_owned()),
-        Some(Value::String(word)) if !word.is_empty() && word.len() <= LONGEST_TYPE => Ok(word),
-        Some(_) => Err(wrong(format!("{name} is a text of at most {LONGEST_TYPE} bytes"))),
-    };
-    let (kind, severity, subject) =
-        (word("type", "deploy")?, word("severity", "info")?, word("subject", "")?);
-    if !["ok", "info", "warning", "critical"].contains(&severity.as_str()) {
-        return Err(wrong(format!(
-            "severity is {severity:?}; it is ok, info, warning or critical"
-        )));
-    }
-    let more = match map.remove("fields") {
-        Some(Value::Object(fields)) => fields,
-        None | Some(Value::Null) => Map::new(),
-        Some(_) => return Err(wrong("fields is an object".to_owned())),
-    };
-    map.insert("level".to_owned(), if severity == "ok" { "info" } else { &severity }.into());
-    let mut made = entry::from_object(map, SOURCE, now).map_err(wrong)?;
-    let mut fields: Map<String, Value> = serde_json::from_str(&made.fields).unwrap_or_default();
-    fields.extend(more);
-    fields.insert("event".to_owned(), kind.into());
-    fields.insert("severity".to_owned(), severity.into());
-    if !subject.is_empty() {
-        fields.insert("subject".to_owned(), subject.into());
-    }
-    made.level_text = entry::shared("");
-    made.kind = entry::shared(KIND);
-    made.fields = Value::Object(fields).to_string();
-    Ok(made)
+    event_from_object(map, SOURCE, now).map_err(wrong)
 }
 
 /// Takes in an event, such as a deploy: `curl -d 'api 1.4.2 is out' …/api/v1/events`, or a JSON object with `message`, `type`

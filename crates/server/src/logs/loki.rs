@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use vigie_model::{Label, Labels, LogEntry, Time};
 
-use super::{entry, ndjson, taking};
+use super::{ndjson, taking};
 use crate::prometheus::{Encoding, Field, Fields, Refusal, WriteError, limited};
 use crate::state::AppState;
 
@@ -41,11 +41,11 @@ fn line(
     now: Time,
 ) -> LogEntry {
     let of = |name: &str| metadata.get(name).and_then(Value::as_str).or_else(|| labels.get(name));
-    let mut made = LogEntry { time_nanos, labels: labels.clone(), ..entry::blank(SOURCE, now) };
+    let mut made = LogEntry { time_nanos, labels: labels.clone(), ..LogEntry::blank(SOURCE, now) };
     if let Some(word) = of("level").or_else(|| of("detected_level")).or_else(|| of("severity")) {
-        entry::set_level(&mut made, word);
+        made.set_level(word);
     } else if let Some(word) = level_within(&text) {
-        entry::set_level(&mut made, &word);
+        made.set_level(&word);
     }
     for (name, to) in [
         ("instance", &mut made.instance),
@@ -54,7 +54,7 @@ fn line(
         ("job_id", &mut made.job),
     ] {
         if let Some(value) = of(name) {
-            *to = entry::shared(value);
+            *to = value.into();
         }
     }
     made.message = text;

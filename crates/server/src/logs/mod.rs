@@ -2,7 +2,6 @@
 //! asked for.
 
 pub(crate) mod bulk;
-mod entry;
 mod events;
 mod loki;
 mod ndjson;
@@ -10,7 +9,6 @@ mod read;
 mod redact;
 mod taking;
 
-pub(crate) use entry::{blank, set_level, shared};
 pub use redact::{LogRules, LogRulesError};
 pub(crate) use taking::push as push_entries;
 pub use taking::{LogTaken, Logs};

@@ -7,9 +7,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use vigie_model::{LogEntry, Time};
+use vigie_model::{LogEntry, Time, log_entry_from_object};
 
-use super::{entry, taking};
+use super::taking;
 use crate::prometheus::{Encoding, Refusal, WriteError, limited};
 use crate::state::AppState;
 
@@ -84,7 +84,7 @@ fn read(bytes: &[u8], now: Time) -> Result<Lines, WriteError> {
     let one = |value: Result<Map<String, Value>, serde_json::Error>| {
         value
             .map_err(|error| format!("it is no JSON object: {error}"))
-            .and_then(|map| entry::from_object(map, "api", now))
+            .and_then(|map| log_entry_from_object(map, "api", now))
     };
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         match serde_json::from_slice::<Vec<Value>>(bytes) {

@@ -5,12 +5,11 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use vigie_model::{Level, Time};
+use vigie_model::{Level, Time, log_time};
 use vigie_store::logs::{
     Condition, Cursor, Facet, Found, LogField, LogFilter, LogReadError, LogStore, Order, TextMatch,
 };
 
-use super::entry;
 use crate::access::Query;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -148,7 +147,7 @@ pub struct LogFacets {
 }
 
 fn parse_time(name: &str, text: &str) -> Result<i64, Problem> {
-    entry::time(&Value::from(text)).ok_or_else(|| {
+    log_time(&Value::from(text)).ok_or_else(|| {
         Problem::bad_parameter(format!(
             "{name} is {text:?}; it is RFC 3339, such as 2026-11-23T14:03:39Z, or Unix seconds."
         ))

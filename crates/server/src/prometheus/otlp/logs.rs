@@ -11,7 +11,7 @@ use vigie_model::{Level, LogEntry, Time};
 use super::message::{AnyValue, Attribute};
 use super::proto::{any_value, attribute};
 use super::{Field, Fields, Language, WriteError, encoding, limited, refused};
-use crate::logs::{blank, push_entries, set_level, shared};
+use crate::logs::push_entries;
 use crate::prometheus::Refusal;
 use crate::state::AppState;
 
@@ -90,27 +90,27 @@ fn level(number: i64) -> Level {
 
 /// An entry of a record and the attributes of its resource.
 fn entry(record: Record, resource: &[Attribute], now: Time) -> LogEntry {
-    let mut made = blank(SOURCE, now);
+    let mut made = LogEntry::blank(SOURCE, now);
     let times = [&record.time_unix_nano, &record.observed_time_unix_nano];
     let time = times.into_iter().flatten().map(Whole::number).find(|time| *time > 0);
     made.time_nanos = time.unwrap_or(made.time_nanos);
-    set_level(&mut made, &record.severity_text);
+    made.set_level(&record.severity_text);
     let by_number = level(record.severity_number.unwrap_or(0));
     if by_number > Level::Unknown {
         made.level = by_number;
     }
     made.message = record.body.as_ref().map(AnyValue::plain).unwrap_or_default();
-    made.trace = shared(&record.trace_id);
+    made.trace = record.trace_id.as_str().into();
     let mut fields = Map::new();
     for attribute in resource.iter().chain(&record.attributes) {
         let text = attribute.text();
         match attribute.key.as_str() {
-            "service.name" => made.source = shared(&text),
+            "service.name" => made.source = text.as_str().into(),
             "service.instance.id" | "host.name" if made.instance.is_empty() => {
-                made.instance = shared(&text)
+                made.instance = text.as_str().into()
             }
-            "queue" | "messaging.destination.name" => made.queue = shared(&text),
-            "job" | "job.id" | "messaging.message.id" => made.job = shared(&text),
+            "queue" | "messaging.destination.name" => made.queue = text.as_str().into(),
+            "job" | "job.id" | "messaging.message.id" => made.job = text.as_str().into(),
             _ => {
                 let value = attribute.value.as_ref().map_or(Value::Null, AnyValue::json);
                 fields.insert(attribute.key.clone(), value);

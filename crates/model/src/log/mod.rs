@@ -1,8 +1,14 @@
 //! Log entries: one shape for every line, wherever it came from.
 
+mod event;
+mod object;
+
+pub use event::{EVENT_KIND, event_from_object};
+pub use object::{log_entry_from_object, log_time};
+
 use std::sync::Arc;
 
-use crate::Labels;
+use crate::{Labels, Time};
 
 /// One line of a log, after its door has parsed it and before it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +37,37 @@ pub struct LogEntry {
     pub message: String,
     /// Everything else: the text of one JSON object, as the writer gave it after redaction; empty when there is none.
     pub fields: String,
+}
+
+impl LogEntry {
+    /// An entry with nothing but its time and its source.
+    #[must_use]
+    pub fn blank(source: &str, now: Time) -> Self {
+        let none: Arc<str> = "".into();
+        Self {
+            time_nanos: now.micros().saturating_mul(1_000),
+            level: Level::Unknown,
+            level_text: none.clone(),
+            kind: none.clone(),
+            source: source.into(),
+            instance: none.clone(),
+            queue: none.clone(),
+            job: none.clone(),
+            trace: none,
+            labels: Labels::default(),
+            message: String::new(),
+            fields: String::new(),
+        }
+    }
+
+    /// Sets the level by a logger's word, which is kept where it is another than ours.
+    pub fn set_level(&mut self, word: &str) {
+        self.level = Level::from_word(word);
+        if word != self.level.as_str() {
+            let end = word.char_indices().nth(32).map_or(word.len(), |(place, _)| place);
+            self.level_text = word.get(..end).unwrap_or_default().into();
+        }
+    }
 }
 
 /// How bad a log entry is. Ordered: "at least this level" is `>=`. [`Level::Unknown`] is below all others.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::{Level, LogEntry};
+use crate::{Labels, Time};
 use serde_json::{Map, Value};
-use vigie_model::{Labels, Level, LogEntry, Time};
 
 const NANOS: i64 = 1_000_000_000;
 
@@ -13,39 +14,6 @@ const MESSAGES: [&str; 4] = ["message", "msg", "log", "body"];
 const INSTANCES: [&str; 4] = ["instance", "hostname", "host.name", "pod"];
 const JOBS: [&str; 4] = ["job", "job_id", "jobId", "task_id"];
 const TRACES: [&str; 5] = ["trace", "trace_id", "traceId", "trace.id", "traceID"];
-
-/// A short text, shared.
-pub(crate) fn shared(text: &str) -> Arc<str> {
-    Arc::from(text)
-}
-
-/// An entry of a door with nothing but its time and its source.
-pub(crate) fn blank(source: &str, now: Time) -> LogEntry {
-    let none = shared("");
-    LogEntry {
-        time_nanos: now.micros().saturating_mul(1_000),
-        level: Level::Unknown,
-        level_text: none.clone(),
-        kind: none.clone(),
-        source: shared(source),
-        instance: none.clone(),
-        queue: none.clone(),
-        job: none.clone(),
-        trace: none,
-        labels: Labels::default(),
-        message: String::new(),
-        fields: String::new(),
-    }
-}
-
-/// Sets the level by a logger's word, which is kept where it is another than ours.
-pub(crate) fn set_level(entry: &mut LogEntry, word: &str) {
-    entry.level = Level::from_word(word);
-    if word != entry.level.as_str() {
-        let end = word.char_indices().nth(32).map_or(word.len(), |(place, _)| place);
-        entry.level_text = shared(word.get(..end).unwrap_or_default());
-    }
-}
 
 fn take(map: &mut Map<String, Value>, names: &[&str]) -> Option<Value> {
     names.iter().find_map(|name| match map.get(*name) {
@@ -63,7 +31,7 @@ fn text(value: Value) -> String {
 
 /// A time as RFC 3339, or as seconds, milliseconds, microseconds or nanoseconds since the Unix epoch, whichever makes a
 /// date of our time; in nanoseconds.
-pub(super) fn time(value: &Value) -> Option<i64> {
+pub fn log_time(value: &Value) -> Option<i64> {
     let number = match value {
         Value::String(text) => match text.parse::<jiff::Timestamp>() {
             Ok(time) => return i64::try_from(time.as_nanosecond()).ok(),
@@ -96,20 +64,20 @@ pub(super) fn time(value: &Value) -> Option<i64> {
 ///
 /// # Errors
 /// What is wrong with it, for its sender.
-pub(super) fn from_object(
+pub fn log_entry_from_object(
     mut map: Map<String, Value>,
     source: &str,
     now: Time,
 ) -> Result<LogEntry, String> {
-    let mut entry = blank(source, now);
+    let mut entry = LogEntry::blank(source, now);
     if let Some(value) = take(&mut map, &TIMES) {
-        entry.time_nanos = time(&value).ok_or_else(|| {
+        entry.time_nanos = log_time(&value).ok_or_else(|| {
             let shown: String = value.to_string().chars().take(60).collect();
             format!("time is {shown}; it is RFC 3339, or a number of seconds, milliseconds, microseconds or nanoseconds since 1970")
         })?;
     }
     if let Some(value) = take(&mut map, &LEVELS) {
-        set_level(&mut entry, &text(value));
+        entry.set_level(&text(value));
     }
     let ecs_level = match map.get_mut("log") {
         Some(Value::Object(log)) => take(log, &["level"]),
@@ -118,7 +86,7 @@ pub(super) fn from_object(
     if entry.level == Level::Unknown
         && let Some(value) = ecs_level
     {
-        set_level(&mut entry, &text(value));
+        entry.set_level(&text(value));
     }
     entry.message = take(&mut map, &MESSAGES).map(text).unwrap_or_default();
     let mut field = |names: &[&str], to: &mut Arc<str>| {
@@ -162,7 +130,8 @@ mod tests {
     #[test]
     fn every_logger_is_understood() {
         let now = Time::from_millis(1_795_442_619_000);
-        let read = |text: &str| from_object(serde_json::from_str(text).unwrap(), "api", now);
+        let read =
+            |text: &str| log_entry_from_object(serde_json::from_str(text).unwrap(), "api", now);
         let slog = read(r#"{"time":"2026-11-23T14:03:39.000000001+01:00","level":"WARN","msg":"slow","queue":"emails","job_id":17,"n":1}"#).unwrap();
         assert_eq!(
             (slog.time_nanos, slog.level, &*slog.level_text),
