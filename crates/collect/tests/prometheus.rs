@@ -219,7 +219,7 @@ async fn exporters_that_many_have_just_work() {
             .await
             .unwrap();
     let scraping = Scraping::start(
-        json!({"name": "all", "targets": targets, "poll_seconds": 5, "timeout_seconds": 4}),
+        json!({"name": "all", "targets": targets, "poll_seconds": 8, "timeout_seconds": 4}),
     );
     scraping.until("an exporter is not scraped", |all| is_up(all, 3)).await;
     let begin = Instant::now();
