@@ -143,7 +143,8 @@ while (due < WARM_TICKS + total && performance.now() < end) {
   if (due < next) continue;
   next += total / SAMPLES;
   await sample();
-  console.error(`soak: ${((reached() - WARM_TICKS) / 3_600).toFixed(1)} h`);
+  const heaps = opened.map(({ samples }) => (samples.at(-1) / 1024 / 1024).toFixed(2));
+  console.error(`soak: ${((reached() - WARM_TICKS) / 3_600).toFixed(1)} h: ${heaps.join(', ')} MB`);
 }
 if (times.at(-1) !== reached()) await sample();
 const result = opened.map(({ name, samples, nodes }) => ({ name, samples, nodes, growth: samples.at(-1) / samples[0] - 1 }));

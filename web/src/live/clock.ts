@@ -5,15 +5,18 @@ type Listener = () => void;
  * fastest in the last minute gives the difference between the two clocks.
  */
 export class ServerClock {
+  /** By the time they were heard, the fastest first: one that came after a slower one makes it needless. */
   #samples: { heard: number; offset: number }[] = [];
   #offset = 0;
 
   hear(at: string, heard = Date.now()): void {
     const made = Date.parse(at);
     if (Number.isNaN(made)) return;
-    this.#samples = this.#samples.filter((sample) => heard - sample.heard < 60_000 && sample.heard <= heard);
-    this.#samples.push({ heard, offset: made - heard });
-    this.#offset = this.#samples.reduce((best, sample) => Math.max(best, sample.offset), -Infinity);
+    const offset = made - heard;
+    const isOfUse = (sample: { heard: number; offset: number }) => heard - sample.heard < 60_000 && sample.heard <= heard && sample.offset > offset;
+    this.#samples = this.#samples.filter(isOfUse);
+    this.#samples.push({ heard, offset });
+    this.#offset = this.#samples[0]?.offset ?? offset;
   }
 
   now(local = Date.now()): number {

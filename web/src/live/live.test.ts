@@ -103,6 +103,16 @@ describe('server clock', () => {
     clock.hear(new Date(12_000).toISOString(), 6_900);
     expect(clock.now(7_000)).toBe(12_950);
   });
+
+  it('forgets what travelled fastest after a minute, and falls back to the next', () => {
+    const clock = new ServerClock();
+    clock.hear(new Date(10_000).toISOString(), 4_000);
+    clock.hear(new Date(20_000).toISOString(), 14_500);
+    clock.hear(new Date(30_000).toISOString(), 24_900);
+    expect(clock.now(25_000)).toBe(31_000);
+    clock.hear(new Date(70_000).toISOString(), 64_950);
+    expect(clock.now(65_000)).toBe(70_500);
+  });
 });
 
 describe('store', () => {
