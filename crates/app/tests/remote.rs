@@ -55,6 +55,14 @@ fn now() -> i64 {
     now.as_millis() as i64
 }
 
+/// `vigie check`: whether it is content, and what it says.
+fn check(dir: &Path) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+    command.arg("--config").arg(dir.join("vigie.yaml")).arg("check");
+    let output = command.output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// The first value of an answer.
 fn first(body: &str) -> Option<f64> {
     let json: Value = serde_json::from_str(body).ok()?;
@@ -135,6 +143,11 @@ fn prometheus_is_the_backend_and_live_views_do_not_need_it() {
         &redis,
         &format!("backend: prometheus, write_url: \"{url}/api/v1/write\", query_url: \"{url}\""),
     );
+    let (well, report) = check(dir.path());
+    assert!(well, "{report}");
+    for says in [format!("{url} takes remote write"), format!("{url} answers PromQL")] {
+        assert!(report.contains(&says), "{report}");
+    }
     let vigie = start(dir.path(), port);
     vigie.waits_for(UP, 3.0);
     assert!(!dir.path().join("data/metrics").exists(), "there is no store here");
@@ -168,6 +181,8 @@ fn prometheus_is_the_backend_and_live_views_do_not_need_it() {
 
     // Away: the live screen goes on, and what cannot be had says why.
     server.stop();
+    let (well, report) = check(dir.path());
+    assert!(!well && report.matches("refused").count() == 2, "{report}");
     redis.run(&["RPUSH", "asynq:{kept}:pending", "d"]);
     eventually("the live view goes on", || vigie.shows(4).then_some(()));
     assert_eq!(vigie.json("/api/v1/history")["resolution"], "live");

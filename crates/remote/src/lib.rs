@@ -5,6 +5,7 @@
 //! passes PromQL to the backend and its answers back.
 
 mod answer;
+mod check;
 mod config;
 mod http;
 mod message;

@@ -83,6 +83,11 @@ pub struct Watcher {
     pub port: u16,
 }
 
+/// The profile of Vigie's build: `quick`, unless `VIGIE_BENCH_PROFILE` says another, such as `release`.
+pub fn profile() -> String {
+    std::env::var("VIGIE_BENCH_PROFILE").unwrap_or_else(|_| "quick".to_owned())
+}
+
 /// The programs, built.
 pub struct Cast<'a> {
     project: &'a Project,
@@ -96,10 +101,10 @@ impl<'a> Cast<'a> {
     pub fn alone(project: &'a Project, dir: PathBuf) -> Result<Self> {
         let vigie = project.vigie()?;
         let mut cargo = project.command("cargo");
-        cargo.args(["build", "--quiet", "--profile", "quick", "--package", &vigie.package]);
+        cargo.args(["build", "--quiet", "--profile", &profile(), "--package", &vigie.package]);
         command::show(&mut cargo)?;
         std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
-        Ok(Self { project, vigie: project.target("quick").join(&vigie.name), dir })
+        Ok(Self { project, vigie: project.target(&profile()).join(&vigie.name), dir })
     }
 
     /// Builds and installs what is out of date, of Vigie, the examples and the peers.

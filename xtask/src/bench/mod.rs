@@ -35,7 +35,7 @@ cargo xtask bench [PART...]
   soak    the heap of a dashboard that stays open for hours, replayed in 5 minutes
   store   bytes, ingest, memory and queries beside Prometheus and VictoriaMetrics (VIGIE_BENCH_HOURS=1: a shorter day)
 
-All parts but the last three by default, within 10 minutes; history and soak take 5 more each, the store 15. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
+All parts but the last three by default, within 10 minutes; history and soak take 5 more each, the store 15. Vigie is built in the profile `quick` (optimised, no LTO), or in that of VIGIE_BENCH_PROFILE. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
 
 /// One part, named as on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

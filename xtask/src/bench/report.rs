@@ -124,7 +124,6 @@ fn machine(project: &Project) -> String {
     row("processor", processor());
     row("memory", format!("{:.1} GB", memory()));
     row("kernel", first_word(&read("/proc/sys/kernel/osrelease")));
-    row("vigie", "profile `quick` (optimised, no LTO)".to_owned());
     row("Redis", said(project, "redis-server", "v="));
     row("Chromium", said(project, "chromium", "Chromium "));
     row("Node", said(project, "node", "v"));
@@ -148,10 +147,11 @@ pub fn moment(project: &Project, load_before: &str) -> String {
     };
     let changed = first("git", &["status", "--porcelain", "--", "crates", "web/src"]);
     format!(
-        "Measured {} at commit {}{}; load average of the last 1 and 5 minutes before {load_before}, after {}.",
+        "Measured {} at commit {}{}, profile `{}`; load average of the last 1 and 5 minutes before {load_before}, after {}.",
         first("date", &["-u", "+%F %H:%M UTC"]),
         first("git", &["rev-parse", "--short", "HEAD"]),
         if changed.is_empty() { "" } else { " with changes that are not committed" },
+        super::cast::profile(),
         load()
     )
 }

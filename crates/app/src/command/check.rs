@@ -9,6 +9,7 @@ use vigie_collect::source::Backends;
 use vigie_collect::source::redis::{RedisConfig, acl_line};
 use vigie_collect::{SystemClock, observations};
 use vigie_model::{Check, CheckState, Observation, PollReport, SourceFault};
+use vigie_remote::RemoteConfig;
 
 use crate::config::{Config, SourceConfig};
 use crate::exit::Failure;
@@ -41,13 +42,39 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
             }
         }
     }
+    let backends = config.metrics.backend.iter().chain(&config.metrics.remote_write);
+    let mut elsewhere = 0;
+    for backend in backends {
+        anstream::println!("\nmetrics backend {} ({})", backend.name, backend.display_url());
+        elsewhere += 1;
+        bad += usize::from(!backend_works(backend).await);
+    }
     if bad == 0 {
         return Ok(());
     }
+    let (sources, also) = (config.sources.len(), if elsewhere > 0 { " and backends" } else { "" });
     Err(Failure::failed(format!(
-        "{bad} of {} sources do not work as they should",
-        config.sources.len()
+        "{bad} of {} sources{also} do not work as they should",
+        sources + elsewhere
     )))
+}
+
+/// Asks a metrics backend whether it takes samples and answers, and says so.
+async fn backend_works(backend: &RemoteConfig) -> bool {
+    let show = |id, result: Result<String, String>| match result {
+        Ok(detail) => {
+            line(CheckState::Ok, id, &detail, None);
+            true
+        }
+        Err(why) => {
+            line(CheckState::Warning, id, &why, None);
+            false
+        }
+    };
+    let writes = show("write", backend.check_write(POLL_WITHIN).await);
+    let answers = backend.check_query(POLL_WITHIN).await;
+    let answers = answers.is_none_or(|result| show("query", result));
+    writes && answers
 }
 
 /// The last report of a source that was watched for a while, or the first that says that it does not work.
