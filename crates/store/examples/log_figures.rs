@@ -2,9 +2,14 @@
 //! 195 bytes as JSON, over 24 hours, durably, 1,000 at a time, and prints bytes and CPU time a line, memory, and the CPU
 //! time of searches.
 //!
+//! `-- 10000000 END FILE` writes the same lines into a file instead, as NDJSON, over the 24 hours before END (milliseconds
+//! since 1970): what `cargo xtask bench logs` sends to Vigie.
+//!
 //! Linux only: CPU time and memory come from `/proc/self`.
 
 use std::error::Error;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,6 +36,7 @@ impl Dice {
 }
 
 struct Writer {
+    start: i64,
     dice: Dice,
     services: Vec<Arc<str>>,
     instances: Vec<Arc<str>>,
@@ -39,12 +45,13 @@ struct Writer {
 }
 
 impl Writer {
-    fn new() -> Self {
+    fn new(start: i64) -> Self {
         let services = [
             "api", "billing", "mailer", "orders", "search", "export", "import", "webhook",
             "thumbs", "sync", "audit", "cron",
         ];
         Self {
+            start,
             dice: Dice(424_242),
             services: services.iter().map(|name| Arc::from(*name)).collect(),
             instances: (0..50).map(|n| Arc::from(format!("worker-{n:03}.prod.example"))).collect(),
@@ -57,7 +64,7 @@ impl Writer {
 
     fn line(&mut self, n: u64, all: u64) -> LogEntry {
         let dice = &mut self.dice;
-        let time = START + (n * DAY.cast_unsigned() / all + dice.roll(30)).cast_signed();
+        let time = self.start + (n * DAY.cast_unsigned() / all + dice.roll(30)).cast_signed();
         let level = match dice.roll(1000) {
             0..180 => Level::Debug,
             180..900 => Level::Info,
@@ -156,12 +163,35 @@ fn ask(
     Ok(())
 }
 
+/// Writes the lines as their services would send them.
+fn write(file: &str, all: u64, end: i64) -> Result<(), Box<dyn Error>> {
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(file)?);
+    let mut writer = Writer::new(end - DAY);
+    for n in 0..all {
+        let line = writer.line(n, all);
+        let (millis, level, message) =
+            (line.time_nanos / 1_000_000, line.level.as_str(), &line.message);
+        let (source, instance, queue) = (&line.source, &line.instance, &line.queue);
+        // No text of these needs more than its backslashes escaped.
+        let message = message.replace('\\', "\\\\");
+        writeln!(
+            out,
+            r#"{{"time":{millis},"level":"{level}","source":"{source}","instance":"{instance}","queue":"{queue}","message":"{message}"}}"#
+        )?;
+    }
+    Ok(out.flush()?)
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let all: u64 = std::env::args().nth(1).map_or(Ok(200_000), |text| text.parse())?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let all: u64 = arguments.first().map_or(Ok(200_000), |text| text.parse())?;
+    if let [_, end, file] = arguments.as_slice() {
+        return write(file, all, end.parse()?);
+    }
     let dir = tempfile::tempdir_in(".")?;
     let end = START + DAY;
     let begun = cpu()?;
-    let mut writer = Writer::new();
+    let mut writer = Writer::new(START);
     let mut json = 0;
     for n in 0..all {
         let line = writer.line(n, all);
@@ -172,7 +202,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let making = cpu()? - begun;
     println!("{:.0} bytes a line as JSON", json as f64 / all as f64);
     let (store, _) = LogStore::open(LogOptions::new(dir.path()), end)?;
-    let mut writer = Writer::new();
+    let mut writer = Writer::new(START);
     let (begun, clock) = (cpu()?, Instant::now());
     for first in (0..all).step_by(1000) {
         let lines = (first..all.min(first + 1000)).map(|n| writer.line(n, all)).collect();

@@ -178,7 +178,7 @@ impl Running {
 }
 
 /// The bytes of a folder once they change no more, but for what goes into a log that is just kept.
-fn settled_bytes(folder: &Path) -> Result<f64> {
+pub fn settled_bytes(folder: &Path) -> Result<f64> {
     let begin = Instant::now();
     let (mut before, mut since) = (0.0_f64, Instant::now());
     while begin.elapsed() < SEAL_WITHIN {

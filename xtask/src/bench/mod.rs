@@ -5,6 +5,7 @@ mod browser;
 mod cast;
 mod engine;
 mod history;
+mod logs;
 mod memory;
 mod program;
 mod proxy;
@@ -33,9 +34,10 @@ cargo xtask bench [PART...]
   memory  memory and processor time of the watchers
   history a month of 10,000 series: the charts' and Grafana's questions, and the screen
   soak    the heap of a dashboard that stays open for hours, replayed in 5 minutes
+  logs    ten million log lines: ingest and bytes beside gzip, searches, memory, the tail, 100,000 lines in the browser (VIGIE_BENCH_LINES=1000000: fewer)
   store   bytes, ingest, memory and queries beside Prometheus and VictoriaMetrics (VIGIE_BENCH_HOURS=1: a shorter day)
 
-All parts but the last three by default, within 10 minutes; history and soak take 5 more each, the store 15. Vigie is built in the profile `quick` (optimised, no LTO), or in that of VIGIE_BENCH_PROFILE. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
+The first four by default, within 10 minutes; the others take 5 more each, the store 10. Vigie is built in the profile `quick` (optimised, no LTO), or in that of VIGIE_BENCH_PROFILE. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
 
 /// One part, named as on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,7 @@ pub enum Part {
     History,
     Store,
     Soak,
+    Logs,
 }
 
 impl Part {
@@ -63,9 +66,10 @@ impl Part {
             "history" => Ok(Self::History),
             "store" => Ok(Self::Store),
             "soak" => Ok(Self::Soak),
+            "logs" => Ok(Self::Logs),
             other => {
                 bail!(
-                    "'{other}' is no part of the bench: redis, live, web, memory, history, soak, store"
+                    "'{other}' is no part of the bench: redis, live, web, memory, history, soak, logs, store"
                 )
             }
         }
@@ -80,6 +84,7 @@ impl Part {
             Self::History => history::measure(cast),
             Self::Store => store::measure(cast),
             Self::Soak => browser::soak(cast),
+            Self::Logs => logs::measure(cast),
         }
     }
 }

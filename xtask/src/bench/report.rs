@@ -9,7 +9,7 @@ use crate::project::Project;
 /// The page, relative to the project.
 pub const PAGE: &str = "bench/RESULTS.md";
 /// The sections in their order.
-const ORDER: [&str; 5] = ["Redis", "Live", "Web", "Memory", "Store"];
+const ORDER: [&str; 8] = ["Redis", "Live", "Web", "Memory", "Soak", "History", "Store", "Logs"];
 
 /// One part of the page.
 pub struct Section {
@@ -49,6 +49,11 @@ impl Table {
 
     pub fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
+    }
+
+    /// The figure in a row and a column.
+    pub fn figure(&self, row: usize, column: usize) -> Option<f64> {
+        self.rows.get(row)?.get(column)?.parse().ok()
     }
 
     fn text(&self) -> String {

@@ -1,0 +1,291 @@
+//! Ten million log lines: what it costs to take them in, to keep them, to search them and to follow them.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::ask;
+use super::browser::{address, json, number};
+use super::cast::{Cast, Watcher, profile};
+use super::engine::settled_bytes;
+use super::report::{Section, Table, count, times};
+
+const LINES: u64 = 10_000_000;
+/// Lines a request, as shippers send them.
+const BATCH: usize = 1_000;
+/// Requests a connection.
+const REQUESTS: usize = 200;
+const PATH: &str = "/api/v1/logs";
+const NDJSON: [(&str, &str); 1] = [("Content-Type", "application/x-ndjson")];
+const HOUR_MS: u64 = 3_600_000;
+/// A search is repeated until it has taken so much processor time, which Linux counts in hundredths.
+const ENOUGH_CPU: f64 = 0.3;
+const MOST_ROUNDS: u32 = 30;
+/// Of a page with many lines: how many, how many more a second, for how many seconds.
+const SCREEN: [&str; 3] = ["100000", "200", "20"];
+
+/// What is asked: a name, the path, the hours back, and what is to be found.
+const SEARCHES: [(&str, &str, u64); 7] = [
+    ("errors of the last hour, 100 newest", "/api/v1/logs?level=error&limit=100", 1),
+    ("a rare word over everything", "/api/v1/logs?q=zq9x7needle&limit=100", 24),
+    ("a word that is nowhere", "/api/v1/logs?q=0123456789abcdef&limit=100", 24),
+    ("one queue, 100 newest", "/api/v1/logs?queue=tenant13/orders-0313&limit=100", 24),
+    ("histogram of everything, by level", "/api/v1/logs/histogram?step=60", 24),
+    (
+        "a regular expression, counted",
+        "/api/v1/logs/histogram?step=60&q=/took%204%5Cd%7B3%7Dms/",
+        24,
+    ),
+    ("facets of everything", "/api/v1/logs/facets?limit=10", 24),
+];
+
+/// What was measured before the searches.
+struct Written {
+    lines: u64,
+    /// Bytes as text.
+    plain: f64,
+    /// Processor seconds and bytes of `gzip -6`, processor seconds of `zgrep`.
+    gzip: (f64, f64, f64),
+    /// Processor seconds until all was answered, and until all was merged.
+    cpu: (f64, f64),
+    /// Seconds until all was answered.
+    took: f64,
+    /// On the disk.
+    bytes: f64,
+    /// Resident before and after, and the most.
+    memory: (f64, f64, f64),
+}
+
+/// Takes the lines in, and asks.
+pub fn measure(cast: &Cast<'_>) -> Result<Section> {
+    let end = now_millis()?;
+    let (vigie, written) = write(cast, end)?;
+    println!("logs: searching ...");
+    let mut searches = Table::new(&["search", "found", "CPU ms", "first ms", "median ms"]);
+    for (name, path, hours) in SEARCHES {
+        let from = end - hours * HOUR_MS;
+        searches.row(search(&vigie, name, &format!("{path}&from={from}&to={}", end + HOUR_MS))?);
+    }
+    let searched = vigie.program.peak()?;
+    let mut node = cast.command("node");
+    node.args(["bench/tail.mjs", "200"]).env("VIGIE_URL", address(&vigie));
+    let tail = json(&mut node)?;
+    println!("logs: the page with {} lines ...", SCREEN[0]);
+    let mut node = cast.command("node");
+    node.arg("bench/logs.mjs").args(SCREEN).env("VIGIE_URL", address(&vigie));
+    let screen = json(&mut node)?;
+
+    let mut section = Section::new("Logs");
+    written.say(&mut section, &searches);
+    section.say("Searches over HTTP, all of them over the whole day but the first; *first* is the first time after writing.");
+    section.table(&searches);
+    section.say(&format!(
+        "Resident memory: {} before, {} after writing ({} at most), {} at most with the searches. A line that is pushed reaches who follows \
+         (`/loki/api/v1/tail`, {:.0} samples, {:.0} lost) after {} ms at the median, {} ms at the 95th percentile, {} ms at most.",
+        megabytes(written.memory.0),
+        megabytes(written.memory.1),
+        megabytes(written.memory.2),
+        megabytes(searched),
+        number(&tail["count"]),
+        number(&tail["lost"]),
+        count(number(&tail["p50"])),
+        count(number(&tail["p95"])),
+        count(number(&tail["max"])),
+    ));
+    section.say(&page(&screen));
+    Ok(section)
+}
+
+/// Makes the lines, has `gzip` pack them, and sends them to a Vigie of their own.
+fn write(cast: &Cast<'_>, end: u64) -> Result<(Watcher, Written)> {
+    let given = std::env::var("VIGIE_BENCH_LINES").ok().and_then(|lines| lines.parse().ok());
+    let lines: u64 = given.unwrap_or(LINES);
+    let file = cast.file("lines.ndjson");
+    println!("logs: making {lines} lines ...");
+    let mut cargo = cast.command("cargo");
+    cargo.args(["run", "--quiet", "--profile", &profile(), "--package", "vigie-store"]);
+    cargo.args(["--example", "log_figures", "--", &lines.to_string(), &end.to_string()]).arg(&file);
+    crate::command::show(&mut cargo)?;
+    let plain = bytes_of(&file)?;
+
+    println!("logs: gzip ...");
+    let zipped = cast.file("lines.ndjson.gz");
+    let gzip = timed(cast, &format!("gzip -6 < {} > {}", file.display(), zipped.display()))?;
+    let zgrep = timed(cast, &format!("zgrep -c zq9x7needle {} || true", zipped.display()))?;
+    let gzip = (gzip, bytes_of(&zipped)?, zgrep);
+    std::fs::remove_file(&zipped).context("removing what gzip made")?;
+
+    println!("logs: sending ...");
+    let data = cast.file("logs-data");
+    if data.exists() {
+        std::fs::remove_dir_all(&data).with_context(|| format!("emptying {}", data.display()))?;
+    }
+    let vigie = start(cast, &data)?;
+    let (idle, before, begun) =
+        (vigie.program.resident()?, vigie.program.cpu_seconds()?, Instant::now());
+    send(vigie.port, &file)?;
+    std::fs::remove_file(&file).context("removing the lines")?;
+    let (cpu, took) = (vigie.program.cpu_seconds()? - before, begun.elapsed().as_secs_f64());
+    let bytes = settled_bytes(&data.join("logs"))?;
+    let cpu = (cpu, vigie.program.cpu_seconds()? - before);
+    let memory = (idle, vigie.program.resident()?, vigie.program.peak()?);
+    Ok((vigie, Written { lines, plain, gzip, cpu, took, bytes, memory }))
+}
+
+impl Written {
+    fn say(&self, section: &mut Section, searches: &Table) {
+        let lines = self.lines as f64;
+        section.say(&format!(
+            "{lines} lines of {:.0} bytes as NDJSON, over 24 hours, posted {BATCH} at a time over HTTP, each request answered once its lines are on the \
+             disk ({:.0} lines/s with one sender). *CPU* is processor time of the whole process: HTTP, JSON, redaction, log, index and compression. The \
+             peer is `gzip -6` over the same file, which keeps nothing that could be searched; the budgets of the store alone (25 bytes, 1.5 µs a line) are for \
+             `crates/store/examples/log_figures.rs`.",
+            self.plain / lines,
+            lines / self.took,
+        ));
+        let mut table = Table::new(&["", "Vigie", "gzip", "of gzip"]);
+        let mut row = |name: &str, own: f64, peer: f64, digits: usize| {
+            let figure = |value: f64| format!("{value:.digits$}");
+            table.row(vec![name.to_owned(), figure(own), figure(peer), times(own, peer)]);
+        };
+        let (gzip, gzip_bytes, zgrep) = self.gzip;
+        row("bytes a line on disk", self.bytes / lines, gzip_bytes / lines, 1);
+        let micros = |seconds: f64| seconds / lines * 1e6;
+        row("CPU µs a line, answered", micros(self.cpu.0), micros(gzip), 2);
+        row("CPU µs a line, sealed and merged", micros(self.cpu.1), micros(gzip), 2);
+        row("CPU ms for a rare word (`zgrep`)", rare(searches), zgrep * 1e3, 1);
+        section.table(&table);
+    }
+}
+
+fn megabytes(bytes: f64) -> String {
+    format!("{:.0} MB", bytes / 1e6)
+}
+
+fn bytes_of(file: &Path) -> Result<f64> {
+    let found = std::fs::metadata(file).with_context(|| format!("measuring {}", file.display()))?;
+    Ok(found.len() as f64)
+}
+
+/// The processor time of the rare word, which the peer is compared with.
+fn rare(searches: &Table) -> f64 {
+    searches.figure(1, 2).unwrap_or_default()
+}
+
+/// What the page of logs takes with many lines; budgets: 8 % and 60 MB.
+fn page(found: &Value) -> String {
+    let figure = |name: &str| number(&found[name]);
+    format!(
+        "The page Logs with {:.0} lines loaded and {} more a second for {} s: {:.1} % of the main thread ({}), {:.0} MB of heap ({}), {:.0} long tasks, the longest {:.0} ms.",
+        figure("loaded"),
+        SCREEN[1],
+        SCREEN[2],
+        figure("main") * 100.0,
+        kept(figure("main") <= 0.08),
+        figure("heap") / 1e6,
+        kept(figure("heap") <= 60e6),
+        figure("longTasks"),
+        figure("longest"),
+    )
+}
+
+fn kept(is: bool) -> &'static str {
+    if is { "kept" } else { "**missed**" }
+}
+
+fn now_millis() -> Result<u64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    u64::try_from(since.as_millis()).context("the clock is far off")
+}
+
+/// A Vigie that watches a Redis that is not there, and takes any number of lines.
+fn start(cast: &Cast<'_>, data: &Path) -> Result<Watcher> {
+    let port = crate::servers::free_port()?;
+    let config = cast.file("logs.yaml");
+    let text = format!(
+        "listen: 127.0.0.1:{port}\ndata_dir: {}\nlogs: {{entries_per_second: 4000000}}\n\
+         sources:\n  - {{name: none, kind: redis, url: \"redis://127.0.0.1:1\"}}\n",
+        data.display()
+    );
+    std::fs::write(&config, text).with_context(|| format!("writing {}", config.display()))?;
+    let mut command = cast.command(&cast.vigie().to_string_lossy());
+    command.arg("--config").arg(&config);
+    let program = cast.start(&command, "logs-Vigie")?;
+    cast.answering(port, "/readyz")?;
+    Ok(Watcher { program, port })
+}
+
+/// Posts the lines of a file.
+fn send(port: u16, file: &Path) -> Result<()> {
+    let mut lines =
+        BufReader::with_capacity(1 << 20, File::open(file).context("opening the lines")?);
+    loop {
+        crate::interrupt::check()?;
+        let mut bodies = Vec::with_capacity(REQUESTS);
+        while bodies.len() < REQUESTS {
+            let mut body = Vec::with_capacity(BATCH * 256);
+            for _ in 0..BATCH {
+                lines.read_until(b'\n', &mut body).context("reading the lines")?;
+            }
+            if body.is_empty() {
+                break;
+            }
+            bodies.push(body);
+        }
+        if bodies.is_empty() {
+            return Ok(());
+        }
+        ask::post(port, PATH, &NDJSON, &bodies)?;
+    }
+}
+
+/// Asks until enough processor time is spent to say how much one costs.
+fn search(vigie: &Watcher, name: &str, path: &str) -> Result<Vec<String>> {
+    let (body, first) = ask::page(vigie.port, path)?;
+    let (before, mut took) = (vigie.program.cpu_seconds()?, Vec::new());
+    let spent = loop {
+        took.push(ask::page(vigie.port, path)?.1);
+        let spent = vigie.program.cpu_seconds()? - before;
+        if spent > ENOUGH_CPU || took.len() as u32 >= MOST_ROUNDS {
+            break spent / took.len() as f64;
+        }
+    };
+    took.sort_by(f64::total_cmp);
+    let answer: Value = serde_json::from_str(&body).with_context(|| format!("{path} is JSON"))?;
+    let steps = answer["steps"].as_array().into_iter().flatten();
+    let found = match answer["entries"].as_array() {
+        Some(entries) => entries.len() as f64,
+        None if answer["total"].is_number() => number(&answer["total"]),
+        None => steps.map(|step| number(&step["total"])).sum(),
+    };
+    Ok(vec![
+        name.to_owned(),
+        format!("{found:.0}"),
+        format!("{:.1}", spent * 1e3),
+        format!("{:.1}", first * 1e3),
+        format!("{:.1}", took[took.len() / 2] * 1e3),
+    ])
+}
+
+/// Runs a line of bash; its processor seconds.
+fn timed(cast: &Cast<'_>, line: &str) -> Result<f64> {
+    let mut bash = cast.command("bash");
+    bash.args(["-c", &format!("TIMEFORMAT='%U %S'; time {{ {line}; }}")]);
+    let out = bash.output().context("starting bash")?;
+    let said = String::from_utf8_lossy(&out.stderr);
+    let times: Vec<f64> = said
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .split(' ')
+        .filter_map(|one| one.parse().ok())
+        .collect();
+    if !out.status.success() || times.len() != 2 {
+        bail!("{line}: {}", said.trim());
+    }
+    Ok(times.iter().sum())
+}
