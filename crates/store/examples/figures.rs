@@ -1,6 +1,7 @@
 //! What the store costs, on data like Vigie's own: `cargo run --release -p vigie-store --example figures -- 500 24`
 //! writes 24 hours of 500 queues with 20 series each, every 10 s, and prints bytes, CPU time and memory. `-- 500 0.49 1`
 //! writes nearly half an hour each second: a full head, which the start that follows reads from the log.
+//! A fourth argument is a folder that stays.
 //!
 //! Linux only: CPU time and memory come from `/proc/self`.
 
@@ -80,8 +81,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut number = |usual: f64| arguments.next().map_or(Ok(usual), |text| text.parse::<f64>());
     let (queues, hours, step) =
         (number(100.0)? as usize, number(6.0)?, number(10.0)? as i64 * 1_000);
-    let dir = tempfile::tempdir()?;
-    let (store, _) = Store::open(StoreOptions::new(dir.path()), START)?;
+    let kept = std::env::args().nth(4).map(std::path::PathBuf::from);
+    let temporary = tempfile::tempdir()?;
+    let dir = kept.as_deref().unwrap_or(temporary.path());
+    let (store, _) = Store::open(StoreOptions::new(dir), START)?;
     let mut handles: Vec<SeriesHandle> = Vec::new();
     for queue in 0..queues {
         for series in 0..EACH {
@@ -119,7 +122,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("memory: {most:.0} MB; head: {} bytes", store.status().head_bytes);
     drop(store);
     let (opened, before) = (Instant::now(), cpu()?);
-    let (store, recovery) = Store::open(StoreOptions::new(dir.path()), end)?;
+    let (store, recovery) = Store::open(StoreOptions::new(dir), end)?;
     println!(
         "start: {:.3} s ({:.2} CPU s), {} samples replayed",
         opened.elapsed().as_secs_f64(),
@@ -128,7 +131,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     while store.maintain(end + DAY + 3 * HOUR)?.more {}
     let status = store.status();
-    let registry = std::fs::metadata(dir.path().join("registry"))?.len();
+    let registry = std::fs::metadata(dir.join("registry"))?.len();
     let bytes = (status.block_bytes + registry) as f64 / status.block_samples as f64;
     println!("sealed: {bytes:.3} bytes a sample, registry included, in {} blocks", status.blocks);
     let asked = cpu()?;

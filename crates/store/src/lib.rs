@@ -51,6 +51,7 @@ pub const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;
 
 /// Whether a value is the staleness marker, and not a value.
 #[must_use]
+#[inline]
 pub fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE_BITS
 }

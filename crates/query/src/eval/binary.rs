@@ -1,11 +1,11 @@
 //! Operators between two operands.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use vigie_model::{Label, Labels};
 
 use super::element::{compute, drops_name};
-use super::series::{Row, merged, of_metric, twice, without_name};
+use super::series::{merged, of_metric, twice, without_name};
 use super::{Context, Evaluated, Grid, Series};
 use crate::answer::SampleValue;
 use crate::engine::QueryError;
@@ -18,10 +18,6 @@ fn signature(labels: &Labels, matching: &Matching) -> Labels {
         if matching.on { named(label) } else { !named(label) && !of_metric(&label.name) }
     };
     Labels::new(labels.iter().filter(wanted).cloned().collect())
-}
-
-fn empty() -> Row {
-    Vec::new()
 }
 
 impl Context<'_> {
@@ -153,28 +149,55 @@ struct Matcher<'a> {
     at: At,
 }
 
-/// Results by labels.
+/// A group and the series that its members are places of.
+#[derive(Clone, Copy)]
+struct Sides<'a> {
+    number: usize,
+    labels: &'a Labels,
+    group: &'a Group,
+    many: &'a [Series],
+    one: &'a [Series],
+}
+
+/// One result: its labels, its place among the series once it has a value, and where it was last the result of a pair: in
+/// which group at which step.
+struct Named {
+    labels: Labels,
+    place: Option<usize>,
+    seen: Option<(usize, usize)>,
+}
+
+/// Results by labels. Labels are looked up once a pair of series, not at each step.
 #[derive(Default)]
 struct Results {
-    places: HashMap<Labels, usize>,
+    numbers: HashMap<Labels, usize>,
+    named: Vec<Named>,
     series: Vec<Series>,
 }
 
 impl Results {
+    /// The number of the result with these labels.
+    fn number(&mut self, labels: Labels) -> usize {
+        if let Some(number) = self.numbers.get(&labels) {
+            return *number;
+        }
+        let number = self.named.len();
+        self.numbers.insert(labels.clone(), number);
+        self.named.push(Named { labels, place: None, seen: None });
+        number
+    }
+
     fn set(
         &mut self,
-        labels: &Labels,
+        number: usize,
         (step, steps): (usize, usize),
         value: SampleValue,
     ) -> Result<(), QueryError> {
-        let place = match self.places.get(labels) {
-            Some(place) => *place,
-            None => {
-                self.places.insert(labels.clone(), self.series.len());
-                self.series.push(Series { labels: labels.clone(), row: vec![None; steps] });
-                self.series.len() - 1
-            }
-        };
+        let Named { labels, place, .. } = &mut self.named[number];
+        let place = *place.get_or_insert_with(|| {
+            self.series.push(Series { labels: labels.clone(), row: vec![None; steps] });
+            self.series.len() - 1
+        });
         let cell = &mut self.series[place].row[step];
         if cell.is_some() {
             return Err(twice());
@@ -188,62 +211,26 @@ impl Matcher<'_> {
     fn matched(&self, left: Vec<Series>, right: Vec<Series>) -> Result<Evaluated, QueryError> {
         let matching = &self.binary.matching;
         let swapped = matching.cardinality == Cardinality::OneToMany;
-        let (mut many, mut one) = if swapped { (right, left) } else { (left, right) };
+        let (many, one) = if swapped { (right, left) } else { (left, right) };
         let (fill_many, fill_one) = match swapped {
             true => (matching.fill_right, matching.fill_left),
             false => (matching.fill_left, matching.fill_right),
         };
-        let (many_count, one_count) = (many.len(), one.len());
-        let groups = groups_of(&many, &one, matching);
+        let fills = (fill_many.map(SampleValue::Float), fill_one.map(SampleValue::Float));
+        let filled = fills.0.is_some() || fills.1.is_some();
         let steps = self.grid.count;
         let some = |series: &[Series]| -> Vec<bool> {
             (0..steps).map(|step| series.iter().any(|one| one.row[step].is_some())).collect()
         };
-        let fills = fill_many.is_some() || fill_one.is_some();
         let (there_many, there_one) = (some(&many), some(&one));
-        // Filled values stand behind the others; their labels are those of the group.
-        for (labels, _) in groups.iter().filter(|_| fills) {
-            many.push(Series { labels: labels.clone(), row: empty() });
-            one.push(Series { labels: labels.clone(), row: empty() });
-        }
+        let wanted: Vec<usize> =
+            (0..steps).filter(|step| filled || (there_many[*step] && there_one[*step])).collect();
         let mut results = Results::default();
-        for (place, (_, group)) in groups.iter().enumerate() {
+        let groups = groups_of(&many, &one, matching);
+        for (number, (labels, group)) in groups.iter().enumerate() {
             self.context.check()?;
-            let mut names: HashMap<(usize, usize), Labels> = HashMap::new();
-            for step in 0..steps {
-                let both = there_many[step] && there_one[step];
-                if !fills && !both {
-                    continue;
-                }
-                let of_one = self.only(group, &one, step)?;
-                let mut seen: HashSet<Labels> = HashSet::new();
-                let mut pairs: Vec<(usize, usize, SampleValue, SampleValue)> = Vec::new();
-                for member in &group.many {
-                    let Some(value) = &many[*member].row[step] else { continue };
-                    let other = match (of_one, fill_one) {
-                        (Some(found), _) => one[found].row[step].clone().map(|one| (found, one)),
-                        (None, Some(fill)) => Some((one_count + place, SampleValue::Float(fill))),
-                        (None, None) => None,
-                    };
-                    pairs
-                        .extend(other.map(|(found, other)| (*member, found, value.clone(), other)));
-                }
-                for (of_many, of_one, value, other) in pairs {
-                    let labels = names.entry((of_many, of_one)).or_insert_with(|| {
-                        self.result_labels(&many[of_many].labels, &one[of_one].labels)
-                    });
-                    let values = (&value, &other);
-                    self.pair(&mut results, labels, &mut seen, (step, values))?;
-                }
-                // Filled where nothing went together with it.
-                let lonely = of_one.filter(|_| seen.is_empty());
-                let (Some(found), Some(fill)) = (lonely, fill_many) else { continue };
-                let Some(value) = &one[found].row[step] else { continue };
-                let labels =
-                    self.result_labels(&many[many_count + place].labels, &one[found].labels);
-                let filled = SampleValue::Float(fill);
-                self.pair(&mut results, &labels, &mut seen, (step, (&filled, value)))?;
-            }
+            let sides = Sides { number, labels, group, many: &many, one: &one };
+            self.group(&sides, &wanted, &fills, &mut results)?;
         }
         let points = results.series.iter().map(|one| one.row.len()).sum();
         self.context.hold(points)?;
@@ -251,36 +238,82 @@ impl Matcher<'_> {
         Ok(Evaluated::Vector(results.series))
     }
 
+    /// The pairs of one group.
+    fn group(
+        &self,
+        sides: &Sides<'_>,
+        steps: &[usize],
+        (fill_many, fill_one): &(Option<SampleValue>, Option<SampleValue>),
+        results: &mut Results,
+    ) -> Result<(), QueryError> {
+        let Sides { number, labels, group, many, one } = *sides;
+        // For each of the many, with which of the one its result was named last.
+        let mut names: Vec<Option<(Option<usize>, usize)>> = vec![None; group.many.len()];
+        for step in steps.iter().copied() {
+            let found = self.only(group, one, step)?;
+            // Filled values have the labels of the group.
+            let other_labels = found.map_or(labels, |found| &one[found].labels);
+            let other = match found {
+                Some(found) => one[found].row[step].as_ref(),
+                None => fill_one.as_ref(),
+            };
+            let mut any = false;
+            for (member, name) in group.many.iter().zip(&mut names) {
+                let (Some(value), Some(other)) = (&many[*member].row[step], other) else {
+                    continue;
+                };
+                let result = match name {
+                    Some((with, result)) if *with == found => *result,
+                    _ => {
+                        let labels = self.result_labels(&many[*member].labels, other_labels);
+                        name.insert((found, results.number(labels))).1
+                    }
+                };
+                any |= self.pair(results, result, (number, step), any, (value, other))?;
+            }
+            // Filled where nothing went together with it.
+            let (false, Some(found), Some(fill)) = (any, found, fill_many) else { continue };
+            let Some(value) = &one[found].row[step] else { continue };
+            let result = results.number(self.result_labels(labels, &one[found].labels));
+            self.pair(results, result, (number, step), false, (fill, value))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the two make a pair; `any` says whether others of the group did at this step.
     fn pair(
         &self,
         results: &mut Results,
-        labels: &Labels,
-        seen: &mut HashSet<Labels>,
-        (step, (many, one)): (usize, (&SampleValue, &SampleValue)),
-    ) -> Result<(), QueryError> {
+        result: usize,
+        (group, step): (usize, usize),
+        any: bool,
+        (many, one): (&SampleValue, &SampleValue),
+    ) -> Result<bool, QueryError> {
         let cardinality = self.binary.matching.cardinality;
         let both = if cardinality == Cardinality::OneToMany { (one, many) } else { (many, one) };
         let Some((value, keep)) = self.context.element(self.binary.op, both, self.at) else {
-            return Ok(());
+            return Ok(false);
         };
+        let seen = &mut results.named[result].seen;
         if cardinality == Cardinality::OneToOne {
-            if !seen.is_empty() {
+            if any {
                 return Err(multiple(
                     "many-to-one matching must be explicit (group_left/group_right)",
                 ));
             }
-            seen.insert(labels.clone());
-        } else if !seen.insert(labels.clone()) {
+        } else if *seen == Some((group, step)) {
             return Err(multiple("grouping labels must ensure unique matches"));
         }
+        *seen = Some((group, step));
         let value = if self.binary.bool_result {
             SampleValue::Float(f64::from(u8::from(keep)))
         } else if keep {
             value
         } else {
-            return Ok(());
+            return Ok(true);
         };
-        results.set(labels, (step, self.grid.count), value)
+        results.set(result, (step, self.grid.count), value)?;
+        Ok(true)
     }
 
     /// The only series of the side of one at a step.

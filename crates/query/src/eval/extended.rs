@@ -146,6 +146,7 @@ fn counts(call: &Call<'_>, window: &Window<'_>, (start, _): (i64, i64)) -> Optio
         floats: &window.floats[floats..],
         histogram_times: &window.histogram_times[histograms..],
         histograms: &window.histograms[histograms..],
+        falls: None,
         ..*window
     };
     Some(SampleValue::Float(counted_by_name(call.name, &cut)))

@@ -51,6 +51,18 @@ pub(crate) fn compute(
     Ok(Some(SampleValue::Float(value)))
 }
 
+/// What a function makes of floats, where nothing but their values counts: found once for a series, not at each step.
+pub(crate) fn of_values(name: &str) -> Option<fn(&[f64]) -> f64> {
+    match name {
+        "min_over_time" => Some(|floats| best(floats, |best, value| value < best)),
+        "max_over_time" => Some(|floats| best(floats, |best, value| value > best)),
+        "sum_over_time" => {
+            Some(|floats| floats.iter().fold(Sum::default(), |sum, one| sum.add(*one)).total())
+        }
+        _ => None,
+    }
+}
+
 /// The first or last sample, whatever it is.
 fn edge(window: &Window<'_>, last: bool) -> Option<SampleValue> {
     let pick = |count: usize| if last { count.checked_sub(1) } else { Some(0) };
@@ -126,15 +138,15 @@ fn of_floats(call: &Call<'_>, window: &Window<'_>) -> Result<Option<f64>, QueryE
     }
     let floats = window.floats;
     let [first, second] = call.scalars;
+    if let Some(of_values) = of_values(call.name) {
+        return Ok(Some(of_values(floats)));
+    }
     Ok(Some(match call.name {
-        "sum_over_time" => floats.iter().fold(Sum::default(), |sum, one| sum.add(*one)).total(),
         "avg_over_time" if window.float_weights.is_empty() => mean(floats.iter().copied()),
         "avg_over_time" => {
             let sum = floats.iter().fold(Sum::default(), |sum, one| sum.add(*one));
             sum.total() / window.float_count()
         }
-        "min_over_time" => extreme(floats, |best, value| value < best).1,
-        "max_over_time" => extreme(floats, |best, value| value > best).1,
         "ts_of_min_over_time" => time_of(window, extreme(floats, |best, value| value <= best).0),
         "ts_of_max_over_time" => time_of(window, extreme(floats, |best, value| value >= best).0),
         "stdvar_over_time" => variance(floats.iter().copied()),
@@ -169,6 +181,24 @@ fn check_smoothing([smoothing, trend]: [f64; 2]) -> Result<(), QueryError> {
         }
     }
     Ok(())
+}
+
+/// The value of the best sample, as [`extreme`] finds it, of four at once.
+fn best(floats: &[f64], better: impl Fn(f64, f64) -> bool + Copy) -> f64 {
+    const LANES: usize = 4;
+    let mut bests = [floats.first().copied().unwrap_or(f64::NAN); LANES];
+    let chunks = floats.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (best, value) in bests.iter_mut().zip(chunk) {
+            *best = if better(*best, *value) { *value } else { *best };
+        }
+    }
+    let found = extreme(&bests, better).1;
+    let found =
+        rest.iter().fold(found, |best, value| if better(best, *value) { *value } else { best });
+    // A NaN at the beginning is never bettered, and which of two zeros comes first is seen by their signs.
+    if found.is_nan() || found == 0.0 { extreme(floats, better).1 } else { found }
 }
 
 /// The place and the value of the best sample; NaN is worse than everything.

@@ -1,7 +1,7 @@
 //! Functions of range vectors: one series at a time, one window a step.
 
 use super::series::{merged, without_name};
-use super::window::{Window, Windows};
+use super::window::{Window, Windows, falls};
 use super::{Context, Evaluated, Grid, Series, extended, rate};
 use crate::answer::SampleValue;
 use crate::engine::QueryError;
@@ -73,7 +73,8 @@ impl Context<'_> {
         for (labels, read) in &source.series {
             self.check()?;
             let samples = read(self)?;
-            let mut windows = Windows::new(&samples, source.width);
+            let falls = matches!(name, "rate" | "increase").then(|| falls(&samples.floats));
+            let mut windows = Windows::new(&samples, source.width).with_falls(falls.as_deref());
             let mut row = Vec::with_capacity(grid.count);
             let mut call = Call {
                 context: self,
@@ -85,6 +86,8 @@ impl Context<'_> {
                 scalars: [f64::NAN; 2],
                 time: 0,
             };
+            let of_values =
+                super::over_time::of_values(name).filter(|_| samples.histograms.is_empty());
             for (step, end) in source.ends.times().enumerate() {
                 call.time = grid.time(step);
                 for (into, values) in call.scalars.iter_mut().zip(&scalars) {
@@ -93,7 +96,11 @@ impl Context<'_> {
                 row.push(match source.how {
                     Ends::Plain => {
                         let window = windows.at(end);
-                        if window.is_empty() { None } else { call.of_window(&window)? }
+                        match of_values {
+                            _ if window.is_empty() => None,
+                            Some(of_values) => Some(SampleValue::Float(of_values(window.floats))),
+                            None => call.of_window(&window)?,
+                        }
                     }
                     how => extended::of_samples(&call, &samples, (end, source.width), how),
                 });

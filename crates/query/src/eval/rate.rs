@@ -6,7 +6,7 @@ use vigie_model::{NativeHistogram, ResetHint};
 
 use super::native::{self, math};
 use super::range::Call;
-use super::window::Window;
+use super::window::{Window, falls};
 use crate::answer::SampleValue;
 
 /// How much the samples changed, extended to the ends of the window where they come near them.
@@ -28,7 +28,7 @@ pub(crate) fn extrapolated(
     let mut value = if window.floats.is_empty() {
         SampleValue::Histogram(Arc::new(native::rate::increase(call, window.histograms, counter)?))
     } else {
-        SampleValue::Float(increase(window.floats, counter))
+        SampleValue::Float(increase(window, counter))
     };
     let interval = (last - first) as f64 / 1000.0;
     let average = interval / (times.len() - 1) as f64;
@@ -73,15 +73,14 @@ fn to_zero(window: &Window<'_>, value: &SampleValue, interval: f64) -> Option<f6
     }
 }
 
-fn increase(floats: &[f64], counter: bool) -> f64 {
+fn increase(window: &Window<'_>, counter: bool) -> f64 {
+    let floats = window.floats;
     let (first, last) = (floats.first().copied(), floats.last().copied());
     let mut total = last.unwrap_or(f64::NAN) - first.unwrap_or(f64::NAN);
-    if counter {
-        for pair in floats.windows(2) {
-            if pair[1] < pair[0] {
-                total += pair[0];
-            }
-        }
+    match window.falls {
+        _ if !counter => {}
+        Some(falls) => falls.places().for_each(|place| total += floats[place - 1]),
+        None => falls(floats).into_iter().for_each(|place| total += floats[place - 1]),
     }
     total
 }

@@ -16,6 +16,8 @@ pub(crate) struct Window<'a> {
     pub float_weights: &'a [f64],
     /// The same of histograms.
     pub histogram_weights: &'a [f64],
+    /// Which of the floats, by their place in the window, are lower than the one before; unknown where nobody asked.
+    pub falls: Option<Falls<'a>>,
     /// Its left end, which is not part of it.
     pub start: i64,
     /// Its right end, which is.
@@ -58,17 +60,46 @@ fn count(samples: usize, weights: &[f64]) -> f64 {
     if weights.is_empty() { samples as f64 } else { weights.iter().sum() }
 }
 
+/// Where a counter falls within a window.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Falls<'a> {
+    /// Places in the whole series.
+    places: &'a [usize],
+    /// The window's first place there.
+    first: usize,
+}
+
+impl Falls<'_> {
+    /// Places in the window, each above 0.
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
+        self.places.iter().map(|place| place - self.first)
+    }
+}
+
+/// Where floats are lower than the one before: few of a counter, so that windows need not be searched for them each.
+pub(crate) fn falls(floats: &[f64]) -> Vec<usize> {
+    let pairs = floats.windows(2).enumerate();
+    pairs.filter(|(_, pair)| pair[1] < pair[0]).map(|(place, _)| place + 1).collect()
+}
+
 /// Two pointers that walk over a series once, however many windows overlap.
 pub(crate) struct Windows<'a> {
     samples: &'a Samples,
     width: i64,
     floats: (usize, usize),
     histograms: (usize, usize),
+    falls: Option<&'a [usize]>,
+    fallen: (usize, usize),
 }
 
 impl<'a> Windows<'a> {
     pub(crate) fn new(samples: &'a Samples, width: i64) -> Self {
-        Self { samples, width, floats: (0, 0), histograms: (0, 0) }
+        Self { samples, width, floats: (0, 0), histograms: (0, 0), falls: None, fallen: (0, 0) }
+    }
+
+    /// With what [`falls`] says of its floats.
+    pub(crate) fn with_falls(self, falls: Option<&'a [usize]>) -> Self {
+        Self { falls, ..self }
     }
 
     /// The window that ends at a time, which is not before the one asked for before.
@@ -78,7 +109,19 @@ impl<'a> Windows<'a> {
         advance(&samples.float_times, &mut self.floats, start, end);
         advance(&samples.histogram_times, &mut self.histograms, start, end);
         let (floats, histograms) = (self.floats, self.histograms);
+        let falls = self.falls.map(|falls| {
+            let fallen = &mut self.fallen;
+            while falls.get(fallen.1).is_some_and(|place| *place < floats.1) {
+                fallen.1 += 1;
+            }
+            // At the window's first sample the one before is not part of it.
+            while fallen.0 < fallen.1 && falls[fallen.0] <= floats.0 {
+                fallen.0 += 1;
+            }
+            Falls { places: &falls[fallen.0..fallen.1], first: floats.0 }
+        });
         Window {
+            falls,
             float_times: &samples.float_times[floats.0..floats.1],
             floats: &samples.floats[floats.0..floats.1],
             histogram_times: &samples.histogram_times[histograms.0..histograms.1],
