@@ -4,6 +4,7 @@
 //! samples from there to the receiver by remote write 1.0, shard by shard, and goes on where it was. [`RemoteQuery`]
 //! passes PromQL to the backend and its answers back.
 
+mod access;
 mod answer;
 mod config;
 mod http;
@@ -12,8 +13,9 @@ mod outbox;
 mod query;
 mod sender;
 
+pub use access::Secret;
 pub use answer::{RemoteMatrix, RemoteSeries};
-pub use config::{ConfigError, RawRemote, RemoteConfig, Secret};
+pub use config::{ConfigError, RawRemote, RemoteConfig};
 pub use outbox::{Outbox, OutboxError, OutboxOptions, Pushed, RemoteStatus, ShardStatus};
 pub use query::{Passed, QueryError, QueryOptions, RemoteQuery};
 pub use sender::{Sender, SenderOptions};

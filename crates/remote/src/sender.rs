@@ -66,7 +66,7 @@ impl Sender {
         config: &RemoteConfig,
         options: &SenderOptions,
     ) -> Result<Self, OutboxError> {
-        let client = Client::new(config).map_err(|error| OutboxError::Disk {
+        let client = Client::new(&config.headers).map_err(|error| OutboxError::Disk {
             dir: outbox.name().into(),
             why: error.to_string(),
         })?;
