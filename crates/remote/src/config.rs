@@ -197,9 +197,10 @@ pub(crate) fn origin(url: &Uri) -> String {
 
 pub(crate) fn url(key: &'static str, text: &Secret) -> Result<Uri, ConfigError> {
     let wrong = |why| ConfigError::Url { key, why };
-    let url: Uri = text.as_str().parse().map_err(|_| {
-        wrong("it is no URL, such as http://host:9090 or https://host/path")
-    })?;
+    let url: Uri = text
+        .as_str()
+        .parse()
+        .map_err(|_| wrong("it is no URL, such as http://host:9090 or https://host/path"))?;
     if !matches!(url.scheme_str(), Some("http" | "https")) {
         return Err(wrong("it begins with http:// or https://"));
     }

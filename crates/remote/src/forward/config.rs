@@ -306,8 +306,7 @@ fn labels(raw: &BTreeMap<String, String>) -> Result<Vec<(String, String)>, Confi
 }
 
 fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let wrong =
-        |why: String| ConfigError::File { key: "ca_file", path: path.to_owned(), why };
+    let wrong = |why: String| ConfigError::File { key: "ca_file", path: path.to_owned(), why };
     let read = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
     let all: Vec<_> = read.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))?;
     if all.is_empty() {
@@ -333,9 +332,15 @@ mod tests {
         let raw: RawForward = serde_json::from_str(text).unwrap();
         let shown = format!("{config:?} {raw:?} {}", config.display_url());
         assert!(!shown.contains("s3cret"), "{shown}");
-        assert_eq!((config.name.as_str(), config.base.as_str()), ("h:9200", "https://h:9200/s3cret"));
+        assert_eq!(
+            (config.name.as_str(), config.base.as_str()),
+            ("h:9200", "https://h:9200/s3cret")
+        );
         assert_eq!(config.headers[1].1, "ApiKey s3cret");
-        assert_eq!(config.kind, Kind::Elasticsearch { target: Target::Stream(DEFAULT_STREAM.into()), setup: false });
+        assert_eq!(
+            config.kind,
+            Kind::Elasticsearch { target: Target::Stream(DEFAULT_STREAM.into()), setup: false }
+        );
     }
 
     #[test]
@@ -349,17 +354,32 @@ mod tests {
             (r#""url": "http://h", "kind": "loki", "setup": true"#, "go with kind: elasticsearch"),
             (r#""url": "http://h", "kind": "loki", "labels": {"level": "x"}"#, "labels: a name"),
             (r#""url": "http://h", "kind": "loki", "labels": {"a-b": "x"}"#, "labels: a name"),
-            (r#""url": "http://h", "kind": "opensearch", "labels": {"a": "x"}"#, "labels go with it"),
-            (r#""url": "http://h", "kind": "opensearch", "index": "a", "data_stream": "b""#, "keep one"),
+            (
+                r#""url": "http://h", "kind": "opensearch", "labels": {"a": "x"}"#,
+                "labels go with it",
+            ),
+            (
+                r#""url": "http://h", "kind": "opensearch", "index": "a", "data_stream": "b""#,
+                "keep one",
+            ),
             (r#""url": "http://h", "kind": "opensearch", "index": "A/b""#, "is no name"),
             (r#""url": "http://h", "kind": "opensearch", "index": "_x""#, "is no name"),
             (r#""url": "http://h", "kind": "loki", "min_level": "loud""#, "min_level is one of"),
             (r#""url": "http://h", "kind": "loki", "batch_entries": 0"#, "batch_entries is 0"),
             (r#""url": "http://h", "kind": "loki", "batch_bytes": 5"#, "batch_bytes is 5"),
-            (r#""url": "http://h", "kind": "loki", "dead_letter_bytes": 5"#, "dead_letter_bytes is 5"),
+            (
+                r#""url": "http://h", "kind": "loki", "dead_letter_bytes": 5"#,
+                "dead_letter_bytes is 5",
+            ),
             (r#""url": "http://h", "kind": "loki", "ca_file": "/none""#, "ca_file /none"),
-            (r#""url": "http://h", "kind": "opensearch", "api_key": "s3cret", "username": "a""#, "api_key excludes"),
-            (r#""url": "http://h", "kind": "opensearch", "api_key": "s3cret", "bearer_token": "s3cret""#, "api_key excludes"),
+            (
+                r#""url": "http://h", "kind": "opensearch", "api_key": "s3cret", "username": "a""#,
+                "api_key excludes",
+            ),
+            (
+                r#""url": "http://h", "kind": "opensearch", "api_key": "s3cret", "bearer_token": "s3cret""#,
+                "api_key excludes",
+            ),
             (r#""url": "http://h", "kind": "loki", "tipe": 1"#, "unknown field"),
         ] {
             let error = with(&format!("{{{more}}}")).unwrap_err();

@@ -82,7 +82,11 @@ pub(super) fn body<'a>(items: impl Iterator<Item = &'a Item>, shape: &LokiShape)
 fn labels(entry: &LogEntry, shape: &LokiShape) -> String {
     let mut all: Vec<(&str, &str)> =
         shape.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    all.extend([("level", entry.level.as_str()), ("source", &*entry.source), ("type", &*entry.kind)]);
+    all.extend([
+        ("level", entry.level.as_str()),
+        ("source", &*entry.source),
+        ("type", &*entry.kind),
+    ]);
     all.retain(|(_, value)| !value.is_empty());
     all.sort_unstable();
     let pairs: Vec<String> =
@@ -210,7 +214,8 @@ mod tests {
 
     #[test]
     fn streams_have_few_labels_and_lines_are_by_time() {
-        let shape = LokiShape { labels: vec![("cluster".into(), "a".into())], structured_metadata: true };
+        let shape =
+            LokiShape { labels: vec![("cluster".into(), "a".into())], structured_metadata: true };
         let mut with = entry(-1);
         (with.queue, with.job, with.instance) = ("emails".into(), "17".into(), "i:1".into());
         with.labels = Labels::from_pairs([("k8s.pod", "p"), ("queue", "other")]);
@@ -244,6 +249,9 @@ mod tests {
     #[test]
     fn texts_are_quoted_as_go_does() {
         assert_eq!(quoted("a\"\\\n\u{7}é"), r#""a\"\\\n\u0007é""#);
-        assert_eq!((label_name("a.b-c"), label_name("1x"), label_name("")), ("a_b_c".into(), "_1x".into(), "_".into()));
+        assert_eq!(
+            (label_name("a.b-c"), label_name("1x"), label_name("")),
+            ("a_b_c".into(), "_1x".into(), "_".into())
+        );
     }
 }

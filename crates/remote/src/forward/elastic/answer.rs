@@ -73,7 +73,8 @@ fn fate(outcome: Outcome) -> Fate {
         let fault = error.unwrap_or_default();
         let cause = fault.caused_by.and_then(|cause| cause.reason);
         let parts = [Some(status.to_string()), Some(fault.r#type), fault.reason, cause];
-        let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        let parts: Vec<String> =
+            parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
         line(parts.join(": ").as_bytes())
     };
     match status {
@@ -107,7 +108,9 @@ mod tests {
                 Fate::Taken,
                 Fate::Repeated,
                 Fate::Again("429: es_rejected_execution_exception: full".into()),
-                Fate::Refused("400: mapper_parsing_exception: failed to parse: not a number".into()),
+                Fate::Refused(
+                    "400: mapper_parsing_exception: failed to parse: not a number".into()
+                ),
                 Fate::Again("503".into()),
                 Fate::Again("403: cluster_block_exception".into()),
             ]
@@ -116,9 +119,16 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_tried_again() {
-        for body in ["", "<html>", "{}", "[]", r#"{"items":[]}"#, r#"{"items":[{"index":{"status":201}}]}"#,
-            r#"{"items":[{"create":{"status":201}},{"create":{"status":201}}]}"#, r#"{"items":[{"create":{"status":70000}}]}"#]
-        {
+        for body in [
+            "",
+            "<html>",
+            "{}",
+            "[]",
+            r#"{"items":[]}"#,
+            r#"{"items":[{"index":{"status":201}}]}"#,
+            r#"{"items":[{"create":{"status":201}},{"create":{"status":201}}]}"#,
+            r#"{"items":[{"create":{"status":70000}}]}"#,
+        ] {
             assert!(matches!(told(200, body, 1), Judged::Failed(_)), "{body}");
         }
         for status in [301, 302, 401, 403, 404, 429, 500, 502, 503] {

@@ -11,6 +11,9 @@ use xxhash_rust::xxh3::Xxh3;
 use super::Target;
 use crate::forward::item::{event_words, time_text};
 
+/// Fields of more bytes than this, or deeper, are sent as a text.
+const LONGEST_FIELDS: usize = 30_000;
+const DEEPEST_FIELDS: usize = 16;
 /// The version of the schema whose words are used.
 const ECS: &str = "8.11.0";
 
@@ -101,6 +104,8 @@ struct Own<'a> {
     subject: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fields: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields_text: Option<&'a str>,
 }
 
 /// The document of an entry: one line of JSON.
@@ -108,6 +113,7 @@ pub fn document(number: u64, entry: &LogEntry, target: &Target) -> String {
     let is_event = &*entry.kind == EVENT_KIND;
     let words = if is_event { event_words(entry) } else { Default::default() };
     let instance = (!entry.instance.is_empty()).then_some(&*entry.instance);
+    let (fields, fields_text) = fields(&entry.fields);
     let document = Document {
         timestamp: time_text(entry.time_nanos),
         message: &entry.message,
@@ -133,7 +139,8 @@ pub fn document(number: u64, entry: &LogEntry, target: &Target) -> String {
             job: &entry.job,
             severity: words.severity.map(Cow::Owned),
             subject: words.subject.map(Cow::Owned),
-            fields: fields(&entry.fields),
+            fields,
+            fields_text,
         },
     };
     serde_json::to_string(&document).expect("texts and numbers can be written as JSON")
@@ -162,23 +169,43 @@ fn data_stream(target: &Target) -> Option<DataStream<'_>> {
     Some(DataStream { r#type, dataset, namespace })
 }
 
-/// The fields as they are, where that is one line of JSON: digits of long numbers stay.
-fn fields(text: &str) -> Option<Box<RawValue>> {
+/// The fields as they are, where that is one line of JSON: digits of long numbers stay. Or as a text to be searched, where they
+/// are no object or more of one than an index takes: a term has at most 32,766 bytes, and depth is limited.
+fn fields(text: &str) -> (Option<Box<RawValue>>, Option<&str>) {
     if text.is_empty() {
-        return None;
+        return (None, None);
     }
-    let object = text.trim_start().starts_with('{');
-    let whole = || RawValue::from_string(text.to_owned()).ok();
-    let one_line = || serde_json::from_str::<serde_json::Value>(text).ok().map(|value| value.to_string());
-    let made = match (object, text.contains(['\n', '\r'])) {
-        (true, false) => whole(),
-        (true, true) => one_line().and_then(|text| RawValue::from_string(text).ok()),
+    let fits = text.trim_start().starts_with('{') && text.len() <= LONGEST_FIELDS;
+    let object = match (fits && depth(text) <= DEEPEST_FIELDS, text.contains(['\n', '\r'])) {
+        (true, false) => RawValue::from_string(text.to_owned()).ok(),
+        (true, true) => serde_json::from_str::<serde_json::Value>(text)
+            .ok()
+            .and_then(|value| RawValue::from_string(value.to_string()).ok()),
         (false, _) => None,
     };
-    made.or_else(|| {
-        let wrapped = serde_json::json!({ "text": text }).to_string();
-        RawValue::from_string(wrapped).ok()
-    })
+    match object {
+        Some(object) => (Some(object), None),
+        None => (None, Some(text)),
+    }
+}
+
+/// How deep objects and lists of a JSON text are in each other.
+fn depth(text: &str) -> usize {
+    let (mut deepest, mut now, mut quoted, mut escaped) = (0usize, 0usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => {
+                now += 1;
+                deepest = deepest.max(now);
+            }
+            b'}' | b']' if !quoted => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// The id of an entry's document: the same each time it is sent, and no other entry's. `salt` tells stores apart.
@@ -249,7 +276,10 @@ mod tests {
         let found: Value = serde_json::from_str(&document(1, &entry, &target)).unwrap();
         assert_eq!(found["event"]["dataset"], "vigie.event");
         assert_eq!(found["event"]["action"], "deploy");
-        assert_eq!((&found["vigie"]["severity"], &found["vigie"]["subject"]), (&json!("warning"), &json!("api")));
+        assert_eq!(
+            (&found["vigie"]["severity"], &found["vigie"]["subject"]),
+            (&json!("warning"), &json!("api"))
+        );
         assert!(found.get("data_stream").is_none() && found.get("host").is_none());
     }
 
@@ -266,10 +296,29 @@ mod tests {
     }
 
     #[test]
+    fn fields_that_no_index_takes_are_a_text() {
+        let is_text = |fields: &str| {
+            let (object, text) = super::fields(fields);
+            assert_ne!(object.is_some(), text.is_some(), "{fields}");
+            text.is_some()
+        };
+        let deep = |levels: usize| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
+        assert!(!is_text(&deep(16)) && is_text(&deep(17)));
+        assert!(!is_text(r#"{"a":"[[[[[[[[[[[[[[[[[[[[\"["}"#));
+        assert!(is_text(&format!(r#"{{"a":"{}"}}"#, "x".repeat(LONGEST_FIELDS))));
+        assert!(is_text("[1]") && is_text("{\"a\":") && is_text("x"));
+    }
+
+    #[test]
     fn a_port_is_no_part_of_a_host() {
-        for (instance, wanted) in
-            [("a", "a"), ("a:80", "a"), ("a:b", "a:b"), ("::1", "::1"), ("[::1]:80", "[::1]"), (":80", ":80")]
-        {
+        for (instance, wanted) in [
+            ("a", "a"),
+            ("a:80", "a"),
+            ("a:b", "a:b"),
+            ("::1", "::1"),
+            ("[::1]:80", "[::1]"),
+            (":80", ":80"),
+        ] {
             assert_eq!(host(instance), wanted);
         }
     }

@@ -88,6 +88,6 @@ mod tests {
         }
         assert_eq!(lines[1]["vigie"]["fields"]["a"], 1);
         assert_eq!(lines[3]["vigie"]["fields"]["a"], "x\ny");
-        assert_eq!(lines[5]["vigie"]["fields"]["text"], "no object\n");
+        assert_eq!(lines[5]["vigie"]["fields_text"], "no object\n");
     }
 }

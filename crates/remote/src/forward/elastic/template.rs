@@ -58,6 +58,7 @@ pub fn template(target: &Target, flavour: Flavour) -> Value {
                     "vigie": {"properties": {
                         "type": word(), "level": word(), "queue": word(), "job": word(),
                         "severity": word(), "subject": word(), "fields": any,
+                        "fields_text": {"type": "text"},
                     }},
                 },
             },
@@ -73,7 +74,7 @@ pub fn template(target: &Target, flavour: Flavour) -> Value {
 mod tests {
     use super::*;
     use crate::forward::elastic::document;
-    use vigie_model::{Labels, Time, event_from_object};
+    use vigie_model::{Labels, LogEntry, Time, event_from_object};
 
     fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
         match value {
@@ -95,9 +96,12 @@ mod tests {
         entry.labels = Labels::from_pairs([("a", "b")]);
         entry.level_text = "W".into();
         let stream = Target::Stream("logs-vigie-default".into());
+        let wide = LogEntry { fields: "no object".into(), ..entry.clone() };
+        let wide: Value = serde_json::from_str(&document(2, &wide, &stream)).unwrap();
         let sent: Value = serde_json::from_str(&document(1, &entry, &stream)).unwrap();
         let mut paths = Vec::new();
         leaves(&sent, "", &mut paths);
+        leaves(&wide, "", &mut paths);
         assert!(paths.len() > 20, "{paths:?}");
         for flavour in [Flavour::Elasticsearch, Flavour::OpenSearch] {
             let template = template(&stream, flavour);
@@ -110,7 +114,9 @@ mod tests {
                 assert!(at["type"].is_string(), "{path} is not mapped");
             }
         }
-        assert!(template(&Target::Index("i".into()), Flavour::OpenSearch).get("data_stream").is_none());
+        assert!(
+            template(&Target::Index("i".into()), Flavour::OpenSearch).get("data_stream").is_none()
+        );
     }
 
     #[test]
