@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use base64::Engine as _;
 use hyper::Uri;
-use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
+
+use crate::access::{Access, Secret};
 
 /// Bytes that may wait by default.
 const DEFAULT_QUEUE_BYTES: u64 = 2 << 30;
@@ -15,39 +16,6 @@ const DEFAULT_QUEUE_BYTES: u64 = 2 << 30;
 const MIN_QUEUE_BYTES: u64 = 1 << 20;
 const DEFAULT_SHARDS: usize = 4;
 const MOST_SHARDS: usize = 64;
-/// A file with a password or a token has no more bytes.
-const MAX_SECRET_BYTES: u64 = 64 << 10;
-/// Headers that are Vigie's own to set.
-const RESERVED: [&str; 9] = [
-    "authorization",
-    "host",
-    "content-type",
-    "content-length",
-    "content-encoding",
-    "transfer-encoding",
-    "connection",
-    "user-agent",
-    "x-prometheus-remote-write-version",
-];
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a text.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("[secret]")
-    }
-}
 
 /// A backend as a configuration file says it. Unknown keys are errors.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -123,7 +91,7 @@ pub enum ConfigError {
     /// A URL is wrong.
     #[error("{key}: {why}")]
     Url {
-        /// `write_url` or `query_url`.
+        /// The key of the URL, such as `write_url`.
         key: &'static str,
         /// What is wrong with it.
         why: &'static str,
@@ -134,7 +102,7 @@ pub enum ConfigError {
     /// A file with a secret cannot be read.
     #[error("{key} {}: {why}", path.display())]
     File {
-        /// `password_file` or `bearer_token_file`.
+        /// The key of the file, such as `password_file`.
         key: &'static str,
         /// The file.
         path: PathBuf,
@@ -195,10 +163,13 @@ impl TryFrom<RawRemote> for RemoteConfig {
             let allowed = "between 1 and 64";
             return Err(ConfigError::Bounds { key: "shards", value: shards as u64, allowed });
         }
-        let mut headers = own_headers(&raw.headers)?;
-        if let Some(value) = authorization(&raw)? {
-            headers.push((AUTHORIZATION, value));
-        }
+        let access = Access {
+            username: raw.username.as_deref(),
+            password: (raw.password.as_ref(), raw.password_file.as_deref()),
+            bearer_token: (raw.bearer_token.as_ref(), raw.bearer_token_file.as_deref()),
+            api_key: (None, None),
+        };
+        let headers = access.headers(&raw.headers)?;
         let native_histograms = raw.native_histograms.unwrap_or(true);
         Ok(Self { name, write_url, query_url, headers, queue_bytes, shards, native_histograms })
     }
@@ -224,11 +195,12 @@ pub(crate) fn origin(url: &Uri) -> String {
     format!("{}://{authority}", url.scheme_str().unwrap_or("http"))
 }
 
-fn url(key: &'static str, text: &Secret) -> Result<Uri, ConfigError> {
+pub(crate) fn url(key: &'static str, text: &Secret) -> Result<Uri, ConfigError> {
     let wrong = |why| ConfigError::Url { key, why };
-    let url: Uri = text.0.parse().map_err(|_| {
-        wrong("it is no URL, such as http://prometheus:9090 or https://mimir/api/v1/push")
-    })?;
+    let url: Uri = text
+        .as_str()
+        .parse()
+        .map_err(|_| wrong("it is no URL, such as http://host:9090 or https://host/path"))?;
     if !matches!(url.scheme_str(), Some("http" | "https")) {
         return Err(wrong("it begins with http:// or https://"));
     }
@@ -239,78 +211,6 @@ fn url(key: &'static str, text: &Secret) -> Result<Uri, ConfigError> {
         return Err(wrong("user and password go into username and password, not into the URL"));
     }
     Ok(url)
-}
-
-fn own_headers(
-    raw: &BTreeMap<String, Secret>,
-) -> Result<Vec<(HeaderName, HeaderValue)>, ConfigError> {
-    let header = |(name, value): (&String, &Secret)| {
-        let wrong = |why| ConfigError::Header { name: name.clone(), why };
-        let parsed =
-            HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("is no name of a header"))?;
-        if RESERVED.contains(&parsed.as_str()) {
-            return Err(wrong("is set by Vigie itself; for access use username or bearer_token"));
-        }
-        let mut value = HeaderValue::from_str(&value.0)
-            .map_err(|_| wrong("has a value that no header may have"))?;
-        value.set_sensitive(true);
-        Ok((parsed, value))
-    };
-    raw.iter().map(header).collect()
-}
-
-fn authorization(raw: &RawRemote) -> Result<Option<HeaderValue>, ConfigError> {
-    let either = |key, inline: &Option<Secret>, file: &Option<PathBuf>, both| match (inline, file) {
-        (Some(_), Some(_)) => Err(ConfigError::Together(both)),
-        (Some(text), None) => Ok(Some(text.0.clone())),
-        (None, Some(path)) => in_file(key, path).map(Some),
-        (None, None) => Ok(None),
-    };
-    let password = either(
-        "password_file",
-        &raw.password,
-        &raw.password_file,
-        "password and password_file are both given: keep one",
-    )?;
-    let token = either(
-        "bearer_token_file",
-        &raw.bearer_token,
-        &raw.bearer_token_file,
-        "bearer_token and bearer_token_file are both given: keep one",
-    )?;
-    let text = match (&raw.username, password, token) {
-        (Some(_), _, Some(_)) | (None, Some(_), Some(_)) => {
-            let both = "username and bearer_token exclude each other: keep one";
-            return Err(ConfigError::Together(both));
-        }
-        (None, Some(_), None) => {
-            return Err(ConfigError::Together("password is given without username"));
-        }
-        (Some(name), _, None) if name.contains(':') => {
-            return Err(ConfigError::Together("username holds a colon, which none may"));
-        }
-        (Some(name), password, None) => {
-            let pair = format!("{name}:{}", password.unwrap_or_default());
-            format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
-        }
-        (None, None, Some(token)) => format!("Bearer {token}"),
-        (None, None, None) => return Ok(None),
-    };
-    let mut value = HeaderValue::from_str(&text)
-        .map_err(|_| ConfigError::Together("the token has characters that no header may have"))?;
-    value.set_sensitive(true);
-    Ok(Some(value))
-}
-
-fn in_file(key: &'static str, path: &Path) -> Result<String, ConfigError> {
-    let wrong = |why: String| ConfigError::File { key, path: path.to_owned(), why };
-    let length = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
-    if length > MAX_SECRET_BYTES {
-        return Err(wrong("it is larger than 64 KiB: is it the right one?".to_owned()));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The HTTP client: HTTP/1.1, TLS by rustls with the public authorities, no redirects, answers within bounds.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,8 +13,8 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-
-use crate::config::RemoteConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Connections that nobody uses are kept for so long.
@@ -28,15 +29,33 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client that sends the headers of `config` with each request.
-    pub(crate) fn new(config: &RemoteConfig) -> std::io::Result<Self> {
+    /// A client that sends these headers with each request, and trusts the public authorities.
+    pub(crate) fn new(headers: &[(HeaderName, HeaderValue)]) -> std::io::Result<Self> {
+        Self::trusting(headers, &[])
+    }
+
+    /// The same, and trusts these authorities as well.
+    pub(crate) fn trusting(
+        headers: &[(HeaderName, HeaderValue)],
+        authorities: &[CertificateDer<'static>],
+    ) -> std::io::Result<Self> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_WITHIN));
-        let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
+        let mut roots = RootCertStore::empty();
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        for authority in authorities {
+            roots.add(authority.clone()).map_err(std::io::Error::other)?;
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let trust = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
             .map_err(std::io::Error::other)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let tls = HttpsConnectorBuilder::new()
+            .with_tls_config(trust)
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
@@ -44,7 +63,7 @@ impl Client {
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
             .build(tls);
-        Ok(Self { pool, headers: config.headers.clone() })
+        Ok(Self { pool, headers: headers.to_vec() })
     }
 
     /// Sends a request; the answer's body is still to be read.

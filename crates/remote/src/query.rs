@@ -116,7 +116,7 @@ impl RemoteQuery {
     pub fn new(config: &RemoteConfig, options: QueryOptions) -> std::io::Result<Option<Self>> {
         let Some(url) = &config.query_url else { return Ok(None) };
         Ok(Some(Self {
-            client: Client::new(config)?,
+            client: Client::new(&config.headers)?,
             base: url.to_string().trim_end_matches('/').to_owned(),
             url: origin(url),
             options,

@@ -1,14 +1,13 @@
 //! Takes what is in the queue to the receiver, each shard in order, until it is taken or refused for good.
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use hyper::{HeaderMap, Request, StatusCode, Uri};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use hyper::{Request, StatusCode, Uri};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use vigie_store::Value;
@@ -17,9 +16,8 @@ use crate::config::{RemoteConfig, origin};
 use crate::http::{Client, Cut, body, line};
 use crate::message::encode;
 use crate::outbox::{Outbox, OutboxError, Pushed, Shard, Source};
+use crate::patience::{Pauses, retry_after};
 
-/// No receiver makes Vigie wait longer than this by `Retry-After`.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
 /// What is read of an answer.
 const ANSWER_BYTES: usize = 8 << 10;
 /// How a receiver says that it has a sample, or a later one of its series, already.
@@ -66,7 +64,7 @@ impl Sender {
         config: &RemoteConfig,
         options: &SenderOptions,
     ) -> Result<Self, OutboxError> {
-        let client = Client::new(config).map_err(|error| OutboxError::Disk {
+        let client = Client::new(&config.headers).map_err(|error| OutboxError::Disk {
             dir: outbox.name().into(),
             why: error.to_string(),
         })?;
@@ -127,7 +125,7 @@ enum Try {
 impl Task {
     async fn run(self, source: Source) {
         let mut source = Some(source);
-        let mut pauses = Pauses::new(&self.options);
+        let mut pauses = self.pauses();
         while !self.stop.is_cancelled() {
             // The disk may be slow: nobody else waits for it.
             let (most, taken) = (self.options.batch_samples, source.take());
@@ -146,7 +144,7 @@ impl Task {
                         return;
                     }
                     reading.done();
-                    pauses = Pauses::new(&self.options);
+                    pauses = self.pauses();
                 }
                 Ok(None) => {
                     tokio::select! {
@@ -218,7 +216,7 @@ impl Task {
     /// Tries until there is an answer that is final.
     async fn send(&self, samples: &[Pushed], uncertain: &mut bool) -> Outcome {
         let body = Bytes::from(encode(samples));
-        let mut pauses = Pauses::new(&self.options);
+        let mut pauses = self.pauses();
         loop {
             let within = tokio::time::timeout(self.options.timeout, self.attempt(body.clone()));
             let tried = tokio::select! {
@@ -264,6 +262,10 @@ impl Task {
         (status.error, status.up) = (Some(why), Some(false));
         status.retries += 1;
         Err(wait)
+    }
+
+    fn pauses(&self) -> Pauses {
+        Pauses::new(self.options.first_pause, self.options.longest_pause)
     }
 
     async fn pause(&self, time: Duration) {
@@ -313,32 +315,6 @@ fn judged(status: StatusCode, says: &str, wait: Option<Duration>) -> Try {
     }
 }
 
-/// Seconds; a date is not waited for longer than usual.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
-}
-
-/// Pauses that get longer, each a little different, so that shards do not knock together.
-struct Pauses {
-    next: Duration,
-    longest: Duration,
-}
-
-impl Pauses {
-    fn new(options: &SenderOptions) -> Self {
-        Self { next: options.first_pause, longest: options.longest_pause }
-    }
-
-    fn next(&mut self) -> Duration {
-        let whole = self.next.min(self.longest);
-        self.next = whole * 2;
-        // Between half of it and all of it.
-        let random = RandomState::new().build_hasher().finish() as u32;
-        whole.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,25 +341,5 @@ mod tests {
                 Try::Failed(_, _, maybe) => assert_eq!((final_, maybe), (false, may_have_arrived)),
             }
         }
-    }
-
-    #[test]
-    fn pauses_grow_to_a_bound() {
-        let mut pauses = Pauses::new(&SenderOptions::default());
-        let all: Vec<f64> = (0..20).map(|_| pauses.next().as_secs_f64()).collect();
-        assert!((0.05..=0.1).contains(&all[0]) && (0.1..=0.2).contains(&all[1]), "{all:?}");
-        assert!(all[12..].iter().all(|pause| (15.0..=30.0).contains(pause)), "{all:?}");
-    }
-
-    #[test]
-    fn patience_that_is_asked_for_is_bounded() {
-        let with = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, text.parse().unwrap());
-            retry_after(&headers)
-        };
-        assert_eq!(with("7"), Some(Duration::from_secs(7)));
-        assert_eq!(with("999999999999"), Some(LONGEST_RETRY_AFTER));
-        assert_eq!((with("-1"), with("Wed, 21 Oct 2026 07:28:00 GMT")), (None, None));
     }
 }

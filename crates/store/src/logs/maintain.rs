@@ -86,6 +86,8 @@ impl Inner {
         let chunks: Vec<&Columns> = frozen.chunks.iter().map(|chunk| &**chunk).collect();
         write_sorted(&chunks, &mut writer)?;
         let block = open(&writer.finish()?)?;
+        let last = block.meta.parts.iter().map(|part| part.last_number).max().unwrap_or(0);
+        self.durable.fetch_max(last.saturating_add(1), Ordering::Release);
         let mut state = lock(&self.state);
         let mut blocks = Vec::clone(&state.blocks);
         blocks.push(Arc::new(block));

@@ -5,6 +5,7 @@
 //! bitmap of runs of three bytes (`words`), and counts by minute and level. [`LogFilter`] says what is wanted, [`Scan`] hands
 //! it out by time, a page at a time or all of it. `docs/store-format.md` has the bytes.
 
+mod arrivals;
 mod block;
 mod columns;
 mod filter;
@@ -24,6 +25,7 @@ mod summary;
 mod testing;
 mod words;
 
+pub use arrivals::{Arrivals, ArrivalsError};
 pub use filter::{Condition, FilterError, LogField, LogFilter, TextMatch, TextScope};
 pub use scan::{Cursor, CursorError, Found, LogReadError, Order, Page, Scan};
 pub use status::{

@@ -89,6 +89,7 @@ impl LogStore {
             state: Mutex::new(state),
             maintaining: Mutex::new(()),
             now: AtomicI64::new(now),
+            durable: Arc::new(AtomicU64::new(next_number)),
             appended: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             damaged: Mutex::new(Vec::new()),

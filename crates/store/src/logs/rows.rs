@@ -37,6 +37,14 @@ impl Unit {
         }
     }
 
+    /// The least number of its entries.
+    pub fn first_number(&self) -> u64 {
+        match self {
+            Self::Chunk(columns) => columns.numbers.iter().copied().min().unwrap_or(0),
+            Self::Part(..) => self.part().map_or(0, |part| part.first_number),
+        }
+    }
+
     /// The greatest number of its entries.
     pub fn last_number(&self) -> u64 {
         match self {

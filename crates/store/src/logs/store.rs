@@ -100,6 +100,8 @@ pub(super) struct Inner {
     /// One maintenance at a time.
     pub maintaining: Mutex<()>,
     pub now: AtomicI64,
+    /// Entries with lesser numbers are on the disk.
+    pub durable: Arc<AtomicU64>,
     pub appended: AtomicU64,
     pub refused: AtomicU64,
     pub damaged: Mutex<Vec<Damage>>,
@@ -114,7 +116,8 @@ pub(super) fn block_path(dir: &Path, number: u64) -> PathBuf {
     dir.join(crate::open::BLOCKS).join(format!("{number:08}.block"))
 }
 
-fn text_bytes(entry: &LogEntry) -> usize {
+/// Bytes of an entry's texts.
+pub(super) fn text_bytes(entry: &LogEntry) -> usize {
     let LogEntry { level_text, kind, source, instance, queue, job, trace, .. } = entry;
     let shared: usize =
         [level_text, kind, source, instance, queue, job, trace].iter().map(|text| text.len()).sum();
@@ -276,8 +279,13 @@ impl Inner {
             state.positions.insert(position.reader, position.bytes);
         }
         self.appended.fetch_add(appended.accepted as u64, Ordering::Relaxed);
+        let (durable, after) = (Arc::clone(&self.durable), state.next_number);
         // Under the lock, so that records are in the order of their numbers and within their generation.
         let told = Box::new(move |result: Result<Appended, crate::AppendError>| {
+            if result.is_ok() {
+                // What was appended before is on the disk then, too.
+                durable.fetch_max(after, Ordering::Release);
+            }
             done(result.map(|_| appended).map_err(LogAppendError::from));
         });
         self.wal.append(generation, |out| frame::put(out, &body), Appended::default(), told);

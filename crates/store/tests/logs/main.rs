@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod arrivals;
 mod damage;
 mod faults;
 mod kill;
