@@ -81,8 +81,9 @@ async fn keep(
         let Err(error) = keeper.keep(entries.clone(), position.clone()).await else { break };
         if pause == AGAIN.0 {
             tracing::warn!(reader = position.reader, %error, "read lines wait to be kept");
+        } else {
+            watch.set(TailStatus { not_kept: Some(error.0), ..status.clone() });
         }
-        watch.set(TailStatus { not_kept: Some(error.0), ..status.clone() });
         sleep(pause).await;
         pause = (pause * 2).min(AGAIN.1);
     }

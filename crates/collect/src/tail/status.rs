@@ -20,7 +20,7 @@ pub struct TailStatus {
     pub behind_bytes: u64,
     /// What cannot be read, and why.
     pub troubles: BTreeMap<String, String>,
-    /// Why the last lines are not kept yet; they are tried again.
+    /// Why the last lines are not kept yet, if they were tried more than once; they are tried again.
     pub not_kept: Option<String>,
 }
 
