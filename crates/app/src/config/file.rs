@@ -68,7 +68,7 @@ struct Kind {
 }
 
 /// Kinds that have a name already and come with a later version.
-const LATER: [&str; 2] = ["n8n", "file"];
+const LATER: [&str; 1] = ["n8n"];
 
 pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };

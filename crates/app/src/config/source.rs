@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use tokio_util::sync::CancellationToken;
 use vigie_collect::source::Backends;
 use vigie_collect::source::caddy::{CaddyConfig, CaddySource, RawCaddyConfig};
+use vigie_collect::source::file::{FileConfig, FileSource, RawFileConfig};
 use vigie_collect::source::go_api::{GoApiConfig, GoApiSource, RawGoApiConfig};
 use vigie_collect::source::haproxy::{HaproxyConfig, HaproxySource, RawHaproxyConfig};
 use vigie_collect::source::nginx::{NginxConfig, NginxSource, RawNginxConfig};
@@ -84,6 +85,7 @@ kinds! {
     "probe", Probe, RawProbeConfig, ProbeConfig;
     "go_api", GoApi, RawGoApiConfig, GoApiConfig;
     "prometheus", Prometheus, RawPrometheusConfig, PrometheusConfig;
+    "file", File, RawFileConfig, FileConfig;
 }
 
 /// The kind of the next source in the list.
@@ -100,6 +102,7 @@ impl SourceConfig {
             Self::Probe(config) => config.display_url(),
             Self::GoApi(config) => config.display_url(),
             Self::Prometheus(config) => config.display_url(),
+            Self::File(config) => config.display_url(),
         }
     }
 
@@ -113,6 +116,7 @@ impl SourceConfig {
             Self::Probe(config) => config.access.poll,
             Self::GoApi(config) => config.access.poll,
             Self::Prometheus(config) => config.access.poll,
+            Self::File(config) => config.report,
         }
     }
 
@@ -159,6 +163,7 @@ impl SourceConfig {
             Self::Prometheus(config) => {
                 PrometheusSource::new(config, clock, out, samples).run(stop).await;
             }
+            Self::File(config) => FileSource::new(config, clock, out, lines).run(stop).await,
         }
     }
 }
