@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use vigie_board::{Board, SourceSettings};
-use vigie_collect::source::Backends;
+use vigie_collect::source::{Backends, ToldJobs};
 use vigie_collect::{Clock, LineKeeper, SystemClock, observations, samples};
 use vigie_model::Limits;
 use vigie_query::EngineLimits;
@@ -150,13 +150,13 @@ impl Running {
         ));
         feed.spawn(hub.run(stop.clone()));
         let mut sources = JoinSet::new();
-        let backends = Backends::default();
+        let between = (Backends::default(), ToldJobs::default());
         let lines: Arc<dyn LineKeeper> = Arc::new(ReadLines(logs));
         for source in config.sources.iter().cloned() {
             let clock = Arc::clone(&clock) as Arc<dyn Clock>;
-            let (backends, samples) = (backends.clone(), samples.clone());
+            let (between, samples) = (between.clone(), samples.clone());
             let (lines, stop) = (Arc::clone(&lines), stop_sources.clone());
-            sources.spawn(source.run(clock, sender.clone(), backends, samples, lines, stop));
+            sources.spawn(source.run(clock, sender.clone(), between, samples, lines, stop));
         }
         Ok(Self { address, sources, feed, server, stop_sources, stop_feed })
     }

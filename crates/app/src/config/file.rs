@@ -176,6 +176,15 @@ fn sources(raw: Vec<RawSource>, origin: &str) -> Result<Vec<SourceConfig>, Confi
             ));
         }
     }
+    for (number, source) in sources.iter().enumerate() {
+        let Some(told) = source.tells_of() else { continue };
+        let known = |other: &&SourceConfig| other.name() == told;
+        if !sources.iter().find(known).is_some_and(|other| other.kind() == "redis") {
+            let place = format!("{origin}: sources[{number}]");
+            let error = format!("asynq: there is no source {:?} of kind redis", told.as_str());
+            return Err(wrong(place, error));
+        }
+    }
     if sources.is_empty() {
         let error = "there is no source: name at least one to watch".to_owned();
         return Err(wrong(format!("{origin}: sources"), error));
@@ -390,6 +399,8 @@ mod tests {
         );
         let nobody = error("sources: [{name: p, kind: probe, backends_of: lb}]");
         assert!(nobody.contains("there is no source \"lb\""), "{nobody}");
+        let nobody = error("sources: [{name: a, kind: go_api, url: http://h, asynq: a}]");
+        assert!(nobody.contains("asynq: there is no source \"a\" of kind redis"), "{nobody}");
         let secret =
             "sources: [{name: a, kind: go_api, url: http://h, bearer_token: \"${PASSWORD}\"}]";
         assert!(!format!("{:?}", with(secret).unwrap()).contains("p: "), "secrets are not printed");

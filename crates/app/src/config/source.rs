@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use tokio_util::sync::CancellationToken;
-use vigie_collect::source::Backends;
 use vigie_collect::source::caddy::{CaddyConfig, CaddySource, RawCaddyConfig};
 use vigie_collect::source::file::{FileConfig, FileSource, RawFileConfig};
 use vigie_collect::source::go_api::{GoApiConfig, GoApiSource, RawGoApiConfig};
@@ -16,6 +15,7 @@ use vigie_collect::source::nginx::{NginxConfig, NginxSource, RawNginxConfig};
 use vigie_collect::source::probe::{ProbeConfig, ProbeSource, RawProbeConfig};
 use vigie_collect::source::prometheus::{PrometheusConfig, PrometheusSource, RawPrometheusConfig};
 use vigie_collect::source::redis::{RawRedisConfig, RedisConfig, RedisSource};
+use vigie_collect::source::{Backends, ToldJobs};
 use vigie_collect::{Clock, LineKeeper, ObservationSender, SampleSender};
 use vigie_model::{Limits, SourceName};
 
@@ -136,6 +136,14 @@ impl SourceConfig {
         }
     }
 
+    /// Whose jobs it tells of, if it does.
+    pub(super) fn tells_of(&self) -> Option<&SourceName> {
+        match self {
+            Self::GoApi(config) => config.asynq.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Whether it tells who is behind it.
     pub(crate) fn is_balancer(&self) -> bool {
         matches!(self, Self::Haproxy(_) | Self::Caddy(_) | Self::Nginx(_))
@@ -146,20 +154,24 @@ impl SourceConfig {
         self,
         clock: Arc<dyn Clock>,
         out: ObservationSender,
-        backends: Backends,
+        (backends, told): (Backends, ToldJobs),
         samples: SampleSender,
         lines: Arc<dyn LineKeeper>,
         stop: CancellationToken,
     ) {
         match self {
-            Self::Redis(config) => RedisSource::new(config, clock, out).run(stop).await,
+            Self::Redis(config) => {
+                RedisSource::new(config, clock, out).with_told_jobs(told).run(stop).await;
+            }
             Self::Haproxy(config) => {
                 HaproxySource::new(config, clock, out, backends).run(stop).await;
             }
             Self::Nginx(config) => NginxSource::new(config, clock, out, backends).run(stop).await,
             Self::Caddy(config) => CaddySource::new(config, clock, out, backends).run(stop).await,
             Self::Probe(config) => ProbeSource::new(config, clock, out, backends).run(stop).await,
-            Self::GoApi(config) => GoApiSource::new(config, clock, out).run(stop).await,
+            Self::GoApi(config) => {
+                GoApiSource::new(config, clock, out, lines, told).run(stop).await;
+            }
             Self::Prometheus(config) => {
                 PrometheusSource::new(config, clock, out, samples).run(stop).await;
             }

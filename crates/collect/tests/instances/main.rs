@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
 
 mod balancers;
+mod feeds;
 mod hostile;
 mod probes;
+mod service;
 mod watch;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use vigie_collect::source::Backends;
-use vigie_collect::{Clock, ObservationSender, SystemClock, observations};
+use vigie_collect::source::{Backends, ToldJobs};
+use vigie_collect::{Clock, LineKeeper, ObservationSender, SystemClock, observations};
 use vigie_model::{Instance, InstanceStatus, Observation, PollReport};
 
 /// How long a busy machine may take for anything.
@@ -132,9 +132,14 @@ pub fn probe(json: Value, backends: &Backends) -> Watch {
     Watch::start(|clock, out, stop| ProbeSource::new(config, clock, out, backends).run(stop))
 }
 
-/// A service's source.
+/// A service's source; its lines are kept nowhere else.
 pub fn go_api(json: Value) -> Watch {
+    go_api_with(json, Arc::new(crate::feeds::Lines::default()))
+}
+
+/// A service's source, whose lines are kept there.
+pub fn go_api_with(json: Value, lines: Arc<dyn LineKeeper>) -> Watch {
     use vigie_collect::source::go_api::{GoApiSource, RawGoApiConfig};
-    let config = config::<RawGoApiConfig, _>(json);
-    Watch::start(|clock, out, stop| GoApiSource::new(config, clock, out).run(stop))
+    let (config, told) = (config::<RawGoApiConfig, _>(json), ToldJobs::default());
+    Watch::start(|clock, out, stop| GoApiSource::new(config, clock, out, lines, told).run(stop))
 }

@@ -34,6 +34,7 @@ pub(super) struct Flow {
     level: Option<Level>,
     debt: i64,
     in_debt: u8,
+    taken_away: bool,
 }
 
 /// More than this cannot have been added, or have ended, between two polls: a queue that has it is not new.
@@ -78,6 +79,11 @@ impl Flow {
         Some(self.settle(net))
     }
 
+    /// Whether tasks were taken away by somebody since this was last asked: what was added meanwhile is not known to the task.
+    pub(super) fn taken_away(&mut self) -> bool {
+        std::mem::take(&mut self.taken_away)
+    }
+
     fn settle(&mut self, net: i64) -> u64 {
         let rest = net - self.debt;
         if rest >= 0 {
@@ -87,6 +93,7 @@ impl Flow {
         self.in_debt += 1;
         if self.in_debt >= PATIENCE {
             (self.debt, self.in_debt) = (0, 0);
+            self.taken_away = true;
         } else {
             self.debt = -rest;
         }

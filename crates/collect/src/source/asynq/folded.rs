@@ -33,6 +33,11 @@ impl Folded {
         }
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
     pub(super) fn ask(&mut self, plan: &mut Plan) {
         use std::ops::Bound::{Excluded, Unbounded};
         let after = self.last.take().map_or(Unbounded, Excluded);

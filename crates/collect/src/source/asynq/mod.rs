@@ -1,6 +1,7 @@
 //! asynq (Go): its registry says everything about workers, its lists and counters about queues. There are no
 //! events, so everything is seen by polling: totals are whole, types and durations are samples.
 
+mod account;
 pub mod decode;
 mod flow;
 mod folded;
@@ -8,6 +9,7 @@ mod keys;
 mod poll;
 mod queue;
 mod registry;
+mod told;
 mod watch;
 
 #[cfg(test)]

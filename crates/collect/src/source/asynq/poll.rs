@@ -6,15 +6,20 @@ use std::pin::Pin;
 
 use redis::RedisError;
 use vigie_model::{
-    Broker, JobBatch, JobEvent, Limits, Name, Observation, QueueId, SourceName, WorkersReading,
+    Broker, JobBatch, JobEvent, JobFact, Limits, Name, Observation, QueueId, SourceName, Time,
+    WorkersReading,
 };
 
+use super::account::Poll;
 use super::folded::Folded;
 use super::keys;
 use super::queue::{Lookup, Queue};
 use super::registry::Registry;
+use super::told::Told;
 use super::watch::{TaskState, Watch};
-use crate::source::{Candidate, Plan, PollContext, QueueSystem, ReaderContext, Replies, Which};
+use crate::source::{
+    Candidate, Plan, PollContext, QueueSystem, ReaderContext, Replies, ToldJobs, Which,
+};
 
 /// Bytes of task messages that are read at each poll.
 const MESSAGE_BUDGET: u64 = 256 << 10;
@@ -57,6 +62,10 @@ pub struct AsynqSystem {
     polls: usize,
     workers_folded: usize,
     wrong: Vec<String>,
+    /// What workers tell of their tasks.
+    told: Told,
+    /// When the set of queues was last read.
+    names_at: Option<Time>,
 }
 
 impl AsynqSystem {
@@ -64,6 +73,8 @@ impl AsynqSystem {
     #[must_use]
     pub fn new(source: SourceName, limits: Limits) -> Self {
         Self {
+            told: Told::new(source.clone()),
+            names_at: None,
             source,
             limits,
             queues: BTreeMap::new(),
@@ -83,6 +94,13 @@ impl AsynqSystem {
             workers_folded: 0,
             wrong: Vec::new(),
         }
+    }
+
+    /// The same, which hears what workers tell of their tasks.
+    #[must_use]
+    pub(crate) fn with_told_jobs(mut self, jobs: ToldJobs) -> Self {
+        self.told.listen(jobs);
+        self
     }
 
     fn id(&self, name: &[u8]) -> QueueId {
@@ -118,7 +136,12 @@ impl AsynqSystem {
             if self.queues.len() < self.limits.queues {
                 self.queues.insert(
                     name.clone(),
-                    Queue::new(self.id(&name), &name, context.now, self.knows_names),
+                    Queue::new(
+                        self.id(&name),
+                        &name,
+                        context.now,
+                        self.names_at.filter(|_| self.knows_names),
+                    ),
                 );
                 self.fresh.push(name);
             } else {
@@ -127,6 +150,7 @@ impl AsynqSystem {
         }
         self.folded.set(over, self.limits.queues);
         self.knows_names = true;
+        self.names_at = Some(context.now);
     }
 
     /// Asks for the states of the tasks that are followed, but not of those that are still seen to wait.
@@ -177,23 +201,28 @@ impl AsynqSystem {
 
     fn tell_queues(&mut self, context: &PollContext, out: &mut Vec<Observation>) {
         let mut active = self.registry.active(context, MOST_ACTIVE);
+        let tellers = self.told.take(context.now);
         for (name, queue) in &mut self.queues {
-            let mut events: Vec<JobEvent> = queue.count(context.now).into_iter().collect();
-            events.extend(self.events.remove(name).unwrap_or_default());
+            let moved = queue.count();
+            let seen = self.events.remove(name).unwrap_or_default();
+            let (now, ended, told) = (context.now, moved.ended, self.told.of(name));
+            let mut news = queue.account.settle(Poll { now, ended, seen, told }, tellers);
+            news.gap |= moved.taken_away && queue.account.is_told();
+            add(moved.added, now, &mut news.events);
             let jobs = active.remove(name).unwrap_or_default();
             out.push(Observation::Queue(queue.reading(jobs, context)));
-            if !events.is_empty() {
-                let queue = queue.id.clone();
+            if news.gap || !news.events.is_empty() {
                 out.push(Observation::Jobs(JobBatch {
-                    queue,
-                    at: context.now,
-                    gap: false,
-                    types_sampled: true,
-                    events,
+                    queue: queue.id.clone(),
+                    at: now,
+                    gap: news.gap,
+                    types_sampled: news.sampled,
+                    events: news.events,
                 }));
             }
         }
         self.events.clear();
+        self.wrong.extend(self.told.rest(!self.folded.is_empty()));
     }
 
     fn tell_folded(&mut self, context: &PollContext, out: &mut Vec<Observation>) {
@@ -214,6 +243,22 @@ impl AsynqSystem {
             out.push(Observation::Queue(reading));
         }
     }
+}
+
+/// Adds what was added to what ended, as one fact where both are of this poll.
+fn add(enqueued: u64, at: Time, events: &mut Vec<JobEvent>) {
+    if enqueued == 0 {
+        return;
+    }
+    if let Some(JobEvent { at: same, fact: JobFact::Counted { enqueued: added, .. }, .. }) =
+        events.first_mut()
+        && *same == at
+    {
+        *added = enqueued;
+        return;
+    }
+    let fact = JobFact::Counted { enqueued, succeeded: 0, failed: 0 };
+    events.insert(0, JobEvent { at, job_type: None, fact });
 }
 
 impl QueueSystem for AsynqSystem {

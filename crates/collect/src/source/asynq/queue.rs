@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use redis::Value;
-use vigie_model::{ActiveJob, Counts, JobEvent, JobFact, Quality, QueueId, QueueReading, Time};
+use vigie_model::{ActiveJob, Counts, Quality, QueueId, QueueReading, Time};
 
+use super::account::{Account, Ended};
 use super::decode;
 use super::flow::{Flow, Level, Totals};
 use super::keys::QueueKeys;
@@ -42,6 +43,19 @@ pub(super) struct Queue {
     message_bytes: u64,
     /// What could not be read of what is kept.
     wrong: Option<String>,
+    /// What ended in it.
+    pub(super) account: Account,
+}
+
+/// What went through a queue between two polls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Moved {
+    /// Tasks added.
+    pub(super) added: u64,
+    /// Attempts that ended.
+    pub(super) ended: Ended,
+    /// Some were taken away by hand, so that `added` may be less than was added.
+    pub(super) taken_away: bool,
 }
 
 /// What was asked beyond what is always asked.
@@ -79,13 +93,13 @@ pub(super) struct Lookup {
 }
 
 impl Queue {
-    /// `appeared`: it was not there at the poll before, so nothing of it was missed.
-    pub(super) fn new(id: QueueId, name: &[u8], now: Time, appeared: bool) -> Self {
+    /// `appeared`: when it was not there at the poll before, the time of that: nothing of it was missed.
+    pub(super) fn new(id: QueueId, name: &[u8], now: Time, appeared: Option<Time>) -> Self {
         Self {
             keys: QueueKeys::new(name),
             id,
             since: now,
-            flow: (!appeared).then(Flow::default),
+            flow: appeared.is_none().then(Flow::default),
             asked: Asked::default(),
             groups: BTreeMap::new(),
             last_group: None,
@@ -94,6 +108,7 @@ impl Queue {
             silent: Vec::new(),
             message_bytes: 1_024,
             wrong: None,
+            account: Account::new(appeared.unwrap_or(now)),
         }
     }
 
@@ -284,7 +299,9 @@ impl Queue {
             .head
             .iter()
             .filter(|id| !self.silent.contains(id) && !watch.contains(self.keys.queue(), id));
-        for id in fresh.take(LOOKUPS_A_POLL) {
+        // Who is told of every task need not sample some.
+        let samples = !self.account.is_told();
+        for id in fresh.take(LOOKUPS_A_POLL).filter(|_| samples) {
             if room > 0 && *budget >= self.message_bytes {
                 *budget -= self.message_bytes;
                 room -= 1;
@@ -366,20 +383,17 @@ impl Queue {
     }
 
     /// What went through the queue since the poll before.
-    pub(super) fn count(&mut self, now: Time) -> Option<JobEvent> {
-        let totals = self.found.totals?;
+    pub(super) fn count(&mut self) -> Moved {
+        let Some(totals) = self.found.totals else { return Moved::default() };
         let level = level(totals, &self.found.counts);
         let first = || level.as_ref().map_or_else(Flow::default, Flow::of_new_queue);
         let flow = self.flow.get_or_insert_with(first);
         let (succeeded, failed) = flow.ended(totals).unwrap_or_default();
         // Sizes of different moments do not add up: the next poll reads all of them at once.
         let level = level.filter(|_| self.asked.kept);
-        let enqueued = level.and_then(|level| flow.added(level)).unwrap_or(0);
-        (enqueued > 0 || succeeded > 0 || failed > 0).then_some(JobEvent {
-            at: now,
-            job_type: None,
-            fact: JobFact::Counted { enqueued, succeeded, failed },
-        })
+        let added = level.and_then(|level| flow.added(level)).unwrap_or(0);
+        let taken_away = flow.taken_away();
+        Moved { added, ended: Ended { succeeded, failed }, taken_away }
     }
 
     /// The reading of this poll.
@@ -408,7 +422,7 @@ impl Queue {
             paused: self.found.paused,
             oldest: self.oldest.as_ref().filter(|_| waits).map(|(_, since)| context.local(*since)),
             active_jobs,
-            quality: Quality::Sampled,
+            quality: if self.account.is_told() { Quality::Exact } else { Quality::Sampled },
         }
     }
 }

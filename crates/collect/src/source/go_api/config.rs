@@ -6,7 +6,7 @@ use super::routes;
 use crate::http::{Access, HttpConfigError, HttpUrl, raw_http, source_name};
 
 /// Replicas that may be listed.
-const MAX_REPLICAS: usize = 500;
+pub(super) const MAX_REPLICAS: usize = 500;
 
 raw_http! {
     /// A service as a configuration file says it.
@@ -20,6 +20,8 @@ raw_http! {
         dns: Option<String>,
         /// What the instances are there for; `api` by default.
         role: Option<String>,
+        /// The source of kind `redis` whose asynq queues the service's workers work on: what they tell of jobs is for it.
+        asynq: Option<String>,
     }
 }
 
@@ -34,6 +36,8 @@ pub struct GoApiConfig {
     pub dns: Option<HttpUrl>,
     /// What they are there for.
     pub role: Name,
+    /// Whose asynq queues its workers work on.
+    pub asynq: Option<SourceName>,
     /// How they are reached.
     pub access: Access,
 }
@@ -73,7 +77,8 @@ impl TryFrom<RawGoApiConfig> for GoApiConfig {
             return Err(HttpConfigError::Wrong("urls", says));
         }
         let role = Name::from(raw.role.as_deref().unwrap_or(routes::ROLE));
-        Ok(Self { name: source_name(&raw.name)?, urls, dns, role, access })
+        let asynq = raw.asynq.as_deref().map(source_name).transpose()?;
+        Ok(Self { name: source_name(&raw.name)?, urls, dns, role, asynq, access })
     }
 }
 

@@ -2,8 +2,12 @@
 
 mod config;
 pub mod decode;
+pub mod feed;
+mod feeds;
+mod follow;
 mod poll;
 mod routes;
+mod standing;
 
 #[cfg(test)]
 mod tests;

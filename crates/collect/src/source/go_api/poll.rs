@@ -4,42 +4,72 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use vigie_model::{CheckState, Instance, InstanceStatus, Name, SourceFault, SourceName, Time};
 
 use super::config::GoApiConfig;
 use super::decode::{self, Process};
+use super::feed::Feed;
+use super::feeds;
 use super::routes;
+use super::standing::Standings;
 use crate::http::{HttpClient, HttpFault, HttpUrl};
+use crate::source::ToldJobs;
 use crate::source::poller::{self, Look, Poll, check};
 use crate::source::probe::Verdict;
 use crate::source::targets::{ask_all, by_dns};
-use crate::{Clock, ObservationSender};
+use crate::{Clock, LineKeeper, ObservationSender};
 
 /// A service as a source.
 pub struct GoApiSource {
     config: GoApiConfig,
     clock: Arc<dyn Clock>,
     out: ObservationSender,
+    lines: Arc<dyn LineKeeper>,
+    told: ToldJobs,
 }
 
 impl GoApiSource {
-    /// A source that sends what it observes to `out`; it does nothing before [`Self::run`].
+    /// A source that sends what it observes to `out`, its lines and events to `lines`, and what it is told of jobs to `told`; it does
+    /// nothing before [`Self::run`].
     #[must_use]
-    pub fn new(config: GoApiConfig, clock: Arc<dyn Clock>, out: ObservationSender) -> Self {
-        Self { config, clock, out }
+    pub fn new(
+        config: GoApiConfig,
+        clock: Arc<dyn Clock>,
+        out: ObservationSender,
+        lines: Arc<dyn LineKeeper>,
+        told: ToldJobs,
+    ) -> Self {
+        Self { config, clock, out, lines, told }
     }
 
     /// Looks until told to stop.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { config, clock, out } = self;
-        poller::run(Poller { config, client: None }, clock, out, stop).await;
+        let Self { config, clock, out, lines, told } = self;
+        let (replicas, follow) = watch::channel(Vec::new());
+        let standings = Arc::<Standings>::default();
+        let poller = Poller {
+            config: config.clone(),
+            client: None,
+            replicas,
+            standings: Arc::clone(&standings),
+        };
+        let feeds = feeds::run(&config, (lines, told), Arc::clone(&clock), standings, follow);
+        tokio::select! {
+            () = poller::run(poller, clock, out, stop) => {}
+            // It goes on for as long as the poller tells it of replicas.
+            () = feeds => {}
+        }
     }
 }
 
 struct Poller {
     config: GoApiConfig,
     client: Option<HttpClient>,
+    /// Who is there, for those who read the feeds.
+    replicas: watch::Sender<Vec<HttpUrl>>,
+    standings: Arc<Standings>,
 }
 
 /// What a replica answered.
@@ -58,7 +88,7 @@ impl Poll for Poller {
         self.config.access.poll
     }
 
-    async fn look(&mut self, _now: Time) -> Result<Look, SourceFault> {
+    async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
         let config = &self.config;
         let mut urls = config.urls.clone();
         if let Some(url) = &config.dns {
@@ -66,6 +96,13 @@ impl Poll for Poller {
         }
         urls.sort_by_key(HttpUrl::to_string);
         urls.dedup();
+        self.replicas.send_if_modified(|known| {
+            let changed = *known != urls;
+            if changed {
+                known.clone_from(&urls);
+            }
+            changed
+        });
         let client = match &self.client {
             Some(client) => client,
             None => {
@@ -75,7 +112,6 @@ impl Poll for Poller {
         };
         let questions: Vec<_> = urls.iter().map(|url| ask(client, url).boxed()).collect();
         let pages = ask_all(questions).await;
-        // Here is where the jobs that a page tells of go to the queues they belong to, once asynq's figures take them.
         let bytes = pages.iter().flatten().map(|page| page.bytes).sum();
         let well = pages.iter().flatten().count();
         let connected = format!("{well} of {} replicas answer", urls.len());
@@ -83,11 +119,15 @@ impl Poll for Poller {
         let first = pages.iter().find_map(|page| page.as_ref().err());
         let fix = first.map(|fault| fault.hint().unwrap_or_else(|| fault.to_string()));
         let detail = first.map_or(connected.clone(), |fault| format!("{connected}; {fault}"));
+        let mut checks = vec![check("connect", state, detail, fix)];
+        let jobs = config.asynq.as_ref().map(|_| Feed::Jobs);
+        let feeds = [Feed::Logs, Feed::Events].into_iter().chain(jobs);
+        checks.extend(feeds.map(|feed| self.standings.check(feed, now)));
         let requests = urls.len() as u32;
         let instances = urls.iter().zip(pages).map(|(url, page)| instance(config, url, page));
         Ok(Look {
             instances: Some(instances.collect()),
-            checks: vec![check("connect", state, detail, fix)],
+            checks,
             requests,
             bytes,
             ..Look::default()

@@ -27,8 +27,9 @@ pub use config::{
     RedisConfig, SentinelConfig, Tls,
 };
 pub use fault::{Fault, TlsFault};
-pub(crate) use jitter::Jitter;
+pub(crate) use jitter::{Backoff, Jitter};
 pub use link::Link;
+pub(crate) use offset::Offset;
 pub use poll::RedisSource;
 pub use secret::Secret;
 pub use session::{Round, Session};

@@ -1,4 +1,4 @@
-//! How far the clocks of a Redis and of Vigie are apart.
+//! How far the clocks of a server and of Vigie are apart.
 
 use redis::Value;
 use vigie_model::Time;
@@ -8,7 +8,7 @@ const STALE_AFTER: u32 = 30;
 
 /// The difference of two clocks, measured at each poll by asking the time as its first and as its last command.
 #[derive(Debug, Default)]
-pub(super) struct Offset {
+pub(crate) struct Offset {
     best: Option<Measured>,
     age: u32,
 }
@@ -22,13 +22,13 @@ struct Measured {
 
 impl Offset {
     /// Seconds to add to the server's clock to get Vigie's; 0 until measured.
-    pub(super) fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         self.best.map_or(0.0, |best| best.seconds)
     }
 
     /// Takes the server's times at the beginning and at the end of a round trip that lasted from `sent` to
     /// `received` on Vigie's clock.
-    pub(super) fn measure(&mut self, sent: Time, first: Time, last: Time, received: Time) {
+    pub(crate) fn measure(&mut self, sent: Time, first: Time, last: Time, received: Time) {
         let (highest, lowest) = (received.since(last), sent.since(first));
         let measured = Measured {
             seconds: f64::midpoint(highest, lowest),

@@ -19,7 +19,9 @@ use super::readers::Readers;
 use super::session::{Beside, Round, Session};
 use super::systems::{Looks, Parts, Systems};
 use super::{Fault, Link, clients, info};
-use crate::source::{ClientLine, Plan, PollContext, ReaderContext, Reply, ReplyError, Which};
+use crate::source::{
+    ClientLine, Plan, PollContext, ReaderContext, Reply, ReplyError, ToldJobs, Which,
+};
 use crate::{Clock, ObservationSender};
 
 /// Round trips of the search right after connecting, so that the first report names the queues.
@@ -104,6 +106,13 @@ impl RedisSource {
             nudges,
             jitter: Jitter::new(),
         }
+    }
+
+    /// The same, which hears what workers tell of their jobs.
+    #[must_use]
+    pub fn with_told_jobs(mut self, jobs: ToldJobs) -> Self {
+        self.polls.systems = self.polls.systems.with_told_jobs(jobs);
+        self
     }
 
     /// Polls until told to stop. Nothing of it outlives the call.

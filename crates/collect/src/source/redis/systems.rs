@@ -6,7 +6,7 @@ use super::config::RedisConfig;
 use crate::source::asynq::AsynqSystem;
 use crate::source::bull::BullSystem;
 use crate::source::bullmq::BullMqSystem;
-use crate::source::{Candidate, Plan, PollContext, QueueSystem, Replies, Reply, Which};
+use crate::source::{Candidate, Plan, PollContext, QueueSystem, Replies, Reply, ToldJobs, Which};
 
 /// All of them.
 pub(super) struct Systems {
@@ -28,6 +28,12 @@ impl Systems {
             bullmq = bullmq.with_prefix(prefix);
         }
         Self { asynq: AsynqSystem::new(name.clone(), limits), bull, bullmq }
+    }
+
+    /// The same, which hear what workers tell of their jobs.
+    pub(super) fn with_told_jobs(mut self, jobs: ToldJobs) -> Self {
+        self.asynq = self.asynq.with_told_jobs(jobs);
+        self
     }
 
     /// A look at every queue of every system.
