@@ -68,7 +68,7 @@ struct Kind {
 }
 
 /// Kinds that have a name already and come with a later version.
-const LATER: [&str; 2] = ["n8n", "file"];
+const LATER: [&str; 1] = ["file"];
 
 pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn kinds_of_later_versions_are_told_from_mistakes() {
-        assert!(error("sources: [{name: a, kind: n8n}]").contains("comes with a later version"));
+        assert!(error("sources: [{name: a, kind: file}]").contains("comes with a later version"));
         assert!(error("sources: [{name: a, kind: kafka}]").contains("no kind \"kafka\""));
         let near = error("sources: [{name: a, kind: hapoxy}]");
         assert!(near.contains("did you mean \"haproxy\"?"), "{near}");

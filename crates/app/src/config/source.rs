@@ -11,6 +11,7 @@ use vigie_collect::source::Backends;
 use vigie_collect::source::caddy::{CaddyConfig, CaddySource, RawCaddyConfig};
 use vigie_collect::source::go_api::{GoApiConfig, GoApiSource, RawGoApiConfig};
 use vigie_collect::source::haproxy::{HaproxyConfig, HaproxySource, RawHaproxyConfig};
+use vigie_collect::source::n8n::{N8nConfig, N8nSource, RawN8nConfig};
 use vigie_collect::source::nginx::{NginxConfig, NginxSource, RawNginxConfig};
 use vigie_collect::source::probe::{ProbeConfig, ProbeSource, RawProbeConfig};
 use vigie_collect::source::prometheus::{PrometheusConfig, PrometheusSource, RawPrometheusConfig};
@@ -83,6 +84,7 @@ kinds! {
     "caddy", Caddy, RawCaddyConfig, CaddyConfig;
     "probe", Probe, RawProbeConfig, ProbeConfig;
     "go_api", GoApi, RawGoApiConfig, GoApiConfig;
+    "n8n", N8n, RawN8nConfig, N8nConfig;
     "prometheus", Prometheus, RawPrometheusConfig, PrometheusConfig;
 }
 
@@ -99,6 +101,7 @@ impl SourceConfig {
             Self::Caddy(config) => config.url.to_string(),
             Self::Probe(config) => config.display_url(),
             Self::GoApi(config) => config.display_url(),
+            Self::N8n(config) => config.display_url(),
             Self::Prometheus(config) => config.display_url(),
         }
     }
@@ -112,6 +115,7 @@ impl SourceConfig {
             Self::Caddy(config) => config.access.poll,
             Self::Probe(config) => config.access.poll,
             Self::GoApi(config) => config.access.poll,
+            Self::N8n(config) => config.access.poll,
             Self::Prometheus(config) => config.access.poll,
         }
     }
@@ -156,6 +160,7 @@ impl SourceConfig {
             Self::Caddy(config) => CaddySource::new(config, clock, out, backends).run(stop).await,
             Self::Probe(config) => ProbeSource::new(config, clock, out, backends).run(stop).await,
             Self::GoApi(config) => GoApiSource::new(config, clock, out).run(stop).await,
+            Self::N8n(config) => N8nSource::new(config, clock, out).run(stop).await,
             Self::Prometheus(config) => {
                 PrometheusSource::new(config, clock, out, samples).run(stop).await;
             }

@@ -9,6 +9,7 @@ pub mod bullmq;
 pub mod caddy;
 pub mod go_api;
 pub mod haproxy;
+pub mod n8n;
 pub mod nginx;
 pub mod probe;
 pub mod prometheus;

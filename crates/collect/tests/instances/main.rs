@@ -3,5 +3,6 @@
 
 mod balancers;
 mod hostile;
+mod n8n;
 mod probes;
 mod watch;

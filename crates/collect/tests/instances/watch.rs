@@ -138,3 +138,10 @@ pub fn go_api(json: Value) -> Watch {
     let config = config::<RawGoApiConfig, _>(json);
     Watch::start(|clock, out, stop| GoApiSource::new(config, clock, out).run(stop))
 }
+
+/// An n8n's source.
+pub fn n8n(json: Value) -> Watch {
+    use vigie_collect::source::n8n::{N8nSource, RawN8nConfig};
+    let config = config::<RawN8nConfig, _>(json);
+    Watch::start(|clock, out, stop| N8nSource::new(config, clock, out).run(stop))
+}
