@@ -176,6 +176,8 @@ fn sources(raw: Vec<RawSource>, origin: &str) -> Result<Vec<SourceConfig>, Confi
             ));
         }
     }
+    SourceConfig::join(&mut sources)
+        .map_err(|(number, error)| wrong(format!("{origin}: sources[{number}]"), error))?;
     if sources.is_empty() {
         let error = "there is no source: name at least one to watch".to_owned();
         return Err(wrong(format!("{origin}: sources"), error));
@@ -346,6 +348,21 @@ mod tests {
         let refused = error(&format!("listen: 0.0.0.0:4780\n{SOURCE}"));
         assert!(refused.contains("0.0.0.0:4780 is not a loopback address"), "{refused}");
         assert!(refused.contains("ssh -L"), "{refused}");
+    }
+
+    #[test]
+    fn an_n8n_is_joined_with_the_redis_of_its_queue() {
+        let n8n = |name: &str, redis: &str| {
+            format!("- {{name: {name}, kind: n8n, url: \"http://h:5678\", redis: {redis}}}\n")
+        };
+        let redis = "- {name: main, kind: redis, url: \"redis://127.0.0.1:6379\"}\n";
+        let config = with(&format!("sources:\n{}{redis}", n8n("n8n", "main"))).unwrap();
+        let SourceConfig::Redis(joined) = &config.sources[1] else { panic!("{config:?}") };
+        assert_eq!(joined.executions[0].base, "bull:jobs");
+        let nobody = error(&format!("sources:\n{redis}{}", n8n("n8n", "other")));
+        assert!(nobody.contains("sources[1]: redis: there is no source \"other\""), "{nobody}");
+        let twice = error(&format!("sources:\n{redis}{}{}", n8n("a", "main"), n8n("b", "main")));
+        assert!(twice.contains("sources[2]: redis: the queue bull:jobs"), "{twice}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use vigie_collect::source::Backends;
 use vigie_collect::source::caddy::{CaddyConfig, CaddySource, RawCaddyConfig};
 use vigie_collect::source::go_api::{GoApiConfig, GoApiSource, RawGoApiConfig};
 use vigie_collect::source::haproxy::{HaproxyConfig, HaproxySource, RawHaproxyConfig};
-use vigie_collect::source::n8n::{N8nConfig, N8nSource, RawN8nConfig};
+use vigie_collect::source::n8n::{ExecutionQueue, N8nConfig, N8nQueue, N8nSource, RawN8nConfig};
 use vigie_collect::source::nginx::{NginxConfig, NginxSource, RawNginxConfig};
 use vigie_collect::source::probe::{ProbeConfig, ProbeSource, RawProbeConfig};
 use vigie_collect::source::prometheus::{PrometheusConfig, PrometheusSource, RawPrometheusConfig};
@@ -134,6 +134,38 @@ impl SourceConfig {
             Self::Probe(config) => config.follow.as_ref().map(|follow| &follow.source),
             _ => None,
         }
+    }
+
+    /// Joins each n8n with the Redis in which its queue is, so that the jobs there are called by their workflows.
+    ///
+    /// # Errors
+    /// The place of the source whose Redis is not there, and what is wrong.
+    pub(super) fn join(sources: &mut [Self]) -> Result<(), (usize, String)> {
+        let queues: Vec<_> = sources
+            .iter()
+            .enumerate()
+            .filter_map(|(place, source)| match source {
+                Self::N8n(config) => Some((place, config.queue.clone()?)),
+                _ => None,
+            })
+            .collect();
+        for (place, queue) in queues {
+            let redis = sources.iter_mut().find_map(|source| match source {
+                Self::Redis(config) if config.name == queue.redis => Some(config),
+                _ => None,
+            });
+            let Some(redis) = redis else {
+                let error = format!("redis: there is no source {:?} of kind redis", queue.redis.as_str());
+                return Err((place, error));
+            };
+            let N8nQueue { base, link, .. } = queue;
+            if redis.executions.iter().any(|other| other.base == base) {
+                let error = format!("redis: the queue {base} in source {} is another n8n's already", redis.name);
+                return Err((place, error));
+            }
+            redis.executions.push(ExecutionQueue { base, link });
+        }
+        Ok(())
     }
 
     /// Whether it tells who is behind it.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use vigie_model::SourceName;
 
+use super::link::N8nLink;
 use super::routes;
 use crate::http::{
     Access, HttpConfigError, HttpLogin, HttpUrl, raw_http, secret as checked_secret, source_name,
@@ -51,6 +52,8 @@ pub struct N8nQueue {
     pub redis: SourceName,
     /// What its keys begin with, without a colon at its end: `bull:jobs`.
     pub base: String,
+    /// The way to the reader of that queue.
+    pub link: N8nLink,
 }
 
 /// An n8n, checked.
@@ -111,7 +114,8 @@ impl TryFrom<RawN8nConfig> for N8nConfig {
         let queue = match (&raw.redis, &raw.prefix) {
             (Some(redis), prefix) => {
                 let prefix = prefix.as_deref().unwrap_or("bull").trim_end_matches(':');
-                Some(N8nQueue { redis: source_name(redis)?, base: format!("{prefix}:jobs") })
+                let (redis, base) = (source_name(redis)?, format!("{prefix}:jobs"));
+                Some(N8nQueue { redis, base, link: N8nLink::default() })
             }
             (None, Some(_)) => {
                 return Err(HttpConfigError::Missing(

@@ -5,6 +5,9 @@ mod api;
 mod checks;
 mod config;
 pub mod decode;
+mod executions;
+mod failures;
+mod link;
 mod poll;
 mod process;
 mod routes;
@@ -13,4 +16,5 @@ mod routes;
 mod tests;
 
 pub use config::{N8nConfig, N8nQueue, RawN8nConfig};
+pub use link::{ExecutionQueue, FailedRun, N8nLink};
 pub use poll::N8nSource;

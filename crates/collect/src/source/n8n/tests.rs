@@ -1,4 +1,4 @@
-use super::config::{N8nConfig, N8nQueue, RawN8nConfig};
+use super::config::{N8nConfig, RawN8nConfig};
 use super::decode::{Execution, Page, QueueFigures, Workflow, failure, list, metrics};
 use proptest::prelude::*;
 use vigie_model::{SourceName, Time};
@@ -120,8 +120,8 @@ fn the_configuration_is_checked() {
     )
     .unwrap();
     assert_eq!(found.display_url(), "http://a:5678/ and 1 more");
-    let queue = N8nQueue { redis: SourceName::new("main"), base: "shop:jobs".to_owned() };
-    assert_eq!(found.queue, Some(queue));
+    let queue = found.queue.as_ref().unwrap();
+    assert_eq!((&queue.redis, &*queue.base), (&SourceName::new("main"), "shop:jobs"));
     assert!(found.api.is_some() && !format!("{found:?}").contains("s3cret"));
     for (text, says) in [
         (r#"{"name":"n"}"#, "set url to n8n's main process"),
