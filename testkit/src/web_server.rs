@@ -109,7 +109,7 @@ impl WebServer {
         Self { port, shared, thread: Some(thread) }
     }
 
-    /// Answers this path (without its query) so from now on; `*` is every other path.
+    /// Answers this path so from now on, whatever its query, unless that has an answer of its own; `*` is every other path.
     pub fn set(&self, path: &str, answer: WebAnswer) {
         self.shared.answers.lock().expect("no holder panics").insert(path.to_owned(), answer);
     }
@@ -156,7 +156,7 @@ impl Shared {
         let path = target.split('?').next().unwrap_or_default().to_owned();
         self.heads.lock().expect("no holder panics").push(head);
         let answers = self.answers.lock().expect("no holder panics");
-        let known = answers.get(&path).or_else(|| answers.get("*")).cloned();
+        let known = [&*target, &*path, "*"].iter().find_map(|place| answers.get(*place)).cloned();
         drop(answers);
         self.answered.fetch_add(1, Ordering::Relaxed);
         self.answer(&stream, known.unwrap_or_else(|| WebAnswer::ok("text/plain", "ok\n")))

@@ -52,6 +52,8 @@ pub struct Instance {
     pub load: Option<f64>,
     /// The version that it runs.
     pub version: Option<Name>,
+    /// Whether it leads its peers; `None` where there is nothing to lead, or nobody tells.
+    pub leader: Option<bool>,
     /// What changes with each start of the process: a boot id, or the time of its start.
     pub boot: Option<Name>,
     /// The load balancer's own word, such as `UP` or `DOWN`; only from a source that is one.
@@ -75,6 +77,7 @@ impl Instance {
             latency: None,
             load: None,
             version: None,
+            leader: None,
             boot: None,
             balancer: None,
             probe: None,

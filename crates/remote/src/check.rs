@@ -26,7 +26,7 @@ impl RemoteConfig {
     pub async fn check_write(&self, within: Duration) -> Result<String, String> {
         let url = origin(&self.write_url);
         let said = async {
-            let client = Client::new(self).map_err(|error| error.to_string())?;
+            let client = Client::new(&self.headers).map_err(|error| error.to_string())?;
             let request = Request::post(self.write_url.clone())
                 .header(CONTENT_TYPE, "application/x-protobuf")
                 .header(CONTENT_ENCODING, "snappy")

@@ -21,5 +21,6 @@ export interface Instance {
   stale?: Maybe<boolean>;
   /** The load balancer says up and the probe down, or the reverse. */
   disagree?: Maybe<boolean>;
+  leader?: Maybe<boolean>;
   restarts?: Maybe<number>;
 }

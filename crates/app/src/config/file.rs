@@ -67,9 +67,6 @@ struct Kind {
     kind: Option<String>,
 }
 
-/// Kinds that have a name already and come with a later version.
-const LATER: [&str; 1] = ["n8n"];
-
 pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
     if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_BYTES {
@@ -125,9 +122,6 @@ fn checked_kinds(kinds: Kinds, origin: &str) -> Result<Vec<String>, ConfigError>
         let detail = match source.kind {
             Some(kind) if KINDS.contains(&kind.as_str()) => return Ok(kind),
             None => format!("kind is missing; it is one of {known}"),
-            Some(kind) if LATER.contains(&kind.as_str()) => {
-                format!("kind {kind} comes with a later version; this one knows {known}")
-            }
             Some(kind) => unknown_kind(&kind),
         };
         Err(ConfigError::Wrong { place: format!("{origin}: sources[{place}]"), detail })
@@ -185,6 +179,8 @@ fn sources(raw: Vec<RawSource>, origin: &str) -> Result<Vec<SourceConfig>, Confi
             return Err(wrong(place, error));
         }
     }
+    SourceConfig::join(&mut sources)
+        .map_err(|(number, error)| wrong(format!("{origin}: sources[{number}]"), error))?;
     if sources.is_empty() {
         let error = "there is no source: name at least one to watch".to_owned();
         return Err(wrong(format!("{origin}: sources"), error));
@@ -358,8 +354,22 @@ mod tests {
     }
 
     #[test]
+    fn an_n8n_is_joined_with_the_redis_of_its_queue() {
+        let n8n = |name: &str, redis: &str| {
+            format!("- {{name: {name}, kind: n8n, url: \"http://h:5678\", redis: {redis}}}\n")
+        };
+        let redis = "- {name: main, kind: redis, url: \"redis://127.0.0.1:6379\"}\n";
+        let config = with(&format!("sources:\n{}{redis}", n8n("n8n", "main"))).unwrap();
+        let SourceConfig::Redis(joined) = &config.sources[1] else { panic!("{config:?}") };
+        assert_eq!(joined.executions[0].base, "bull:jobs");
+        let nobody = error(&format!("sources:\n{redis}{}", n8n("n8n", "other")));
+        assert!(nobody.contains("sources[1]: redis: there is no source \"other\""), "{nobody}");
+        let twice = error(&format!("sources:\n{redis}{}{}", n8n("a", "main"), n8n("b", "main")));
+        assert!(twice.contains("sources[2]: redis: the queue bull:jobs"), "{twice}");
+    }
+
+    #[test]
     fn kinds_of_later_versions_are_told_from_mistakes() {
-        assert!(error("sources: [{name: a, kind: n8n}]").contains("comes with a later version"));
         assert!(error("sources: [{name: a, kind: kafka}]").contains("no kind \"kafka\""));
         let near = error("sources: [{name: a, kind: hapoxy}]");
         assert!(near.contains("did you mean \"haproxy\"?"), "{near}");

@@ -11,6 +11,7 @@ use vigie_collect::source::caddy::{CaddyConfig, CaddySource, RawCaddyConfig};
 use vigie_collect::source::file::{FileConfig, FileSource, RawFileConfig};
 use vigie_collect::source::go_api::{GoApiConfig, GoApiSource, RawGoApiConfig};
 use vigie_collect::source::haproxy::{HaproxyConfig, HaproxySource, RawHaproxyConfig};
+use vigie_collect::source::n8n::{ExecutionQueue, N8nConfig, N8nQueue, N8nSource, RawN8nConfig};
 use vigie_collect::source::nginx::{NginxConfig, NginxSource, RawNginxConfig};
 use vigie_collect::source::probe::{ProbeConfig, ProbeSource, RawProbeConfig};
 use vigie_collect::source::prometheus::{PrometheusConfig, PrometheusSource, RawPrometheusConfig};
@@ -84,6 +85,7 @@ kinds! {
     "caddy", Caddy, RawCaddyConfig, CaddyConfig;
     "probe", Probe, RawProbeConfig, ProbeConfig;
     "go_api", GoApi, RawGoApiConfig, GoApiConfig;
+    "n8n", N8n, RawN8nConfig, N8nConfig;
     "prometheus", Prometheus, RawPrometheusConfig, PrometheusConfig;
     "file", File, RawFileConfig, FileConfig;
 }
@@ -101,6 +103,7 @@ impl SourceConfig {
             Self::Caddy(config) => config.url.to_string(),
             Self::Probe(config) => config.display_url(),
             Self::GoApi(config) => config.display_url(),
+            Self::N8n(config) => config.display_url(),
             Self::Prometheus(config) => config.display_url(),
             Self::File(config) => config.display_url(),
         }
@@ -115,6 +118,7 @@ impl SourceConfig {
             Self::Caddy(config) => config.access.poll,
             Self::Probe(config) => config.access.poll,
             Self::GoApi(config) => config.access.poll,
+            Self::N8n(config) => config.access.poll,
             Self::Prometheus(config) => config.access.poll,
             Self::File(config) => config.report,
         }
@@ -142,6 +146,42 @@ impl SourceConfig {
             Self::GoApi(config) => config.asynq.as_ref(),
             _ => None,
         }
+    }
+
+    /// Joins each n8n with the Redis in which its queue is, so that the jobs there are called by their workflows.
+    ///
+    /// # Errors
+    /// The place of the source whose Redis is not there, and what is wrong.
+    pub(super) fn join(sources: &mut [Self]) -> Result<(), (usize, String)> {
+        let queues: Vec<_> = sources
+            .iter()
+            .enumerate()
+            .filter_map(|(place, source)| match source {
+                Self::N8n(config) => Some((place, config.queue.clone()?)),
+                _ => None,
+            })
+            .collect();
+        for (place, queue) in queues {
+            let redis = sources.iter_mut().find_map(|source| match source {
+                Self::Redis(config) if config.name == queue.redis => Some(config),
+                _ => None,
+            });
+            let Some(redis) = redis else {
+                let error =
+                    format!("redis: there is no source {:?} of kind redis", queue.redis.as_str());
+                return Err((place, error));
+            };
+            let N8nQueue { base, link, .. } = queue;
+            if redis.executions.iter().any(|other| other.base == base) {
+                let error = format!(
+                    "redis: the queue {base} in source {} is another n8n's already",
+                    redis.name
+                );
+                return Err((place, error));
+            }
+            redis.executions.push(ExecutionQueue { base, link });
+        }
+        Ok(())
     }
 
     /// Whether it tells who is behind it.
@@ -172,6 +212,7 @@ impl SourceConfig {
             Self::GoApi(config) => {
                 GoApiSource::new(config, clock, out, lines, told).run(stop).await;
             }
+            Self::N8n(config) => N8nSource::new(config, clock, out).run(stop).await,
             Self::Prometheus(config) => {
                 PrometheusSource::new(config, clock, out, samples).run(stop).await;
             }

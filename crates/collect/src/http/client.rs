@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, Response};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
@@ -62,7 +62,7 @@ impl Answer {
 #[derive(Clone)]
 pub struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, String>,
-    authorization: Option<HeaderValue>,
+    authorization: Option<(HeaderName, HeaderValue)>,
     timeout: Duration,
     limit: usize,
 }
@@ -201,8 +201,8 @@ impl HttpClient {
             .header(header::USER_AGENT, concat!("vigie/", env!("CARGO_PKG_VERSION")))
             .header(header::ACCEPT, accept)
             .header(header::ACCEPT_ENCODING, "gzip, zstd");
-        if let Some(authorization) = &self.authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
+        if let Some((name, value)) = &self.authorization {
+            request = request.header(name, value);
         }
         request
             .body(String::new())
@@ -215,7 +215,8 @@ fn text(response: &Response<Incoming>, name: header::HeaderName) -> String {
     value.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
-fn authorization(login: &HttpLogin) -> Option<HeaderValue> {
+fn authorization(login: &HttpLogin) -> Option<(HeaderName, HeaderValue)> {
+    let mut name = header::AUTHORIZATION;
     let text = match login {
         HttpLogin::Nobody => return None,
         HttpLogin::Basic { username, password } => {
@@ -223,11 +224,15 @@ fn authorization(login: &HttpLogin) -> Option<HeaderValue> {
             format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
         }
         HttpLogin::Bearer(token) => format!("Bearer {}", token.reveal()),
+        HttpLogin::Key { header, key } => {
+            name = HeaderName::from_static(header);
+            key.reveal().to_owned()
+        }
     };
     // The configuration has seen to it that it fits into a header.
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);
-    Some(value)
+    Some((name, value))
 }
 
 fn without_query(location: &str) -> String {

@@ -79,6 +79,13 @@ pub enum HttpLogin {
     },
     /// A bearer token.
     Bearer(Secret),
+    /// A key in a header of the product's own.
+    Key {
+        /// The header, in lower case.
+        header: &'static str,
+        /// The key.
+        key: Secret,
+    },
 }
 
 /// How a source reaches its servers.
@@ -191,7 +198,8 @@ fn tls(raw: Option<RawTls>) -> Result<Tls, HttpConfigError> {
     Ok(Tls { ca_file: raw.ca_file, client })
 }
 
-fn secret(
+/// A secret from one of its two keys, which can be sent in a header.
+pub(crate) fn secret(
     key: &'static str,
     given: Option<Secret>,
     file_key: &'static str,

@@ -8,7 +8,7 @@ mod url;
 
 pub use client::{Answer, HttpClient};
 pub use config::{Access, HttpConfigError, HttpLogin};
-pub(crate) use config::{RawAccess, raw_http, seconds, source_name};
+pub(crate) use config::{RawAccess, raw_http, seconds, secret, source_name};
 pub use fault::HttpFault;
 pub use url::{HttpUrl, UrlFault};
 

@@ -10,6 +10,7 @@ pub mod caddy;
 pub mod file;
 pub mod go_api;
 pub mod haproxy;
+pub mod n8n;
 pub mod nginx;
 pub mod probe;
 pub mod prometheus;

@@ -4,6 +4,7 @@
 mod balancers;
 mod feeds;
 mod hostile;
+mod n8n;
 mod probes;
 mod service;
 mod watch;

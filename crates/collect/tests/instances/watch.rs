@@ -143,3 +143,10 @@ pub fn go_api_with(json: Value, lines: Arc<dyn LineKeeper>) -> Watch {
     let (config, told) = (config::<RawGoApiConfig, _>(json), ToldJobs::default());
     Watch::start(|clock, out, stop| GoApiSource::new(config, clock, out, lines, told).run(stop))
 }
+
+/// An n8n's source.
+pub fn n8n(json: Value) -> Watch {
+    use vigie_collect::source::n8n::{N8nSource, RawN8nConfig};
+    let config = config::<RawN8nConfig, _>(json);
+    Watch::start(|clock, out, stop| N8nSource::new(config, clock, out).run(stop))
+}

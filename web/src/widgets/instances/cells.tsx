@@ -21,7 +21,7 @@ export function InstanceName({ instance }: { instance: Instance }) {
     <>
       <Mark tone={instanceTone(instance)} label={instanceState(t, instance)} />
       <span className="q" data-row="" tabIndex={-1} data-tip={instance.address ?? undefined}><bdi className="name">{showName(instance.instance)}</bdi></span>
-      <span className="src">{showName(instance.role)} · {showName(instance.source)}</span>
+      <span className="src">{showName(instance.role)}{instance.leader ? ` (${t('instances.leader')})` : ''} · {showName(instance.source)}</span>
     </>
   );
 }

@@ -3,7 +3,9 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Deserialize;
-use vigie_model::Time;
+use vigie_model::{Outcome, Time};
+
+use crate::source::n8n::FailedRun;
 
 /// A published transition of the queue whose keys begin with `base`.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +38,10 @@ pub(super) enum What {
     PausedOrResumed,
     /// A worker looked for a job and found none.
     Drained,
+    /// n8n says how an execution ended; its job ends well all the same.
+    Verdict { id: Vec<u8>, outcome: Outcome, failed: Option<Box<FailedRun>> },
+    /// Progress that is of no interest.
+    Progress,
 }
 
 /// A due time as Bull keeps it: milliseconds · 4096 + the low 12 bits of a number, divided by 4096. A retry has
@@ -100,6 +106,7 @@ pub(super) fn decode<'a>(channel: &'a [u8], payload: &[u8]) -> Result<Heard<'a>,
         (b"delayed", None) => What::Delayed(due(payload)?),
         (b"paused" | b"resumed", None) => What::PausedOrResumed,
         (b"drained", None) => What::Drained,
+        (b"progress", None) => progress(payload)?,
         _ => return Err(DecodeError::Channel),
     };
     Ok(Heard { base, what })
@@ -132,6 +139,71 @@ fn json_id(payload: &[u8]) -> Result<Vec<u8>, DecodeError> {
             });
             plain_id(id.unwrap_or_default())
         }
+    }
+}
+
+/// What n8n says of an execution when it ends, `{"jobId":…,"progress":{"kind":"job-finished",…}}`. Version 1 says only whether
+/// it went well. Messages of other kinds, which hold responses and chunks of them, are passed over.
+fn progress(payload: &[u8]) -> Result<What, DecodeError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Message {
+        job_id: serde_json::Value,
+        progress: Progress,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Progress {
+        kind: Option<String>,
+        execution_id: Option<String>,
+        worker_id: Option<String>,
+        success: Option<bool>,
+        status: Option<String>,
+        last_node_executed: Option<String>,
+        error: Option<Words>,
+    }
+    #[derive(Deserialize)]
+    struct Words {
+        message: Option<String>,
+    }
+    let Ok(Message { job_id, progress }) = serde_json::from_slice(payload) else {
+        return Ok(What::Progress);
+    };
+    if progress.kind.as_deref() != Some("job-finished") {
+        return Ok(What::Progress);
+    }
+    let id = match job_id {
+        serde_json::Value::String(id) => plain_id(id.as_bytes())?,
+        serde_json::Value::Number(id) => plain_id(id.to_string().as_bytes())?,
+        _ => return Err(DecodeError::NoId),
+    };
+    let well = match (progress.status.as_deref(), progress.success) {
+        (Some("success" | "waiting"), _) => true,
+        (Some("error" | "crashed" | "canceled"), _) => false,
+        (_, Some(success)) => success,
+        (_, None) => return Ok(What::Progress),
+    };
+    let outcome = if well { Outcome::Succeeded } else { Outcome::Failed };
+    let failed = progress.execution_id.filter(|_| !well).map(|execution| {
+        Box::new(FailedRun {
+            execution,
+            job: String::from_utf8_lossy(&id).into_owned(),
+            status: progress.status.unwrap_or_else(|| "error".to_owned()),
+            message: progress.error.and_then(|error| error.message).map(short),
+            node: progress.last_node_executed.map(short),
+            worker: progress.worker_id.map(short),
+        })
+    });
+    Ok(What::Verdict { id, outcome, failed })
+}
+
+/// Longer words of others are cut.
+const SHOWN_CHARACTERS: usize = 2_000;
+
+fn short(text: String) -> String {
+    match text.char_indices().nth(SHOWN_CHARACTERS) {
+        Some((end, _)) => text[..end].to_owned(),
+        None => text,
     }
 }
 

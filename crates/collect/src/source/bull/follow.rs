@@ -22,6 +22,7 @@ use crate::source::bull_family::facts::{Hashes, Pending, PendingFact, Pendings, 
 use crate::source::bull_family::job_hash::JobHash;
 use crate::source::bull_family::shared::State;
 use crate::source::bull_family::tracker::{Attempt, JobId, Stage};
+use crate::source::n8n::FailedRun;
 
 /// `delayed` messages of one queue that may still find their job.
 const RECENT_DELAYED: usize = 256;
@@ -31,6 +32,9 @@ const SAME_START: f64 = 0.25;
 const DUE_SLACK: f64 = 0.1;
 /// More running jobs of one worker than this are not asked for a silent retry.
 const MAX_CHECKED: usize = 100;
+
+/// Executions that have ended and whose jobs have not.
+const MAX_VERDICTS: usize = 10_000;
 
 /// What is known between messages.
 #[derive(Default)]
@@ -44,6 +48,8 @@ pub(super) struct Follower {
     checks: HashMap<(Base, JobId), Check>,
     /// `delayed` messages whose job is to be asked for.
     announced: HashMap<Base, Vec<(Due, Time)>>,
+    /// How executions of n8n ended whose jobs end next.
+    verdicts: HashMap<(Base, JobId), Outcome>,
     /// `delayed` messages of the last seconds, for jobs that wait again before anything could be asked.
     recent: HashMap<Base, VecDeque<(Due, Time)>>,
 }
@@ -95,7 +101,9 @@ impl Follower {
                 self.active(&base, id.into(), worker, explained, now, state);
             }
             What::Completed(id) => {
-                self.ended(&base, id.into(), Outcome::Succeeded, now, state);
+                let id: JobId = id.into();
+                let verdict = self.verdicts.remove(&(base.clone(), id.clone()));
+                self.ended(&base, id, verdict.unwrap_or(Outcome::Succeeded), now, state);
                 self.slot_freed = Some(base);
             }
             What::Failed(id) => self.ended(&base, id.into(), Outcome::Failed, now, state),
@@ -103,7 +111,32 @@ impl Follower {
             What::Stalled(id) => self.stalled(&base, id.into(), now, state),
             What::PausedOrResumed => self.pendings.stir(&base),
             What::Drained => self.slot_looked(&base, None, None, now, state),
+            What::Verdict { id, outcome, failed } => {
+                self.verdict(&base, id.into(), outcome, failed.map(|run| *run), state);
+                self.slot_freed = slot_freed;
+            }
+            What::Progress => self.slot_freed = slot_freed,
         }
+    }
+
+    /// n8n says how an execution ended, a moment before its job is completed.
+    fn verdict(
+        &mut self,
+        base: &Base,
+        id: JobId,
+        outcome: Outcome,
+        failed: Option<FailedRun>,
+        state: &State,
+    ) {
+        let Some(link) = state.executions.get(base) else { return };
+        if let Some(run) = failed {
+            link.failed(run);
+        }
+        // Those whose worker vanished in between are never completed.
+        if self.verdicts.len() >= MAX_VERDICTS {
+            self.verdicts.clear();
+        }
+        self.verdicts.insert((base.clone(), id), outcome);
     }
 
     fn push(&mut self, base: &Base, id: &JobId, at: Time, fact: PendingFact, state: &State) {

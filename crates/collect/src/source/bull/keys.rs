@@ -89,7 +89,7 @@ pub const KEYS: &[KeyUse] = &[
         suffix: "<job>",
         redis_type: "hash",
         commands: &["HMGET"],
-        why: "name, timestamp, opts, processedOn, finishedOn, attemptsMade, stalledCounter, retriedOn: type and times; never data",
+        why: "name, timestamp, opts, processedOn, finishedOn, attemptsMade, stalledCounter, retriedOn: type and times; never data, of which n8n's queue alone has a part that is read: the workflow's id",
     },
 ];
 
@@ -114,7 +114,11 @@ pub struct ChannelUse {
     pub payload: &'static str,
 }
 
-/// The channels. `progress` is not among them: n8n publishes whole HTTP responses there.
+/// How an execution of n8n ended is published here. Only the queue of an n8n that is a source of its own is listened to, and
+/// of each message only that is kept: others hold whole HTTP responses.
+pub(super) const PROGRESS: &str = "progress";
+
+/// The channels of every queue. [`PROGRESS`] is not among them: it is nobody's business what an application says there.
 pub const CHANNELS: &[ChannelUse] = &[
     ChannelUse {
         pattern: "waiting@*",

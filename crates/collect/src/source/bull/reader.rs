@@ -21,9 +21,9 @@ use crate::source::bull_family::base::{Base, job_key, key};
 use crate::source::bull_family::connections::Connections;
 use crate::source::bull_family::dialect::Reader;
 use crate::source::bull_family::facts::{Hashes, Pendings, batch};
-use crate::source::bull_family::job_hash::{JobHash, texts_of};
+use crate::source::bull_family::job_hash::texts_of;
 use crate::source::bull_family::rate::{LookupBudget, Nudges};
-use crate::source::bull_family::shared::{ReaderState, Shared};
+use crate::source::bull_family::shared::{ReaderState, Shared, State};
 use crate::source::bull_family::tracker::JobId;
 
 /// From the first message to the look-up of what it leaves out: jobs that are removed when they end live short.
@@ -73,6 +73,7 @@ struct Listening<'a> {
     budget: LookupBudget,
     nudges: Nudges,
     subscribed: HashSet<Vec<u8>>,
+    subscribed_progress: HashSet<Base>,
     /// What the questions under way are about.
     asked: Pendings,
     /// What is known completely and not told yet, and the hashes that were read for it.
@@ -91,6 +92,7 @@ impl<'a> Listening<'a> {
             budget: LookupBudget::new(shared.exact_jobs_per_second.saturating_mul(LOOK_UPS_A_JOB)),
             nudges: Nudges::default(),
             subscribed: HashSet::new(),
+            subscribed_progress: HashSet::new(),
             asked: Pendings::default(),
             ready: Pendings::default(),
             hashes: Hashes::new(),
@@ -151,6 +153,14 @@ impl<'a> Listening<'a> {
                     sink.psubscribe(pattern(&prefix, channel.pattern)).await?;
                 }
                 self.subscribed.insert(prefix);
+            }
+        }
+        // How an execution of n8n ended stands in its progress, which is listened to in n8n's own queues only.
+        let executions: Vec<Base> = self.shared.lock().executions.keys().cloned().collect();
+        for base in executions {
+            if self.subscribed_progress.insert(base.clone()) {
+                sink.psubscribe([&escaped(&base)[..], b":", keys::PROGRESS.as_bytes()].concat())
+                    .await?;
             }
         }
         let now = self.context.clock.now();
@@ -224,7 +234,7 @@ impl<'a> Listening<'a> {
         questions.checks.truncate(granted - questions.due.len());
         jobs.truncate(granted - questions.due.len() - questions.checks.len());
         Follower::asked(&jobs, &mut self.shared.lock());
-        let commands = commands(&questions, &jobs);
+        let commands = commands(&questions, &jobs, &self.shared.lock());
         self.asked = pendings;
         let asked = Asked { due: questions.due, checks: questions.checks, jobs };
         Some(Box::pin(async move {
@@ -247,7 +257,7 @@ impl<'a> Listening<'a> {
         let asked_jobs = asked.checks.iter().map(|(job, _)| job).chain(&asked.jobs);
         for job in asked_jobs {
             let hash = match answers.next() {
-                Some(Value::Array(values)) => JobHash::decode(keys::JOB_FIELDS, &values),
+                Some(Value::Array(values)) => state.read_hash(&job.0, keys::JOB_FIELDS, &values),
                 _ => None,
             };
             hashes.insert(job.clone(), hash);
@@ -279,7 +289,7 @@ impl<'a> Listening<'a> {
     }
 }
 
-fn commands(questions: &Questions, jobs: &[(Base, JobId)]) -> Vec<(Vec<u8>, Cmd)> {
+fn commands(questions: &Questions, jobs: &[(Base, JobId)], state: &State) -> Vec<(Vec<u8>, Cmd)> {
     let due = questions.due.iter().map(|(base, due, _)| {
         let key = key(base, keys::DELAYED);
         let first = due.millis.saturating_mul(SCORE);
@@ -291,7 +301,7 @@ fn commands(questions: &Questions, jobs: &[(Base, JobId)]) -> Vec<(Vec<u8>, Cmd)
     let jobs = questions.checks.iter().map(|(job, _)| job).chain(jobs).map(|(base, id)| {
         let key = job_key(base, id);
         let mut command = redis::cmd("HMGET");
-        command.arg(&key).arg(keys::JOB_FIELDS);
+        command.arg(&key).arg(state.job_fields(base, keys::JOB_FIELDS));
         (key, command)
     });
     due.chain(jobs).collect()
@@ -315,16 +325,19 @@ fn cut() -> RedisError {
     RedisError::from((ErrorKind::Io, "the connection for messages was closed"))
 }
 
-/// The pattern of one kind of channel of all queues with `prefix`, whose own special characters are escaped.
+/// The pattern of one kind of channel of all queues with `prefix`.
 fn pattern(prefix: &[u8], channel: &str) -> Vec<u8> {
-    let mut pattern = Vec::with_capacity(prefix.len() + channel.len() + 3);
-    for byte in prefix {
+    [&escaped(prefix)[..], b":*:", channel.as_bytes()].concat()
+}
+
+/// A text as a pattern that means just that text.
+fn escaped(text: &[u8]) -> Vec<u8> {
+    let mut pattern = Vec::with_capacity(text.len() + 3);
+    for byte in text {
         if b"*?[]\\^".contains(byte) {
             pattern.push(b'\\');
         }
         pattern.push(*byte);
     }
-    pattern.extend_from_slice(b":*:");
-    pattern.extend_from_slice(channel.as_bytes());
     pattern
 }

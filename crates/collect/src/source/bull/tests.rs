@@ -2,21 +2,23 @@
 
 use proptest::prelude::*;
 use redis::Value;
-use vigie_model::{Broker, JobBatch, JobEvent, Time};
+use vigie_model::{Broker, JobBatch, JobEvent, Outcome, Time};
 
 use super::decode::{DecodeError, Due, What, decode};
 use super::follow::{Follower, is_new};
 use super::poll::Bull;
 use crate::source::bull_family::dialect::{Dialect, Seen};
 use crate::source::bull_family::facts::Hashes;
-use crate::source::bull_family::job_hash::JobHash;
+use crate::source::bull_family::job_hash::{JobHash, WITH_DATA};
 use crate::source::bull_family::rate::Nudges;
 use crate::source::bull_family::testing::{Stage, adopt, base, brief, totals};
 use crate::source::bull_family::tracker::JobId;
+use crate::source::n8n::N8nLink;
 use crate::source::{Plan, Replies};
 
 const CAPTURE: &str = include_str!("fixtures/bull_pubsub_psubscribe_raw.txt");
 const N8N: &str = include_str!("fixtures/n8n_psubscribe_raw.txt");
+const N8N_2: &str = include_str!("fixtures/n8n_2_psubscribe_raw.txt");
 const QUEUE: &str = "bull:mail";
 
 /// The messages of a capture of `redis-cli psubscribe`.
@@ -117,16 +119,10 @@ fn job(name: &str, added: i64) -> JobHash {
 
 #[test]
 fn every_message_of_the_captures_is_read() {
-    for capture in [CAPTURE, N8N] {
+    for capture in [CAPTURE, N8N, N8N_2] {
         for (channel, payload) in messages(capture) {
-            match decode(channel.as_bytes(), payload.as_bytes()) {
-                Ok(_) => {}
-                // Not subscribed to, and not read if it came.
-                Err(error) => {
-                    assert!(channel.ends_with(":progress"), "{channel} {payload}: {error}");
-                    assert_eq!(error, DecodeError::Channel);
-                }
-            }
+            let heard = decode(channel.as_bytes(), payload.as_bytes());
+            assert!(heard.is_ok(), "{channel} {payload}: {heard:?}");
         }
     }
 }
@@ -149,7 +145,6 @@ fn messages_of_all_shapes() {
     for (channel, payload, error) in [
         ("waiting@x", "1", DecodeError::Channel),
         ("bull:waiting@x", "1", DecodeError::Channel),
-        ("bull:orders:progress", "{}", DecodeError::Channel),
         ("bull:orders:waiting@x", "", DecodeError::NoId),
         ("bull:orders:completed", "[]", DecodeError::NoId),
         ("bull:orders:completed", "{\"jobId\":{}}", DecodeError::NoId),
@@ -190,6 +185,98 @@ async fn one_good_job_of_n8n() {
     play.hear(140, "completed", r#"{"jobId":"1"}"#);
     assert_eq!(play.told(&[], &[]).await, ["job succeeded wait=38 run=100"]);
     assert_eq!(play.stage.shared.lock().tracker.len(), 0, "what has ended is forgotten");
+}
+
+/// What a real n8n published while five executions ran, one of which failed on purpose.
+#[tokio::test]
+async fn executions_are_called_by_their_workflows_and_end_as_n8n_says() {
+    let link = N8nLink::default();
+    link.name([("wfOk".to_owned(), "OK webhook".into()), ("wfFail".to_owned(), "Failing".into())]);
+    let mut play = Play::new();
+    let base = base("bull:jobs");
+    {
+        let mut state = play.stage.shared.lock();
+        state.executions.insert(base.clone(), link.clone());
+    }
+    adopt(&mut play.stage.shared.lock(), "bull:jobs", at(0));
+    for (place, (channel, payload)) in messages(N8N_2).into_iter().enumerate() {
+        let heard = decode(channel.as_bytes(), payload.as_bytes()).unwrap();
+        let mut state = play.stage.shared.lock();
+        play.follower.hear(heard, at(place as i64), &mut state);
+    }
+    let hash = |workflow: &str| {
+        let data = format!(r#"{{"workflowId":"{workflow}","projectName":"A B <a@example.com>"}}"#);
+        let mut values = vec![Value::Nil; WITH_DATA.len()];
+        values[0] = Value::BulkString(b"job".to_vec());
+        values[8] = Value::BulkString(data.into_bytes());
+        let state = play.stage.shared.lock();
+        let hash = state.read_hash(&base, super::keys::JOB_FIELDS, &values).unwrap();
+        assert!(!format!("{hash:?}").contains("example.com"));
+        hash
+    };
+    let (ok, fail, strange) = (hash("wfOk"), hash("wfFail"), hash("wfNew"));
+    let jobs = [("2", ok.clone()), ("3", ok.clone()), ("4", ok), ("5", fail), ("6", strange)];
+    let (_, batches) = play.answer(&jobs, &[]).await;
+    let told = brief(&events(&batches));
+    let ends: Vec<&str> = told
+        .iter()
+        .filter(|line| line.contains("ed wait=") && !line.contains("started"))
+        .map(|line| line.split(" wait").next().unwrap())
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            "OK webhook succeeded",
+            "OK webhook succeeded",
+            "OK webhook succeeded",
+            "Failing failed",
+            "wfNew succeeded"
+        ]
+    );
+    let (failed, dropped) = link.take_failed();
+    assert_eq!((failed.len(), dropped), (1, 0));
+    assert_eq!(failed[0].execution, "5");
+    assert_eq!(failed[0].message.as_deref(), Some("deliberate failure"));
+    assert_eq!(failed[0].worker.as_deref(), Some("worker-vm"));
+    assert_eq!(failed[0].node.as_deref(), Some("Stop and Error"));
+}
+
+#[tokio::test]
+async fn what_else_n8n_says_while_it_runs_is_passed_over() {
+    let heard = |payload: &str| decode(b"bull:jobs:progress", payload.as_bytes()).unwrap().what;
+    let verdict = |outcome| What::Verdict { id: b"7".to_vec(), outcome, failed: None };
+    for (payload, what) in [
+        (
+            r#"{"jobId":"7","progress":{"kind":"respond-to-webhook","response":{"body":{"secret":1}}}}"#,
+            What::Progress,
+        ),
+        (r#"{"jobId":"7","progress":42}"#, What::Progress),
+        ("not json", What::Progress),
+        (r#"{"jobId":"7","progress":{"kind":"job-finished"}}"#, What::Progress),
+        (
+            r#"{"jobId":"7","progress":{"kind":"job-finished","status":"waiting","success":true}}"#,
+            verdict(Outcome::Succeeded),
+        ),
+        (
+            r#"{"jobId":7,"progress":{"kind":"job-finished","success":true}}"#,
+            verdict(Outcome::Succeeded),
+        ),
+        (
+            r#"{"jobId":"7","progress":{"kind":"job-finished","success":false}}"#,
+            verdict(Outcome::Failed),
+        ),
+    ] {
+        assert_eq!(heard(payload), what, "{payload}");
+    }
+    // In a queue that is none of n8n's it says nothing of an outcome.
+    let mut play = Play::new();
+    play.hear(0, "waiting@p", "7").hear(1, "active@w", "7");
+    play.hear(2, "progress", r#"{"jobId":"7","progress":{"kind":"job-finished","success":false}}"#);
+    play.hear(3, "completed", r#"{"jobId":"7"}"#);
+    assert_eq!(
+        play.told(&[("7", job("mail", 0))], &[]).await.last().unwrap(),
+        "mail succeeded wait=1 run=2"
+    );
 }
 
 #[tokio::test]

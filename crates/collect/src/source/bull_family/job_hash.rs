@@ -53,7 +53,22 @@ pub(crate) struct JobHash {
     pub retried: bool,
     /// The name of the worker of its newest attempt; only BullMQ tells.
     pub worker: Option<Name>,
+    /// The workflow that it executes; only of n8n.
+    pub workflow: Option<String>,
 }
+
+/// The fields of a job of n8n that are read: Bull's, and `data`, of which only the workflow's id is taken.
+pub(crate) const WITH_DATA: &[&str] = &[
+    "name",
+    "timestamp",
+    "opts",
+    "processedOn",
+    "finishedOn",
+    "attemptsMade",
+    "stalledCounter",
+    "retriedOn",
+    "data",
+];
 
 impl JobHash {
     /// From the values of `fields` in the order of `HMGET`; `None` when there is no such job (any more).
@@ -74,6 +89,7 @@ impl JobHash {
                 "ats" => job.attempts_started = Some(small(raw)),
                 "stc" | "stalledCounter" => job.stalled = small(raw),
                 "retriedOn" => job.retried = true,
+                "data" => job.workflow = workflow(raw),
                 "pb" => job.worker = Some(Name::from_bytes(raw)),
                 _ => {}
             }
@@ -141,6 +157,20 @@ impl JobHash {
     pub fn run(&self) -> Option<f64> {
         Some(self.finished_on?.age(self.processed_on?))
     }
+}
+
+/// The id in `{"workflowId":"…","executionId":"…",…}`. Everything else, the owner's name and address among it, is passed over.
+fn workflow(raw: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Data {
+        #[serde(rename = "workflowId")]
+        workflow: String,
+    }
+    if raw.len() > MAX_OPTIONS_BYTES {
+        return None;
+    }
+    let data: Data = serde_json::from_slice(raw).ok()?;
+    (!data.workflow.is_empty()).then_some(data.workflow)
 }
 
 /// The text of an answer.

@@ -55,6 +55,12 @@ macro_rules! queue_system {
                 Self(self.0.with_prefix(prefix))
             }
 
+            /// The jobs of these queues are executions of n8n: they are called by their workflows, and end as n8n says.
+            #[must_use]
+            pub fn with_executions(self, queues: &[$crate::source::n8n::ExecutionQueue]) -> Self {
+                Self(self.0.with_executions(queues))
+            }
+
             /// Why the server does not let us read job events, in its words: totals are then counted by polling.
             /// `None` when it does, or when that was not tried yet.
             #[must_use]

@@ -8,7 +8,9 @@ use vigie_model::{Broker, Limits, Name, QueueId, SourceName, Time};
 
 use super::base::{Base, first_part, is_within, shown_name};
 use super::facts::Pendings;
+use super::job_hash::{JobHash, WITH_DATA};
 use super::tracker::Tracker;
+use crate::source::n8n::N8nLink;
 
 /// Jobs that one source remembers between two of their events.
 const TRACKED_JOBS: usize = 100_000;
@@ -28,6 +30,8 @@ pub(crate) struct State {
     limits: Limits,
     /// The only key prefix that the source reads, if it is restricted to one.
     pub only_prefix: Option<Vec<u8>>,
+    /// Queues whose jobs are executions of n8n, and the way to its source.
+    pub executions: HashMap<Base, N8nLink>,
     /// The queues that are known.
     pub queues: HashMap<Base, Adopted>,
     /// Names in use: two prefixes may lead to the same one.
@@ -97,6 +101,7 @@ impl Shared {
                 broker,
                 limits,
                 only_prefix: None,
+                executions: HashMap::new(),
                 queues: HashMap::new(),
                 names: HashSet::new(),
                 folded: 0,
@@ -168,6 +173,29 @@ impl State {
             self.names.remove(&gone.id.name);
         }
         Some(gone)
+    }
+
+    /// The fields of a job's hash that are read in this queue, `plain` in all but those of n8n.
+    pub fn job_fields(
+        &self,
+        queue: &[u8],
+        plain: &'static [&'static str],
+    ) -> &'static [&'static str] {
+        if self.executions.contains_key(queue) { WITH_DATA } else { plain }
+    }
+
+    /// Reads a job's hash as it was asked for by [`Self::job_fields`]; executions are called by their workflows.
+    pub fn read_hash(
+        &self,
+        queue: &[u8],
+        plain: &'static [&'static str],
+        values: &[redis::Value],
+    ) -> Option<JobHash> {
+        let mut hash = JobHash::decode(self.job_fields(queue, plain), values)?;
+        if let (Some(link), Some(workflow)) = (self.executions.get(queue), &hash.workflow) {
+            hash.name = Some(link.name_of(workflow));
+        }
+        Some(hash)
     }
 
     /// Whether what is known of the jobs of a queue is of the past, because its events are still being read.

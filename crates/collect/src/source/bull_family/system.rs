@@ -12,11 +12,11 @@ use vigie_model::{
 
 use super::base::{Base, PLAIN_PREFIXES, after_prefix, is_within, job_key};
 use super::dialect::{Dialect, Reader, Seen};
-use super::job_hash::JobHash;
 use super::ownership::{Evidence, Owner};
 use super::shared::{ReaderState, Shared};
 use super::watched::{LookUp, Watched};
 use super::workers::{self, Consumers, Running};
+use crate::source::n8n::ExecutionQueue;
 use crate::source::{Candidate, Plan, PollContext, QueueSystem, ReaderContext, Replies, Which};
 
 /// Candidates that are examined in one poll, at 10 commands each.
@@ -85,6 +85,13 @@ impl<D: Dialect> FamilySystem<D> {
     pub fn with_prefix(mut self, prefix: &str) -> Self {
         self.shared.lock().only_prefix = Some(prefix.as_bytes().to_vec());
         self.only_prefix = Some(prefix.as_bytes().to_vec());
+        self
+    }
+
+    /// The jobs of these queues are executions of n8n.
+    pub fn with_executions(self, queues: &[ExecutionQueue]) -> Self {
+        let links = queues.iter().map(|queue| (queue.base.as_bytes().into(), queue.link.clone()));
+        self.shared.lock().executions = links.collect();
         self
     }
 
@@ -311,8 +318,9 @@ impl<D: Dialect> QueueSystem for FamilySystem<D> {
             let want_worker = D::OWNER == Owner::BullMq && several;
             asked.look_ups = queue.look_ups(&asked.base, &state.tracker, want_worker, room);
             room -= asked.look_ups.len();
+            let fields = state.job_fields(&asked.base, D::JOB_FIELDS);
             for LookUp::Listed(id) | LookUp::Oldest(id) in &asked.look_ups {
-                plan.ask("HMGET", &job_key(&asked.base, id)).arg(D::JOB_FIELDS);
+                plan.ask("HMGET", &job_key(&asked.base, id)).arg(fields);
             }
         }
         drop(state);
@@ -343,7 +351,7 @@ impl<D: Dialect> QueueSystem for FamilySystem<D> {
                 for look_up in look_ups {
                     let answer = replies.next_value().unwrap_or(Value::Nil);
                     let hash = match &answer {
-                        Value::Array(values) => JobHash::decode(D::JOB_FIELDS, values),
+                        Value::Array(values) => state.read_hash(&base, D::JOB_FIELDS, values),
                         _ => None,
                     };
                     queue.learn::<D>(&base, look_up, hash, &mut state.tracker, context);

@@ -8,6 +8,7 @@ use vigie_model::{Limits, SourceName};
 
 use super::Secret;
 use super::url::{self, Scheme, UrlError, Where};
+use crate::source::n8n::ExecutionQueue;
 
 /// A Redis source as a configuration file says it. Unknown keys are errors.
 #[derive(Debug, Clone, Deserialize)]
@@ -172,6 +173,8 @@ pub struct RedisConfig {
     pub exact_jobs_per_second: u32,
     /// What may be remembered.
     pub limits: Limits,
+    /// Queues of Bull whose jobs are executions of an n8n that is watched, too.
+    pub executions: Vec<ExecutionQueue>,
 }
 
 /// What is wrong with a configuration.
@@ -336,6 +339,7 @@ impl TryFrom<RawRedisConfig> for RedisConfig {
                 "0.05 to 3600",
             )?,
             exact_jobs_per_second: raw.exact_jobs_per_second.unwrap_or(2_000),
+            executions: Vec::new(),
             limits: limits(raw.limits)?,
         })
     }

@@ -23,6 +23,7 @@ impl Systems {
         let (name, limits, exact) = (&config.name, config.limits, config.exact_jobs_per_second);
         let mut bull = BullSystem::new(name.clone(), limits, exact);
         let mut bullmq = BullMqSystem::new(name.clone(), limits, exact);
+        bull = bull.with_executions(&config.executions);
         if let Some(prefix) = &config.prefix {
             bull = bull.with_prefix(prefix);
             bullmq = bullmq.with_prefix(prefix);

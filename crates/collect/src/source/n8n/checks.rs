@@ -1,0 +1,183 @@
+//! What was looked for in an n8n, whether it is there, what it adds, and the environment variable that turns it on.
+
+use vigie_model::{Check, CheckState};
+
+use super::config::N8nConfig;
+use super::process::{Asked, Role};
+use super::routes;
+use crate::http::HttpFault;
+use crate::source::poller::check;
+
+/// What the public API answered.
+pub(super) enum ApiState {
+    /// There is no key.
+    NoKey,
+    /// It answers; how many workflows it told of.
+    Well { workflows: usize },
+    /// It does not.
+    Fault(HttpFault),
+}
+
+/// Every line of the checklist.
+pub(super) fn checks(config: &N8nConfig, asked: &[Asked], api: &ApiState) -> Vec<Check> {
+    let mut checks = vec![connect(asked)];
+    checks.extend(configured_metrics(config, asked));
+    checks.push(metrics(asked));
+    if asked.iter().any(|one| one.figures.is_ok()) {
+        checks.push(event_metrics(asked));
+    }
+    checks.push(api_check(config, api));
+    checks.push(queue(config, asked));
+    checks.push(workers(config, asked));
+    checks
+}
+
+fn connect(asked: &[Asked]) -> Check {
+    let well = asked.iter().filter(|one| one.answers()).count();
+    let detail = format!("{well} of {} processes answer", asked.len());
+    let fault = asked.iter().find_map(|one| one.health.as_ref().err());
+    match fault {
+        None => check("connect", CheckState::Ok, detail, None),
+        Some(fault) => {
+            let fix = fault.hint().unwrap_or_else(|| fault.to_string());
+            check("connect", CheckState::Warning, format!("{detail}; {fault}"), Some(fix))
+        }
+    }
+}
+
+/// The place that the configuration names, which no n8n up to 2.41 has.
+fn configured_metrics(config: &N8nConfig, asked: &[Asked]) -> Option<Check> {
+    let path = config.metrics_path.as_deref()?;
+    let found = asked.iter().find(|one| one.figures.is_ok() && one.figures_at == path);
+    Some(match found {
+        Some(_) => check("metrics_path", CheckState::Ok, format!("figures come from {path}"), None),
+        None => {
+            let why = asked.iter().find_map(|one| one.configured.as_ref());
+            let why = why.map_or_else(|| "nobody answers".to_owned(), ToString::to_string);
+            let detail =
+                format!("no figures at {path} ({why}): {} is read instead", routes::METRICS);
+            let fix = format!("leave metrics_path out: n8n has its figures at {}", routes::METRICS);
+            check("metrics_path", CheckState::Missing, detail, Some(fix))
+        }
+    })
+}
+
+fn metrics(asked: &[Asked]) -> Check {
+    let answering = asked.iter().filter(|one| one.answers());
+    let without: Vec<&Asked> = answering.filter(|one| one.figures.is_err()).collect();
+    let adds = "version, start, load, the leader";
+    let Some(first) = without.first() else {
+        let well = asked.iter().filter(|one| one.figures.is_ok()).count();
+        let detail = format!("{} of {well} processes: {adds}", routes::METRICS);
+        let state = if well > 0 { CheckState::Ok } else { CheckState::Unknown };
+        return check("metrics", state, detail, None);
+    };
+    let starting =
+        matches!(&first.figures, Err(HttpFault::ContentType { found, .. }) if found == "text/html");
+    let why = match &first.figures {
+        Err(_) if starting => format!("{} is starting: its figures are no figures yet", first.url),
+        Err(fault) => fault.to_string(),
+        Ok(_) => String::new(),
+    };
+    let detail = format!(
+        "{} missing of {} processes ({why}); they add {adds}",
+        routes::METRICS,
+        without.len()
+    );
+    let fix =
+        "set N8N_METRICS=true for each process, and QUEUE_HEALTH_CHECK_ACTIVE=true for workers";
+    check("metrics", CheckState::Missing, detail, (!starting).then(|| fix.to_owned()))
+}
+
+/// The counters of executions. They do not exist before the first, so that absence proves nothing.
+fn event_metrics(asked: &[Asked]) -> Check {
+    let counting = asked.iter().flat_map(|one| &one.figures).any(|figures| figures.counts_events);
+    if counting {
+        let detail = "counters of executions and nodes: what each process has under way";
+        return check("event_metrics", CheckState::Ok, detail, None);
+    }
+    let detail = "no counter of executions or nodes: none has run yet, or they are off; they add what each process has under way";
+    let fix = "set N8N_METRICS_INCLUDE_MESSAGE_EVENT_BUS_METRICS=true, with N8N_METRICS_INCLUDE_WORKFLOW_ID_LABEL=true \
+               and N8N_METRICS_INCLUDE_WORKFLOW_NAME_LABEL=true";
+    check("event_metrics", CheckState::Unknown, detail, Some(fix.to_owned()))
+}
+
+fn api_check(config: &N8nConfig, api: &ApiState) -> Check {
+    let adds = "workflow names, executions with their errors, and schedules that are overdue";
+    match api {
+        ApiState::NoKey => {
+            let detail = format!("the public API is not asked: there is no key; it adds {adds}");
+            let fix = "make a key in n8n under Settings, n8n API, and set api_key; where there is no such page, \
+                       N8N_PUBLIC_API_DISABLED must not be true";
+            check("api", CheckState::Missing, detail, Some(fix.to_owned()))
+        }
+        ApiState::Well { workflows } => {
+            check("api", CheckState::Ok, format!("{workflows} workflows: {adds}"), None)
+        }
+        ApiState::Fault(fault) => {
+            let fix = match fault {
+                HttpFault::Status { status: 401, .. } => {
+                    "the key is not taken: make a new one in n8n under Settings, n8n API, and set api_key".to_owned()
+                }
+                HttpFault::Status { status: 403, .. } => {
+                    "the key may not: give it the scopes workflow:list, execution:list and execution:read".to_owned()
+                }
+                HttpFault::Status { status: 404, .. } => {
+                    "N8N_PUBLIC_API_DISABLED must not be true, and N8N_PUBLIC_API_ENDPOINT must be api".to_owned()
+                }
+                other => other.hint().unwrap_or_else(|| format!("is url right? {}", config.display_url())),
+            };
+            check("api", CheckState::Missing, format!("{fault}; it adds {adds}"), Some(fix))
+        }
+    }
+}
+
+fn queue(config: &N8nConfig, asked: &[Asked]) -> Check {
+    let counted = asked.iter().flat_map(|one| &one.figures).find_map(|figures| figures.queue);
+    match (&config.queue, counted) {
+        (Some(queue), _) => {
+            let detail = format!(
+                "executions are the jobs of {} in source {}: exact waits and runs, the error, who runs them",
+                queue.base, queue.redis
+            );
+            check("queue", CheckState::Ok, detail, None)
+        }
+        (None, Some(_)) => {
+            let detail = "n8n is in queue mode, and Vigie does not know where its Redis is: executions are seen by asking the \
+                          API now and then, without their waits";
+            let fix = "set redis to the name of the source of kind redis in which n8n's queue is (QUEUE_BULL_REDIS_HOST)";
+            check("queue", CheckState::Missing, detail, Some(fix.to_owned()))
+        }
+        (None, None) => {
+            let detail = "no queue is known: n8n runs its executions in the main process, or does not tell; they are seen by \
+                          asking the API now and then";
+            let fix = "in queue mode (EXECUTIONS_MODE=queue) set redis to the source of its Redis; N8N_METRICS_INCLUDE_QUEUE_METRICS=true \
+                       makes n8n count its queue, too";
+            check("queue", CheckState::Unknown, detail, Some(fix.to_owned()))
+        }
+    }
+}
+
+fn workers(config: &N8nConfig, asked: &[Asked]) -> Check {
+    let of = |role: Role| asked.iter().filter(move |one| one.role == role);
+    let well = of(Role::Worker).filter(|one| one.answers()).count();
+    if !config.workers.is_empty() {
+        let detail = format!("{well} of {} workers answer", config.workers.len());
+        let (state, fix) = match well == config.workers.len() {
+            true => (CheckState::Ok, None),
+            false => (
+                CheckState::Warning,
+                Some(
+                    "set QUEUE_HEALTH_CHECK_ACTIVE=true for each worker; QUEUE_HEALTH_CHECK_PORT and \
+                     N8N_WORKER_SERVER_ADDRESS say where it listens"
+                        .to_owned(),
+                ),
+            ),
+        };
+        return check("workers", state, detail, fix);
+    }
+    let detail = "no worker's health endpoint is configured; each adds readiness (with its Redis), version and load";
+    let fix =
+        "set QUEUE_HEALTH_CHECK_ACTIVE=true for each worker and list their addresses under workers";
+    check("workers", CheckState::Unknown, detail, Some(fix.to_owned()))
+}

@@ -1,0 +1,166 @@
+//! The processes of an n8n, as its captures say they answer.
+
+use serde_json::json;
+use vigie_model::InstanceStatus::{Degraded, Down, Up};
+use vigie_model::{Check, CheckState, PollReport};
+use vigie_testkit::{WebAnswer, WebServer, free_port};
+
+use crate::watch::n8n;
+
+const MAIN: &str = include_str!("../../src/source/n8n/fixtures/main_backlog.prom");
+const PLAIN: &str = include_str!("../../src/source/n8n/fixtures/main_default_flags.prom");
+const WORKER: &str = include_str!("../../src/source/n8n/fixtures/worker_load.prom");
+const WORKFLOWS: &str = include_str!("../../src/source/n8n/fixtures/workflows.json");
+const TEXT: &str = "text/plain; charset=utf-8; version=0.0.4";
+const JSON: &str = "application/json; charset=utf-8";
+const STARTING: &str = "n8n is starting up. Please wait";
+
+/// What n8n answers where there is nothing.
+fn nothing() -> WebAnswer {
+    let headers = vec!["Content-Type: text/html; charset=utf-8".to_owned()];
+    WebAnswer::Plain { status: 404, headers, body: b"<pre>Cannot GET</pre>".to_vec() }
+}
+
+fn process(metrics: &str) -> WebServer {
+    let server = WebServer::start();
+    server.set("*", nothing());
+    server.set("/healthz", WebAnswer::ok(JSON, r#"{"status":"ok"}"#));
+    server.set("/healthz/readiness", WebAnswer::ok(JSON, r#"{"status":"ok"}"#));
+    server.set("/metrics", WebAnswer::ok(TEXT, metrics));
+    server
+}
+
+fn unready(server: &WebServer) {
+    let headers = vec![format!("Content-Type: {JSON}")];
+    let body = br#"{"status":"error"}"#.to_vec();
+    server.set("/healthz/readiness", WebAnswer::Plain { status: 503, headers, body });
+}
+
+fn check<'a>(report: &'a PollReport, id: &str) -> &'a Check {
+    report.checks.iter().find(|check| check.id == id).unwrap_or_else(|| panic!("no check {id}"))
+}
+
+#[tokio::test]
+async fn main_worker_and_webhook_processors_are_instances() {
+    let (main, worker, gone) = (process(MAIN), process(WORKER), free_port());
+    unready(&worker);
+    let watch = n8n(json!({
+        "url": main.url(""),
+        "workers": [worker.url("")],
+        "webhooks": [format!("http://127.0.0.1:{gone}")],
+    }));
+    let gone = format!("127.0.0.1:{gone}");
+    let expected = [(&*main.address(), Up), (&*worker.address(), Degraded), (&*gone, Down)];
+    let found = watch.statuses(&expected).await;
+    let [main_one, worker_one, webhook] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(main_one.key.role.as_str(), "main");
+    assert_eq!(main_one.version.as_ref().unwrap().as_str(), "2.40.7");
+    assert_eq!((main_one.leader, main_one.load), (Some(true), Some(28.0)));
+    assert_eq!((worker_one.leader, worker_one.load), (None, Some(5.0)));
+    let error = worker_one.error.as_deref().unwrap();
+    assert!(error.contains("HTTP 503") && error.contains("database or Redis is away"), "{error}");
+    assert_eq!(webhook.key.role.as_str(), "webhook");
+    assert_eq!((webhook.version.as_ref(), webhook.load), (None, None), "absent is not 0");
+
+    // A worker that is well again is up at the next look.
+    worker.set("/healthz/readiness", WebAnswer::ok(JSON, r#"{"status":"ok"}"#));
+    watch.statuses(&[(&*main.address(), Up), (&*worker.address(), Up), (&*gone, Down)]).await;
+    drop(main);
+}
+
+#[tokio::test]
+async fn the_checks_name_what_is_missing_and_the_variable_that_turns_it_on() {
+    let main = process(PLAIN);
+    let watch = n8n(json!({"url": main.url(""), "metrics_path": "/rest/metrics"}));
+    let report = watch.until("a report", |_, report| Some(report.clone())).await;
+    for (id, state, says) in [
+        ("connect", CheckState::Ok, ""),
+        ("metrics_path", CheckState::Missing, "leave metrics_path out"),
+        ("metrics", CheckState::Ok, ""),
+        (
+            "event_metrics",
+            CheckState::Unknown,
+            "N8N_METRICS_INCLUDE_MESSAGE_EVENT_BUS_METRICS=true",
+        ),
+        ("api", CheckState::Missing, "set api_key"),
+        ("queue", CheckState::Unknown, "EXECUTIONS_MODE=queue"),
+        ("workers", CheckState::Unknown, "QUEUE_HEALTH_CHECK_ACTIVE=true"),
+    ] {
+        let check = check(&report, id);
+        assert_eq!(check.state, state, "{check:?}");
+        assert!(check.fix.as_deref().unwrap_or_default().contains(says), "{check:?}");
+    }
+    assert_eq!(report.server.as_ref().unwrap().version, "2.40.7");
+
+    // Without N8N_METRICS there is no such page; while n8n starts there is a page for people.
+    main.set("/metrics", nothing());
+    let fix = watch.until("no figures", |_, report| check(report, "metrics").fix.clone()).await;
+    assert!(fix.contains("N8N_METRICS=true"), "{fix}");
+    main.set("/metrics", WebAnswer::ok("text/html; charset=utf-8", STARTING));
+    watch
+        .until("it starts", |_, report| {
+            let metrics = check(report, "metrics");
+            (metrics.detail.contains("is starting") && metrics.fix.is_none()).then_some(())
+        })
+        .await;
+    main.set("/rest/metrics", WebAnswer::ok(TEXT, MAIN));
+    watch
+        .until("figures where the configuration says", |instances, report| {
+            let state = check(report, "metrics_path").state == CheckState::Ok;
+            (state && instances[0].load == Some(28.0)).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn the_key_goes_to_the_api_alone_and_is_never_shown() {
+    let main = process(MAIN);
+    let page = r#"{"data":[],"nextCursor":null}"#;
+    main.set("/api/v1/workflows", WebAnswer::ok(JSON, WORKFLOWS));
+    main.set("/api/v1/executions", WebAnswer::ok(JSON, page));
+    let watch = n8n(json!({"url": main.url(""), "api_key": "s3cret"}));
+    let report = watch.until("a report", |_, report| Some(report.clone())).await;
+    let api = check(&report, "api");
+    assert_eq!((api.state, api.detail.starts_with("3 workflows")), (CheckState::Ok, true));
+    for head in main.heads() {
+        let to_api = head.starts_with("GET /api/v1/");
+        assert_eq!(head.contains("x-n8n-api-key: s3cret"), to_api, "{head}");
+    }
+
+    let refused = WebServer::start();
+    refused.set("*", WebAnswer::status(401, "no"));
+    let watch = n8n(json!({"url": refused.url(""), "api_key": "s3cret"}));
+    let report = watch.until("a report", |_, report| Some(report.clone())).await;
+    assert!(check(&report, "api").fix.as_deref().unwrap().contains("make a new one"));
+    assert!(!format!("{report:?}").contains("s3cret"));
+}
+
+#[tokio::test]
+async fn an_api_that_means_no_good_has_an_end() {
+    let main = process(MAIN);
+    for (answer, says) in [
+        (WebAnswer::ok(JSON, r#"{"data":[{"id":"#), "EOF"),
+        (WebAnswer::ok("text/html", "<html>"), "the answer is text/html, not JSON"),
+        (WebAnswer::Endless, "the answer"),
+        (WebAnswer::redirect("http://127.0.0.1:1/api/v1/workflows"), "another server"),
+    ] {
+        main.set("/api/v1/workflows", answer);
+        let watch = n8n(json!({"url": main.url(""), "api_key": "k"}));
+        watch
+            .until(says, |instances, report| {
+                let api = check(report, "api");
+                let well = instances.iter().all(|one| one.status == Up);
+                (api.state == CheckState::Missing && api.detail.contains(says) && well)
+                    .then_some(())
+            })
+            .await;
+    }
+    // A cursor that leads back to its own page ends, too.
+    let circle = r#"{"data":[],"nextCursor":"again"}"#;
+    main.set("/api/v1/workflows", WebAnswer::ok(JSON, circle));
+    main.set("/api/v1/executions", WebAnswer::ok(JSON, r#"{"data":[],"nextCursor":null}"#));
+    let watch = n8n(json!({"url": main.url(""), "api_key": "k"}));
+    watch
+        .until("an end", |_, report| (check(report, "api").state == CheckState::Ok).then_some(()))
+        .await;
+}
