@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_later_versions_are_told_from_mistakes() {
+    fn kinds_that_nobody_knows_are_mistakes() {
         assert!(error("sources: [{name: a, kind: kafka}]").contains("no kind \"kafka\""));
         let near = error("sources: [{name: a, kind: hapoxy}]");
         assert!(near.contains("did you mean \"haproxy\"?"), "{near}");

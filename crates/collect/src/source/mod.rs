@@ -1,7 +1,7 @@
 //! The sources. A Redis is one source in which several queue systems may live; each of those is a folder with the
 //! same files: `keys` (every key that is read, its type and why), `decode` (bytes in, observations or a precise
 //! error out; pure), `poll` (what is asked at each poll and what is made of the answers) and `tests`. Sources that speak
-//! HTTP have `routes` instead of `keys`, and a `config` each.
+//! HTTP have `routes` instead of `keys`, that of files has a `parser`; each of these has a `config`.
 
 pub mod asynq;
 pub mod bull;
