@@ -115,7 +115,7 @@ impl Writer {
             fs::rename(name(number), name(number + 1)).unwrap();
         }
         self.rotated += 1;
-        if self.rotated % 3 == 0 {
+        if self.rotated.is_multiple_of(3) {
             fs::copy(&self.path, name(1)).unwrap();
             self.file.set_len(0).unwrap();
         } else {

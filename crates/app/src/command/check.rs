@@ -90,7 +90,7 @@ async fn report(source: &SourceConfig, backends: &Backends) -> Option<PollReport
     };
     let clock = Arc::new(SystemClock::start());
     let (samples, _unread) = vigie_collect::samples(0);
-    let lines = Arc::new(ReadLines(None));
+    let lines = Arc::new(ReadLines::new(None));
     let between = (backends.clone(), ToldJobs::default());
     let polling = source.run(clock, sender, between, samples, lines, stop.clone());
     let mut last = None;

@@ -6,6 +6,7 @@
 //! it out by time, a page at a time or all of it. `docs/store-format.md` has the bytes.
 
 mod arrivals;
+mod backup;
 mod block;
 mod columns;
 mod filter;

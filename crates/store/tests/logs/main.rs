@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod arrivals;
+mod backup;
 mod damage;
 mod faults;
 mod kill;
