@@ -8,6 +8,7 @@ mod control;
 mod destinations;
 mod exit;
 mod feed;
+mod forwarding;
 mod interrupt;
 mod keeping;
 mod read_lines;

@@ -26,6 +26,7 @@ use crate::control;
 use crate::destinations::Destinations;
 use crate::exit::Failure;
 use crate::feed;
+use crate::forwarding;
 use crate::interrupt::on_signal;
 use crate::keeping;
 use crate::read_lines::ReadLines;
@@ -122,6 +123,7 @@ impl Running {
             logs.tell(queries.clone());
             state = state.with_logs(logs.clone()).with_loki(queries);
         }
+        state.forwarders = forwarding::open(config, logs.as_ref(), &now)?;
         let (sender, receiver) = observations(feed::PENDING);
 
         // What is downstream starts first and stops last.
@@ -135,6 +137,9 @@ impl Running {
         for sending in sending {
             let sender = sending.start().map_err(|error| Failure::failed(error.to_string()))?;
             feed.spawn(sending::run(sender, sending.outbox, stop_feed.clone()));
+        }
+        for forwarder in &state.forwarders {
+            feed.spawn(forwarder.clone().run(stop_feed.clone()));
         }
         if let Some(logs) = &logs {
             let (store, now) = (logs.store().clone(), Arc::clone(&now));
