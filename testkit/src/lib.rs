@@ -22,7 +22,7 @@ mod text_server;
 mod victoria_metrics;
 mod web_server;
 
-pub use balancers::{Caddy, Haproxy, Nginx};
+pub use balancers::{Caddy, Haproxy, Nginx, TlsFront};
 pub use bulk_server::{BulkDocument, BulkReply, BulkServer};
 pub use certificates::Certificates;
 pub use cluster::RedisCluster;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use vigie_model::{LogEntry, Time, event_from_object};
 use vigie_store::logs::{LogOptions, LogStore};
-use vigie_testkit::BulkServer;
+use vigie_testkit::{BulkServer, Certificates, TlsFront};
 
 use crate::support::*;
 
@@ -140,4 +140,26 @@ async fn what_retention_took_first_is_counted() {
     assert_eq!((status.sent, status.lost), (10, 30));
     running.stop().await;
     assert_eq!(numbers(server.documents().values()), (30..40).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), BulkServer::start());
+    let certificates = Certificates::new();
+    let front = TlsFront::start(&certificates, server.port());
+    let store = store(dir.path());
+    let with = |more: Value| config(&front.url(), more);
+    let running = Running::start(&store, with(json!({})), options(dir.path()));
+    fill(&store, 0..10);
+    running.until("a stranger is trusted", |status| status.up == Some(false)).await;
+    let error = running.status().error.unwrap();
+    assert!(error.to_lowercase().contains("certificate"), "{error}");
+    running.stop().await;
+    assert_eq!(server.requests(), 0);
+    let trusted = with(json!({"ca_file": certificates.ca(), "username": "ada", "password": "x"}));
+    let running = Running::start(&store, trusted, options(dir.path()));
+    running.emptied().await;
+    running.stop().await;
+    assert_eq!(server.documents().len(), 10);
+    assert!(server.heads()[0].to_ascii_lowercase().contains("authorization: basic ywrhong="));
 }
