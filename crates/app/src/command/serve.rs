@@ -138,13 +138,7 @@ impl Running {
             let sender = sending.start().map_err(|error| Failure::failed(error.to_string()))?;
             feed.spawn(sending::run(sender, sending.outbox, stop_feed.clone()));
         }
-        for forwarder in &state.forwarders {
-            feed.spawn(forwarder.clone().run(stop_feed.clone()));
-        }
-        if let Some(logs) = &logs {
-            let (store, now) = (logs.store().clone(), Arc::clone(&now));
-            feed.spawn(keeping::maintain_logs(store, now, stop_feed.clone()));
-        }
+        keep_logs(&mut feed, &state, &stop_feed);
         keep(&mut feed, config, store, &state, &stop_feed);
         let mut server = JoinSet::new();
         let hub = state.hub.clone();
@@ -212,6 +206,16 @@ fn metrics(
         );
     }
     Ok(store.map(|store| Metrics::new(Arc::new(store.clone()), sink, limits.0, limits.1)))
+}
+
+/// Starts what looks after the log store, and what forwards out of it.
+fn keep_logs(feed: &mut JoinSet<()>, state: &AppState, stop: &CancellationToken) {
+    let Some(logs) = &state.logs else { return };
+    let (store, now) = (logs.store().clone(), Arc::clone(&state.now));
+    feed.spawn(keeping::maintain_logs(store, now, stop.clone()));
+    for forwarder in &state.forwarders {
+        feed.spawn(forwarder.clone().run(stop.clone()));
+    }
 }
 
 /// Starts what fills the store and the queues, and looks after the store.

@@ -3,7 +3,7 @@
 mod answer;
 mod document;
 #[cfg(test)]
-mod kibana;
+mod kibana_tests;
 mod template;
 
 pub(super) use answer::judge;
