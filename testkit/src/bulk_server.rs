@@ -190,7 +190,8 @@ impl Shared {
         let mut out = stream.try_clone()?;
         let mut reader = BufReader::new(stream);
         while let Some((head, body)) = read(&mut reader)? {
-            if self.ended.load(Ordering::Relaxed) || !self.answer(&mut out, &head, &body)? {
+            let last = head.lines().next().is_some_and(|line| line.ends_with("HTTP/1.0"));
+            if self.ended.load(Ordering::Relaxed) || !self.answer(&mut out, &head, &body)? || last {
                 return Ok(());
             }
         }

@@ -48,7 +48,7 @@ pub struct Destination {
 }
 
 /// Where log entries are forwarded to: health, what waits, and what was refused.
-#[utoipa::path(get, path = "/api/v1/forwarding", tag = "logs", responses((status = 200, body = Forwarding)))]
+#[utoipa::path(get, path = "/api/v1/forwarding", tag = "sources", responses((status = 200, body = Forwarding)))]
 pub(crate) async fn list(State(app): State<AppState>) -> Json<Forwarding> {
     let destinations = app.forwarders.iter().map(|forwarder| {
         let status = forwarder.status();
