@@ -200,3 +200,36 @@ fn sbin(program: &str) -> PathBuf {
     let there = Path::new("/usr/sbin").join(program);
     if there.exists() { there } else { PathBuf::from(program) }
 }
+
+/// A real `haproxy` that ends TLS in front of a server without.
+pub struct TlsFront {
+    running: Running,
+}
+
+impl TlsFront {
+    /// In front of this port, with the server's certificate of `certificates`.
+    #[must_use]
+    pub fn start(certificates: &crate::Certificates, to: u16) -> Self {
+        let (certificate, key) = certificates.server();
+        let read = |path: &Path| std::fs::read_to_string(path).expect("the testkit's own file");
+        let (port, ready) = (free_port(), free_port());
+        let config = format!(
+            "global\n  maxconn 100\ndefaults\n  mode http\n  timeout connect 1s\n  timeout client 30s\n  timeout server 30s\n\
+             frontend tls\n  bind 127.0.0.1:{port} ssl crt server.pem\n  default_backend plain\n\
+             backend plain\n  server one 127.0.0.1:{to}\n\
+             listen ready\n  bind 127.0.0.1:{ready}\n  stats enable\n  stats uri /stats\n"
+        );
+        let dir = dir_with("haproxy.cfg", &config);
+        std::fs::write(dir.path().join("server.pem"), read(&certificate) + &read(&key))
+            .expect("a file in a temporary directory");
+        let mut command = Command::new(sbin("haproxy"));
+        command.args(["-db", "-f", "haproxy.cfg"]);
+        Self { running: Running::start(dir, port, &mut command, (ready, "/stats;csv")) }
+    }
+
+    /// `https://127.0.0.1:port`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.running.port)
+    }
+}

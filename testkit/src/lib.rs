@@ -3,12 +3,14 @@
 //! This crate is for tests only: what cannot be started ends the test with a panic that says why.
 
 mod balancers;
+mod bulk_server;
 mod certificates;
 mod cluster;
 mod exporter;
 mod http;
 mod ledger;
 mod metrics_server;
+mod opensearch;
 mod port;
 mod process;
 mod prometheus;
@@ -20,13 +22,15 @@ mod text_server;
 mod victoria_metrics;
 mod web_server;
 
-pub use balancers::{Caddy, Haproxy, Nginx};
+pub use balancers::{Caddy, Haproxy, Nginx, TlsFront};
+pub use bulk_server::{BulkDocument, BulkReply, BulkServer};
 pub use certificates::Certificates;
 pub use cluster::RedisCluster;
 pub use exporter::Exporter;
 pub use http::{HttpAnswer, form_encoded, http_get, http_post};
 pub use ledger::{Durations, Ledger, LedgerAttempt, LedgerLine, duration_tolerance, rate_agrees};
 pub use metrics_server::MetricsServer;
+pub use opensearch::OpenSearch;
 pub use port::free_port;
 pub use prometheus::{Prometheus, PrometheusBuilder};
 pub use proxy::{Proxy, ProxyMode};

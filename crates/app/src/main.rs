@@ -9,6 +9,7 @@ mod copies;
 mod destinations;
 mod exit;
 mod feed;
+mod forwarding;
 mod interrupt;
 mod keeping;
 mod read_lines;

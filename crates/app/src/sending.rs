@@ -51,7 +51,7 @@ fn open_one(folder: &Path, config: &RemoteConfig) -> Result<Sending, Failure> {
 }
 
 /// A name as that of a folder, different for different names.
-fn folder_name(name: &str) -> String {
+pub(crate) fn folder_name(name: &str) -> String {
     let mut folder = String::new();
     for byte in name.bytes() {
         match byte {

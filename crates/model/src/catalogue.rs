@@ -168,6 +168,24 @@ catalogue! {
         "Log entries that were not kept: over the source's rate, too old, too new or too long, or the disk did not take them.", "the log store";
     LOGS_BYTES = "vigie_log_store_bytes", Gauge, "bytes", [],
         "Bytes of the log store on disk.", "the log store";
+    FORWARD_UP = "vigie_forward_up", Gauge, "", ["destination"],
+        "1 while a destination takes the log entries that are forwarded to it; absent before the first request.", "the last requests";
+    FORWARD_PENDING = "vigie_forward_pending_entries", Gauge, "", ["destination"],
+        "Entries of the log store that are still to be forwarded.", "the log store's numbers";
+    FORWARD_OLDEST = "vigie_forward_oldest_pending_seconds", Gauge, "seconds", ["destination"],
+        "How long the oldest of those has waited, at the most; absent when nothing waits.", "when it came";
+    FORWARD_SENT = "vigie_forward_sent_total", Counter, "", ["destination"],
+        "Log entries that a destination has taken.", "its answers";
+    FORWARD_REPEATED = "vigie_forward_repeated_total", Counter, "", ["destination"],
+        "Log entries that were sent again because nobody knew whether they had arrived, and had.", "its answers";
+    FORWARD_DEAD = "vigie_forward_dead_letters_total", Counter, "", ["destination"],
+        "Log entries that a destination refused for good: they are in its dead letters, with the reason.", "its answers";
+    FORWARD_LOST = "vigie_forward_lost_total", Counter, "", ["destination"],
+        "Log entries that retention or damage took before they were forwarded.", "gaps in the log store's numbers";
+    FORWARD_SKIPPED = "vigie_forward_skipped_total", Counter, "", ["destination"],
+        "Log entries below the destination's min_level.", "the configuration";
+    FORWARD_RETRIES = "vigie_forward_retries_total", Counter, "", ["destination"],
+        "Requests to a destination that failed, in whole or in part, and had to be sent again.", "its answers";
     STREAM_CLIENTS = "vigie_stream_clients", Gauge, "", [],
         "Clients of the live stream.", "the live hub";
     STREAM_DROPPED = "vigie_stream_dropped_total", Counter, "", [],

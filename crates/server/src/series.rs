@@ -7,7 +7,7 @@ use vigie_board::{
 };
 use vigie_model::catalogue::{self, Metric};
 use vigie_model::{InstanceStatus, QueueId, Time};
-use vigie_remote::{RemoteStatus, ShardStatus};
+use vigie_remote::{ForwardStatus, RemoteStatus, ShardStatus};
 
 use crate::prometheus::Metrics;
 use crate::state::AppState;
@@ -304,6 +304,7 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
         number(visitor, &catalogue::EXEMPLARS_DROPPED, &[reason], count);
     }
     outboxes(visitor, app);
+    forwarders(visitor, app);
     visitor.family(&catalogue::BUILD_INFO);
     number(visitor, &catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
 }
@@ -329,6 +330,29 @@ fn outboxes(visitor: &mut dyn SeriesVisitor, app: &AppState) {
         (&catalogue::REMOTE_DROPPED, &|status| total(status, |shard| shard.dropped)),
         (&catalogue::REMOTE_DAMAGED, &|status| total(status, |shard| shard.damaged)),
         (&catalogue::REMOTE_RETRIES, &|status| total(status, |shard| shard.retries)),
+    ];
+    for (metric, figure) in figures {
+        visitor.family(metric);
+        for (name, status) in &all {
+            number(visitor, metric, &[name], figure(status));
+        }
+    }
+}
+
+fn forwarders(visitor: &mut dyn SeriesVisitor, app: &AppState) {
+    let all: Vec<(&str, ForwardStatus)> =
+        app.forwarders.iter().map(|one| (one.name(), one.status())).collect();
+    type Figure = fn(&ForwardStatus) -> Option<f64>;
+    let figures: [(&'static Metric, Figure); 9] = [
+        (&catalogue::FORWARD_UP, |status| status.up.map(|up| f64::from(u8::from(up)))),
+        (&catalogue::FORWARD_PENDING, |status| Some(status.pending as f64)),
+        (&catalogue::FORWARD_OLDEST, |status| status.oldest_pending_seconds),
+        (&catalogue::FORWARD_SENT, |status| Some(status.sent as f64)),
+        (&catalogue::FORWARD_REPEATED, |status| Some(status.repeated as f64)),
+        (&catalogue::FORWARD_DEAD, |status| Some(status.refused as f64)),
+        (&catalogue::FORWARD_LOST, |status| Some(status.lost as f64)),
+        (&catalogue::FORWARD_SKIPPED, |status| Some(status.skipped as f64)),
+        (&catalogue::FORWARD_RETRIES, |status| Some(status.retries as f64)),
     ];
     for (metric, figure) in figures {
         visitor.family(metric);

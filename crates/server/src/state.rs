@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use vigie_board::Board;
 use vigie_model::Time;
-use vigie_remote::Outbox;
+use vigie_remote::{Forwarder, Outbox};
 
 use crate::live::Hub;
 use crate::logs::Logs;
@@ -54,6 +54,8 @@ pub struct AppState {
     pub metrics: Option<Metrics>,
     /// What waits to be sent elsewhere.
     pub outboxes: Vec<Outbox>,
+    /// Where log entries are forwarded to.
+    pub forwarders: Vec<Forwarder>,
     /// LogQL over the log entries; `None` while their store is not open.
     pub loki: Option<LogQueries>,
     /// Log entries; `None` while their store is not open.
@@ -74,6 +76,7 @@ impl AppState {
             lost: Arc::default(),
             metrics: None,
             outboxes: Vec::new(),
+            forwarders: Vec::new(),
             loki: None,
             logs: None,
         }

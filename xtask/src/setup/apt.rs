@@ -10,7 +10,7 @@ use crate::command;
 use crate::project::Project;
 
 /// The program that shows a package to be there, the package, and who needs it.
-const PACKAGES: [(&str, &str, Need); 11] = [
+const PACKAGES: [(&str, &str, Need); 13] = [
     // Sentinel is this same program: `redis-server FILE --sentinel`.
     ("redis-server", "redis-server", Need::Redis),
     ("redis-cli", "redis-tools", Need::Redis),
@@ -26,6 +26,9 @@ const PACKAGES: [(&str, &str, Need); 11] = [
     ("prometheus-node-exporter", "prometheus-node-exporter", Need::Peers),
     ("prometheus-redis-exporter", "prometheus-redis-exporter", Need::Peers),
     ("prometheus-postgres-exporter", "prometheus-postgres-exporter", Need::Peers),
+    // For OpenSearch, whose packages are on Maven Central.
+    ("javac", "default-jdk-headless", Need::Peers),
+    ("mvn", "maven", Need::Peers),
 ];
 
 /// Installs the packages that these needs ask for and whose programs are not found.

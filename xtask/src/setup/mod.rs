@@ -17,7 +17,8 @@ pub enum Need {
     Redis,
     /// Debian's Chromium, which the browser tests drive.
     Chromium,
-    /// Prometheus with its checker of expositions and rules, and VictoriaMetrics: what Vigie is compared with.
+    /// Prometheus with its checker of expositions and rules, VictoriaMetrics, OpenSearch, load balancers, exporters: what Vigie
+    /// is compared with or speaks to.
     Peers,
     /// The Go compiler.
     Go,

@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use vigie_board::{Board, SourceSettings};
 use vigie_collect::source::{Backends, ToldJobs};
-use vigie_collect::{Clock, LineKeeper, SystemClock, observations, samples};
+use vigie_collect::{
+    Clock, LineKeeper, ObservationSender, SampleSender, SystemClock, observations, samples,
+};
 use vigie_model::Limits;
 use vigie_query::EngineLimits;
 use vigie_query::logql::LogLimits;
@@ -27,6 +29,7 @@ use crate::copies::Kept;
 use crate::destinations::Destinations;
 use crate::exit::Failure;
 use crate::feed;
+use crate::forwarding;
 use crate::interrupt::on_signal;
 use crate::keeping;
 use crate::read_lines::ReadLines;
@@ -123,6 +126,7 @@ impl Running {
             logs.tell(queries.clone());
             state = state.with_logs(logs.clone()).with_loki(queries);
         }
+        state.forwarders = forwarding::open(config, logs.as_ref(), &now)?;
         let (sender, receiver) = observations(feed::PENDING);
 
         // What is downstream starts first and stops last.
@@ -137,7 +141,7 @@ impl Running {
             let sender = sending.start().map_err(|error| Failure::failed(error.to_string()))?;
             feed.spawn(sending::run(sender, sending.outbox, stop_feed.clone()));
         }
-        keep(&mut feed, config, store, logs.as_ref(), &state, &stop_feed);
+        keep(&mut feed, config, store, &state, &stop_feed);
         let mut server = JoinSet::new();
         let hub = state.hub.clone();
         server.spawn(serve(
@@ -146,15 +150,8 @@ impl Running {
             stop.clone(),
         ));
         feed.spawn(hub.run(stop.clone()));
-        let mut sources = JoinSet::new();
-        let between = (Backends::default(), ToldJobs::default());
-        let lines: Arc<dyn LineKeeper> = Arc::new(ReadLines::new(logs));
-        for source in config.sources.iter().cloned() {
-            let clock = Arc::clone(&clock) as Arc<dyn Clock>;
-            let (between, samples) = (between.clone(), samples.clone());
-            let (lines, stop) = (Arc::clone(&lines), stop_sources.clone());
-            sources.spawn(source.run(clock, sender.clone(), between, samples, lines, stop));
-        }
+        let to = (sender, samples, Arc::new(ReadLines::new(logs)) as Arc<dyn LineKeeper>);
+        let sources = watch(&config.sources, &(clock as Arc<dyn Clock>), &to, &stop_sources);
         Ok(Self { address, sources, feed, server, stop_sources, stop_feed })
     }
 
@@ -184,6 +181,23 @@ impl Running {
     }
 }
 
+/// Starts every source.
+fn watch(
+    sources: &[SourceConfig],
+    clock: &Arc<dyn Clock>,
+    (observed, samples, lines): &(ObservationSender, SampleSender, Arc<dyn LineKeeper>),
+    stop: &CancellationToken,
+) -> JoinSet<()> {
+    let between = (Backends::default(), ToldJobs::default());
+    let mut running = JoinSet::new();
+    for source in sources.iter().cloned() {
+        let (clock, observed, samples) = (Arc::clone(clock), observed.clone(), samples.clone());
+        let (lines, between) = (Arc::clone(lines), between.clone());
+        running.spawn(source.run(clock, observed, between, samples, lines, stop.clone()));
+    }
+    running
+}
+
 /// Where metrics are read and written; none where they are neither here nor elsewhere.
 fn metrics(
     config: &Config,
@@ -206,19 +220,22 @@ fn metrics(
     Ok(store.map(|store| Metrics::new(Arc::new(store.clone()), sink, limits.0, limits.1)))
 }
 
-/// Starts what fills the store and the queues, and looks after the stores.
+/// Starts what fills the store and the queues, what looks after the stores, and what forwards out of them.
 fn keep(
     feed: &mut JoinSet<()>,
     config: &Config,
     store: Option<Store>,
-    logs: Option<&Logs>,
     state: &AppState,
     stop: &CancellationToken,
 ) {
     let now = Arc::clone(&state.now);
-    let kept = Kept { metrics: store.clone(), logs: logs.map(|logs| logs.store().clone()) };
+    let logs = state.logs.as_ref().map(|logs| logs.store().clone());
+    let kept = Kept { metrics: store.clone(), logs };
     if let Some(logs) = kept.logs.clone() {
         feed.spawn(keeping::maintain_logs(logs, Arc::clone(&now), stop.clone()));
+    }
+    for forwarder in &state.forwarders {
+        feed.spawn(forwarder.clone().run(stop.clone()));
     }
     feed.spawn(control::serve(config.data_dir.clone(), kept, stop.clone()));
     let intervals = config

@@ -330,9 +330,23 @@ mod tests {
             ("entries_per_second: 0", "logs.entries_per_second: 0 would refuse"),
             ("redact_patterns: [\"(\"]", "logs.redact_patterns: the pattern \"(\" does not parse"),
             ("retention: 5", "there is no key \"retention\""),
+            ("forward: [{kind: loki}]", "logs.forward[0].url is missing"),
+            (
+                "forward: [{kind: kafka, url: \"http://h\"}]",
+                "logs.forward[0]: kind is elasticsearch",
+            ),
+            (
+                "forward: [{kind: loki, url: \"http://h/1\"}, {kind: loki, url: \"http://h/2\"}]",
+                "logs.forward[1].name: \"h\" is used twice",
+            ),
+            (
+                "forward: [{kind: loki, url: \"http://u:s3cret@h\"}]",
+                "logs.forward[0].url: user and",
+            ),
+            ("forward: [{knd: loki}]", "did you mean \"kind\"?"),
         ] {
             let error = error(&format!("logs: {{{text}}}\n{SOURCE}"));
-            assert!(error.contains(says), "{error}");
+            assert!(error.contains(says) && !error.contains("s3cret"), "{error}");
         }
     }
 

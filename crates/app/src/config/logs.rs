@@ -1,13 +1,14 @@
 //! The keys of `logs`: how log entries are kept.
 
 use serde::Deserialize;
+use vigie_remote::{ForwardConfig, RawForward};
 use vigie_server::LogRules;
 
 use super::file::ConfigError;
-use super::metrics::MIN_RETENTION_BYTES;
+use super::metrics::{MIN_RETENTION_BYTES, named};
 
 /// How log entries are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct LogsConfig {
     /// How long.
     pub(crate) retention_days: u32,
@@ -15,11 +16,18 @@ pub(crate) struct LogsConfig {
     pub(crate) retention_bytes: Option<u64>,
     /// What is taken out of entries, and how many a source may bring.
     pub(crate) rules: LogRules,
+    /// Where they are forwarded to.
+    pub(crate) forward: Vec<ForwardConfig>,
 }
 
 impl Default for LogsConfig {
     fn default() -> Self {
-        Self { retention_days: 14, retention_bytes: None, rules: LogRules::default() }
+        Self {
+            retention_days: 14,
+            retention_bytes: None,
+            rules: LogRules::default(),
+            forward: Vec::new(),
+        }
     }
 }
 
@@ -34,6 +42,8 @@ pub(super) struct RawLogs {
     #[serde(default)]
     redact_patterns: Vec<String>,
     entries_per_second: Option<u32>,
+    #[serde(default)]
+    forward: Vec<RawForward>,
 }
 
 pub(super) fn logs(raw: RawLogs, origin: &str) -> Result<LogsConfig, ConfigError> {
@@ -51,6 +61,7 @@ pub(super) fn logs(raw: RawLogs, origin: &str) -> Result<LogsConfig, ConfigError
             redact_patterns: raw.redact_patterns,
             entries_per_second: rate,
         },
+        forward: forward(raw.forward, origin)?,
     };
     if !(1..=3_660).contains(&config.retention_days) {
         let detail = format!("{} is not between 1 and 3660 days", config.retention_days);
@@ -66,4 +77,18 @@ pub(super) fn logs(raw: RawLogs, origin: &str) -> Result<LogsConfig, ConfigError
     }
     config.rules.check().map_err(|error| wrong("redact_patterns", error.to_string()))?;
     Ok(config)
+}
+
+fn forward(raw: Vec<RawForward>, origin: &str) -> Result<Vec<ForwardConfig>, ConfigError> {
+    let mut all: Vec<ForwardConfig> = Vec::with_capacity(raw.len());
+    for (number, raw) in raw.into_iter().enumerate() {
+        let place = format!("{origin}: logs.forward[{number}]");
+        let config = ForwardConfig::try_from(raw).map_err(|error| named(&error, &place))?;
+        if all.iter().any(|other| other.name == config.name) {
+            let detail = format!("{:?} is used twice; names tell them apart", config.name);
+            return Err(ConfigError::Wrong { place: format!("{place}.name"), detail });
+        }
+        all.push(config);
+    }
+    Ok(all)
 }

@@ -175,17 +175,17 @@ fn elsewhere(
 }
 
 fn checked(raw: RawRemote, place: &str) -> Result<RemoteConfig, ConfigError> {
-    RemoteConfig::try_from(raw).map_err(|error| {
-        // The error begins with its key.
-        let text = error.to_string();
-        let (key, detail) = text.split_once(": ").unwrap_or(("", &text));
-        match key.is_empty() {
-            true => ConfigError::Wrong { place: place.to_owned(), detail: detail.to_owned() },
-            false => {
-                ConfigError::Wrong { place: format!("{place}.{key}"), detail: detail.to_owned() }
-            }
-        }
-    })
+    RemoteConfig::try_from(raw).map_err(|error| named(&error, place))
+}
+
+/// What is wrong with a backend elsewhere, at its key: the error's text begins with it.
+pub(super) fn named(error: &vigie_remote::ConfigError, place: &str) -> ConfigError {
+    let text = error.to_string();
+    let (key, detail) = text.split_once(": ").unwrap_or(("", &text));
+    match key.is_empty() {
+        true => ConfigError::Wrong { place: place.to_owned(), detail: detail.to_owned() },
+        false => ConfigError::Wrong { place: format!("{place}.{key}"), detail: detail.to_owned() },
+    }
 }
 
 /// A key of a backend that is given.

@@ -226,13 +226,11 @@ fn level(word: &str) -> Result<Level, ConfigError> {
 }
 
 fn kind(raw: &RawForward) -> Result<Kind, ConfigError> {
-    let own = |key: &'static str, given: bool| given.then_some(key);
     match raw.kind.as_deref() {
         Some("elasticsearch" | "opensearch") => {
-            let foreign = own("labels", !raw.labels.is_empty())
-                .or(own("structured_metadata", raw.structured_metadata.is_some()));
-            if let Some(key) = foreign {
-                return Err(ConfigError::Missing("kind: loki", key_of_loki(key)));
+            if !raw.labels.is_empty() || raw.structured_metadata.is_some() {
+                let words = "labels and structured_metadata go with kind: loki";
+                return Err(ConfigError::Together(words));
             }
             let target = match (&raw.data_stream, &raw.index) {
                 (Some(_), Some(_)) => {
@@ -247,11 +245,8 @@ fn kind(raw: &RawForward) -> Result<Kind, ConfigError> {
             Ok(Kind::Elasticsearch { target, setup: raw.setup.unwrap_or(false) })
         }
         Some("loki") => {
-            let foreign = own("data_stream", raw.data_stream.is_some())
-                .or(own("index", raw.index.is_some()))
-                .or(own("setup", raw.setup.is_some()))
-                .or(own("api_key", raw.api_key.is_some() || raw.api_key_file.is_some()));
-            if foreign.is_some() {
+            let key = raw.api_key.is_some() || raw.api_key_file.is_some();
+            if key || raw.data_stream.is_some() || raw.index.is_some() || raw.setup.is_some() {
                 let words = "data_stream, index, setup and api_key go with kind: elasticsearch";
                 return Err(ConfigError::Together(words));
             }
@@ -265,13 +260,6 @@ fn kind(raw: &RawForward) -> Result<Kind, ConfigError> {
     }
 }
 
-fn key_of_loki(key: &str) -> &'static str {
-    match key {
-        "labels" => "labels go with it",
-        _ => "structured_metadata goes with it",
-    }
-}
-
 /// What Elasticsearch takes for the name of an index or data stream.
 fn index_name(name: &str) -> Result<String, ConfigError> {
     let good = (1..=255).contains(&name.len())
@@ -280,7 +268,7 @@ fn index_name(name: &str) -> Result<String, ConfigError> {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.+".contains(&byte)
         });
     good.then(|| name.to_owned()).ok_or(ConfigError::Together(
-        "data_stream or index is no name: lower case letters, digits, '-', '_', '.' and '+', of which only \
+        "data_stream or index is no name; one has lower case letters, digits, '-', '_', '.' and '+', of which only \
          letters and digits begin it",
     ))
 }
@@ -356,7 +344,7 @@ mod tests {
             (r#""url": "http://h", "kind": "loki", "labels": {"a-b": "x"}"#, "labels: a name"),
             (
                 r#""url": "http://h", "kind": "opensearch", "labels": {"a": "x"}"#,
-                "labels go with it",
+                "labels and structured_metadata go with",
             ),
             (
                 r#""url": "http://h", "kind": "opensearch", "index": "a", "data_stream": "b""#,

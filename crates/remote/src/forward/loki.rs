@@ -184,7 +184,9 @@ pub(super) fn judge(status: StatusCode, body: &[u8]) -> Judged {
     };
     match status.as_u16() {
         200..=299 => Judged::Taken,
-        400 | 413 | 422 => Judged::Refused(why),
+        413 => Judged::Refused(why),
+        // A page of HTML is not Loki's, but a proxy's that is spoken to without TLS, or the like.
+        400 | 422 if !body.trim_ascii_start().starts_with(b"<") => Judged::Refused(why),
         300..=399 => Judged::Failed(format!(
             "{status}: redirects are not followed; url is to be what it points to"
         )),
@@ -244,6 +246,20 @@ mod tests {
         let line = &push.streams[0].entries[0];
         assert_eq!(line.line, r#"{"job_id":"17","message":"m"}"#);
         assert!(line.metadata.is_empty());
+    }
+
+    #[test]
+    fn what_an_answer_means() {
+        let told =
+            |status: u16, body: &str| judge(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+        assert_eq!(told(204, ""), Judged::Taken);
+        for status in [400, 413, 422] {
+            assert!(matches!(told(status, "entry too far behind"), Judged::Refused(_)), "{status}");
+        }
+        for status in [301, 401, 404, 429, 500, 503] {
+            assert!(matches!(told(status, "x"), Judged::Failed(_)), "{status}");
+        }
+        assert!(matches!(told(400, " <html>"), Judged::Failed(_)));
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Place {
         let (FORMAT, rest) = bytes.split_first().map(|(first, rest)| (*first, rest))? else {
             return None;
         };
-        let numbers = (bytes.len() == LENGTH).then(|| rest.as_chunks::<8>().0)?;
+        let numbers = (bytes.len() == LENGTH).then_some(rest.as_chunks::<8>().0)?;
         let [salt, next, at] = numbers else { return None };
         Some(Self {
             salt: u64::from_le_bytes(*salt),

@@ -1,6 +1,7 @@
 //! The REST API: one module a resource.
 
 mod events;
+mod forwarding;
 mod health;
 mod history;
 pub(crate) mod instances;

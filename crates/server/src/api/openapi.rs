@@ -6,7 +6,9 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{events, health, history, instances, kpis, queues, sources, verdict, workers};
+use super::{
+    events, forwarding, health, history, instances, kpis, queues, sources, verdict, workers,
+};
 use crate::state::AppState;
 use crate::{exposition, live};
 
@@ -35,6 +37,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(workers::list))
         .routes(routes!(instances::list))
         .routes(routes!(sources::list))
+        .routes(routes!(forwarding::list))
         .routes(routes!(kpis::show))
         .routes(routes!(events::list))
         .routes(routes!(history::history))

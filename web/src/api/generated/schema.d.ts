@@ -135,6 +135,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/forwarding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where log entries are forwarded to: health, what waits, and what was refused. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/heatmap": {
         parameters: {
             query?: never;
@@ -1193,6 +1210,61 @@ export interface components {
              */
             round_trips: number;
         };
+        /** @description Where log entries are forwarded to, and how that goes. Counts are since Vigie's start. */
+        Destination: {
+            /** @description Why it refused the last of those. */
+            dead_letter_reason?: string | null;
+            /**
+             * Format: int64
+             * @description Entries that it refused for good: they are in its dead letters.
+             */
+            dead_letters: number;
+            /** @description Why it did not. */
+            error?: string | null;
+            /** @description `elasticsearch` or `loki`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Entries that retention or damage took before they were sent.
+             */
+            lost: number;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: double
+             * @description How long the oldest of them has waited, at the most; null when nothing waits.
+             */
+            oldest_pending_seconds?: number | null;
+            /**
+             * Format: int64
+             * @description Entries that are still to be sent.
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description Entries that it had already when they were sent again.
+             */
+            repeated: number;
+            /**
+             * Format: int64
+             * @description Requests that had to be sent again.
+             */
+            retries: number;
+            /**
+             * Format: int64
+             * @description Entries that it has taken.
+             */
+            sent: number;
+            /**
+             * Format: int64
+             * @description Entries below its `min_level`.
+             */
+            skipped: number;
+            /** @description It took what was last sent; null before the first request. */
+            up?: boolean | null;
+            /** @description Its address, without secrets. */
+            url: string;
+        };
         /** @description An entry of the timeline. */
         Event: {
             /** @description When. */
@@ -1229,6 +1301,11 @@ export interface components {
             rows: {
                 [key: string]: components["schemas"]["Event"];
             };
+        };
+        /** @description The answer of `/forwarding`. */
+        Forwarding: {
+            /** @description The destinations, in the order of the configuration. */
+            destinations: components["schemas"]["Destination"][];
         };
         /** @description Queues found, by broker. */
         Found: {
@@ -2475,6 +2552,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PrometheusError"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forwarding"];
                 };
             };
         };

@@ -11,6 +11,13 @@ struct Answer {
     items: Option<Vec<Item>>,
 }
 
+/// How Elasticsearch refuses a whole request.
+#[derive(Deserialize)]
+struct Whole {
+    #[serde(rename = "error")]
+    _error: serde::de::IgnoredAny,
+}
+
 #[derive(Deserialize)]
 struct Item {
     create: Outcome,
@@ -46,7 +53,11 @@ pub fn judge(status: StatusCode, body: &[u8], count: usize) -> Judged {
     };
     match status.as_u16() {
         200..=299 => items(body, count),
-        400 | 413 | 422 => Judged::Refused(why()),
+        // Also a proxy's word.
+        413 => Judged::Refused(why()),
+        // Whoever answers otherwise is something else, and what it refuses is none of the documents' fault: such as a proxy
+        // that is spoken to without TLS.
+        400 | 422 if serde_json::from_slice::<Whole>(body).is_ok() => Judged::Refused(why()),
         300..=399 => Judged::Failed(format!(
             "{status}: redirects are not followed; url is to be what it points to"
         )),
@@ -91,6 +102,16 @@ fn fate(outcome: Outcome) -> Fate {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_judged(status in 100u16..600, body: Vec<u8>, count in 0usize..5) {
+            let status = StatusCode::from_u16(status).unwrap();
+            if let Judged::Each(fates) = judge(status, &body, count) {
+                proptest::prop_assert_eq!(fates.len(), count);
+            }
+        }
+    }
+
     fn told(status: u16, body: &str, count: usize) -> Judged {
         judge(StatusCode::from_u16(status).unwrap(), body.as_bytes(), count)
     }
@@ -134,8 +155,12 @@ mod tests {
         for status in [301, 302, 401, 403, 404, 429, 500, 502, 503] {
             assert!(matches!(told(status, "x", 1), Judged::Failed(_)), "{status}");
         }
-        for status in [400, 413, 422] {
-            assert!(matches!(told(status, "x", 1), Judged::Refused(_)), "{status}");
+        let own = r#"{"error":{"type":"illegal_argument_exception"},"status":400}"#;
+        let plain = "<html>The plain HTTP request was sent to HTTPS port</html>";
+        for status in [400, 422] {
+            assert!(matches!(told(status, own, 1), Judged::Refused(_)), "{status}");
+            assert!(matches!(told(status, plain, 1), Judged::Failed(_)), "{status}");
         }
+        assert!(matches!(told(413, plain, 1), Judged::Refused(_)));
     }
 }

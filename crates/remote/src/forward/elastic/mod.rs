@@ -2,6 +2,8 @@
 
 mod answer;
 mod document;
+#[cfg(test)]
+mod kibana_tests;
 mod template;
 
 pub(super) use answer::judge;
