@@ -155,12 +155,16 @@ impl SourceConfig {
                 _ => None,
             });
             let Some(redis) = redis else {
-                let error = format!("redis: there is no source {:?} of kind redis", queue.redis.as_str());
+                let error =
+                    format!("redis: there is no source {:?} of kind redis", queue.redis.as_str());
                 return Err((place, error));
             };
             let N8nQueue { base, link, .. } = queue;
             if redis.executions.iter().any(|other| other.base == base) {
-                let error = format!("redis: the queue {base} in source {} is another n8n's already", redis.name);
+                let error = format!(
+                    "redis: the queue {base} in source {} is another n8n's already",
+                    redis.name
+                );
                 return Err((place, error));
             }
             redis.executions.push(ExecutionQueue { base, link });
@@ -192,7 +196,7 @@ impl SourceConfig {
             Self::Caddy(config) => CaddySource::new(config, clock, out, backends).run(stop).await,
             Self::Probe(config) => ProbeSource::new(config, clock, out, backends).run(stop).await,
             Self::GoApi(config) => GoApiSource::new(config, clock, out).run(stop).await,
-            Self::N8n(config) => N8nSource::new(config, clock, out).run(stop).await,
+            Self::N8n(config) => N8nSource::new(config, clock, out, lines).run(stop).await,
             Self::Prometheus(config) => {
                 PrometheusSource::new(config, clock, out, samples).run(stop).await;
             }

@@ -159,7 +159,8 @@ impl<'a> Listening<'a> {
         let executions: Vec<Base> = self.shared.lock().executions.keys().cloned().collect();
         for base in executions {
             if self.subscribed_progress.insert(base.clone()) {
-                sink.psubscribe([&escaped(&base)[..], b":", keys::PROGRESS.as_bytes()].concat()).await?;
+                sink.psubscribe([&escaped(&base)[..], b":", keys::PROGRESS.as_bytes()].concat())
+                    .await?;
             }
         }
         let now = self.context.clock.now();
@@ -288,11 +289,7 @@ impl<'a> Listening<'a> {
     }
 }
 
-fn commands(
-    questions: &Questions,
-    jobs: &[(Base, JobId)],
-    state: &State,
-) -> Vec<(Vec<u8>, Cmd)> {
+fn commands(questions: &Questions, jobs: &[(Base, JobId)], state: &State) -> Vec<(Vec<u8>, Cmd)> {
     let due = questions.due.iter().map(|(base, due, _)| {
         let key = key(base, keys::DELAYED);
         let first = due.millis.saturating_mul(SCORE);

@@ -218,11 +218,20 @@ async fn executions_are_called_by_their_workflows_and_end_as_n8n_says() {
     let jobs = [("2", ok.clone()), ("3", ok.clone()), ("4", ok), ("5", fail), ("6", strange)];
     let (_, batches) = play.answer(&jobs, &[]).await;
     let told = brief(&events(&batches));
-    let ends: Vec<&str> = told.iter().filter(|line| line.contains("ed wait=") && !line.contains("started"))
-        .map(|line| line.split(" wait").next().unwrap()).collect();
+    let ends: Vec<&str> = told
+        .iter()
+        .filter(|line| line.contains("ed wait=") && !line.contains("started"))
+        .map(|line| line.split(" wait").next().unwrap())
+        .collect();
     assert_eq!(
         ends,
-        ["OK webhook succeeded", "OK webhook succeeded", "OK webhook succeeded", "Failing failed", "wfNew succeeded"]
+        [
+            "OK webhook succeeded",
+            "OK webhook succeeded",
+            "OK webhook succeeded",
+            "Failing failed",
+            "wfNew succeeded"
+        ]
     );
     let (failed, dropped) = link.take_failed();
     assert_eq!((failed.len(), dropped), (1, 0));
@@ -237,13 +246,25 @@ async fn what_else_n8n_says_while_it_runs_is_passed_over() {
     let heard = |payload: &str| decode(b"bull:jobs:progress", payload.as_bytes()).unwrap().what;
     let verdict = |outcome| What::Verdict { id: b"7".to_vec(), outcome, failed: None };
     for (payload, what) in [
-        (r#"{"jobId":"7","progress":{"kind":"respond-to-webhook","response":{"body":{"secret":1}}}}"#, What::Progress),
+        (
+            r#"{"jobId":"7","progress":{"kind":"respond-to-webhook","response":{"body":{"secret":1}}}}"#,
+            What::Progress,
+        ),
         (r#"{"jobId":"7","progress":42}"#, What::Progress),
         ("not json", What::Progress),
         (r#"{"jobId":"7","progress":{"kind":"job-finished"}}"#, What::Progress),
-        (r#"{"jobId":"7","progress":{"kind":"job-finished","status":"waiting","success":true}}"#, verdict(Outcome::Succeeded)),
-        (r#"{"jobId":7,"progress":{"kind":"job-finished","success":true}}"#, verdict(Outcome::Succeeded)),
-        (r#"{"jobId":"7","progress":{"kind":"job-finished","success":false}}"#, verdict(Outcome::Failed)),
+        (
+            r#"{"jobId":"7","progress":{"kind":"job-finished","status":"waiting","success":true}}"#,
+            verdict(Outcome::Succeeded),
+        ),
+        (
+            r#"{"jobId":7,"progress":{"kind":"job-finished","success":true}}"#,
+            verdict(Outcome::Succeeded),
+        ),
+        (
+            r#"{"jobId":"7","progress":{"kind":"job-finished","success":false}}"#,
+            verdict(Outcome::Failed),
+        ),
     ] {
         assert_eq!(heard(payload), what, "{payload}");
     }
@@ -252,7 +273,10 @@ async fn what_else_n8n_says_while_it_runs_is_passed_over() {
     play.hear(0, "waiting@p", "7").hear(1, "active@w", "7");
     play.hear(2, "progress", r#"{"jobId":"7","progress":{"kind":"job-finished","success":false}}"#);
     play.hear(3, "completed", r#"{"jobId":"7"}"#);
-    assert_eq!(play.told(&[("7", job("mail", 0))], &[]).await.last().unwrap(), "mail succeeded wait=1 run=2");
+    assert_eq!(
+        play.told(&[("7", job("mail", 0))], &[]).await.last().unwrap(),
+        "mail succeeded wait=1 run=2"
+    );
 }
 
 #[tokio::test]

@@ -112,7 +112,13 @@ impl Executions {
         told.events
     }
 
-    fn begins(&mut self, one: &Execution, name: &impl Fn(&str) -> Name, now: Time, told: &mut Told) {
+    fn begins(
+        &mut self,
+        one: &Execution,
+        name: &impl Fn(&str) -> Name,
+        now: Time,
+        told: &mut Told,
+    ) {
         let new = !self.running.contains_key(&one.id) && !self.ended.contains(&one.id);
         if !new || self.running.len() >= FOLLOWED {
             return;
@@ -170,7 +176,8 @@ mod tests {
     }
 
     fn one(id: u32, status: &str, seconds: Option<u32>) -> String {
-        let stopped = seconds.map_or("null".to_owned(), |s| format!("\"2026-11-23T14:00:{s:02}.000Z\""));
+        let stopped =
+            seconds.map_or("null".to_owned(), |s| format!("\"2026-11-23T14:00:{s:02}.000Z\""));
         format!(
             r#"{{"id":"{id}","workflowId":"w","status":"{status}","mode":"trigger",
                  "startedAt":"2026-11-23T14:00:00.000Z","stoppedAt":{stopped}}}"#
@@ -194,9 +201,19 @@ mod tests {
     #[test]
     fn what_ended_before_the_first_look_is_no_news() {
         let mut known = Executions::default();
-        let told = known.look(&page(&[one(2, "error", Some(9))]), &page(&[one(3, "running", None)]), name, NOW);
+        let told = known.look(
+            &page(&[one(2, "error", Some(9))]),
+            &page(&[one(3, "running", None)]),
+            name,
+            NOW,
+        );
         assert!(told.events.is_empty() && told.active.len() == 1 && told.vanished.is_empty());
-        let told = known.look(&page(&[one(3, "success", Some(7)), one(2, "error", Some(9))]), &[], name, NOW);
+        let told = known.look(
+            &page(&[one(3, "success", Some(7)), one(2, "error", Some(9))]),
+            &[],
+            name,
+            NOW,
+        );
         let done = JobFact::Finished { outcome: Outcome::Succeeded, wait: None, run: Some(7.0) };
         assert_eq!(facts(&told.events), [done]);
         assert_eq!(told.events[0].job_type.as_ref().unwrap().as_str(), "name of w");
@@ -209,7 +226,10 @@ mod tests {
         known.look(&[], &[], name, NOW);
         let told = known.look(&page(&[one(1, "crashed", Some(4))]), &[], name, NOW);
         let failed = JobFact::Finished { outcome: Outcome::Failed, wait: None, run: Some(4.0) };
-        assert_eq!(facts(&told.events), [JobFact::Enqueued, JobFact::Started { wait: None }, failed]);
+        assert_eq!(
+            facts(&told.events),
+            [JobFact::Enqueued, JobFact::Started { wait: None }, failed]
+        );
     }
 
     #[test]
@@ -237,7 +257,11 @@ mod tests {
     #[test]
     fn a_whole_page_of_strangers_says_that_some_were_missed() {
         let mut known = Executions::default();
-        let many = |from: u32| page(&(from..from + 100).rev().map(|id| one(id, "success", Some(1))).collect::<Vec<_>>());
+        let many = |from: u32| {
+            page(
+                &(from..from + 100).rev().map(|id| one(id, "success", Some(1))).collect::<Vec<_>>(),
+            )
+        };
         assert!(!known.look(&many(0), &[], name, NOW).gap);
         assert!(!known.look(&many(50), &[], name, NOW).gap);
         assert!(known.look(&many(300), &[], name, NOW).gap);

@@ -15,6 +15,8 @@ const REMEMBERED: usize = 1_000;
 const PENDING: usize = 500;
 /// A failure is told after so many seconds, whatever is known of it by then.
 const PATIENCE: f64 = 30.0;
+/// Lines that are kept in one step.
+const AT_ONCE: usize = 200;
 /// Executions whose error is asked for in one look.
 const ASKED: usize = 5;
 
@@ -63,7 +65,9 @@ impl Failures {
 
     /// The API lists it.
     pub fn listed(&mut self, listed: &[Execution], position: &Position, now: Time) {
-        for one in listed.iter().filter(|one| matches!(one.status.as_deref(), Some("error" | "crashed"))) {
+        for one in
+            listed.iter().filter(|one| matches!(one.status.as_deref(), Some("error" | "crashed")))
+        {
             if let Some(failed) = self.of(&one.id, position, now) {
                 failed.listed.get_or_insert_with(|| one.clone());
             }
@@ -75,7 +79,11 @@ impl Failures {
         if !room || position.told.iter().any(|told| told == id) {
             return None;
         }
-        Some(self.pending.entry(id.to_owned()).or_insert_with(|| Failed { seen: now, ..Failed::default() }))
+        Some(
+            self.pending
+                .entry(id.to_owned())
+                .or_insert_with(|| Failed { seen: now, ..Failed::default() }),
+        )
     }
 
     /// Those whose error is known to nobody but the API; a few at a time.
@@ -83,7 +91,8 @@ impl Failures {
         let unknown = |failed: &&Failed| {
             failed.asked.is_none() && failed.run.as_ref().is_none_or(|run| run.message.is_none())
         };
-        let wanted = self.pending.iter().filter(|(_, failed)| failed.listed.is_some() && unknown(failed));
+        let wanted =
+            self.pending.iter().filter(|(_, failed)| failed.listed.is_some() && unknown(failed));
         wanted.map(|(id, _)| id.clone()).take(ASKED).collect()
     }
 
@@ -94,35 +103,39 @@ impl Failures {
         }
     }
 
-    /// The lines of those of which all is known that will be, and the position with them. `api`: whether there is one that may
-    /// still tell more.
-    pub fn lines(
-        &mut self,
-        place: &Place<'_>,
-        api: bool,
-        position: &mut Position,
-        now: Time,
-    ) -> Vec<LogEntry> {
-        let ready: Vec<String> = self
-            .pending
-            .iter()
-            .filter(|(_, failed)| {
-                let words = failed.asked.is_some() || failed.run.as_ref().is_some_and(|run| run.message.is_some());
-                !api || (failed.listed.is_some() && words) || now.since(failed.seen) > PATIENCE
-            })
-            .map(|(id, _)| id.clone())
-            .collect();
-        let mut lines = Vec::new();
-        for id in ready {
-            let Some(failed) = self.pending.remove(&id) else { continue };
-            lines.extend(line(place, &id, &failed, now));
+    /// The lines of those of which all is known that will be; `position` is told of them. They stay until [`Self::kept`]. `api`:
+    /// whether there is one that may still tell more.
+    pub fn lines(&self, place: &Place<'_>, api: bool, position: &mut Position, now: Time) -> Ready {
+        let ready = self.pending.iter().filter(|(_, failed)| {
+            let heard = failed.run.as_ref().is_some_and(|run| run.message.is_some());
+            let whole = failed.listed.is_some() && (heard || failed.asked.is_some());
+            !api || whole || now.since(failed.seen) > PATIENCE
+        });
+        let mut told = Ready::default();
+        for (id, failed) in ready.take(AT_ONCE) {
+            told.lines.extend(line(place, id, failed, now));
+            told.ids.push(id.clone());
             if position.told.len() >= REMEMBERED {
                 position.told.pop_front();
             }
-            position.told.push_back(id);
+            position.told.push_back(id.clone());
         }
-        lines
+        told
     }
+
+    /// They are kept.
+    pub fn kept(&mut self, ids: Vec<String>) {
+        for id in ids {
+            self.pending.remove(&id);
+        }
+    }
+}
+
+/// Lines that are to be kept, and the executions that they are about.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    pub lines: Vec<LogEntry>,
+    pub ids: Vec<String>,
 }
 
 /// Where failures are told.
@@ -132,7 +145,7 @@ pub(super) struct Place<'a> {
     /// The queue in which the executions are jobs.
     pub queue: &'a str,
     /// What a workflow is called.
-    pub name: &'a dyn Fn(&str) -> Name,
+    pub name: &'a (dyn Fn(&str) -> Name + Sync),
 }
 
 fn line(place: &Place<'_>, id: &str, failed: &Failed, now: Time) -> Option<LogEntry> {
@@ -166,7 +179,10 @@ fn line(place: &Place<'_>, id: &str, failed: &Failed, now: Time) -> Option<LogEn
     put("workflowId", listed.map(|one| one.workflow_id.clone()));
     put("mode", listed.and_then(|one| one.mode.clone()));
     put("retry", listed.filter(|one| one.is_retry()).map(|_| "true".to_owned()));
-    put("node", run.and_then(|run| run.node.clone()).or_else(|| asked.and_then(|one| one.node.clone())));
+    put(
+        "node",
+        run.and_then(|run| run.node.clone()).or_else(|| asked.and_then(|one| one.node.clone())),
+    );
     put("worker", run.and_then(|run| run.worker.clone()));
     let stopped = listed.and_then(Execution::stopped);
     let mut entry = log_entry_from_object(map, place.source, now).ok()?;

@@ -8,9 +8,12 @@ pub mod decode;
 mod executions;
 mod failures;
 mod link;
+mod overdue;
 mod poll;
 mod process;
 mod routes;
+mod schedule;
+mod work;
 
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use vigie_model::{Limits, SourceName};
 
 use super::Secret;
-use crate::source::n8n::ExecutionQueue;
 use super::url::{self, Scheme, UrlError, Where};
+use crate::source::n8n::ExecutionQueue;
 
 /// A Redis source as a configuration file says it. Unknown keys are errors.
 #[derive(Debug, Clone, Deserialize)]
