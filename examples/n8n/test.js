@@ -23,6 +23,7 @@ class Vigie {
     const n8n = {
       name: 'n8n', kind: 'n8n', url: cluster.url('main'), workers: [cluster.url('worker')], redis: 'main', timezone: 'UTC',
       api_key: cluster.key, poll_seconds: 1, metrics_path: '/rest/metrics',
+      log_files: [join(cluster.env.HOME, '.n8n/n8nEventLog*.log'), join(cluster.env.HOME, '.n8n/logs/*.log')],
     };
     const redis = { name: 'main', kind: 'redis', url: `redis://127.0.0.1:${cluster.ports.redis}` };
     // JSON is YAML, too.
@@ -70,7 +71,7 @@ async function processes(vigie) {
   assert.equal(of('main').version, of('worker').version);
   const { sources } = await vigie.get('/api/v1/sources');
   const checks = Object.fromEntries(sources.find((one) => one.source === 'n8n').checks.map((one) => [one.id, one]));
-  for (const id of ['connect', 'metrics', 'api', 'queue', 'workers', 'schedules']) {
+  for (const id of ['connect', 'metrics', 'api', 'queue', 'workers', 'schedules', 'log_files']) {
     assert.equal(checks[id]?.state, 'ok', `${id}: ${JSON.stringify(checks[id])}`);
   }
   assert.equal(checks.metrics_path.state, 'missing', 'n8n has no /rest/metrics');
@@ -116,6 +117,18 @@ async function executions(cluster, vigie) {
     assert.match(line.message, /^Fails on purpose: execution \d+ failed: deliberate failure$/);
     assert.match(line.fields.worker, /^worker-/);
   }
+  const events = await until('events of its own log', async () => {
+    const { entries } = await vigie.get('/api/v1/logs?type=workflow&level=error&limit=100');
+    const own = entries.filter((one) => one.fields.event === 'n8n.workflow.failed');
+    return own.length === plan.fail ? own : null;
+  }, 60_000);
+  assert.ok(events.every((one) => one.message.includes('deliberate failure')));
+  const job = lines[0].job;
+  const about = await until('lines of its log about a failed job', async () => {
+    const { entries } = await vigie.get(`/api/v1/logs?queue=jobs&job=${job}&limit=100`);
+    return entries.length >= 3 ? entries : null;
+  }, 60_000);
+  step(`job ${job} has ${about.length} lines: its failure, n8n's events, n8n's log`);
   const all = JSON.stringify(await vigie.get('/api/v1/logs?limit=1000'));
   assert.ok(!all.includes('owner@example.com') && !all.includes(cluster.key), 'no address, no key');
   step('each failure is one line, with its error and its worker');

@@ -1,6 +1,6 @@
 //! What load balancers, services and TLS servers answer.
 
-use vigie_collect::source::haproxy::decode as haproxy;
+use vigie_collect::source::haproxy::{decode as haproxy, exposition};
 use vigie_collect::source::prometheus::{Format, Limits, decode};
 use vigie_collect::source::{caddy, go_api, nginx, probe};
 
@@ -31,6 +31,13 @@ pub fn metrics_text(data: &[u8]) {
         if let Ok(decoded) = decode(format, data, &Limits::default()) {
             assert!(decoded.samples.iter().all(|one| !one.labels.metric_name().is_empty()));
         }
+    }
+    match exposition::servers(data) {
+        Ok((servers, _)) => {
+            let seconds = servers.iter().filter_map(|server| server.check_seconds);
+            assert!(seconds.into_iter().all(|one| one.is_finite() && one >= 0.0));
+        }
+        Err(fault) => assert!(!fault.to_string().is_empty()),
     }
     for kind in ["text/plain", "application/json"] {
         if let Ok(process) = go_api::decode::page(kind, data) {

@@ -1,4 +1,4 @@
-//! What the fuzz targets drive: the decoders of `vigie-collect` and of what is pushed to `vigie-server`, the readers of
+//! What the fuzz targets drive: the decoders of `vigie-collect` and of what is pushed to `vigie-server`, metrics and log entries, the readers of
 //! `vigie-store`'s files, and the parsers of PromQL and LogQL, each with what must hold whatever it reads.
 //!
 //! Most decoders are private to their module, as they should be, so their very files are compiled here a second
@@ -7,6 +7,7 @@
 
 mod instances;
 mod logql;
+mod logs;
 mod prometheus;
 mod promql;
 mod source;
@@ -14,6 +15,7 @@ mod store;
 
 pub use instances::{certificate, haproxy_csv, metrics_text};
 pub use logql::logql;
+pub use logs::{file_lines, log_bulk, log_ndjson, loki_push, otlp_logs};
 pub use prometheus::{otlp_metrics, remote_write_v1, remote_write_v2};
 pub use promql::promql;
 pub use source::{

@@ -69,6 +69,7 @@ impl Haproxy {
              frontend fe_app\n  bind 127.0.0.1:{port}\n  default_backend be_app\n\
              backend be_app\n  balance roundrobin\n  option httpchk GET /lb\n{lines}\
              listen stats\n  bind 127.0.0.1:{stats}\n  stats enable\n  stats uri /stats\n  stats show-legends\n\
+             \x20 http-request use-service prometheus-exporter if {{ path /metrics }}\n\
              listen closed\n  bind 127.0.0.1:{closed}\n  stats enable\n  stats uri /stats\n  stats auth vigie:s3cret\n"
         );
         std::fs::write(dir.path().join("haproxy.cfg"), config)
@@ -83,6 +84,12 @@ impl Haproxy {
     #[must_use]
     pub fn stats_url(&self) -> String {
         format!("http://127.0.0.1:{}/stats", self.stats)
+    }
+
+    /// The page of the Prometheus exporter.
+    #[must_use]
+    pub fn metrics_url(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.stats)
     }
 
     /// The page for user `vigie` with password `s3cret`; it tells no addresses.

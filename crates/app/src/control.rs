@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
-use vigie_store::Store;
 
+use crate::copies::{self, Kept};
 use crate::exit::Failure;
 
 const SOCKET: &str = "control.sock";
@@ -38,14 +38,14 @@ type Reply = Result<String, String>;
 ///
 /// Without a socket (the folder's path may be too long for one, or on a disk that has none) everything else works:
 /// backups are then made while Vigie does not run.
-pub(crate) async fn serve(data_dir: PathBuf, store: Store, stop: CancellationToken) {
-    if let Err(error) = listen(&data_dir, store, &stop).await {
+pub(crate) async fn serve(data_dir: PathBuf, kept: Kept, stop: CancellationToken) {
+    if let Err(error) = listen(&data_dir, kept, &stop).await {
         tracing::warn!(%error, "no control socket: `vigie backup` works only while Vigie does not run");
         stop.cancelled().await;
     }
 }
 
-async fn listen(data_dir: &Path, store: Store, stop: &CancellationToken) -> std::io::Result<()> {
+async fn listen(data_dir: &Path, kept: Kept, stop: &CancellationToken) -> std::io::Result<()> {
     let path = data_dir.join(SOCKET);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -59,7 +59,7 @@ async fn listen(data_dir: &Path, store: Store, stop: &CancellationToken) -> std:
             accepted = listener.accept() => {
                 let (stream, _) = accepted?;
                 // One at a time: each is a person at a command line.
-                if let Err(error) = answer(stream, &store).await {
+                if let Err(error) = answer(stream, &kept).await {
                     tracing::debug!(%error, "a control connection broke");
                 }
             }
@@ -68,14 +68,14 @@ async fn listen(data_dir: &Path, store: Store, stop: &CancellationToken) -> std:
     std::fs::remove_file(&path)
 }
 
-async fn answer(stream: UnixStream, store: &Store) -> std::io::Result<()> {
+async fn answer(stream: UnixStream, kept: &Kept) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(REQUEST_BYTES));
     let read = tokio::time::timeout(REQUEST_WITHIN, reader.read_line(&mut line));
     read.await.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
     let reply = match serde_json::from_str(&line) {
-        Ok(request) => act(request, store.clone()).await,
+        Ok(request) => act(request, kept.clone()).await,
         Err(error) => Err(format!("the request is not understood: {error}")),
     };
     let mut text = serde_json::to_string(&reply).map_err(std::io::Error::other)?;
@@ -83,16 +83,10 @@ async fn answer(stream: UnixStream, store: &Store) -> std::io::Result<()> {
     writer.write_all(text.as_bytes()).await
 }
 
-async fn act(request: Request, store: Store) -> Reply {
+async fn act(request: Request, kept: Kept) -> Reply {
     let Request::Backup { dir } = request;
-    let copied = tokio::task::spawn_blocking(move || backup(&store, &dir));
+    let copied = tokio::task::spawn_blocking(move || copies::backup(&kept, &dir));
     copied.await.map_err(|error| error.to_string())?
-}
-
-/// Copies a store; says what was copied.
-pub(crate) fn backup(store: &Store, dir: &Path) -> Reply {
-    let report = store.backup(dir).map_err(|error| error.to_string())?;
-    Ok(format!("{} files, {} bytes in {}", report.files, report.bytes, dir.display()))
 }
 
 /// Asks the Vigie that runs with this data folder; `None` when none does.

@@ -20,6 +20,11 @@ pub(crate) fn metrics_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("metrics")
 }
 
+/// Where log entries are, within the data folder.
+pub(crate) fn logs_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("logs")
+}
+
 /// Opens the store, and says what had to be mended. Where the disk fails, there is none, loudly: a lookout that cannot
 /// remember still looks.
 ///
@@ -68,7 +73,7 @@ pub(crate) fn open(config: &Config, now: i64) -> Result<Option<Store>, Failure> 
 /// # Errors
 /// As [`open`].
 pub(crate) fn open_logs(config: &Config, now: i64) -> Result<Option<Logs>, Failure> {
-    let folder = config.data_dir.join("logs");
+    let folder = logs_dir(&config.data_dir);
     let options = LogOptions {
         retention_ms: i64::from(config.logs.retention_days) * DAY_MS,
         retention_bytes: config.logs.retention_bytes,

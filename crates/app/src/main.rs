@@ -5,6 +5,7 @@ mod client;
 mod command;
 mod config;
 mod control;
+mod copies;
 mod destinations;
 mod exit;
 mod feed;

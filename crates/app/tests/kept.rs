@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use vigie_testkit::{RedisServer, form_encoded, http_get};
+use vigie_testkit::{RedisServer, form_encoded, http_get, http_post};
 
 /// The binary with a data folder of its own; killed when it is dropped.
 struct Vigie {
@@ -187,6 +187,15 @@ fn a_backup_of_a_running_vigie_goes_back_into_an_empty_folder() {
     let port = configure(dir.path(), redis.port());
     let vigie = start(dir.path(), port);
     let kept = vigie.waits_for(UP, 3.0);
+    let lines =
+        "{\"level\":\"warn\",\"message\":\"before the backup\"}\n{\"message\":\"and another\"}\n";
+    let answer = http_post(
+        port,
+        "/api/v1/logs",
+        &[("content-type", "application/x-ndjson")],
+        lines.as_bytes(),
+    );
+    assert_eq!(answer.unwrap().status, 200);
     let copy = dir.path().join("copy");
     let copy = copy.to_str().unwrap();
     let output = run(dir.path(), &["backup", copy]);
@@ -205,11 +214,46 @@ fn a_backup_of_a_running_vigie_goes_back_into_an_empty_folder() {
     assert!(output.status.success(), "{output:?}");
     let vigie = start(elsewhere.path(), port);
     vigie.waits_for(UP, kept);
+    let logs = vigie.json("/api/v1/logs?limit=10");
+    let mut messages: Vec<&str> = logs["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|entry| entry["message"].as_str())
+        .collect();
+    messages.sort_unstable();
+    assert_eq!(messages, ["and another", "before the backup"], "{logs}");
     let refused = run(dir.path(), &["restore", copy]);
     assert!(!refused.status.success(), "what is there is not written over: {refused:?}");
     // Without a Vigie that runs, the copy is made all the same.
     let own = dir.path().join("own");
     let output = run(dir.path(), &["backup", own.to_str().unwrap()]);
+    assert!(output.status.success(), "{output:?}");
+    for name in ["contents", "metrics/backup", "logs/backup"] {
+        assert!(own.join(name).is_file(), "{name}");
+    }
+    // A copy that was not finished, that says more than it may, or whose folder is a link to another.
+    let refuses = |says: &str| {
+        let empty = tempfile::tempdir().unwrap();
+        configure(empty.path(), redis.port());
+        let output = run(empty.path(), &["restore", own.to_str().unwrap()]);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && error.contains(says), "{says}: {error}");
+    };
+    std::fs::rename(own.join("logs"), own.join("elsewhere")).unwrap();
+    refuses("there is no such folder");
+    std::os::unix::fs::symlink(own.join("elsewhere"), own.join("logs")).unwrap();
+    refuses("there is no such folder");
+    std::fs::write(own.join("contents"), "vigie backup 2\n../metrics\n").unwrap();
+    refuses("nothing that can be put back");
+    std::fs::write(own.join("contents"), "vigie backup 3\n").unwrap();
+    refuses("no list of a backup that this Vigie knows");
+    std::fs::remove_file(own.join("contents")).unwrap();
+    refuses("one that was not finished");
+    // One of metrics alone, as made by versions before logs were kept.
+    let older = tempfile::tempdir().unwrap();
+    configure(older.path(), redis.port());
+    let output = run(older.path(), &["restore", own.join("metrics").to_str().unwrap()]);
     assert!(output.status.success(), "{output:?}");
 }
 

@@ -9,6 +9,7 @@ pub mod http;
 mod lines;
 mod samples;
 pub mod source;
+pub mod tail;
 
 pub use channel::{ObservationReceiver, ObservationSender, observations};
 pub use clock::{Clock, SystemClock};

@@ -21,7 +21,8 @@ pub trait LineKeeper: Send + Sync {
 
     /// Keeps entries, and with them, in one step, how far their reader has come. It returns once they are on the disk: only then
     /// may the reader go on, and what it read after the last success it reads again after a start. So no line is lost or
-    /// kept twice. Entries that are too long or outside of the retention are left out and counted.
+    /// kept twice. After an error the disk may get them yet: the reader gives the same entries and position again, or goes on from
+    /// what [`Self::position`] says then. Entries that are too long or outside of the retention are left out and counted.
     fn keep(
         &self,
         entries: Vec<LogEntry>,

@@ -1,4 +1,4 @@
-//! A copy of a store while it runs, and a store from such a copy.
+//! A copy of a store while it runs, and a store from such a copy; `logs::backup` makes those of log entries in the same way.
 //!
 //! A backup is a folder like the store's own, with a list of its files, their lengths and CRC-32s. Blocks never change, so
 //! within one file system they are hard links; log and registry are copied, the log first: what it names the registry has.
@@ -36,11 +36,7 @@ impl Store {
     /// When the log cannot be written, the folder is not empty, or the disk fails.
     pub fn backup(&self, dir: &Path) -> Result<BackupReport, StoreError> {
         let own = &self.0.options.dir;
-        new_folder(dir)?;
-        for folder in [BLOCKS, wal::FOLDER] {
-            let path = dir.join(folder);
-            fs::create_dir(&path).map_err(failed(&path))?;
-        }
+        new_backup(dir)?;
         let mut files = Files::default();
         let mut to_copy = Vec::new();
         {
@@ -69,11 +65,7 @@ impl Store {
             files.write(dir, &name, &mut block.bytes_from_start())?;
         }
         files.write(dir, Path::new(FORMAT_FILE), &mut format_text().as_bytes())?;
-        files.list(dir)?;
-        for folder in [dir.join(BLOCKS), dir.join(wal::FOLDER), dir.to_owned()] {
-            File::open(&folder).and_then(|opened| opened.sync_all()).map_err(failed(&folder))?;
-        }
-        Ok(files.report)
+        files.finish(dir)
     }
 }
 
@@ -84,11 +76,7 @@ impl Store {
 /// When `from` is no backup or is damaged, `to` is not empty, or the disk fails.
 pub fn restore(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
     let listed = read_list(from)?;
-    new_folder(to)?;
-    for folder in [BLOCKS, wal::FOLDER] {
-        let path = to.join(folder);
-        fs::create_dir(&path).map_err(failed(&path))?;
-    }
+    new_backup(to)?;
     let mut files = Files::default();
     // The format comes last: a folder without it is not opened.
     let (last, others): (Vec<Listed>, Vec<Listed>) =
@@ -112,7 +100,7 @@ pub fn restore(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
     Ok(files.report)
 }
 
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+pub(crate) fn failed(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     StoreError::disk(path.display().to_string())
 }
 
@@ -129,6 +117,16 @@ fn new_folder(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Makes the folders of a store, or of a copy of one.
+pub(crate) fn new_backup(dir: &Path) -> Result<(), StoreError> {
+    new_folder(dir)?;
+    for folder in [BLOCKS, wal::FOLDER] {
+        let path = dir.join(folder);
+        fs::create_dir(&path).map_err(failed(&path))?;
+    }
+    Ok(())
+}
+
 /// One file of a backup.
 struct Listed {
     name: PathBuf,
@@ -138,7 +136,7 @@ struct Listed {
 
 /// Files that are being written, and what is known of them.
 #[derive(Default)]
-struct Files {
+pub(crate) struct Files {
     listed: Vec<Listed>,
     report: BackupReport,
 }
@@ -150,7 +148,7 @@ impl Files {
         self.write(to, name, &mut file).map(drop)
     }
 
-    fn write(
+    pub(crate) fn write(
         &mut self,
         to: &Path,
         name: &Path,
@@ -164,7 +162,7 @@ impl Files {
         Ok((bytes, sum))
     }
 
-    fn linked(&mut self, to: &Path, name: &Path) -> Result<(), StoreError> {
+    pub(crate) fn linked(&mut self, to: &Path, name: &Path) -> Result<(), StoreError> {
         let path = to.join(name);
         let mut file = File::open(&path).map_err(failed(&path))?;
         let (bytes, sum) = pass(&mut file, &mut io::sink()).map_err(failed(&path))?;
@@ -177,6 +175,15 @@ impl Files {
         self.report.files += 1;
         self.report.bytes += bytes;
         self.listed.push(Listed { name: name.to_owned(), bytes, sum });
+    }
+
+    /// Writes the list, which makes the folder a backup.
+    pub(crate) fn finish(self, dir: &Path) -> Result<BackupReport, StoreError> {
+        self.list(dir)?;
+        for folder in [dir.join(BLOCKS), dir.join(wal::FOLDER), dir.to_owned()] {
+            File::open(&folder).and_then(|opened| opened.sync_all()).map_err(failed(&folder))?;
+        }
+        Ok(self.report)
     }
 
     fn list(&self, dir: &Path) -> Result<(), StoreError> {

@@ -9,10 +9,11 @@
 mod exemplars;
 mod write;
 
-mod otlp;
+pub(crate) mod otlp;
 
 use vigie_store::SeriesHandle;
-use write::{Batch, BatchValue, Encoding, MAX_BYTES, Received, Taker, WriteError, decompress};
+use write::{Batch, BatchValue, MAX_BYTES, Received, Taker};
+pub(crate) use write::{Encoding, Field, Fields, WriteError, decompress, limited};
 
 /// Remote write 1.0, plain and in snappy.
 pub fn remote_write_v1(data: &[u8]) {

@@ -10,6 +10,8 @@ mod message;
 mod names;
 #[path = "../../../crates/server/src/prometheus/otlp/proto.rs"]
 pub(super) mod proto;
+#[path = "../../../crates/server/src/prometheus/otlp/records.rs"]
+pub(crate) mod records;
 
 use super::write::{
     Field, Fields, MetricMetadata, MetricType, Received, WriteError, checked, limited, reduced,

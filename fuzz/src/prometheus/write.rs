@@ -15,10 +15,10 @@ pub(super) mod v2;
 #[path = "../../../crates/server/src/prometheus/write/wire.rs"]
 mod wire;
 
-pub(super) use batch::{
-    Batch, BatchValue, MetricMetadata, MetricType, Received, Taker, WriteError, limited,
-};
-pub(super) use decompress::{Encoding, MAX_BYTES, decompress};
+pub(super) use batch::{Batch, BatchValue, MetricMetadata, MetricType, Received, Taker};
+pub(crate) use batch::{WriteError, limited};
+pub(super) use decompress::MAX_BYTES;
+pub(crate) use decompress::{Encoding, decompress};
 pub(super) use histogram::reduced;
 pub(super) use labels::checked;
-pub(super) use wire::{Field, Fields};
+pub(crate) use wire::{Field, Fields};

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use vigie_store::{Store, StoreOptions};
+use vigie_store::logs::{LogOptions, LogStore};
+use vigie_store::{OpenError, Store, StoreOptions};
 
 use crate::config::Config;
 use crate::control::{self, Request};
+use crate::copies::{self, Kept};
 use crate::exit::Failure;
 use crate::keeping;
 
@@ -23,30 +25,30 @@ pub(crate) async fn backup(config: &Config, dir: &Path) -> Result<(), Failure> {
 }
 
 fn by_itself(config: &Config, dir: &Path) -> Result<String, Failure> {
-    let folder = keeping::metrics_dir(&config.data_dir);
-    if !folder.exists() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+    let (metrics, logs) =
+        (keeping::metrics_dir(&config.data_dir), keeping::logs_dir(&config.data_dir));
+    if !metrics.exists() && !logs.exists() {
         return Err(Failure::failed(format!(
             "there is nothing in {}: is data_dir in the configuration right?",
-            folder.display()
+            config.data_dir.display()
         )));
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
-    let (store, _) = Store::open(StoreOptions::new(folder), now)
-        .map_err(|error| Failure::failed(error.to_string()))?;
-    control::backup(&store, dir).map_err(Failure::failed)
+    let failed = |error: OpenError| Failure::failed(error.to_string());
+    let mut kept = Kept { metrics: None, logs: None };
+    if metrics.exists() {
+        kept.metrics = Some(Store::open(StoreOptions::new(metrics), now).map_err(failed)?.0);
+    }
+    if logs.exists() {
+        kept.logs = Some(LogStore::open(LogOptions::new(logs), now).map_err(failed)?.0);
+    }
+    copies::backup(&kept, dir).map_err(Failure::failed)
 }
 
 /// Puts a copy back where the configuration says that things are kept; nothing may be there yet.
 pub(crate) fn restore(config: &Config, dir: &Path) -> Result<(), Failure> {
-    let folder = keeping::metrics_dir(&config.data_dir);
-    let report =
-        vigie_store::restore(dir, &folder).map_err(|error| Failure::failed(error.to_string()))?;
-    anstream::println!(
-        "restored: {} files, {} bytes into {}",
-        report.files,
-        report.bytes,
-        folder.display()
-    );
+    let done = copies::restore(dir, &config.data_dir).map_err(Failure::failed)?;
+    anstream::println!("restored: {done}");
     Ok(())
 }
 

@@ -63,7 +63,7 @@ async fn report(source: &SourceConfig, backends: &Backends) -> Option<PollReport
     };
     let clock = Arc::new(SystemClock::start());
     let (samples, _unread) = vigie_collect::samples(0);
-    let lines = Arc::new(ReadLines(None));
+    let lines = Arc::new(ReadLines::new(None));
     let polling = source.run(clock, sender, backends.clone(), samples, lines, stop.clone());
     let mut last = None;
     let reporting = async {

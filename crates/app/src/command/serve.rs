@@ -16,13 +16,14 @@ use vigie_query::EngineLimits;
 use vigie_query::logql::LogLimits;
 use vigie_remote::{Outbox, QueryOptions, RemoteQuery};
 use vigie_server::{
-    AllowedHosts, AppState, LogQueries, LogQueryLimits, MetricSink, Metrics, Now, Outgoing,
+    AllowedHosts, AppState, LogQueries, LogQueryLimits, Logs, MetricSink, Metrics, Now, Outgoing,
     QueryLimits, StoredLogs, router, serve,
 };
 use vigie_store::Store;
 
 use crate::config::{Config, SourceConfig};
 use crate::control;
+use crate::copies::Kept;
 use crate::destinations::Destinations;
 use crate::exit::Failure;
 use crate::feed;
@@ -136,11 +137,7 @@ impl Running {
             let sender = sending.start().map_err(|error| Failure::failed(error.to_string()))?;
             feed.spawn(sending::run(sender, sending.outbox, stop_feed.clone()));
         }
-        if let Some(logs) = &logs {
-            let (store, now) = (logs.store().clone(), Arc::clone(&now));
-            feed.spawn(keeping::maintain_logs(store, now, stop_feed.clone()));
-        }
-        keep(&mut feed, config, store, &state, &stop_feed);
+        keep(&mut feed, config, store, logs.as_ref(), &state, &stop_feed);
         let mut server = JoinSet::new();
         let hub = state.hub.clone();
         server.spawn(serve(
@@ -151,7 +148,7 @@ impl Running {
         feed.spawn(hub.run(stop.clone()));
         let mut sources = JoinSet::new();
         let backends = Backends::default();
-        let lines: Arc<dyn LineKeeper> = Arc::new(ReadLines(logs));
+        let lines: Arc<dyn LineKeeper> = Arc::new(ReadLines::new(logs));
         for source in config.sources.iter().cloned() {
             let clock = Arc::clone(&clock) as Arc<dyn Clock>;
             let (backends, samples) = (backends.clone(), samples.clone());
@@ -209,15 +206,21 @@ fn metrics(
     Ok(store.map(|store| Metrics::new(Arc::new(store.clone()), sink, limits.0, limits.1)))
 }
 
-/// Starts what fills the store and the queues, and looks after the store.
+/// Starts what fills the store and the queues, and looks after the stores.
 fn keep(
     feed: &mut JoinSet<()>,
     config: &Config,
     store: Option<Store>,
+    logs: Option<&Logs>,
     state: &AppState,
     stop: &CancellationToken,
 ) {
     let now = Arc::clone(&state.now);
+    let kept = Kept { metrics: store.clone(), logs: logs.map(|logs| logs.store().clone()) };
+    if let Some(logs) = kept.logs.clone() {
+        feed.spawn(keeping::maintain_logs(logs, Arc::clone(&now), stop.clone()));
+    }
+    feed.spawn(control::serve(config.data_dir.clone(), kept, stop.clone()));
     let intervals = config
         .sources
         .iter()
@@ -229,8 +232,7 @@ fn keep(
     let recorder = Recorder::new(to, intervals, now().millis());
     feed.spawn(recorder.run(state.clone(), stop.clone()));
     let Some(store) = store else { return };
-    feed.spawn(keeping::maintain(store.clone(), now, stop.clone()));
-    feed.spawn(control::serve(config.data_dir.clone(), store, stop.clone()));
+    feed.spawn(keeping::maintain(store, now, stop.clone()));
 }
 
 /// The board's bounds are for each source; with several configured differently, the widest holds.

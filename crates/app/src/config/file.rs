@@ -67,9 +67,6 @@ struct Kind {
     kind: Option<String>,
 }
 
-/// Kinds that have a name already and come with a later version.
-const LATER: [&str; 1] = ["file"];
-
 pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
     if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_BYTES {
@@ -125,9 +122,6 @@ fn checked_kinds(kinds: Kinds, origin: &str) -> Result<Vec<String>, ConfigError>
         let detail = match source.kind {
             Some(kind) if KINDS.contains(&kind.as_str()) => return Ok(kind),
             None => format!("kind is missing; it is one of {known}"),
-            Some(kind) if LATER.contains(&kind.as_str()) => {
-                format!("kind {kind} comes with a later version; this one knows {known}")
-            }
             Some(kind) => unknown_kind(&kind),
         };
         Err(ConfigError::Wrong { place: format!("{origin}: sources[{place}]"), detail })
@@ -366,8 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_later_versions_are_told_from_mistakes() {
-        assert!(error("sources: [{name: a, kind: file}]").contains("comes with a later version"));
+    fn kinds_that_are_not_there_are_named() {
         assert!(error("sources: [{name: a, kind: kafka}]").contains("no kind \"kafka\""));
         let near = error("sources: [{name: a, kind: hapoxy}]");
         assert!(near.contains("did you mean \"haproxy\"?"), "{near}");

@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use tokio_util::sync::CancellationToken;
 use vigie_collect::source::Backends;
 use vigie_collect::source::caddy::{CaddyConfig, CaddySource, RawCaddyConfig};
+use vigie_collect::source::file::{FileConfig, FileSource, RawFileConfig};
 use vigie_collect::source::go_api::{GoApiConfig, GoApiSource, RawGoApiConfig};
 use vigie_collect::source::haproxy::{HaproxyConfig, HaproxySource, RawHaproxyConfig};
 use vigie_collect::source::n8n::{ExecutionQueue, N8nConfig, N8nQueue, N8nSource, RawN8nConfig};
@@ -86,6 +87,7 @@ kinds! {
     "go_api", GoApi, RawGoApiConfig, GoApiConfig;
     "n8n", N8n, RawN8nConfig, N8nConfig;
     "prometheus", Prometheus, RawPrometheusConfig, PrometheusConfig;
+    "file", File, RawFileConfig, FileConfig;
 }
 
 /// The kind of the next source in the list.
@@ -103,6 +105,7 @@ impl SourceConfig {
             Self::GoApi(config) => config.display_url(),
             Self::N8n(config) => config.display_url(),
             Self::Prometheus(config) => config.display_url(),
+            Self::File(config) => config.display_url(),
         }
     }
 
@@ -117,6 +120,7 @@ impl SourceConfig {
             Self::GoApi(config) => config.access.poll,
             Self::N8n(config) => config.access.poll,
             Self::Prometheus(config) => config.access.poll,
+            Self::File(config) => config.report,
         }
     }
 
@@ -200,6 +204,7 @@ impl SourceConfig {
             Self::Prometheus(config) => {
                 PrometheusSource::new(config, clock, out, samples).run(stop).await;
             }
+            Self::File(config) => FileSource::new(config, clock, out, lines).run(stop).await,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod asynq;
 pub mod bull;
 pub mod bullmq;
 pub mod caddy;
+pub mod file;
 pub mod go_api;
 pub mod haproxy;
 pub mod n8n;

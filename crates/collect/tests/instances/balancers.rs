@@ -1,11 +1,11 @@
 //! Real HAProxy, nginx and Caddy in front of three servers, one killed and one slow.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use vigie_collect::source::Backends;
 use vigie_model::InstanceStatus::{Down, Up};
-use vigie_model::{CheckState, PollReport};
+use vigie_model::{CheckState, Instance, PollReport, Time};
 use vigie_testkit::{Caddy, Haproxy, Nginx, WebAnswer, WebServer, http_get};
 
 use crate::watch::{Watch, config, haproxy, probe};
@@ -62,6 +62,59 @@ async fn haproxy_says_who_is_down_and_why_by_page_and_by_socket() {
     assert!(hint.unwrap().contains("is it running"));
     let (error, _) = socket.fault().await;
     assert!(error.contains("nobody listens at the socket"), "{error}");
+}
+
+#[tokio::test]
+async fn haproxys_exporter_says_the_same_as_its_page() {
+    let (quick, slow, killed) = servers();
+    let lb = Haproxy::start(&[
+        ("app1", quick.port()),
+        ("app2", slow.port()),
+        ("app3", killed),
+        ("app4", quick.port()),
+    ]);
+    lb.say("set server be_app/app4 state maint");
+    for _ in 0..8 {
+        http_get(lb.port(), "/lb").unwrap();
+    }
+    let backends = Backends::default();
+    let page = haproxy(json!({"url": lb.stats_url()}), &backends);
+    let exporter = haproxy(json!({"metrics_url": lb.metrics_url()}), &backends);
+    let all = [("app1", Up), ("app2", Up), ("app3", Down), ("app4", Down)];
+    // What passes between the two questions is another matter; what the exporter never says, too.
+    let comparable = |mut one: Instance| {
+        (one.address, one.load) = (None, None);
+        one.since = one.since.map(|_| Time::default());
+        one.error = one.error.map(|text| text.split(": ").take(2).collect::<Vec<_>>().join(": "));
+        // The page says whole milliseconds, the exporter the same as seconds.
+        one.latency = one.latency.map(|seconds| (seconds * 1e3).round() / 1e3);
+        one
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let right = loop {
+        let left: Vec<_> = page.statuses(&all).await.into_iter().map(comparable).collect();
+        let right = exporter.statuses(&all).await;
+        if left == right.iter().cloned().map(comparable).collect::<Vec<_>>() {
+            break right;
+        }
+        // A check may have run between the two.
+        assert!(Instant::now() < deadline, "{left:#?}\n{right:#?}");
+    };
+    assert_eq!(right[2].error.as_deref(), Some("HAProxy says DOWN: L4CON: no connection"));
+    assert!(right[1].latency.unwrap() >= 0.15, "{:?}", right[1]);
+    let facts = exporter.until("a version", |_, report| report.server.clone());
+    assert_eq!(facts.await.product, "haproxy");
+    let fix = exporter.until("the checks", |_, report| {
+        let check = check(report, "addresses");
+        (check.state == CheckState::Missing).then(|| check.fix.clone().unwrap())
+    });
+    assert!(fix.await.contains("use url or socket instead"));
+    // Somebody else's metrics.
+    let other = WebServer::start();
+    other.set("/metrics", WebAnswer::ok("text/plain", "up 1\n"));
+    let other = haproxy(json!({"metrics_url": other.url("/metrics")}), &backends);
+    let (error, _) = other.fault().await;
+    assert!(error.contains("this is not HAProxy's exporter"), "{error}");
 }
 
 #[tokio::test]

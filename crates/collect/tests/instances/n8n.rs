@@ -2,7 +2,9 @@
 
 use serde_json::json;
 use vigie_model::InstanceStatus::{Degraded, Down, Up};
-use vigie_model::{Check, CheckState, JobFact, Level, Observation, Outcome, PollReport, Quality};
+use vigie_model::{
+    Check, CheckState, JobFact, Level, LogEntry, Observation, Outcome, PollReport, Quality,
+};
 use vigie_testkit::{WebAnswer, WebServer, free_port};
 
 use crate::watch::{Kept, n8n, n8n_with};
@@ -310,4 +312,60 @@ async fn a_workflow_that_did_not_run_by_its_schedule_is_an_event_and_a_figure() 
         watch.until("another event", |_, _| Some(kept.entries()).filter(|all| all.len() > 1)).await;
     assert!(events[1].fields.contains("workflow_on_time"), "{}", events[1].fields);
     assert_eq!(events.len(), 2, "each is told once");
+}
+
+const EVENTS: &str = include_str!("../../src/source/n8n/fixtures/event_log_main.jsonl");
+const LOG: &str = include_str!("../../src/source/n8n/fixtures/log_main.jsonl");
+
+#[tokio::test]
+async fn its_logs_are_read_from_files_over_their_rotation_and_where_the_configuration_says() {
+    let main = process(MAIN);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("n8nEventLog.log");
+    let (first, rest) = EVENTS.split_at(EVENTS.lines().take(10).map(|line| line.len() + 1).sum());
+    std::fs::write(&file, first).unwrap();
+    let kept = Kept::default();
+    let json = json!({
+        "url": main.url(""),
+        "logs_path": "/rest/logs",
+        "log_files": [dir.path().join("n8nEventLog*.log")],
+    });
+    let watch = n8n_with(json, kept.clone());
+    let report = watch
+        .until("no log over HTTP", |_, report| {
+            (check(report, "logs_path").state == CheckState::Missing).then(|| report.clone())
+        })
+        .await;
+    assert!(check(&report, "logs_path").fix.as_deref().unwrap().contains("log_files"));
+    let events =
+        |text: &str| text.lines().filter(|line| !line.contains("EventMessageConfirm")).count();
+    let read = |wanted: usize| move |entries: &Vec<LogEntry>| entries.len() >= wanted;
+    let of = |kept: &Kept| Some(kept.entries());
+    watch.until("what was there", |_, _| of(&kept).filter(read(events(first)))).await;
+    // n8n renames it at each start, and begins another.
+    std::fs::rename(&file, dir.path().join("n8nEventLog-1.log")).unwrap();
+    std::fs::write(&file, rest).unwrap();
+    let all = watch.until("all of it", |_, _| of(&kept).filter(read(events(EVENTS)))).await;
+    assert_eq!(all.len(), events(EVENTS), "each once");
+    assert!(all.iter().any(|one| one.message.contains("deliberate failure")));
+    watch
+        .until("the check counts them", |_, report| {
+            let check = check(report, "log_files");
+            (check.state == CheckState::Ok && check.detail.starts_with("2 files, 29 lines"))
+                .then_some(())
+        })
+        .await;
+
+    // A version or a proxy that has the log of the specification is read, too; each line once.
+    main.set("/rest/logs", WebAnswer::ok("application/x-ndjson", LOG));
+    let json_lines = LOG.lines().filter(|line| line.starts_with('{')).count();
+    let wanted = events(EVENTS) + json_lines;
+    watch.until("lines over HTTP", |_, _| of(&kept).filter(read(wanted))).await;
+    let answered = main.answered();
+    watch.until("more looks", |_, _| (main.answered() > answered + 12).then_some(())).await;
+    assert_eq!(
+        kept.entries().len(),
+        wanted,
+        "each once; those without a time of their own are none"
+    );
 }

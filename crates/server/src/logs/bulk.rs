@@ -3,74 +3,15 @@
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
-use vigie_model::{Label, Labels, LogEntry, Time, log_entry_from_object};
+use serde_json::{Value, json};
 
+use super::decode::bulk::read;
 use super::{ndjson, taking};
 use crate::prometheus::Refusal;
 use crate::state::AppState;
 
-const SOURCE: &str = "elastic";
-const MOST_DOCUMENTS: usize = 100_000;
 /// What Vigie says it is: senders refuse older ones than themselves.
 const VERSION: &str = "8.19.0";
-
-/// A document of a request.
-struct Document {
-    action: &'static str,
-    index: String,
-    entry: Result<LogEntry, String>,
-}
-
-fn action(line: &[u8]) -> Result<(&'static str, String), String> {
-    let map: Map<String, Value> =
-        serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    let known = ["create", "index", "update", "delete"]
-        .into_iter()
-        .find_map(|name| Some((name, map.get(name)?)));
-    let (name, about) = known.ok_or("an action is create or index")?;
-    let index = about.get("_index").and_then(Value::as_str).unwrap_or_default();
-    Ok((name, index.to_owned()))
-}
-
-fn document(line: &[u8], index: &str, now: Time) -> Result<LogEntry, String> {
-    let map: Map<String, Value> =
-        serde_json::from_slice(line).map_err(|error| format!("failed to parse: {error}"))?;
-    let mut made = log_entry_from_object(map, SOURCE, now)?;
-    let own = made.labels.iter().cloned().chain([Label::new("index", index)]);
-    made.labels = Labels::new(own.collect());
-    Ok(made)
-}
-
-/// Reads a body; an error is of the whole request.
-fn read(bytes: &[u8], index: &str, now: Time) -> Result<Vec<Document>, String> {
-    let mut lines =
-        bytes.split(|byte| *byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace));
-    let mut documents = Vec::new();
-    while let Some(line) = lines.next() {
-        if documents.len() >= MOST_DOCUMENTS {
-            return Err(format!(
-                "there are more than {MOST_DOCUMENTS} documents: send fewer at once"
-            ));
-        }
-        let number = documents.len() + 1;
-        let (action, named) = action(line)
-            .map_err(|error| format!("Malformed action/metadata line [{number}]: {error}"))?;
-        let index = if named.is_empty() { index.to_owned() } else { named };
-        let entry = match action {
-            "delete" => Err("Vigie takes log entries in, and deletes none".to_owned()),
-            _ => match lines.next() {
-                None => return Err(format!("the document of action [{number}] is missing")),
-                Some(_) if action == "update" => {
-                    Err("Vigie takes log entries in, and updates none".to_owned())
-                }
-                Some(line) => document(line, &index, now),
-            },
-        };
-        documents.push(Document { action, index, entry });
-    }
-    Ok(documents)
-}
 
 /// An answer of Elasticsearch, by which its own clients tell that it is one.
 fn elastic(status: StatusCode, body: &Value) -> Response {

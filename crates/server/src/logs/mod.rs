@@ -2,6 +2,7 @@
 //! asked for.
 
 pub(crate) mod bulk;
+mod decode;
 mod events;
 mod loki;
 mod ndjson;

@@ -5,18 +5,12 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use vigie_model::{LogEntry, Time, log_entry_from_object};
 
+use super::decode::ndjson::read;
 use super::taking;
-use crate::prometheus::{Encoding, Refusal, WriteError, limited};
+use crate::prometheus::{Encoding, Refusal};
 use crate::state::AppState;
-
-/// Lines of one request.
-const MOST_LINES: usize = 200_000;
-/// Lines whose errors are told one by one.
-const MOST_ERRORS: usize = 100;
 
 /// A line that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -40,27 +34,6 @@ pub struct LinesTaken {
     errors: Vec<BadLine>,
 }
 
-#[derive(Default)]
-struct Lines {
-    entries: Vec<LogEntry>,
-    failed: usize,
-    errors: Vec<BadLine>,
-}
-
-impl Lines {
-    fn add(&mut self, line: usize, read: Result<LogEntry, String>) {
-        match read {
-            Ok(entry) => self.entries.push(entry),
-            Err(error) => {
-                self.failed += 1;
-                if self.errors.len() < MOST_ERRORS {
-                    self.errors.push(BadLine { line, error });
-                }
-            }
-        }
-    }
-}
-
 /// The encoding of a body; snappy is for protobuf.
 pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     let given = headers.get(header::CONTENT_ENCODING);
@@ -71,56 +44,6 @@ pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
             "the content encoding {given:?} is not known here: use gzip or zstd"
         ))
     })
-}
-
-/// What is over the limit on lines is refused as a whole, before any of it is taken.
-fn room(lines: usize) -> Result<(), WriteError> {
-    limited(lines, MOST_LINES, "lines a request", "send fewer at once")
-}
-
-fn read(bytes: &[u8], now: Time) -> Result<Lines, WriteError> {
-    let mut lines = Lines::default();
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let one = |value: Result<Map<String, Value>, serde_json::Error>| {
-        value
-            .map_err(|error| format!("it is no JSON object: {error}"))
-            .and_then(|map| log_entry_from_object(map, "api", now))
-    };
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        match serde_json::from_slice::<Vec<Value>>(bytes) {
-            Ok(all) => {
-                room(all.len())?;
-                for (number, value) in (1..).zip(all) {
-                    lines.add(number, one(serde_json::from_value(value)));
-                }
-            }
-            Err(error) => lines.add(1, Err(format!("it is no JSON array of objects: {error}"))),
-        }
-        return Ok(lines);
-    }
-    room(bytes.iter().filter(|byte| **byte == b'\n').count())?;
-    for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
-        if !line.iter().all(u8::is_ascii_whitespace) {
-            lines.add(number, one(serde_json::from_slice(line)));
-        }
-    }
-    Ok(lines)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_of_too_many_lines_is_refused_whole() {
-        let now = Time::from_seconds(1_000);
-        let bad = "{}\n".repeat(MOST_LINES + 1);
-        let error = read(bad.as_bytes(), now).err().unwrap().to_string();
-        assert!(error.contains("lines a request"), "{error}");
-        let array = format!("[{}1]", "1,".repeat(MOST_LINES));
-        assert!(read(array.as_bytes(), now).is_err());
-        assert!(read("{}\n".repeat(MOST_LINES).as_bytes(), now).is_ok());
-    }
 }
 
 /// Takes in log entries, one JSON object a line (or one array): `time`, `level`, `message`, `type`, `source`, `instance`, `queue`,
@@ -148,7 +71,7 @@ pub(crate) async fn push(State(app): State<AppState>, request: Request) -> Respo
             accepted: taken.accepted,
             failed: lines.failed,
             dropped: taken.dropped(),
-            errors: lines.errors,
+            errors: lines.errors.into_iter().map(|(line, error)| BadLine { line, error }).collect(),
         })
     };
     match taken.await {

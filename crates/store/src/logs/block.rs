@@ -148,6 +148,11 @@ impl Block {
             .unwrap_or_default()
     }
 
+    /// All of it.
+    pub fn bytes_from_start(&self) -> impl io::Read + '_ {
+        self.file.from_start()
+    }
+
     /// Bytes on disk.
     pub fn bytes(&self) -> u64 {
         self.file.length

@@ -5,6 +5,7 @@
 //! bitmap of runs of three bytes (`words`), and counts by minute and level. [`LogFilter`] says what is wanted, [`Scan`] hands
 //! it out by time, a page at a time or all of it. `docs/store-format.md` has the bytes.
 
+mod backup;
 mod block;
 mod columns;
 mod filter;

@@ -98,13 +98,19 @@ impl LogStore {
     }
 }
 
+/// What the format file has in it.
+pub(super) fn format_text() -> String {
+    format!("{FORMAT_WORD}{FORMAT}\n")
+}
+
 fn check_format(dir: &Path, disk: &Disk) -> Result<(), OpenError> {
     let path = dir.join(FORMAT_FILE);
     let text = match fs::read(&path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let text = format!("{FORMAT_WORD}{FORMAT}\n");
-            return write_new(disk, &path, text.as_bytes()).map(drop).map_err(disk_error(&path));
+            return write_new(disk, &path, format_text().as_bytes())
+                .map(drop)
+                .map_err(disk_error(&path));
         }
         Err(error) => return Err(disk_error(&path)(error)),
     };

@@ -12,7 +12,7 @@ use crate::open::write_new;
 use crate::status::Damage;
 
 /// The file's name.
-const FILE: &str = "positions";
+pub(super) const FILE: &str = "positions";
 /// What it begins with.
 const MAGIC: &[u8; 8] = b"VIGLPS\0\x01";
 

@@ -155,6 +155,14 @@ impl LogStore {
         receive.recv().unwrap_or(Err(LogAppendError::Closed))
     }
 
+    /// Waits until all that was appended before is on the disk.
+    ///
+    /// # Errors
+    /// When the disk does not take it yet.
+    pub fn flush(&self) -> Result<(), LogAppendError> {
+        self.0.wal.flush().map_err(LogAppendError::from)
+    }
+
     /// How far a reader has come: what was appended with its last entries. None: it has never said.
     #[must_use]
     pub fn position(&self, reader: &str) -> Option<Vec<u8>> {

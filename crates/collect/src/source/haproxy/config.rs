@@ -14,6 +14,8 @@ raw_http! {
         url: Option<String>,
         /// The admin socket, instead of `url`.
         socket: Option<PathBuf>,
+        /// The Prometheus exporter, such as `http://127.0.0.1:8405/metrics`, instead of `url`.
+        metrics_url: Option<String>,
         /// Only these backends; without it, all.
         #[serde(default)]
         backends: Vec<String>,
@@ -27,6 +29,8 @@ pub enum HaproxyPlace {
     Http(HttpUrl),
     /// The admin socket.
     Socket(PathBuf),
+    /// The Prometheus exporter.
+    Metrics(HttpUrl),
 }
 
 /// A HAProxy source, checked.
@@ -47,7 +51,7 @@ impl HaproxyConfig {
     #[must_use]
     pub fn display_url(&self) -> String {
         match &self.place {
-            HaproxyPlace::Http(url) => url.to_string(),
+            HaproxyPlace::Http(url) | HaproxyPlace::Metrics(url) => url.to_string(),
             HaproxyPlace::Socket(path) => format!("unix://{}", path.display()),
         }
     }
@@ -58,21 +62,25 @@ impl TryFrom<RawHaproxyConfig> for HaproxyConfig {
 
     fn try_from(mut raw: RawHaproxyConfig) -> Result<Self, HttpConfigError> {
         let access = raw.access()?;
-        let place = match (raw.url, raw.socket) {
-            (Some(_), Some(_)) => return Err(HttpConfigError::Both("url", "socket")),
-            (None, Some(path)) => HaproxyPlace::Socket(path),
-            (Some(url), None) => {
-                let url = routes::csv(&url);
-                let url =
-                    HttpUrl::parse(&url).map_err(|fault| HttpConfigError::Url("url", fault))?;
-                HaproxyPlace::Http(url)
+        let place = match (raw.url, raw.socket, raw.metrics_url) {
+            (Some(_), Some(_), _) => return Err(HttpConfigError::Both("url", "socket")),
+            (Some(_), _, Some(_)) => return Err(HttpConfigError::Both("url", "metrics_url")),
+            (_, Some(_), Some(_)) => return Err(HttpConfigError::Both("socket", "metrics_url")),
+            (None, Some(path), None) => HaproxyPlace::Socket(path),
+            (Some(url), None, None) => HaproxyPlace::Http(parse("url", &routes::csv(&url))?),
+            (None, None, Some(url)) => {
+                HaproxyPlace::Metrics(parse("metrics_url", &routes::metrics(&url))?)
             }
-            (None, None) => {
+            (None, None, None) => {
                 return Err(HttpConfigError::Missing(
-                    "an address is missing: set url, for example http://127.0.0.1:8404/stats, or socket",
+                    "an address is missing: set url, for example http://127.0.0.1:8404/stats, socket or metrics_url",
                 ));
             }
         };
         Ok(Self { name: source_name(&raw.name)?, place, access, backends: raw.backends })
     }
+}
+
+fn parse(key: &'static str, url: &str) -> Result<HttpUrl, HttpConfigError> {
+    HttpUrl::parse(url).map_err(|fault| HttpConfigError::Url(key, fault))
 }

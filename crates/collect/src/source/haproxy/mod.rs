@@ -2,6 +2,7 @@
 
 mod config;
 pub mod decode;
+pub mod exposition;
 mod poll;
 mod routes;
 

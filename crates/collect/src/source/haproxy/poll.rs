@@ -13,8 +13,8 @@ use vigie_model::{
 
 use super::config::{HaproxyConfig, HaproxyPlace};
 use super::decode::{self, Server};
-use super::routes;
-use crate::http::{HttpClient, HttpFault, HttpUrl};
+use super::{exposition, routes};
+use crate::http::{Access, HttpClient, HttpFault};
 use crate::source::poller::{self, Look, Poll, check};
 use crate::source::{Backend, Backends};
 use crate::{Clock, ObservationSender};
@@ -64,30 +64,7 @@ impl Poll for Poller {
     }
 
     async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
-        let (body, requests) = match &self.config.place {
-            HaproxyPlace::Http(url) => {
-                if self.client.is_none() {
-                    self.client = Some(HttpClient::new(&self.config.access)?);
-                }
-                (page(self.client.as_ref(), url).await?, 1)
-            }
-            HaproxyPlace::Socket(path) => {
-                let timeout = self.config.access.timeout;
-                let body = ask(path, routes::SHOW_STAT, timeout).await?;
-                // Who may ask for statistics may ask for this; a figure less is no fault.
-                if let Ok(info) = ask(path, routes::SHOW_INFO, timeout).await {
-                    self.info = decode::info(&info).version.map(|version| ServerFacts {
-                        product: "haproxy",
-                        version,
-                        mode: None,
-                    });
-                }
-                (body, 2)
-            }
-        };
-        let place = self.config.display_url();
-        let servers = decode::servers(&body)
-            .map_err(|fault| HttpFault::Undecodable(place, fault.to_string()))?;
+        let (servers, requests, bytes) = self.servers().await?;
         let wanted: Vec<Server> = servers
             .into_iter()
             .filter(|server| {
@@ -100,16 +77,60 @@ impl Poll for Poller {
             instances: Some(wanted.iter().map(|server| instance(server, now)).collect()),
             server: self.info.clone(),
             requests,
-            bytes: body.len() as u64,
+            bytes,
         })
     }
 }
 
-async fn page(client: Option<&HttpClient>, url: &HttpUrl) -> Result<Vec<u8>, HttpFault> {
-    let Some(client) = client else { return Err(HttpFault::Closed(url.to_string())) };
-    let wanted = "the statistics as CSV (text/plain)";
-    let answer = client.fetch(url, "text/plain, text/csv", &routes::CSV_TYPES, wanted).await?;
-    Ok(answer.body)
+impl Poller {
+    /// The servers as HAProxy tells them, and what that took: requests, and bytes.
+    async fn servers(&mut self) -> Result<(Vec<Server>, u32, u64), SourceFault> {
+        let place = self.config.display_url();
+        let undecodable = |says: String| HttpFault::Undecodable(place.clone(), says);
+        let (body, requests) = match &self.config.place {
+            HaproxyPlace::Http(url) => {
+                let wanted = "the statistics as CSV (text/plain)";
+                let client = client(&mut self.client, &self.config.access)?;
+                let accept = "text/plain, text/csv";
+                (client.fetch(url, accept, &routes::CSV_TYPES, wanted).await?.body, 1)
+            }
+            HaproxyPlace::Metrics(url) => {
+                let wanted = "Prometheus's text (text/plain)";
+                let client = client(&mut self.client, &self.config.access)?;
+                let answer =
+                    client.fetch(url, "text/plain", &routes::METRICS_TYPES, wanted).await?;
+                let (servers, info) = exposition::servers(&answer.body)
+                    .map_err(|fault| undecodable(fault.to_string()))?;
+                self.info = facts(info);
+                return Ok((servers, 1, answer.body.len() as u64));
+            }
+            HaproxyPlace::Socket(path) => {
+                let timeout = self.config.access.timeout;
+                let body = ask(path, routes::SHOW_STAT, timeout).await?;
+                // Who may ask for statistics may ask for this; a figure less is no fault.
+                if let Ok(info) = ask(path, routes::SHOW_INFO, timeout).await {
+                    self.info = facts(decode::info(&info));
+                }
+                (body, 2)
+            }
+        };
+        let servers = decode::servers(&body).map_err(|fault| undecodable(fault.to_string()))?;
+        Ok((servers, requests, body.len() as u64))
+    }
+}
+
+fn facts(info: decode::Info) -> Option<ServerFacts> {
+    info.version.map(|version| ServerFacts { product: "haproxy", version, mode: None })
+}
+
+fn client<'a>(
+    client: &'a mut Option<HttpClient>,
+    access: &Access,
+) -> Result<&'a HttpClient, HttpFault> {
+    match client {
+        Some(client) => Ok(client),
+        None => Ok(client.insert(HttpClient::new(access)?)),
+    }
 }
 
 /// One command over the admin socket, which answers and closes.
@@ -172,7 +193,10 @@ fn checks(config: &HaproxyConfig, servers: &[Server]) -> Vec<Check> {
     checks.push(check("instances", CheckState::Ok, format!("{} servers", servers.len()), None));
     if servers.iter().all(|server| server.address.is_none()) {
         let detail = "HAProxy does not tell its servers' addresses, so no probe can follow them";
-        let fix = "add `stats show-legends` beside `stats enable`, or use the admin socket";
+        let fix = match config.place {
+            HaproxyPlace::Metrics(_) => "the exporter never does: use url or socket instead",
+            _ => "add `stats show-legends` beside `stats enable`, or use the admin socket",
+        };
         checks.push(check("addresses", CheckState::Missing, detail, Some(fix.to_owned())));
     }
     checks

@@ -5,6 +5,10 @@
 pub(super) const CSV: &str = ";csv";
 /// The content types of that page.
 pub(super) const CSV_TYPES: [&str; 2] = ["text/plain", "text/csv"];
+/// The page of the Prometheus exporter (`http-request use-service prometheus-exporter`): what it says of servers, and of the process.
+pub(super) const SCOPES: &str = "scope=server&scope=global";
+/// Its content type.
+pub(super) const METRICS_TYPES: [&str; 1] = ["text/plain"];
 /// The same over the admin socket. Any level of the socket may ask this.
 pub(super) const SHOW_STAT: &str = "show stat\n";
 /// Name, version and uptime of the process, over the admin socket.
@@ -21,4 +25,10 @@ pub(super) fn csv(url: &str) -> String {
     // Another option of the page, such as `;norefresh` or `;up`, would hide servers.
     let page = page.split(';').next().unwrap_or_default();
     format!("{page}{slash}{CSV}")
+}
+
+/// The exporter's page with just what is read of it, unless the configuration asks for something itself.
+pub(super) fn metrics(url: &str) -> String {
+    let page = url.split('#').next().unwrap_or_default().trim();
+    if page.contains('?') { page.to_owned() } else { format!("{page}?{SCOPES}") }
 }

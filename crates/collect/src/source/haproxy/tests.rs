@@ -2,6 +2,7 @@ use vigie_model::{InstanceStatus, Time};
 
 use super::config::{HaproxyConfig, HaproxyPlace, RawHaproxyConfig};
 use super::decode::{CsvFault, Server, info, servers};
+use super::exposition;
 use super::poll::instance;
 use super::routes::csv;
 
@@ -77,6 +78,40 @@ fn every_word_of_haproxy_has_a_status_and_its_reason() {
 }
 
 #[test]
+fn the_exporter_says_the_same_servers() {
+    let text = r#"# TYPE haproxy_process_build_info gauge
+haproxy_process_build_info{version="2.6.12"} 1
+haproxy_server_status{proxy="be",server="a",state="DOWN"} 1
+haproxy_server_status{proxy="be",server="a",state="UP"} 0
+haproxy_server_status{proxy="be",server="b",state="UP"} 1
+haproxy_server_check_failures_total{proxy="be",server="a"} 3
+haproxy_server_check_failures_total{proxy="be",server="b"} NaN
+haproxy_server_check_status{proxy="be",server="a",state="L7STS"} 1
+haproxy_server_check_code{proxy="be",server="a"} 503
+haproxy_server_check_duration_seconds{proxy="be",server="a"} 0.004
+haproxy_server_check_duration_seconds{proxy="be",server="b"} NaN
+haproxy_server_response_time_average_seconds{proxy="be",server="b"} 0
+haproxy_server_sessions_total{proxy="be",server="b"} 9
+haproxy_server_current_sessions{proxy="be",server="b"} 2
+haproxy_backend_status{proxy="be",state="UP"} 1
+"#;
+    let (found, info) = exposition::servers(text.as_bytes()).unwrap();
+    assert_eq!((found.len(), info.version.as_deref()), (2, Some("2.6.12")));
+    let now = Time::from_seconds(1_000);
+    let down = instance(&found[0], now);
+    assert_eq!(down.error.as_deref(), Some("HAProxy says DOWN: L7STS/503: wrong status"));
+    assert_eq!((found[0].check_seconds, found[1].check_seconds), (Some(0.004), None));
+    assert_eq!(instance(&found[1], now).status, InstanceStatus::Unknown, "nobody checks it");
+    assert_eq!((found[1].sessions, found[1].response_seconds), (Some(2.0), None));
+    let series = r#"haproxy_server_http_responses_total{proxy="be",server="b",code="2xx"} 9"#;
+    let (found, _) = exposition::servers(format!("{text}{series}\n").as_bytes()).unwrap();
+    assert_eq!(found[1].response_seconds, Some(0.0));
+    let fault = |body: &[u8]| exposition::servers(body).unwrap_err().to_string();
+    assert!(fault(b"up 1\n").contains("not HAProxy's exporter"));
+    assert!(fault(b"<html>").starts_with("line 1"));
+}
+
+#[test]
 fn columns_may_be_missing_new_and_quoted() {
     let text = b"# pxname,svname,new,status,check_status,last_chk,\nbe,\"a,\"\"b\"\"\",x,DOWN,* L7STS,\"HTTP 503\nno\",\n";
     let found = servers(text).unwrap();
@@ -128,12 +163,20 @@ fn the_configuration_is_checked() {
         matches!(&config.place, HaproxyPlace::Http(url) if url.to_string() == "http://h:8404/;csv")
     );
     assert!(!format!("{config:?}").contains("s3cret"));
+    let exporter = read(r#"{"name": "lb", "metrics_url": "http://h:8405/metrics"}"#).unwrap();
+    assert_eq!(exporter.display_url(), "http://h:8405/metrics");
     for (text, says) in [
         (r#"{"name": "lb"}"#, "an address is missing"),
         (
             r#"{"name": "lb", "url": "http://h/", "socket": "/s"}"#,
             "url and socket exclude each other",
         ),
+        (r#"{"name": "lb", "metrics_url": "http://h/", "socket": "/s"}"#, "socket and metrics_url"),
+        (
+            r#"{"name": "lb", "metrics_url": "http://h/", "url": "http://h/"}"#,
+            "url and metrics_url",
+        ),
+        (r#"{"name": "lb", "metrics_url": "h"}"#, "metrics_url: "),
         (r#"{"name": "l b", "socket": "/s"}"#, "source name"),
         (r#"{"name": "lb", "url": "http://u:p@h/"}"#, "username and password"),
         (r#"{"name": "lb", "url": "http://h/", "password": "x"}"#, "username is missing"),

@@ -28,6 +28,9 @@ pub(super) struct Position {
     /// Ids of workflows that are overdue, and that this was told.
     #[serde(default)]
     pub overdue: Vec<String>,
+    /// The time of the newest line of `logs_path`, in nanoseconds, and how many lines of that time were kept.
+    #[serde(default)]
+    pub logs: (i64, usize),
 }
 
 impl Position {

@@ -7,6 +7,7 @@ mod config;
 pub mod decode;
 mod executions;
 mod failures;
+mod lines;
 mod link;
 mod overdue;
 mod poll;

@@ -1,5 +1,6 @@
 //! Asks an n8n: all its processes, and its public API.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +10,14 @@ use vigie_model::{Name, ServerFacts, SourceFault, SourceName, Time};
 
 use super::checks::{self, ApiState};
 use super::config::N8nConfig;
+use super::lines::{N8nLines, writer};
 use super::process::{self, Asked, Role};
 use super::routes;
 use super::work::Work;
 use crate::http::HttpClient;
 use crate::source::poller::{self, Look, Poll};
 use crate::source::targets::ask_all;
+use crate::tail::{self, LineParser, PathPatterns, TailOptions, TailWatch};
 use crate::{Clock, LineKeeper, ObservationSender};
 
 /// An n8n as a source.
@@ -41,15 +44,44 @@ impl N8nSource {
     /// Looks until told to stop.
     pub async fn run(self, stop: CancellationToken) {
         let Self { config, clock, out, lines } = self;
+        let watch = TailWatch::default();
+        let files = config.log_files.clone();
+        let following =
+            files.map(|paths| follow(&config, paths, &lines, &clock, watch.clone(), stop.clone()));
         let work = Work::new(&config, out.clone(), lines);
-        poller::run(Poller { config, processes: None, work }, clock, out, stop).await;
+        let polling =
+            poller::run(Poller { config, processes: None, work, watch }, clock, out, stop);
+        match following {
+            Some(following) => drop(tokio::join!(following, polling)),
+            None => polling.await,
+        }
     }
+}
+
+/// Follows the files with log lines.
+fn follow(
+    config: &N8nConfig,
+    paths: PathPatterns,
+    lines: &Arc<dyn LineKeeper>,
+    clock: &Arc<dyn Clock>,
+    watch: TailWatch,
+    stop: CancellationToken,
+) -> impl Future<Output = ()> + use<> {
+    let source = config.name.to_string();
+    let parser = move |path: &Path| {
+        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let instance = writer(&name);
+        Box::new(N8nLines { source: source.clone(), instance }) as Box<dyn LineParser>
+    };
+    let options = TailOptions::new(format!("{}/files", config.name), paths);
+    tail::follow(options, Box::new(parser), Arc::clone(lines), Arc::clone(clock), watch, stop)
 }
 
 struct Poller {
     config: N8nConfig,
     processes: Option<HttpClient>,
     work: Work,
+    watch: TailWatch,
 }
 
 impl Poll for Poller {
@@ -78,6 +110,7 @@ impl Poll for Poller {
         bytes += asked.iter().map(|one| one.bytes).sum::<u64>();
         let mut checks = checks::checks(&self.config, &asked, &api);
         checks.extend(self.work.checks());
+        checks.push(checks::files(&self.config, self.watch.status()));
         Ok(Look {
             instances: Some(asked.iter().map(Asked::instance).collect()),
             server: version.map(|version| ServerFacts { product: "n8n", version, mode: None }),

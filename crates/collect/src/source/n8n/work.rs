@@ -12,10 +12,11 @@ use super::config::N8nConfig;
 use super::decode::{self, Execution, QueueFigures, Workflow};
 use super::executions::{Executions, Told};
 use super::failures::{Failures, Place, Position};
+use super::lines;
 use super::link::N8nLink;
 use super::overdue::Timetable;
 use super::routes;
-use crate::http::{HttpClient, HttpFault};
+use crate::http::{HttpClient, HttpFault, HttpUrl};
 use crate::source::poller::check;
 use crate::{LineKeeper, LinePosition, ObservationSender};
 
@@ -41,6 +42,10 @@ pub(super) struct Work {
     failures: Failures,
     timetable: Timetable,
     position: Option<Position>,
+    /// Where log lines are looked for, and how that went.
+    logs: Option<(HttpUrl, HttpClient)>,
+    logs_found: Option<Result<usize, HttpFault>>,
+    new_lines: Vec<LogEntry>,
     /// Why lines were not kept at the last attempt.
     not_kept: Option<String>,
     dropped: u64,
@@ -63,6 +68,9 @@ impl Work {
             failures: Failures::default(),
             timetable: Timetable::new(&config.timezone),
             position: None,
+            logs: None,
+            logs_found: None,
+            new_lines: Vec::new(),
             not_kept: None,
             dropped: 0,
             out,
@@ -109,9 +117,28 @@ impl Work {
             true => Some(self.ask(queue, now).await),
             false => None,
         };
+        self.read_logs(config, now).await?;
         self.tell_schedules(now);
         self.tell_lines(now).await;
         Ok(asked)
+    }
+
+    /// Looks for log lines where the configuration says.
+    async fn read_logs(&mut self, config: &N8nConfig, now: Time) -> Result<(), SourceFault> {
+        let (Some(path), Some(main)) = (&config.logs_path, config.mains.first()) else {
+            return Ok(());
+        };
+        if self.logs.is_none() {
+            let client = HttpClient::new(&config.access)?.limited(routes::PAGE_BYTES);
+            self.logs = main.with_path(path).map(|url| (url, client));
+        }
+        let Some((url, client)) = &self.logs else { return Ok(()) };
+        let answer = client.fetch(url, routes::LOG_ACCEPT, &routes::LOG_TYPES, "log lines").await;
+        self.logs_found = Some(answer.map(|answer| {
+            self.new_lines = lines::page(&answer.body, self.source.as_str(), now);
+            self.new_lines.len()
+        }));
+        Ok(())
     }
 
     async fn ask(&mut self, queue: Option<QueueFigures>, now: Time) -> Result<(), HttpFault> {
@@ -218,6 +245,7 @@ impl Work {
         };
         let ready = self.failures.lines(&place, self.api.is_some(), &mut position, now);
         entries.extend(ready.lines);
+        entries.extend(lines::newer(std::mem::take(&mut self.new_lines), &mut position.logs));
         if entries.is_empty() && position == before {
             return;
         }
@@ -243,6 +271,14 @@ impl Work {
         if self.workflows_read.is_some() {
             checks.push(self.timetable.check());
         }
+        checks.extend(self.logs_found.as_ref().map(|found| match found {
+            Ok(lines) => check("logs_path", CheckState::Ok, format!("{lines} lines"), None),
+            Err(fault) => {
+                let fix =
+                    "leave logs_path out, and set log_files: n8n has no log over HTTP".to_owned();
+                check("logs_path", CheckState::Missing, fault.to_string(), Some(fix))
+            }
+        }));
         if let Some(error) = &self.not_kept {
             let detail = format!("failed executions are not told: {error}");
             checks.push(check("lines", CheckState::Warning, detail, None));

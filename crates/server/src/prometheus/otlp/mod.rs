@@ -6,6 +6,7 @@ pub(crate) mod logs;
 mod message;
 mod names;
 mod proto;
+mod records;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};

@@ -1,0 +1,130 @@
+//! Follows the files, and tells how that stands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use vigie_model::{Check, CheckState, SourceFault, SourceName, Time};
+
+use super::config::FileConfig;
+use crate::source::poller::{self, Look, Poll, check};
+use crate::tail::{TailStatus, TailWatch, follow};
+use crate::{Clock, LineKeeper, ObservationSender};
+
+/// Between two looks at whether the first look at the files has ended.
+const GLANCE: Duration = Duration::from_millis(20);
+/// Troubles that are told one by one.
+const SHOWN: usize = 3;
+
+/// Files as a source.
+pub struct FileSource {
+    config: FileConfig,
+    clock: Arc<dyn Clock>,
+    out: ObservationSender,
+    lines: Arc<dyn LineKeeper>,
+}
+
+impl FileSource {
+    /// A source that keeps lines by `lines` and tells `out` how it stands; it does nothing before [`Self::run`].
+    #[must_use]
+    pub fn new(
+        config: FileConfig,
+        clock: Arc<dyn Clock>,
+        out: ObservationSender,
+        lines: Arc<dyn LineKeeper>,
+    ) -> Self {
+        Self { config, clock, out, lines }
+    }
+
+    /// Follows until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { config, clock, out, lines } = self;
+        let (watch, options) = (TailWatch::default(), config.tail.clone());
+        let following = follow(
+            options,
+            config.parsers(),
+            lines,
+            Arc::clone(&clock),
+            watch.clone(),
+            stop.clone(),
+        );
+        let telling = poller::run(Teller { config, watch, told: 0 }, clock, out, stop);
+        tokio::join!(following, telling);
+    }
+}
+
+struct Teller {
+    config: FileConfig,
+    watch: TailWatch,
+    /// Bytes that were told of.
+    told: u64,
+}
+
+impl Poll for Teller {
+    fn source(&self) -> &SourceName {
+        &self.config.name
+    }
+
+    fn interval(&self) -> Duration {
+        self.config.report
+    }
+
+    async fn look(&mut self, _now: Time) -> Result<Look, SourceFault> {
+        let status = loop {
+            match self.watch.status() {
+                Some(status) => break status,
+                None => tokio::time::sleep(GLANCE).await,
+            }
+        };
+        let bytes = status.bytes.saturating_sub(self.told);
+        self.told = status.bytes;
+        let checks = checks(&status, &self.config.display_url());
+        Ok(Look { checks, requests: 1, bytes, ..Look::default() })
+    }
+}
+
+/// How a tail stands, as lines of the checklist.
+pub(super) fn checks(status: &TailStatus, paths: &str) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if status.files == 0 && status.troubles.is_empty() {
+        let fix = "are the paths right, and may Vigie's user read the folders?".to_owned();
+        checks.push(check(
+            "files",
+            CheckState::Missing,
+            format!("no file matches {paths}"),
+            Some(fix),
+        ));
+    } else {
+        let TailStatus { files, lines, behind_bytes, .. } = status;
+        let behind = match behind_bytes {
+            0 => String::new(),
+            bytes => format!(", {bytes} bytes to go"),
+        };
+        let detail = format!("{files} files, {lines} lines read{behind}");
+        checks.push(check("files", CheckState::Ok, detail, None));
+    }
+    for (path, why) in status.troubles.iter().take(SHOWN) {
+        let fix = "let Vigie's user read it, or name it under exclude".to_owned();
+        checks.push(check("read", CheckState::Warning, format!("{path}: {why}"), Some(fix)));
+    }
+    if status.troubles.len() > SHOWN {
+        let detail = format!("{} more cannot be read", status.troubles.len() - SHOWN);
+        checks.push(check("read", CheckState::Warning, detail, None));
+    }
+    if status.over_limit > 0 {
+        let detail = format!("{} files more than can be followed, the oldest", status.over_limit);
+        let fix = "name fewer files, or share them out to several sources".to_owned();
+        checks.push(check("limit", CheckState::Warning, detail, Some(fix)));
+    }
+    if status.cut > 0 {
+        let detail =
+            format!("{} lines were longer than longest_line_bytes, and were cut", status.cut);
+        checks.push(check("cut", CheckState::Ok, detail, None));
+    }
+    if let Some(why) = &status.not_kept {
+        let detail = format!("what is read is not kept yet: {why}");
+        let fix = "is the disk of data_dir full? Reading goes on by itself".to_owned();
+        checks.push(check("kept", CheckState::Warning, detail, Some(fix)));
+    }
+    checks
+}

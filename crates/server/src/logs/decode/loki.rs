@@ -1,0 +1,266 @@
+//! Loki's pushes, in JSON and in protobuf.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use vigie_model::{Label, Labels, LogEntry, Time};
+
+use crate::prometheus::{Field, Fields, WriteError, limited};
+
+const WHAT: &str = "Loki push";
+const SOURCE: &str = "loki";
+const MOST_ENTRIES: usize = 200_000;
+const MOST_LABELS: usize = 64;
+
+#[derive(Deserialize)]
+struct Push {
+    streams: Vec<Stream>,
+}
+
+#[derive(Deserialize)]
+struct Stream {
+    #[serde(default)]
+    stream: Map<String, Value>,
+    values: Vec<Vec<Value>>,
+}
+
+fn malformed(why: impl std::fmt::Display) -> WriteError {
+    WriteError::malformed(WHAT, why)
+}
+
+/// One line, with what came along.
+fn line(
+    labels: &Labels,
+    time_nanos: i64,
+    text: String,
+    metadata: Map<String, Value>,
+    now: Time,
+) -> LogEntry {
+    let of = |name: &str| metadata.get(name).and_then(Value::as_str).or_else(|| labels.get(name));
+    let mut made = LogEntry { time_nanos, labels: labels.clone(), ..LogEntry::blank(SOURCE, now) };
+    if let Some(word) = of("level").or_else(|| of("detected_level")).or_else(|| of("severity")) {
+        made.set_level(word);
+    } else if let Some(word) = level_within(&text) {
+        made.set_level(&word);
+    }
+    for (name, to) in [
+        ("instance", &mut made.instance),
+        ("queue", &mut made.queue),
+        ("trace_id", &mut made.trace),
+        ("job_id", &mut made.job),
+    ] {
+        if let Some(value) = of(name) {
+            *to = value.into();
+        }
+    }
+    made.message = text;
+    if !metadata.is_empty() {
+        made.fields = Value::Object(metadata).to_string();
+    }
+    made
+}
+
+/// The level that a line says itself, as JSON or logfmt.
+fn level_within(text: &str) -> Option<String> {
+    if text.starts_with('{') {
+        #[derive(Deserialize)]
+        struct Known {
+            #[serde(alias = "severity", alias = "lvl")]
+            level: Option<Value>,
+        }
+        let level = serde_json::from_str::<Known>(text).ok()?.level?;
+        return Some(level.as_str().map_or_else(|| level.to_string(), str::to_owned));
+    }
+    let after = text
+        .split_ascii_whitespace()
+        .take(16)
+        .find_map(|part| part.strip_prefix("level=").or_else(|| part.strip_prefix("lvl=")))?;
+    Some(after.trim_matches('"').to_owned())
+}
+
+/// Entries of Loki's JSON.
+pub(crate) fn decode_json(bytes: &[u8], now: Time) -> Result<Vec<LogEntry>, WriteError> {
+    let push: Push = serde_json::from_slice(bytes).map_err(malformed)?;
+    let mut entries = Vec::new();
+    for stream in push.streams {
+        limited(stream.stream.len(), MOST_LABELS, "labels a stream", "use fewer")?;
+        let pairs = stream.stream.into_iter().map(|(name, value)| match value {
+            Value::String(value) => Ok(Label::new(name, value)),
+            _ => Err(malformed(format!("the label {name:?} is no text"))),
+        });
+        let labels = Labels::new(pairs.collect::<Result<_, _>>()?);
+        for value in stream.values {
+            limited(entries.len() + 1, MOST_ENTRIES, "entries a request", "send fewer at once")?;
+            let mut parts = value.into_iter();
+            let (Some(Value::String(time)), Some(Value::String(text))) =
+                (parts.next(), parts.next())
+            else {
+                return Err(malformed(
+                    "a value is a list of a time in nanoseconds and a line, both texts",
+                ));
+            };
+            let time = time
+                .parse()
+                .map_err(|_| malformed(format!("{time:?} is no time in nanoseconds")))?;
+            let metadata = match parts.next() {
+                Some(Value::Object(metadata)) => metadata,
+                _ => Map::new(),
+            };
+            entries.push(line(&labels, time, text, metadata, now));
+        }
+    }
+    Ok(entries)
+}
+
+/// Entries of a `logproto.PushRequest`, decompressed.
+pub(crate) fn decode_protobuf(bytes: &[u8], now: Time) -> Result<Vec<LogEntry>, WriteError> {
+    let mut entries = Vec::new();
+    for field in Fields::of(WHAT, bytes) {
+        let (1, stream) = field? else { continue };
+        let stream = stream.bytes(WHAT)?;
+        let mut labels = Labels::default();
+        for field in Fields::of(WHAT, stream) {
+            if let (1, text) = field? {
+                labels = parse_labels(text.text(WHAT)?)?;
+            }
+        }
+        for field in Fields::of(WHAT, stream) {
+            if let (2, one) = field? {
+                limited(
+                    entries.len() + 1,
+                    MOST_ENTRIES,
+                    "entries a request",
+                    "send fewer at once",
+                )?;
+                entries.push(decode_entry(&labels, one, now)?);
+            }
+        }
+    }
+    Ok(entries)
+}
+
+fn decode_entry(labels: &Labels, message: Field<'_>, now: Time) -> Result<LogEntry, WriteError> {
+    let (mut seconds, mut nanos, mut text, mut metadata) = (0i64, 0i64, String::new(), Map::new());
+    for field in Fields::of(WHAT, message.bytes(WHAT)?) {
+        match field? {
+            (1, time) => {
+                for field in Fields::of(WHAT, time.bytes(WHAT)?) {
+                    match field? {
+                        (1, value) => seconds = value.signed(WHAT)?,
+                        (2, value) => nanos = value.signed(WHAT)?,
+                        _ => {}
+                    }
+                }
+            }
+            (2, line) => text = line.text(WHAT)?.to_owned(),
+            (3, pair) => {
+                limited(
+                    metadata.len() + 1,
+                    MOST_LABELS,
+                    "structured metadata of a line",
+                    "use less",
+                )?;
+                let (mut name, mut value) = (String::new(), String::new());
+                for field in Fields::of(WHAT, pair.bytes(WHAT)?) {
+                    match field? {
+                        (1, text) => name = text.text(WHAT)?.to_owned(),
+                        (2, text) => value = text.text(WHAT)?.to_owned(),
+                        _ => {}
+                    }
+                }
+                metadata.insert(name, value.into());
+            }
+            _ => {}
+        }
+    }
+    let time = seconds.checked_mul(1_000_000_000).and_then(|time| time.checked_add(nanos));
+    let time = time.ok_or_else(|| malformed("a time that no calendar has"))?;
+    Ok(line(labels, time, text, metadata, now))
+}
+
+/// `{name="value", …}` with Go's quoting.
+fn parse_labels(text: &str) -> Result<Labels, WriteError> {
+    let wrong =
+        || malformed(format!("{:?} are no labels", text.chars().take(80).collect::<String>()));
+    let inner =
+        text.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).ok_or_else(wrong)?;
+    let (mut rest, mut labels) = (inner.trim(), Vec::new());
+    while !rest.is_empty() {
+        limited(labels.len() + 1, MOST_LABELS, "labels a stream", "use fewer")?;
+        let (name, after) = rest.split_once('=').ok_or_else(wrong)?;
+        let after = after.trim_start();
+        // The end of the text: a quote that is not escaped.
+        let (mut end, mut escaped) = (None, false);
+        for (place, letter) in after.char_indices().skip(1) {
+            match letter {
+                '"' if !escaped => {
+                    end = Some(place);
+                    break;
+                }
+                '\\' => escaped = !escaped,
+                _ => escaped = false,
+            }
+        }
+        let end = end.filter(|_| after.starts_with('"')).ok_or_else(wrong)?;
+        let quoted = after.get(1..end).ok_or_else(wrong)?;
+        labels.push(Label::new(name.trim(), unquote(quoted).ok_or_else(wrong)?));
+        rest = after
+            .get(end + 1..)
+            .unwrap_or_default()
+            .trim_start()
+            .trim_start_matches(',')
+            .trim_start();
+    }
+    Ok(Labels::new(labels))
+}
+
+fn unquote(quoted: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(quoted.len());
+    let mut letters = quoted.chars();
+    while let Some(letter) = letters.next() {
+        let plain = if letter == '\\' { letters.next()? } else { letter };
+        let number = |letters: &mut std::str::Chars<'_>, digits: usize| {
+            let text: String = letters.take(digits).collect();
+            (text.len() == digits).then(|| u32::from_str_radix(&text, 16).ok()).flatten()
+        };
+        let made = match (letter, plain) {
+            ('\\', 'x') => {
+                bytes.push(u8::try_from(number(&mut letters, 2)?).ok()?);
+                continue;
+            }
+            ('\\', 'u') => char::from_u32(number(&mut letters, 4)?)?,
+            ('\\', 'U') => char::from_u32(number(&mut letters, 8)?)?,
+            ('\\', 'n') => '\n',
+            ('\\', 't') => '\t',
+            ('\\', 'r') => '\r',
+            ('\\', '\\' | '"' | '\'') => plain,
+            ('\\', _) => return None,
+            _ => letter,
+        };
+        bytes.extend_from_slice(made.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_read_as_go_writes_them() {
+        let labels =
+            parse_labels(r#"{app="shop", path="C:\\a\"b", city="\u00e9\x41", n="x\ny"}"#).unwrap();
+        let found = ["app", "path", "city", "n"].map(|name| labels.get(name).unwrap_or_default());
+        assert_eq!(found, ["shop", r#"C:\a"b"#, "éA", "x\ny"]);
+        assert!(parse_labels("{}").unwrap().is_empty());
+        for wrong in ["", "{a}", "{a=b}", r#"{a="b}"#, r#"{a="\q"}"#, r#"a="b""#] {
+            assert!(parse_labels(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn levels_are_found_in_lines() {
+        assert_eq!(level_within(r#"{"level":"warn","m":1}"#).as_deref(), Some("warn"));
+        assert_eq!(level_within(r#"ts=1 level="error" msg=x"#).as_deref(), Some("error"));
+        assert_eq!(level_within("nothing here"), None);
+    }
+}
