@@ -19,6 +19,7 @@ The project's chores.
   cargo xtask dev              hot reload of the web against a running vigie (starts one if none answers)
   cargo xtask e2e [ARG...]     the browser tests against real servers; ARGs go to the test runner (a file, -t NAME)
   cargo xtask bench [PART...]  measure redis, live, web, memory beside the peers, into bench/RESULTS.md
+  cargo xtask n8n              Vigie beside a real n8n, which is installed into .tools/n8n first (2 GB; some minutes)
   cargo xtask grafana          write Grafana's dashboards in deploy/grafana from the metric catalogue
   cargo xtask setup [run|test] only install what is missing for that; safe to repeat
 
@@ -57,6 +58,7 @@ pub enum Chore {
     Test(Options),
     Bench(Vec<bench::Part>),
     Grafana,
+    N8n,
     E2e(Vec<OsString>),
 }
 
@@ -75,6 +77,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Chore, lex
         "bench" => benches(&mut parser),
         "e2e" => Ok(Chore::E2e(rest(&mut parser)?)),
         "grafana" => alone(&mut parser, Chore::Grafana),
+        "n8n" => alone(&mut parser, Chore::N8n),
         "run" => alone(&mut parser, Chore::Run),
         "dev" => alone(&mut parser, Chore::Dev),
         "fmt" => alone(&mut parser, Chore::Fmt),

@@ -14,6 +14,7 @@ mod e2e;
 mod examples;
 mod grafana;
 mod interrupt;
+mod n8n;
 mod project;
 mod run;
 mod servers;
@@ -57,6 +58,7 @@ fn start(chore: Chore) -> anyhow::Result<ExitCode> {
         Chore::Tidy => return Ok(code(tidy::report(&project)?)),
         Chore::Test(options) => return Ok(code(test::start(&project, &options)?)),
         Chore::Bench(parts) => bench::start(&project, &parts)?,
+        Chore::N8n => n8n::start(&project)?,
         Chore::Grafana => grafana::write(&project)?,
         Chore::E2e(arguments) => return Ok(code(e2e::start(&project, &arguments)?)),
     }

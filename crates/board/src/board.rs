@@ -53,6 +53,7 @@ pub struct Board {
     queues: BTreeMap<QueueId, QueueState>,
     workers: WorkersState,
     instances: InstancesState,
+    pub(crate) schedules: crate::schedules::Schedules,
     timeline: Timeline,
     folds: Folds,
     rows: u32,
@@ -76,6 +77,7 @@ impl Board {
             queues: BTreeMap::new(),
             workers: WorkersState::default(),
             instances: InstancesState::default(),
+            schedules: BTreeMap::new(),
             timeline: Timeline::default(),
             folds: Folds::new(),
             rows: 0,
@@ -94,6 +96,7 @@ impl Board {
             Observation::QueueGone { queue, at } => self.gone(&queue, at),
             Observation::Workers(reading) => self.workers_read(reading),
             Observation::Instances(reading) => self.instances_read(reading),
+            Observation::Schedules(one) => drop(self.schedules.insert(one.source.clone(), one)),
             Observation::Jobs(batch) => self.happened(&batch),
             Observation::Folded { source, what, count } => {
                 *self.folds.entry((source, what)).or_default() += count

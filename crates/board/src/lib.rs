@@ -10,6 +10,7 @@ mod instances;
 mod job_types;
 mod overall;
 mod queue;
+mod schedules;
 mod source;
 mod timeline;
 mod view;

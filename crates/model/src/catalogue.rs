@@ -108,6 +108,8 @@ catalogue! {
         "How long the instance took to answer at the last look; absent when it did not.", "the probe, or the load balancer's health check";
     INSTANCE_LOAD = "vigie_instance_load", Gauge, "", ["source", "instance", "role"],
         "Requests in flight or sessions of the instance; absent where nobody tells.", "the load balancer, or the instance itself";
+    WORKFLOW_OVERDUE = "vigie_n8n_workflow_overdue_seconds", Gauge, "seconds", ["source", "workflow", "workflow_id"],
+        "Seconds since a workflow should have been started by its schedule and was not; 0 while it is on time, absent where that is not known.", "its schedule and its executions, by n8n's public API";
     SOURCE_UP = "vigie_source_up", Gauge, "", ["source"],
         "1 when the last poll of the source succeeded.", "the poll";
     SOURCE_AGE = "vigie_source_age_seconds", Gauge, "seconds", ["source"],

@@ -15,6 +15,7 @@ mod native_histogram;
 mod observation;
 mod quality;
 mod queue;
+mod schedule;
 mod scrape;
 mod source;
 mod time;
@@ -34,6 +35,7 @@ pub use native_histogram::{
 pub use observation::{JobBatch, Observation, QueueReading, WorkersReading};
 pub use quality::Quality;
 pub use queue::{Broker, Counts, QueueId};
+pub use schedule::{Schedule, SchedulesReading};
 pub use scrape::{ScrapeReading, ScrapedFamily, ScrapedSample, ScrapedValue};
 pub use source::{Check, CheckState, PollCost, PollReport, ServerFacts, SourceFault, SourceName};
 pub use time::Time;

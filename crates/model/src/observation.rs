@@ -2,7 +2,7 @@
 
 use crate::{
     ActiveJob, Broker, Counts, InstancesReading, JobEvent, PollReport, Quality, QueueId,
-    SourceName, Time, Worker,
+    SchedulesReading, SourceName, Time, Worker,
 };
 
 /// One thing that a source has to say. Everything downstream is derived from these, and from nothing else.
@@ -23,6 +23,8 @@ pub enum Observation {
     Workers(WorkersReading),
     /// All instances of one source, as of now: who is not listed is gone.
     Instances(InstancesReading),
+    /// All schedules of one source, as of now: what is not listed is gone.
+    Schedules(SchedulesReading),
     /// Things that happened to jobs of one queue.
     Jobs(JobBatch),
     /// Something was over a limit and was folded into `other`.

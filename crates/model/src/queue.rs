@@ -13,11 +13,15 @@ pub enum Broker {
     Bull,
     /// BullMQ (Node.js).
     BullMq,
+    /// n8n where its executions are not the jobs of a queue in Redis that is watched.
+    N8n,
 }
 
 impl Broker {
     /// Every broker, in the order in which lists show them.
-    pub const ALL: [Self; 3] = [Self::Asynq, Self::Bull, Self::BullMq];
+    pub const ALL: [Self; 4] = [Self::Asynq, Self::Bull, Self::BullMq, Self::N8n];
+    /// Those whose queues are in a Redis.
+    pub const IN_REDIS: [Self; 3] = [Self::Asynq, Self::Bull, Self::BullMq];
 
     /// The word on the wire: the `kind` of a queue.
     #[must_use]
@@ -26,6 +30,7 @@ impl Broker {
             Self::Asynq => "asynq",
             Self::Bull => "bull",
             Self::BullMq => "bullmq",
+            Self::N8n => "n8n",
         }
     }
 

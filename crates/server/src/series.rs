@@ -41,6 +41,7 @@ pub fn visit_series(app: &AppState, visitor: &mut dyn SeriesVisitor) {
     overall(visitor, &board, now);
     workers(visitor, &board, now);
     instances(visitor, &board, now);
+    schedules(visitor, &board, now);
     sources(visitor, &board, now);
     own(visitor, app, &board);
 }
@@ -221,6 +222,14 @@ fn instances(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {
             let values = [view.source.as_str(), key.instance.as_str(), key.role.as_str()];
             number(visitor, metric, &values, figure(&view));
         }
+    }
+}
+
+fn schedules(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {
+    visitor.family(&catalogue::WORKFLOW_OVERDUE);
+    for (source, schedule) in board.schedules(now) {
+        let values = [source.as_str(), schedule.name.as_str(), schedule.id.as_str()];
+        number(visitor, &catalogue::WORKFLOW_OVERDUE, &values, schedule.overdue);
     }
 }
 

@@ -4,7 +4,7 @@
  */
 export type Instant = string;
 export type Quality = 'exact' | 'gap' | 'sampled';
-export type Kind = 'asynq' | 'bull' | 'bullmq' | 'redis';
+export type Kind = 'asynq' | 'bull' | 'bullmq' | 'n8n' | 'redis';
 export type Severity = 'ok' | 'warning' | 'critical' | 'unknown';
 export type JobState = 'waiting' | 'active' | 'scheduled' | 'retry' | 'completed' | 'failed' | 'blocked';
 export type Maybe<T> = T | null | undefined;

@@ -10,7 +10,7 @@ use crate::command;
 use crate::project::Project;
 
 /// The program that shows a package to be there, the package, and who needs it.
-const PACKAGES: [(&str, &str, Need); 13] = [
+const PACKAGES: [(&str, &str, Need); 14] = [
     // Sentinel is this same program: `redis-server FILE --sentinel`.
     ("redis-server", "redis-server", Need::Redis),
     ("redis-cli", "redis-tools", Need::Redis),
@@ -25,6 +25,8 @@ const PACKAGES: [(&str, &str, Need); 13] = [
     // Exporters that many have: they are scraped.
     ("prometheus-node-exporter", "prometheus-node-exporter", Need::Peers),
     ("prometheus-redis-exporter", "prometheus-redis-exporter", Need::Peers),
+    // Its server is not on the path; this is.
+    ("pg_ctlcluster", "postgresql", Need::N8n),
     ("prometheus-postgres-exporter", "prometheus-postgres-exporter", Need::Peers),
     // For OpenSearch, whose packages are on Maven Central.
     ("javac", "default-jdk-headless", Need::Peers),

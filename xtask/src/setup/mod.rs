@@ -24,12 +24,14 @@ pub enum Need {
     Go,
     /// A Node recent enough for the web's tool chain, and the web's packages.
     Web,
+    /// n8n itself, some 2 GB, with a Node that it runs on and the PostgreSQL that it keeps its data in.
+    N8n,
     /// The test runner, the dependency checker and the fuzzer of Rust.
     CargoTools,
 }
 
 impl Need {
-    /// Everything that the whole of the tests needs.
+    /// Everything that the whole of the tests needs; n8n is only installed for its own.
     pub const ALL: [Self; 6] =
         [Self::Redis, Self::Chromium, Self::Peers, Self::Go, Self::Web, Self::CargoTools];
 
@@ -49,6 +51,9 @@ pub fn ensure(project: &Project, needs: &[Need]) -> Result<()> {
     if has(Need::Web) {
         node::install(project)?;
         node::packages(project, "web")?;
+    }
+    if has(Need::N8n) {
+        node::n8n(project)?;
     }
     if has(Need::CargoTools) {
         tools::install(project)?;

@@ -30,6 +30,32 @@ pub fn install(project: &Project) -> Result<()> {
     step(&format!("Node {PINNED} into .tools/"), || add(project, &format!("node@{PINNED}")))
 }
 
+/// The n8n that the example runs, and the oldest Node that it runs on.
+const N8N: &str = "2.40.7";
+const N8N_NODE: (u32, u32) = (24, 0);
+
+/// Installs n8n into `.tools/n8n`, and Node into `.tools/` where the machine's is too old for it. No package's own installation
+/// script runs: with PostgreSQL, n8n needs nothing that is built here.
+pub fn n8n(project: &Project) -> Result<()> {
+    if version(project, "node").is_none_or(|found| found < N8N_NODE) {
+        step(&format!("Node {PINNED} into .tools/"), || add(project, &format!("node@{PINNED}")))?;
+    }
+    let digest = Digest::default().word(N8N);
+    let stamp = Stamp::new(project.path(".tools/n8n/stamp"), digest);
+    if stamp.current() {
+        return Ok(());
+    }
+    step(&format!("n8n {N8N} into .tools/n8n (2 GB, some minutes)"), || {
+        let dir = project.path(".tools/n8n");
+        std::fs::create_dir_all(&dir).context("making .tools/n8n")?;
+        let mut npm = project.command("npm");
+        npm.args(["install", "--prefix", ".tools/n8n", "--ignore-scripts", "--no-audit"]);
+        npm.args(["--no-fund", "--loglevel=error", &format!("n8n@{N8N}")]);
+        command::show(&mut npm).with_context(|| format!("installing n8n {N8N}"))
+    })?;
+    stamp.leave()
+}
+
 /// Installs the packages that a folder's lock file names, when the lock file has changed since the last time.
 pub fn packages(project: &Project, folder: &str) -> Result<()> {
     let dir = project.path(folder);

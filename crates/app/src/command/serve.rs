@@ -18,7 +18,7 @@ use vigie_query::EngineLimits;
 use vigie_query::logql::LogLimits;
 use vigie_remote::{Outbox, QueryOptions, RemoteQuery};
 use vigie_server::{
-    AllowedHosts, AppState, LogQueries, LogQueryLimits, Logs, MetricSink, Metrics, Now, Outgoing,
+    AllowedHosts, AppState, LogQueries, LogQueryLimits, MetricSink, Metrics, Now, Outgoing,
     QueryLimits, StoredLogs, router, serve,
 };
 use vigie_store::Store;

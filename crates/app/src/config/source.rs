@@ -212,7 +212,7 @@ impl SourceConfig {
             Self::GoApi(config) => {
                 GoApiSource::new(config, clock, out, lines, told).run(stop).await;
             }
-            Self::N8n(config) => N8nSource::new(config, clock, out).run(stop).await,
+            Self::N8n(config) => N8nSource::new(config, clock, out, lines).run(stop).await,
             Self::Prometheus(config) => {
                 PrometheusSource::new(config, clock, out, samples).run(stop).await;
             }

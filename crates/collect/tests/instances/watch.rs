@@ -3,12 +3,15 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use vigie_collect::source::{Backends, ToldJobs};
-use vigie_collect::{Clock, LineKeeper, ObservationSender, SystemClock, observations};
-use vigie_model::{Instance, InstanceStatus, Observation, PollReport};
+use vigie_collect::{
+    Clock, LineKeeper, LinePosition, LinesNotKept, ObservationSender, SystemClock, observations,
+};
+use vigie_model::{Instance, InstanceStatus, LogEntry, Observation, PollReport};
 
 /// How long a busy machine may take for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,6 +26,8 @@ pub struct Watch {
 struct Last {
     instances: Vec<Instance>,
     report: Option<PollReport>,
+    /// Queues, jobs and schedules, in order.
+    work: Vec<Observation>,
 }
 
 impl Watch {
@@ -42,6 +47,11 @@ impl Watch {
                     match one {
                         Observation::Instances(reading) => last.instances = reading.instances,
                         Observation::Polled(report) => last.report = Some(report),
+                        Observation::Queue(_)
+                        | Observation::Jobs(_)
+                        | Observation::Schedules(_) => {
+                            last.work.push(one);
+                        }
                         other => panic!("{other:?}"),
                     }
                 }
@@ -70,6 +80,25 @@ impl Watch {
                     last.instances,
                     last.report
                 );
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until something is said of queues, jobs or schedules; it gets all of that so far.
+    pub async fn work<T>(
+        &self,
+        what: &str,
+        mut look: impl FnMut(&[Observation]) -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            {
+                let last = self.last.lock().unwrap();
+                if let Some(found) = look(&last.work) {
+                    return found;
+                }
+                assert!(Instant::now() < deadline, "{what}: {:#?}", last.work);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -144,9 +173,61 @@ pub fn go_api_with(json: Value, lines: Arc<dyn LineKeeper>) -> Watch {
     Watch::start(|clock, out, stop| GoApiSource::new(config, clock, out, lines, told).run(stop))
 }
 
-/// An n8n's source.
+/// An n8n's source, whose lines are nobody's.
 pub fn n8n(json: Value) -> Watch {
+    n8n_with(json, Kept::default())
+}
+
+/// An n8n's source that keeps its lines here.
+pub fn n8n_with(json: Value, lines: Kept) -> Watch {
     use vigie_collect::source::n8n::{N8nSource, RawN8nConfig};
     let config = config::<RawN8nConfig, _>(json);
-    Watch::start(|clock, out, stop| N8nSource::new(config, clock, out).run(stop))
+    let lines = Arc::new(lines);
+    Watch::start(|clock, out, stop| N8nSource::new(config, clock, out, lines).run(stop))
+}
+
+/// Lines that were kept, with the position of their reader; shared by its clones, as a disk is by two runs.
+#[derive(Clone, Default)]
+pub struct Kept(Arc<Mutex<KeptLines>>);
+
+#[derive(Default)]
+struct KeptLines {
+    entries: Vec<LogEntry>,
+    position: Option<LinePosition>,
+    full: bool,
+}
+
+impl Kept {
+    /// All entries so far.
+    pub fn entries(&self) -> Vec<LogEntry> {
+        self.0.lock().unwrap().entries.clone()
+    }
+
+    /// Whether the disk is full.
+    pub fn set_full(&self, full: bool) {
+        self.0.lock().unwrap().full = full;
+    }
+}
+
+impl LineKeeper for Kept {
+    fn position(&self, reader: &str) -> Option<Vec<u8>> {
+        let kept = self.0.lock().unwrap();
+        kept.position.as_ref().filter(|one| one.reader == reader).map(|one| one.bytes.clone())
+    }
+
+    fn keep(
+        &self,
+        entries: Vec<LogEntry>,
+        position: LinePosition,
+    ) -> BoxFuture<'_, Result<(), LinesNotKept>> {
+        Box::pin(async move {
+            let mut kept = self.0.lock().unwrap();
+            if kept.full {
+                return Err(LinesNotKept("the disk is full".to_owned()));
+            }
+            kept.entries.extend(entries);
+            kept.position = Some(position);
+            Ok(())
+        })
+    }
 }

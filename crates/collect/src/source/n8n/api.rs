@@ -45,6 +45,17 @@ impl Api {
         Ok(page.data)
     }
 
+    /// One execution, with the data that went through it or without; `None` when it is not there.
+    pub async fn execution(&mut self, id: &str, data: bool) -> Result<Option<Vec<u8>>, HttpFault> {
+        let data = if data { "?includeData=true" } else { "" };
+        match self.ask(&format!("{}{}{data}", routes::EXECUTION, in_query(id))).await {
+            Ok(body) if body.len() > routes::EXECUTION_BYTES => Ok(None),
+            Ok(body) => Ok(Some(body)),
+            Err(HttpFault::Status { status: 404, .. }) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
     async fn page<T: for<'de> Deserialize<'de>>(
         &mut self,
         path: &str,

@@ -7,6 +7,7 @@ use super::process::{Asked, Role};
 use super::routes;
 use crate::http::HttpFault;
 use crate::source::poller::check;
+use crate::tail::TailStatus;
 
 /// What the public API answered.
 pub(super) enum ApiState {
@@ -180,4 +181,39 @@ fn workers(config: &N8nConfig, asked: &[Asked]) -> Check {
     let fix =
         "set QUEUE_HEALTH_CHECK_ACTIVE=true for each worker and list their addresses under workers";
     check("workers", CheckState::Unknown, detail, Some(fix.to_owned()))
+}
+
+/// The files with log lines.
+pub(super) fn files(config: &N8nConfig, status: Option<TailStatus>) -> Check {
+    let adds = "each line of its log, and an event for each execution and node";
+    let turn_on = "set N8N_LOG_OUTPUT=console,file and N8N_LOG_FORMAT=json; n8n keeps n8nEventLog*.log beside them by itself";
+    let Some(paths) = &config.log_files else {
+        let detail = format!("no log file is followed; they add {adds}");
+        let fix = format!(
+            "set log_files to the logs in N8N_USER_FOLDER/.n8n where Vigie can read them; {turn_on}"
+        );
+        return check("log_files", CheckState::Unknown, detail, Some(fix));
+    };
+    let Some(status) = status else {
+        let detail = format!("{}: not looked at yet", paths.display());
+        return check("log_files", CheckState::Unknown, detail, None);
+    };
+    if let Some((path, why)) = status.troubles.iter().next() {
+        let more = match status.troubles.len() {
+            1 => String::new(),
+            many => format!(", and {} more", many - 1),
+        };
+        let fix = "let Vigie's user read it".to_owned();
+        return check("log_files", CheckState::Warning, format!("{path}: {why}{more}"), Some(fix));
+    }
+    if let Some(why) = status.not_kept {
+        let detail = format!("what is read is not kept yet: {why}");
+        return check("log_files", CheckState::Warning, detail, None);
+    }
+    if status.files == 0 {
+        let detail = format!("no file matches {}; they add {adds}", paths.display());
+        return check("log_files", CheckState::Missing, detail, Some(turn_on.to_owned()));
+    }
+    let detail = format!("{} files, {} lines read: {adds}", status.files, status.lines);
+    check("log_files", CheckState::Ok, detail, None)
 }

@@ -10,6 +10,7 @@ use crate::http::{
     Access, HttpConfigError, HttpLogin, HttpUrl, raw_http, secret as checked_secret, source_name,
 };
 use crate::source::redis::Secret;
+use crate::tail::{PathFault, PathPatterns};
 
 /// Processes of one role that may be listed.
 const MAX_PROCESSES: usize = 200;
@@ -42,6 +43,9 @@ raw_http! {
         metrics_path: Option<String>,
         /// Where log lines are looked for, such as `/rest/logs`.
         logs_path: Option<String>,
+        /// Its JSON log and its logs of events, where Vigie runs on the same machine: paths with `*`.
+        #[serde(default)]
+        log_files: Vec<String>,
     }
 }
 
@@ -79,6 +83,8 @@ pub struct N8nConfig {
     pub metrics_path: Option<String>,
     /// Where log lines are looked for.
     pub logs_path: Option<String>,
+    /// Its files with log lines, if they are followed.
+    pub log_files: Option<PathPatterns>,
 }
 
 impl N8nConfig {
@@ -135,6 +141,14 @@ impl TryFrom<RawN8nConfig> for N8nConfig {
             timezone: raw.timezone.unwrap_or_else(|| "America/New_York".to_owned()),
             metrics_path: path("metrics_path", raw.metrics_path)?,
             logs_path: path("logs_path", raw.logs_path)?,
+            log_files: match raw.log_files.is_empty() {
+                true => None,
+                false => {
+                    let wrong =
+                        |fault: PathFault| HttpConfigError::Wrong("log_files", fault.to_string());
+                    Some(PathPatterns::new(&raw.log_files, &[]).map_err(wrong)?)
+                }
+            },
         })
     }
 }

@@ -15,6 +15,8 @@ const REMEMBERED: usize = 1_000;
 const PENDING: usize = 500;
 /// A failure is told after so many seconds, whatever is known of it by then.
 const PATIENCE: f64 = 30.0;
+/// Lines that are kept in one step.
+const AT_ONCE: usize = 200;
 /// Executions whose error is asked for in one look.
 const ASKED: usize = 5;
 
@@ -26,6 +28,9 @@ pub(super) struct Position {
     /// Ids of workflows that are overdue, and that this was told.
     #[serde(default)]
     pub overdue: Vec<String>,
+    /// The time of the newest line of `logs_path`, in nanoseconds, and how many lines of that time were kept.
+    #[serde(default)]
+    pub logs: (i64, usize),
 }
 
 impl Position {
@@ -101,36 +106,39 @@ impl Failures {
         }
     }
 
-    /// The lines of those of which all is known that will be, and the position with them. `api`: whether there is one that may
-    /// still tell more.
-    pub fn lines(
-        &mut self,
-        place: &Place<'_>,
-        api: bool,
-        position: &mut Position,
-        now: Time,
-    ) -> Vec<LogEntry> {
-        let ready: Vec<String> = self
-            .pending
-            .iter()
-            .filter(|(_, failed)| {
-                let words = failed.asked.is_some()
-                    || failed.run.as_ref().is_some_and(|run| run.message.is_some());
-                !api || (failed.listed.is_some() && words) || now.since(failed.seen) > PATIENCE
-            })
-            .map(|(id, _)| id.clone())
-            .collect();
-        let mut lines = Vec::new();
-        for id in ready {
-            let Some(failed) = self.pending.remove(&id) else { continue };
-            lines.extend(line(place, &id, &failed, now));
+    /// The lines of those of which all is known that will be; `position` is told of them. They stay until [`Self::kept`]. `api`:
+    /// whether there is one that may still tell more.
+    pub fn lines(&self, place: &Place<'_>, api: bool, position: &mut Position, now: Time) -> Ready {
+        let ready = self.pending.iter().filter(|(_, failed)| {
+            let heard = failed.run.as_ref().is_some_and(|run| run.message.is_some());
+            let whole = failed.listed.is_some() && (heard || failed.asked.is_some());
+            !api || whole || now.since(failed.seen) > PATIENCE
+        });
+        let mut told = Ready::default();
+        for (id, failed) in ready.take(AT_ONCE) {
+            told.lines.extend(line(place, id, failed, now));
+            told.ids.push(id.clone());
             if position.told.len() >= REMEMBERED {
                 position.told.pop_front();
             }
-            position.told.push_back(id);
+            position.told.push_back(id.clone());
         }
-        lines
+        told
     }
+
+    /// They are kept.
+    pub fn kept(&mut self, ids: Vec<String>) {
+        for id in ids {
+            self.pending.remove(&id);
+        }
+    }
+}
+
+/// Lines that are to be kept, and the executions that they are about.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    pub lines: Vec<LogEntry>,
+    pub ids: Vec<String>,
 }
 
 /// Where failures are told.
@@ -140,7 +148,7 @@ pub(super) struct Place<'a> {
     /// The queue in which the executions are jobs.
     pub queue: &'a str,
     /// What a workflow is called.
-    pub name: &'a dyn Fn(&str) -> Name,
+    pub name: &'a (dyn Fn(&str) -> Name + Sync),
 }
 
 fn line(place: &Place<'_>, id: &str, failed: &Failed, now: Time) -> Option<LogEntry> {

@@ -7,10 +7,14 @@ mod config;
 pub mod decode;
 mod executions;
 mod failures;
+mod lines;
 mod link;
+mod overdue;
 mod poll;
 mod process;
 mod routes;
+mod schedule;
+mod work;
 
 #[cfg(test)]
 mod tests;

@@ -1,60 +1,87 @@
 //! Asks an n8n: all its processes, and its public API.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
-use vigie_model::{ServerFacts, SourceFault, SourceName, Time};
+use vigie_model::{Name, ServerFacts, SourceFault, SourceName, Time};
 
-use super::api::Api;
 use super::checks::{self, ApiState};
 use super::config::N8nConfig;
-use super::decode::Workflow;
+use super::lines::{N8nLines, writer};
 use super::process::{self, Asked, Role};
 use super::routes;
-use crate::http::{HttpClient, HttpFault};
+use super::work::Work;
+use crate::http::HttpClient;
 use crate::source::poller::{self, Look, Poll};
 use crate::source::targets::ask_all;
-use crate::{Clock, ObservationSender};
-
-/// Workflows are read again after so many seconds.
-const WORKFLOWS_SECONDS: f64 = 60.0;
+use crate::tail::{self, LineParser, PathPatterns, TailOptions, TailWatch};
+use crate::{Clock, LineKeeper, ObservationSender};
 
 /// An n8n as a source.
 pub struct N8nSource {
     config: N8nConfig,
     clock: Arc<dyn Clock>,
     out: ObservationSender,
+    lines: Arc<dyn LineKeeper>,
 }
 
 impl N8nSource {
-    /// A source that sends what it observes to `out`; it does nothing before [`Self::run`].
+    /// A source that sends what it observes to `out`, and lines about executions that fail to `lines`; it does nothing before
+    /// [`Self::run`].
     #[must_use]
-    pub fn new(config: N8nConfig, clock: Arc<dyn Clock>, out: ObservationSender) -> Self {
-        Self { config, clock, out }
+    pub fn new(
+        config: N8nConfig,
+        clock: Arc<dyn Clock>,
+        out: ObservationSender,
+        lines: Arc<dyn LineKeeper>,
+    ) -> Self {
+        Self { config, clock, out, lines }
     }
 
     /// Looks until told to stop.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { config, clock, out } = self;
-        let poller = Poller { config, processes: None, api: None, workflows: Workflows::default() };
-        poller::run(poller, clock, out, stop).await;
+        let Self { config, clock, out, lines } = self;
+        let watch = TailWatch::default();
+        let files = config.log_files.clone();
+        let following =
+            files.map(|paths| follow(&config, paths, &lines, &clock, watch.clone(), stop.clone()));
+        let work = Work::new(&config, out.clone(), lines);
+        let polling =
+            poller::run(Poller { config, processes: None, work, watch }, clock, out, stop);
+        match following {
+            Some(following) => drop(tokio::join!(following, polling)),
+            None => polling.await,
+        }
     }
 }
 
-/// What is known of the workflows, and when it was read.
-#[derive(Default)]
-struct Workflows {
-    known: Vec<Workflow>,
-    read: Option<Time>,
+/// Follows the files with log lines.
+fn follow(
+    config: &N8nConfig,
+    paths: PathPatterns,
+    lines: &Arc<dyn LineKeeper>,
+    clock: &Arc<dyn Clock>,
+    watch: TailWatch,
+    stop: CancellationToken,
+) -> impl Future<Output = ()> + use<> {
+    let source = config.name.to_string();
+    let parser = move |path: &Path| {
+        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let instance = writer(&name);
+        Box::new(N8nLines { source: source.clone(), instance }) as Box<dyn LineParser>
+    };
+    let options = TailOptions::new(format!("{}/files", config.name), paths);
+    tail::follow(options, Box::new(parser), Arc::clone(lines), Arc::clone(clock), watch, stop)
 }
 
 struct Poller {
     config: N8nConfig,
     processes: Option<HttpClient>,
-    api: Option<Api>,
-    workflows: Workflows,
+    work: Work,
+    watch: TailWatch,
 }
 
 impl Poll for Poller {
@@ -68,15 +95,26 @@ impl Poll for Poller {
 
     async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
         let asked = self.ask_processes().await?;
-        let api = self.ask_api(now).await?;
-        let (mut requests, mut bytes) = self.api.as_mut().map(Api::take_cost).unwrap_or_default();
+        let figures = asked.iter().flat_map(|one| &one.figures);
+        let names = figures.clone().flat_map(|one| &one.names);
+        self.work.name(names.map(|(id, name)| (id.clone(), Name::from(name.as_str()))));
+        let queue = figures.clone().find_map(|one| one.queue);
+        let version = figures.clone().find_map(|one| one.version.clone());
+        let api = match self.work.look(&self.config, queue, now).await? {
+            None => ApiState::NoKey,
+            Some(Ok(())) => ApiState::Well { workflows: self.work.workflows() },
+            Some(Err(fault)) => ApiState::Fault(fault),
+        };
+        let (mut requests, mut bytes) = self.work.take_cost();
         requests += asked.iter().map(|one| one.requests).sum::<u32>();
         bytes += asked.iter().map(|one| one.bytes).sum::<u64>();
-        let version = asked.iter().flat_map(|one| &one.figures).find_map(|one| one.version.clone());
+        let mut checks = checks::checks(&self.config, &asked, &api);
+        checks.extend(self.work.checks());
+        checks.push(checks::files(&self.config, self.watch.status()));
         Ok(Look {
             instances: Some(asked.iter().map(Asked::instance).collect()),
             server: version.map(|version| ServerFacts { product: "n8n", version, mode: None }),
-            checks: checks::checks(&self.config, &asked, &api),
+            checks,
             requests,
             bytes,
         })
@@ -105,29 +143,5 @@ impl Poller {
             .map(|(role, url)| process::ask(client, role, url, path).boxed())
             .collect();
         Ok(ask_all(questions).await)
-    }
-
-    /// Asks the public API, where there is a key.
-    async fn ask_api(&mut self, now: Time) -> Result<ApiState, SourceFault> {
-        let Some(access) = &self.config.api else { return Ok(ApiState::NoKey) };
-        let Some(main) = self.config.mains.first() else { return Ok(ApiState::NoKey) };
-        if self.api.is_none() {
-            let client = HttpClient::new(access)?.limited(routes::PAGE_BYTES);
-            self.api = Some(Api::new(client, main.clone()));
-        }
-        Ok(match self.read_api(now).await {
-            Ok(()) => ApiState::Well { workflows: self.workflows.known.len() },
-            Err(fault) => ApiState::Fault(fault),
-        })
-    }
-
-    async fn read_api(&mut self, now: Time) -> Result<(), HttpFault> {
-        let Some(api) = &mut self.api else { return Ok(()) };
-        let workflows = &mut self.workflows;
-        if workflows.read.is_none_or(|read| now.since(read) >= WORKFLOWS_SECONDS) {
-            workflows.known = api.workflows().await?;
-            workflows.read = Some(now);
-        }
-        Ok(())
     }
 }

@@ -132,6 +132,7 @@ fn the_configuration_is_checked() {
         (r#"{"name":"n","url":"http://a","metrics_path":"//evil/x y"}"#, "is no path"),
         (r#"{"name":"n","url":"http://a","api_key":"a","api_key_file":"b"}"#, "exclude each other"),
         (r#"{"name":"n","url":"http://a","api_key":"a\nb"}"#, "cannot be sent"),
+        (r#"{"name":"n","url":"http://a","log_files":["["]}"#, "log_files: "),
         (r#"{"name":"n","url":"http://a","apikey":"a"}"#, "unknown field"),
     ] {
         let error = config(text).unwrap_err();

@@ -112,16 +112,16 @@ fn broker(
             format!("no asynq queue in database {database} (no asynq:queues)"),
             None,
         ),
-        Broker::Bull | Broker::BullMq if discovery.is_forbidden() => {
+        Broker::Bull | Broker::BullMq | Broker::N8n if discovery.is_forbidden() => {
             check(id, CheckState::Unknown, "queues cannot be looked for: SCAN is forbidden", None)
         }
-        Broker::Bull | Broker::BullMq if !discovery.is_complete() => check(
+        Broker::Bull | Broker::BullMq | Broker::N8n if !discovery.is_complete() => check(
             id,
             CheckState::Unknown,
             "no queue yet; the keys are still being looked through",
             None,
         ),
-        Broker::Bull | Broker::BullMq => {
+        Broker::Bull | Broker::BullMq | Broker::N8n => {
             let prefix = config
                 .prefix
                 .as_ref()

@@ -33,7 +33,7 @@ impl Readers {
         let now = Instant::now();
         let state =
             |broker| State { broker, backoff: Backoff::new(), started: now, due: Some(now) };
-        Self { running: JoinSet::new(), states: Broker::ALL.into_iter().map(state).collect() }
+        Self { running: JoinSet::new(), states: Broker::IN_REDIS.into_iter().map(state).collect() }
     }
 
     /// Starts those that are due.

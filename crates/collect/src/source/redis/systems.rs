@@ -39,7 +39,7 @@ impl Systems {
 
     /// A look at every queue of every system.
     pub(super) fn everything() -> Looks {
-        Broker::ALL.into_iter().map(|broker| (broker, Which::All)).collect()
+        Broker::IN_REDIS.into_iter().map(|broker| (broker, Which::All)).collect()
     }
 
     pub(super) fn all(&self) -> [&dyn QueueSystem; 3] {
@@ -50,7 +50,8 @@ impl Systems {
         match broker {
             Broker::Asynq => &mut self.asynq,
             Broker::Bull => &mut self.bull,
-            Broker::BullMq => &mut self.bullmq,
+            // n8n's own queue is in no Redis: nobody asks for it here.
+            Broker::BullMq | Broker::N8n => &mut self.bullmq,
         }
     }
 
@@ -73,7 +74,7 @@ impl Systems {
     }
 
     pub(super) fn reconnected(&mut self) {
-        for broker in Broker::ALL {
+        for broker in Broker::IN_REDIS {
             self.one(broker).reconnected();
         }
     }
