@@ -131,7 +131,7 @@ fn a_balancer_and_probes_show_who_is_down_who_is_slow_and_who_disagrees() {
     let up = vigie.until("/api/v1/events?type=instance_up", "an event", |answer| {
         answer["events"].as_array()?.iter().find(|event| event["source"] == "lb").cloned()
     });
-    assert_eq!((&up["detail"], &up["severity"]), (&json!("be_app/app3"), &json!("info")));
+    assert_eq!((&up["subject"], &up["severity"]), (&json!("be_app/app3"), &json!("info")));
     let query = "vigie_instance_up{source=\"lb\",role=\"be_app\",instance=\"app3\"}";
     let path = format!("/api/v1/query?query={}", form_encoded(query));
     vigie.until(&path, "the stored series", |answer| {

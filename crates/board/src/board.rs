@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use vigie_model::{
-    Broker, Counts, EventKind, Instance, InstancesReading, JobBatch, Limits, Name, Observation,
-    PollReport, Quality, QueueId, QueueReading, SourceName, Time, Worker, WorkersReading,
+    Broker, Counts, EventKind, InstancesReading, JobBatch, Limits, Observation, PollReport,
+    Quality, QueueId, QueueReading, SourceName, Time, Worker, WorkersReading,
 };
 
 use crate::activity::Tally;
@@ -121,7 +121,7 @@ impl Board {
             (true, false) => EventKind::SourceRecovered,
             (false, _) => EventKind::SourceLost,
         };
-        self.timeline.note(at, kind, &source, About { detail: Some(detail), ..About::default() });
+        self.timeline.note(at, kind, &source, About::source(detail));
     }
 
     fn read(&mut self, reading: QueueReading) {
@@ -153,12 +153,7 @@ impl Board {
     }
 
     fn note_queue(&mut self, at: Time, kind: EventKind, queue: &QueueId) {
-        let about = About {
-            broker: Some(queue.broker),
-            queue: Some(queue.name.clone()),
-            ..About::default()
-        };
-        self.timeline.note(at, kind, &queue.source, about);
+        self.timeline.note(at, kind, &queue.source, About::queue(queue));
     }
 
     fn workers_read(&mut self, reading: WorkersReading) {
@@ -168,7 +163,7 @@ impl Board {
             [(EventKind::WorkerJoined, turnover.joined), (EventKind::WorkerLeft, turnover.left)];
         for (kind, workers) in both {
             for worker in workers {
-                self.timeline.note(at, kind, &source, about_worker(worker));
+                self.timeline.note(at, kind, &source, About::worker(worker));
             }
         }
     }
@@ -184,7 +179,7 @@ impl Board {
         ];
         for (kind, instances) in kinds {
             for instance in instances {
-                self.timeline.note(at, kind, &source, about_instance(&instance));
+                self.timeline.note(at, kind, &source, About::instance(&instance));
             }
         }
     }
@@ -470,6 +465,12 @@ impl Board {
         &self.timeline
     }
 
+    /// The timeline, to take from it what was noted and to tell it what was kept.
+    pub fn timeline_mut(&mut self) -> &mut Timeline {
+        self.version += 1;
+        &mut self.timeline
+    }
+
     /// How many entries were folded into `other`.
     #[must_use]
     pub fn folds(&self) -> &Folds {
@@ -562,25 +563,6 @@ fn hung_since(queue: &QueueState, counts: Counts, now: Time) -> Option<Time> {
     }
     let usual = queue.mean_run().map_or(HUNG_UNKNOWN_SECONDS, |run| run * HUNG_MEAN_RUNS);
     (lasts >= usual).then_some(queue.last_progress)
-}
-
-fn about_worker(worker: Worker) -> About {
-    let queues: Vec<&str> = worker.queues.iter().map(Name::as_str).collect();
-    About {
-        broker: Some(worker.broker),
-        queue: (worker.queues.len() == 1).then(|| worker.queues[0].clone()),
-        detail: Some(format!("{}: {}", worker.name, queues.join(", "))),
-        worker: Some(worker.id),
-    }
-}
-
-fn about_instance(instance: &Instance) -> About {
-    let name = format!("{}/{}", instance.key.role, instance.key.instance);
-    let detail = match &instance.error {
-        Some(error) => format!("{name}: {error}"),
-        None => name,
-    };
-    About { detail: Some(detail), ..About::default() }
 }
 
 fn describe_found(report: &PollReport, instances: Option<usize>) -> String {

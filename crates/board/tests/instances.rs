@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use vigie_board::{Board, EventFilter, InstanceView, SourceSettings};
+use vigie_board::{Board, InstanceView, SourceSettings};
 use vigie_model::{
     Instance, InstanceStatus, InstancesReading, Limits, Name, Observation, PollCost, PollReport,
     SourceFault, SourceName, Time,
@@ -72,11 +72,8 @@ fn view<'a>(board: &'a Board, source: &str, seconds: f64) -> InstanceView<'a> {
     board.instances(at(seconds)).find(|view| view.source.as_str() == source).unwrap()
 }
 
-fn events(board: &Board) -> Vec<&'static str> {
-    let filter = EventFilter::default();
-    let mut kinds: Vec<_> =
-        board.timeline().newest(&filter).map(|event| event.kind.as_str()).collect();
-    kinds.reverse();
+fn events(board: &Board) -> Vec<String> {
+    let mut kinds: Vec<_> = board.timeline().noted().map(|event| event.kind.to_string()).collect();
     kinds.retain(|kind| kind.starts_with("instance"));
     kinds
 }

@@ -6,6 +6,7 @@
 
 mod access;
 mod api;
+mod events;
 mod exposition;
 mod listener;
 mod live;
@@ -21,6 +22,7 @@ mod web_files;
 
 pub use access::AllowedHosts;
 pub use api::{openapi_json, wire};
+pub use events::{follow_events, keep_events};
 pub use listener::serve;
 pub use live::Hub;
 pub use logs::{LogRules, LogRulesError, LogTaken, Logs};

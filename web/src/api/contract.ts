@@ -138,14 +138,14 @@ export interface Source {
 }
 export interface VigieEvent {
   id: string;
-  at: Instant;
+  time: Instant;
   type: string;
-  severity: 'info' | 'warning' | 'critical';
-  source: string;
-  kind?: Maybe<Kind>;
-  queue?: Maybe<string>;
-  worker?: Maybe<string>;
-  detail?: Maybe<string>;
+  severity: 'ok' | 'info' | 'warning' | 'critical';
+  source?: Maybe<string>;
+  subject?: Maybe<string>;
+  message: string;
+  /** Of Vigie's own: `kind`, `queue`, `worker` and `detail`. Of others: anything. */
+  fields?: Maybe<Record<string, unknown>>;
 }
 
 export interface Overview {

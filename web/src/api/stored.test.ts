@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { VigieEvent } from './contract.ts';
 
 const at = (second: number) => new Date(1_800_000_000_000 + second * 1_000).toISOString();
-const event = (id: number): VigieEvent => ({ id: String(id), at: at(id), type: 'worker_joined', severity: 'info', source: 'main' });
+const event = (id: number): VigieEvent => ({ id: String(id), time: at(id), type: 'worker_joined', severity: 'info', source: 'main', message: '' });
 
 const fetchEvents = async (from: number, known: VigieEvent[]) => {
   const stored = await import('./stored.ts');
@@ -18,7 +18,7 @@ describe('events', () => {
     limits.push(limit);
     const first = search.has('cursor') ? Number(search.get('cursor')) - 1 : newest;
     const events = Array.from({ length: Math.min(limit, first) }, (_, i) => event(first - i));
-    return Promise.resolve(Response.json({ events, next_cursor: first > limit ? events.at(-1)?.id : null }));
+    return Promise.resolve(Response.json({ events, next: first > limit ? events.at(-1)?.id : null }));
   });
   beforeEach(() => {
     limits = [];
@@ -41,12 +41,18 @@ describe('events', () => {
     expect(limits).toEqual([20]);
     expect(events.map(({ id }) => id)).toEqual(Array.from({ length: 305 }, (_, i) => String(305 - i)));
   });
+  it('that are told late stand in their place', async () => {
+    serve(30);
+    const known = (await fetchEvents(0, [])).filter(({ id }) => id !== '25');
+    serve(31);
+    expect((await fetchEvents(0, known)).map(({ id }) => id)).toEqual(Array.from({ length: 31 }, (_, i) => String(31 - i)));
+  });
   it('are fetched anew when the server has started again, and more have come than the news hold', async () => {
     serve(300);
     const known = await fetchEvents(0, []);
     serve(350);
     expect((await fetchEvents(0, known))).toHaveLength(350);
-    vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ events: [{ ...event(2), at: at(900) }], next_cursor: null })));
+    vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ events: [event(2)], next: null })));
     expect((await fetchEvents(0, known)).map(({ id }) => id)).toEqual(['2']);
   });
   it('say what the server said when it said no', async () => {

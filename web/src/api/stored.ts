@@ -57,9 +57,16 @@ const PAGE = 200;
 const MOST_PAGES = 10;
 const NEWS = 20;
 
+/** Newer ones in front of those that are known; each once, in the order of their times. */
+function withNews(news: readonly VigieEvent[], known: readonly VigieEvent[]): VigieEvent[] {
+  const has = new Set(known.map(({ id }) => id));
+  const all = [...news.filter(({ id }) => !has.has(id)), ...known];
+  return all.toSorted((a, b) => Date.parse(b.time) - Date.parse(a.time)).slice(0, PAGE * MOST_PAGES);
+}
+
 /**
- * Events back to `from` (Unix seconds), newest first; at most 2,000. `known` are those of an earlier answer that reached
- * as far back: only what is newer is fetched.
+ * Events back to `from` (Unix seconds), newest first; at most 2,000. Of a queue: what is about it or about no queue, such
+ * as a deploy. `known` are those of an earlier answer that reached as far back: only what is newer is fetched.
  */
 export async function fetchEvents(address: QueueAddress | null, from: number, known: readonly VigieEvent[], signal: AbortSignal): Promise<VigieEvent[]> {
   const events: VigieEvent[] = [];
@@ -67,13 +74,12 @@ export async function fetchEvents(address: QueueAddress | null, from: number, kn
   for (let page = 0; page < MOST_PAGES; page += 1) {
     const limit = page === 0 && known.length > 0 ? NEWS : PAGE;
     // oxlint-disable-next-line no-await-in-loop -- the next page is named by the one before
-    const answer = await getJson<{ events: VigieEvent[]; next_cursor?: Maybe<string> }>('/api/v1/events', { ...address, limit, cursor }, signal);
-    const met = answer.events.findIndex(({ id, at }) => id === known[0]?.id && at === known[0]?.at);
-    events.push(...(met < 0 ? answer.events : answer.events.slice(0, met)));
-    if (met >= 0) return [...events, ...known].slice(0, PAGE * MOST_PAGES);
+    const answer = await getJson<{ events: VigieEvent[]; next?: Maybe<string> }>('/api/v1/events', { ...address, general: address ? 'true' : undefined, limit, cursor }, signal);
+    events.push(...answer.events);
+    if (answer.events.some(({ id }) => id === known[0]?.id)) return withNews(events, known);
     const oldest = answer.events.at(-1);
-    if (!answer.next_cursor || !oldest || Date.parse(oldest.at) / 1_000 < from) break;
-    cursor = answer.next_cursor;
+    if (!answer.next || !oldest || Date.parse(oldest.time) / 1_000 < from) break;
+    cursor = answer.next;
   }
   return events;
 }

@@ -5,7 +5,7 @@ import { ink } from './ink.ts';
 
 /** As wide as a finger needs, so that two marks never share a press. */
 const APART_PX = 24;
-const INK = { critical: 'crit', warning: 'warn-mark', info: 'ink-3' } as const;
+const INK = { critical: 'crit', warning: 'warn-mark', info: 'ink-3', ok: 'ink-3' } as const;
 
 export interface EventSource {
   events: VigieEvent[];
@@ -45,7 +45,7 @@ export class MarkLayer {
     for (const { at, severity } of this.#clusters) {
       const x = Math.round(left + at * devicePixelRatio) + 0.5;
       pen.strokeStyle = ink(INK[severity]);
-      pen.globalAlpha = severity === 'info' ? 0.55 : 0.9;
+      pen.globalAlpha = severity === 'info' || severity === 'ok' ? 0.55 : 0.9;
       pen.beginPath();
       pen.moveTo(x, top);
       pen.lineTo(x, top + height);

@@ -6,7 +6,7 @@ import { clusterEvents, clusterText } from './event.ts';
 beforeAll(() => activateLocale('en'));
 
 const event = (second: number, change: Partial<VigieEvent> = {}): VigieEvent => ({
-  id: String(second), at: new Date(1_800_000_000_000 + second * 1_000).toISOString(), type: 'worker_joined', severity: 'info', source: 'main', worker: `w${second}`, ...change,
+  id: String(second), time: new Date(1_800_000_000_000 + second * 1_000).toISOString(), type: 'worker_joined', severity: 'info', source: 'main', subject: `w${second}`, message: '', ...change,
 });
 const place = (seconds: number) => seconds - 1_800_000_000;
 
@@ -25,6 +25,6 @@ describe('event marks', () => {
     expect(lines[6]).toBe('3 more');
   });
   it('of an unknown type are shown by its name', () => {
-    expect(clusterText({ at: 0, severity: 'info', events: [event(0, { type: 'deploy', worker: null, detail: 'v1.2' })] })).toMatch(/deploy: main · v1.2$/);
+    expect(clusterText({ at: 0, severity: 'info', events: [event(0, { type: 'deploy', subject: null, message: 'v1.2' })] })).toMatch(/deploy: main · v1.2$/);
   });
 });

@@ -1,4 +1,4 @@
-import type { VigieEvent } from '../api/contract.ts';
+import type { Kind, VigieEvent } from '../api/contract.ts';
 import { sentence, type MessageId } from '../i18n/index.ts';
 import { timeOfDay } from './moment.ts';
 import { showName } from './queue-name.ts';
@@ -13,15 +13,35 @@ export const eventWording = (type: string): MessageId => {
   return known ? `event.${known}` : 'event.other';
 };
 
+const BROKERS = ['asynq', 'bull', 'bullmq'] as const satisfies Kind[];
+
+const field = (event: VigieEvent, name: string): string | null => {
+  const value = event.fields?.[name];
+  return typeof value === 'string' && value !== '' ? value : null;
+};
+
+/** The queue it is about, where it is about one that has a page. */
+export function eventQueue(event: VigieEvent): { source: string; kind: Kind; queue: string } | null {
+  const queue = field(event, 'queue');
+  const kind = BROKERS.find((known) => known === field(event, 'kind'));
+  return queue !== null && kind && event.source ? { source: event.source, kind, queue } : null;
+}
+
+/** Who or what it is about. */
+export const eventSubject = (event: VigieEvent): string => event.subject ?? field(event, 'queue') ?? event.source ?? '';
+
+/** What was said beside type and subject: of Vigie's own events, which are put into words here, only the detail. */
+export const eventWords = (event: VigieEvent): string =>
+  eventWording(event.type) === 'event.other' ? event.message : (field(event, 'detail') ?? '');
+
 /** Who it is about and what was said, where anything was. */
-const about = (event: VigieEvent): string =>
-  [event.worker ?? event.queue ?? event.source, event.detail ?? ''].filter(Boolean).map((part) => showName(part)).join(' · ');
+const about = (event: VigieEvent): string => [eventSubject(event), eventWords(event)].filter(Boolean).map((part) => showName(part)).join(' · ');
 
 /** "14:02:11 Worker left: api-3", for a mark on a chart. */
 export const eventLine = (event: VigieEvent): string =>
-  `${timeOfDay(event.at)} ${sentence(eventWording(event.type), { type: event.type })}: ${about(event)}`;
+  `${timeOfDay(event.time)} ${sentence(eventWording(event.type), { type: event.type })}: ${about(event)}`;
 
-const RANK = { critical: 2, warning: 1, info: 0 } as const;
+const RANK = { critical: 3, warning: 2, info: 1, ok: 0 } as const;
 
 /** Events that would lie on one another, as one mark; each with its place in pixels. */
 export interface Cluster {
@@ -34,7 +54,7 @@ export interface Cluster {
 export function clusterEvents(events: readonly VigieEvent[], place: (seconds: number) => number, width: number, apart: number): Cluster[] {
   const clusters: Cluster[] = [];
   for (const event of events.toReversed()) {
-    const at = place(Date.parse(event.at) / 1_000);
+    const at = place(Date.parse(event.time) / 1_000);
     if (!(at >= 0 && at <= width)) continue;
     const last = clusters.at(-1);
     if (last && at - last.at < apart) {

@@ -60,7 +60,7 @@ export class EventFeed {
       },
       done: (events) => {
         this.#reach = Math.min(this.#reach, from);
-        const isSame = events.length === this.events.length && events[0]?.id === this.events[0]?.id && events.at(-1)?.id === this.events.at(-1)?.id;
+        const isSame = events.length === this.events.length && events.every(({ id }, i) => id === this.events[i]?.id);
         const wasWell = this.error === null;
         this.error = null;
         if (isSame && wasWell && this.#version > 0) return;

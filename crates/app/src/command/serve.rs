@@ -11,7 +11,8 @@ use tracing_subscriber::EnvFilter;
 use vigie_board::{Board, SourceSettings};
 use vigie_collect::source::{Backends, ToldJobs};
 use vigie_collect::{
-    Clock, LineKeeper, ObservationSender, SampleSender, SystemClock, observations, samples,
+    Clock, LineKeeper, ObservationReceiver, ObservationSender, SampleSender, SystemClock,
+    observations, samples,
 };
 use vigie_model::Limits;
 use vigie_query::EngineLimits;
@@ -19,7 +20,7 @@ use vigie_query::logql::LogLimits;
 use vigie_remote::{Outbox, QueryOptions, RemoteQuery};
 use vigie_server::{
     AllowedHosts, AppState, LogQueries, LogQueryLimits, MetricSink, Metrics, Now, Outgoing,
-    QueryLimits, StoredLogs, router, serve,
+    QueryLimits, StoredLogs, follow_events, keep_events, router, serve,
 };
 use vigie_store::Store;
 
@@ -132,8 +133,7 @@ impl Running {
         // What is downstream starts first and stops last.
         let (stop_sources, stop_feed) = (stop.child_token(), CancellationToken::new());
         let mut feed = JoinSet::new();
-        let (board, dropped) = (state.board.clone(), Arc::clone(&state.dropped));
-        feed.spawn(feed::run(receiver, board, Arc::clone(&now), dropped, stop_feed.clone()));
+        feed_board(&mut feed, receiver, &state, &stop_feed);
         let (samples, scraped) = samples(scraped::PENDING);
         let (sink, lost) = (state.metrics.as_ref().map(Metrics::sink), Arc::clone(&state.lost));
         feed.spawn(scraped::run(scraped, sink, lost, stop_feed.clone()));
@@ -196,6 +196,25 @@ fn watch(
         running.spawn(source.run(clock, observed, between, samples, lines, stop.clone()));
     }
     running
+}
+
+/// Starts what feeds the board, and what keeps the events that it sees.
+fn feed_board(
+    feed: &mut JoinSet<()>,
+    receiver: ObservationReceiver,
+    state: &AppState,
+    stop: &CancellationToken,
+) {
+    let (board, dropped) = (state.board.clone(), Arc::clone(&state.dropped));
+    let (now, noted, fed) = (Arc::clone(&state.now), Arc::default(), CancellationToken::new());
+    let fed_on_return = fed.clone().drop_guard();
+    let run = feed::run(receiver, board, now, dropped, Arc::clone(&noted), stop.clone());
+    feed.spawn(async move {
+        let _fed = fed_on_return;
+        run.await;
+    });
+    feed.spawn(keep_events(state.clone(), noted, fed));
+    feed.spawn(follow_events(state.clone(), stop.clone()));
 }
 
 /// Where metrics are read and written; none where they are neither here nor elsewhere.

@@ -1,6 +1,5 @@
 //! The REST API: one module a resource.
 
-mod events;
 mod forwarding;
 mod health;
 mod history;
@@ -17,3 +16,4 @@ mod workers;
 pub(crate) use history::figures;
 pub use openapi::openapi_json;
 pub(crate) use openapi::{document, routes};
+pub(crate) use queues::{events_of, parse_kind};

@@ -6,11 +6,9 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{
-    events, forwarding, health, history, instances, kpis, queues, sources, verdict, workers,
-};
+use super::{forwarding, health, history, instances, kpis, queues, sources, verdict, workers};
 use crate::state::AppState;
-use crate::{exposition, live};
+use crate::{events, exposition, live};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -39,7 +37,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(sources::list))
         .routes(routes!(forwarding::list))
         .routes(routes!(kpis::show))
-        .routes(routes!(events::list))
+        .routes(routes!(events::list::list))
+        .routes(routes!(events::list::list_at_root))
         .routes(routes!(history::history))
         .routes(routes!(history::heatmap))
         .routes(routes!(history::sparks))

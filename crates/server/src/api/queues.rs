@@ -160,18 +160,20 @@ pub(crate) fn parse_kind(kind: &str) -> Result<Broker, Problem> {
 
 pub(crate) fn queue_detail(board: &Board, id: &QueueId, now: Time) -> Option<QueueDetail> {
     let view = board.queue_view(id, now)?;
-    let filter = EventFilter {
-        source: Some(id.source.clone()),
-        broker: Some(id.broker),
-        queue: Some(id.name.clone()),
-        ..EventFilter::default()
-    };
+    let about = EventFilter::of_queue(id);
     Some(QueueDetail {
         status: queue_status(board, &view, now),
         active_jobs: view.active_jobs.iter().map(Into::into).collect(),
-        events: board.timeline().newest(&filter).take(50).map(Into::into).collect(),
+        events: events_of(board.timeline().newest(&about).take(50)),
         raw: view.raw.iter().copied().collect(),
     })
+}
+
+/// Events of a timeline as they are on the wire.
+pub(crate) fn events_of<'a>(
+    events: impl Iterator<Item = &'a (vigie_model::EventId, vigie_model::Event)>,
+) -> Vec<Event> {
+    events.map(|(id, event)| Event::new(*id, event)).collect()
 }
 
 fn queue_status(board: &Board, view: &QueueView<'_>, now: Time) -> QueueStatus {

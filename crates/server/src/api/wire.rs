@@ -4,7 +4,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 use vigie_board::{QueueView, SourceView, Stat as BoardStat, TypeView, WINDOW_SECONDS, WorkerView};
-use vigie_model::{ActiveJob as ModelJob, Counts, Event as ModelEvent, Time};
+use vigie_model::{ActiveJob as ModelJob, Counts, Event as ModelEvent, EventId, Time};
 
 use crate::time_text::rfc3339;
 
@@ -256,40 +256,38 @@ impl From<&ModelJob> for ActiveJob {
 /// An entry of the timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Event {
-    /// Its id; later events have greater ones, within one run of Vigie.
+    /// Its id, the same after a restart; also the cursor to what is older.
     pub id: String,
-    /// When.
-    pub at: String,
-    /// What happened, for example `queue_paused`.
+    /// When, RFC 3339 with milliseconds.
+    pub time: String,
+    /// What happened, for example `queue_paused` or `deploy`.
     #[serde(rename = "type")]
-    pub kind: &'static str,
-    /// `info`, `warning` or `critical`.
+    pub kind: String,
+    /// `ok`, `info`, `warning` or `critical`.
     pub severity: &'static str,
-    /// The source it happened in.
-    pub source: String,
-    /// The broker, when it is about a queue or a worker.
-    #[serde(rename = "kind")]
-    pub broker: Option<&'static str>,
-    /// The queue, when it is about one.
-    pub queue: Option<String>,
-    /// The worker, when it is about one.
-    pub worker: Option<String>,
-    /// More words.
-    pub detail: Option<String>,
+    /// The source it happened in, or by which it came; null when nobody said.
+    pub source: Option<String>,
+    /// What it is about: a queue, a worker, a service; null when nobody said.
+    pub subject: Option<String>,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// Everything else. Of Vigie's own events: `kind` (the broker), `queue` and `worker`, where it is about those, and `detail`.
+    #[schema(value_type = Object)]
+    pub fields: serde_json::Value,
 }
 
-impl From<&ModelEvent> for Event {
-    fn from(event: &ModelEvent) -> Self {
+impl Event {
+    pub(crate) fn new(id: EventId, event: &ModelEvent) -> Self {
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Self {
-            id: event.id.to_string(),
-            at: rfc3339(event.at),
-            kind: event.kind.as_str(),
-            severity: event.kind.severity().as_str(),
-            source: event.source.to_string(),
-            broker: event.broker.map(|broker| broker.as_str()),
-            queue: event.queue.as_ref().map(ToString::to_string),
-            worker: event.worker.as_ref().map(ToString::to_string),
-            detail: event.detail.clone(),
+            id: id.to_string(),
+            time: rfc3339(Time::from_micros(event.time_nanos.div_euclid(1_000))),
+            kind: event.kind.to_string(),
+            severity: event.severity.as_str(),
+            source: given(&event.source),
+            subject: given(&event.subject),
+            message: event.message.clone(),
+            fields: event.fields.clone().into(),
         }
     }
 }

@@ -7,8 +7,9 @@ use vigie_model::{QueueId, Time};
 
 use super::topic::Topic;
 use super::wire::{InstanceRow, LatencyHistogram, Overview, Point, Queue, Row};
+use crate::api::events_of;
 use crate::api::verdict::verdict;
-use crate::api::wire::{Event, JobType, Source, Worker};
+use crate::api::wire::{JobType, Source, Worker};
 use crate::time_text::rfc3339;
 
 /// Events of the topic `events`.
@@ -35,13 +36,11 @@ pub(crate) fn document(topic: &Topic, board: &Board, now: Time) -> Value {
             rows(board.sources(now).map(|view| (view.name().to_string(), Source::new(&view))))
         }
         Topic::Instances => rows(board.instances(now).map(|view| InstanceRow::new(&view))),
-        Topic::Events => rows(
-            board
-                .timeline()
-                .newest(&EventFilter::default())
-                .take(EVENTS)
-                .map(|event| (event.id.to_string(), Event::from(event))),
-        ),
+        Topic::Events => {
+            let newest = EventFilter::default();
+            let events = events_of(board.timeline().newest(&newest).take(EVENTS));
+            rows(events.into_iter().map(|event| (event.id.clone(), event)))
+        }
         Topic::Queue(id) => {
             json!({ "queue": queue(board, id, now), "point": queue_point(board, id, now) })
         }
@@ -106,12 +105,7 @@ fn queue_point(board: &Board, id: &QueueId, now: Time) -> Value {
 
 fn queue(board: &Board, id: &QueueId, now: Time) -> Value {
     let Some(view) = board.queue_view(id, now) else { return Value::Null };
-    let filter = EventFilter {
-        source: Some(id.source.clone()),
-        broker: Some(id.broker),
-        queue: Some(id.name.clone()),
-        ..EventFilter::default()
-    };
+    let about = EventFilter::of_queue(id);
     value(&Queue {
         row: Row::new(&view, now),
         seen: view.seen.map(rfc3339),
@@ -120,7 +114,7 @@ fn queue(board: &Board, id: &QueueId, now: Time) -> Value {
         run: view.run.into(),
         types: board.types(id, now).map(JobType::from).collect(),
         active_jobs: view.active_jobs.iter().map(Into::into).collect(),
-        events: board.timeline().newest(&filter).take(50).map(Event::from).collect(),
+        events: events_of(board.timeline().newest(&about).take(50)),
         raw: view.raw.iter().copied().collect(),
     })
 }

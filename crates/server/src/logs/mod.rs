@@ -10,9 +10,10 @@ mod read;
 mod redact;
 mod taking;
 
+pub(crate) use read::{parse_time, search};
 pub use redact::{LogRules, LogRulesError};
-pub(crate) use taking::push as push_entries;
 pub use taking::{LogTaken, Logs};
+pub(crate) use taking::{appends as entries_in_appends, push as push_entries};
 
 use axum::routing::{any, get};
 use utoipa_axum::router::OpenApiRouter;

@@ -146,7 +146,8 @@ pub struct LogFacets {
     queue: Vec<LogFacet>,
 }
 
-fn parse_time(name: &str, text: &str) -> Result<i64, Problem> {
+/// A time as a parameter gives it, in nanoseconds since the Unix epoch.
+pub(crate) fn parse_time(name: &str, text: &str) -> Result<i64, Problem> {
     log_time(&Value::from(text)).ok_or_else(|| {
         Problem::bad_parameter(format!(
             "{name} is {text:?}; it is RFC 3339, such as 2026-11-23T14:03:39Z, or Unix seconds."
@@ -235,7 +236,7 @@ impl From<Found> for LogLine {
 }
 
 /// Has a search done on a thread that may wait for the disk; whoever asked may go, and then it ends.
-async fn search<T: Send + 'static>(
+pub(crate) async fn search<T: Send + 'static>(
     app: &AppState,
     work: impl FnOnce(&LogStore, &dyn Fn() -> bool) -> Result<T, LogReadError> + Send + 'static,
 ) -> Result<T, Problem> {

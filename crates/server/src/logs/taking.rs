@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tokio::sync::oneshot;
-use vigie_model::{Level, LogEntry, Time};
+use tokio::sync::{Notify, oneshot};
+use vigie_model::{EVENT_KIND, Level, LogEntry, Time};
 use vigie_store::logs::{LARGEST_APPEND, LogAppendError, LogStore, Position};
 
 use super::redact::{LogRules, LogRulesError, Redaction};
@@ -37,6 +37,8 @@ struct Shared {
     state: Mutex<State>,
     /// Who follows what comes in.
     tails: OnceLock<LogQueries>,
+    /// That an event came.
+    events: Notify,
 }
 
 #[derive(Default)]
@@ -75,8 +77,13 @@ impl Logs {
     pub fn new(store: LogStore, rules: &LogRules) -> Result<Self, LogRulesError> {
         let redaction = Redaction::new(rules)?;
         let rate = f64::from(rules.entries_per_second);
-        let shared =
-            Arc::new(Shared { redaction, rate, state: Mutex::default(), tails: OnceLock::new() });
+        let shared = Arc::new(Shared {
+            redaction,
+            rate,
+            state: Mutex::default(),
+            tails: OnceLock::new(),
+            events: Notify::new(),
+        });
         Ok(Self { store, doors: Doors::default(), shared })
     }
 
@@ -94,6 +101,11 @@ impl Logs {
     /// Its places for bodies that come in.
     pub(crate) fn doors(&self) -> &Doors {
         &self.doors
+    }
+
+    /// Waits until events came, by whatever door; those that came since the last call count. There is one who waits.
+    pub(crate) async fn events_came(&self) {
+        self.shared.events.notified().await;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -125,7 +137,11 @@ impl Logs {
             let tails = logs.shared.tails.get().filter(|tails| tails.tailed()).cloned();
             let copies = tails.as_ref().map(|_| entries.clone()).unwrap_or_default();
             store.append(entries, position, move |result| {
+                let has_events = counts.keys().any(|(_, _, kind)| &**kind == EVENT_KIND);
                 logs.note(&result, counts);
+                if has_events {
+                    logs.shared.events.notify_one();
+                }
                 if let (Ok(_), Some(tails)) = (&result, tails) {
                     copies.into_iter().for_each(|entry| tails.publish(Arc::new(entry)));
                 }
@@ -227,7 +243,7 @@ fn count(entries: &[LogEntry]) -> Counts {
 }
 
 /// Entries in as many appends as they need.
-pub(super) fn appends(entries: Vec<LogEntry>) -> Vec<Vec<LogEntry>> {
+pub(crate) fn appends(entries: Vec<LogEntry>) -> Vec<Vec<LogEntry>> {
     let mut all = vec![Vec::new()];
     let mut bytes = 0;
     for entry in entries {

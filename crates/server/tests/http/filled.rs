@@ -1,7 +1,7 @@
 //! A board with something on it, a clock that stands still unless it is moved, and requests to both.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::http::{Request, Response};
@@ -10,9 +10,9 @@ use serde_json::Value;
 use tower::ServiceExt;
 use vigie_board::{Board, SourceSettings};
 use vigie_model::{
-    ActiveJob, Broker, Counts, JobBatch, JobEvent, JobFact, Limits, Name, Observation, Outcome,
-    PollCost, PollReport, Quality, QueueId, QueueReading, ServerFacts, SourceFault, SourceName,
-    Time, Worker, WorkerId, WorkersReading,
+    ActiveJob, Broker, Counts, EventId, JobBatch, JobEvent, JobFact, Limits, Name, Observation,
+    Outcome, PollCost, PollReport, Quality, QueueId, QueueReading, ServerFacts, SourceFault,
+    SourceName, Time, Worker, WorkerId, WorkersReading,
 };
 use vigie_server::{AllowedHosts, AppState, router};
 
@@ -23,6 +23,7 @@ pub const ODD_NAME: &str = "a/b \"c\"\n<script>\\";
 pub struct Filled {
     pub state: AppState,
     clock: Arc<AtomicI64>,
+    events: AtomicU64,
 }
 
 pub fn queue(broker: Broker, name: &str) -> QueueId {
@@ -44,7 +45,7 @@ impl Filled {
         let hand = Arc::clone(&clock);
         let state =
             AppState::new(board, Arc::new(move || Time::from_micros(hand.load(Ordering::Relaxed))));
-        Self { state, clock }
+        Self { state, clock, events: AtomicU64::new(1) }
     }
 
     /// Three queues: `emails` of BullMQ with a history, `emails` of asynq, and one with an odd name.
@@ -79,7 +80,16 @@ impl Filled {
     }
 
     pub fn observe(&self, observation: Observation) {
-        self.state.board.write().observe(observation);
+        let mut board = self.state.board.write();
+        board.observe(observation);
+        // With a store, whoever keeps events does this.
+        if self.state.logs.is_none() {
+            let timeline = board.timeline_mut();
+            for event in timeline.take_noted().0 {
+                let number = self.events.fetch_add(1, Ordering::Relaxed);
+                timeline.tell(EventId { time_nanos: event.time_nanos, number }, event);
+            }
+        }
     }
 
     pub fn read(&self, queue: QueueId, waiting: u64) {

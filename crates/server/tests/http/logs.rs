@@ -336,6 +336,17 @@ async fn a_deploy_is_one_line_of_curl() {
     for body in ["", "{", r#"{"message":"x","severity":"loud"}"#, r#"{"message":"x","fields":1}"#] {
         assert_eq!(server.send("POST", "/api/v1/events", &[], body).await.0, 400, "{body}");
     }
-    // What the board has seen is asked for at the same path, as before.
-    assert!(server.get("/api/v1/events").await["events"].is_array());
+    let all = server.get("/api/v1/events").await;
+    assert_eq!(all, server.get("/events").await);
+    assert_eq!((all["events"].as_array().unwrap().len(), &all["next"]), (2, &Value::Null));
+    let mut restart = all["events"][0].clone();
+    assert!(restart["id"].take().is_string());
+    let expected = json!({"id": null, "time": "2026-11-23T14:03:39.000Z", "type": "restart", "severity": "warning", "source": "ci",
+        "subject": "api", "message": "again", "fields": {"by": "me"}});
+    assert_eq!(restart, expected);
+    let deploy = &server.get("/api/v1/events?type=deploy").await["events"];
+    assert_eq!((&deploy[0]["message"], &deploy[1]), (&json!("api 1.4.2 is out"), &Value::Null));
+    let newest = server.get("/api/v1/events?limit=1").await;
+    let path = format!("/api/v1/events?cursor={}", newest["next"].as_str().unwrap());
+    assert_eq!(server.get(&path).await["events"], *deploy);
 }

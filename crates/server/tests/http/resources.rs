@@ -171,15 +171,36 @@ async fn events_are_filtered_and_paged() {
     }
     let (_, lost) = filled.json("/api/v1/events?type=source_lost").await;
     assert_eq!(lost["events"].as_array().unwrap().len(), 3);
-    assert_eq!(lost["events"][0]["detail"], "refused");
+    let newest = &lost["events"][0];
+    assert_eq!(newest["message"], "source main does not answer: refused");
+    assert_eq!((&newest["subject"], &newest["severity"]), (&json!("main"), &json!("critical")));
+    assert_eq!(
+        (&newest["fields"], &newest["time"]),
+        (&json!({"detail": "refused"}), &json!("2026-11-23T14:03:44.000Z"))
+    );
+    let (_, loud) = filled.json("/api/v1/events?severity=critical,warning&source=main").await;
+    assert_eq!(loud, lost);
+    let (_, early) =
+        filled.json("/api/v1/events?to=2026-11-23T14:03:40Z&from=2026-11-23T14:03:40Z").await;
+    assert_eq!(early["events"].as_array().unwrap().len(), 1);
+    // Alerts come later; to ask for them is no mistake.
+    let (status, none) = filled.json("/api/v1/events?type=alert").await;
+    assert_eq!((status, &none["events"]), (200, &json!([])));
     let (_, first) = filled.json("/api/v1/events?limit=4").await;
     assert_eq!(first["events"].as_array().unwrap().len(), 4);
-    let cursor = first["next_cursor"].as_str().unwrap();
+    let cursor = first["next"].as_str().unwrap();
     let (_, rest) = filled.json(&format!("/api/v1/events?cursor={cursor}")).await;
-    assert_eq!((rest["events"].as_array().unwrap().len(), &rest["next_cursor"]), (2, &Value::Null));
-    for wrong in
-        ["type=alert2", "limit=0", "limit=100000", "limit=x", "cursor=x", "nope=1", "kind=kafka"]
-    {
+    assert_eq!((rest["events"].as_array().unwrap().len(), &rest["next"]), (2, &Value::Null));
+    for wrong in [
+        "severity=loud",
+        "from=yesterday",
+        "limit=0",
+        "limit=100000",
+        "limit=x",
+        "cursor=x",
+        "nope=1",
+        "kind=kafka",
+    ] {
         let (status, problem) = filled.json(&format!("/api/v1/events?{wrong}")).await;
         assert_eq!(status, 400, "{wrong}");
         assert!(!problem["detail"].as_str().unwrap().is_empty());

@@ -100,8 +100,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What happened: sources lost and found, queues that came, went, were paused and resumed, workers that came and
-         *     went, instances that came, went, went down and came back. Kept in memory: the last 2,000 of this run.
+         * What happened: sources lost and found, queues that came, went, were paused and resumed, workers and instances that came, went,
+         *     went down and came back; and what others say happened, such as a deploy (`POST` here, or a log entry of type `event`). Newest
+         *     first, as far back as log entries are kept; without a log store the last 2,000 of this run.
          */
         get: operations["list"];
         put?: never;
@@ -730,6 +731,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as at `/api/v1/events`. */
+        get: operations["list_at_root"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1267,33 +1285,31 @@ export interface components {
         };
         /** @description An entry of the timeline. */
         Event: {
-            /** @description When. */
-            at: string;
-            /** @description More words. */
-            detail?: string | null;
-            /** @description Its id; later events have greater ones, within one run of Vigie. */
+            /** @description Everything else. Of Vigie's own events: `kind` (the broker), `queue` and `worker`, where it is about those, and `detail`. */
+            fields: Record<string, never>;
+            /** @description Its id, the same after a restart; also the cursor to what is older. */
             id: string;
-            /** @description The broker, when it is about a queue or a worker. */
-            kind?: string | null;
-            /** @description The queue, when it is about one. */
-            queue?: string | null;
-            /** @description `info`, `warning` or `critical`. */
+            /** @description What happened, in a sentence. */
+            message: string;
+            /** @description `ok`, `info`, `warning` or `critical`. */
             severity: string;
-            /** @description The source it happened in. */
-            source: string;
-            /** @description What happened, for example `queue_paused`. */
+            /** @description The source it happened in, or by which it came; null when nobody said. */
+            source?: string | null;
+            /** @description What it is about: a queue, a worker, a service; null when nobody said. */
+            subject?: string | null;
+            /** @description When, RFC 3339 with milliseconds. */
+            time: string;
+            /** @description What happened, for example `queue_paused` or `deploy`. */
             type: string;
-            /** @description The worker, when it is about one. */
-            worker?: string | null;
         };
         /** @description The answer of `/events`. */
         Events: {
-            /** @description The moment that this describes. */
-            at: string;
             /** @description The events, newest first. */
             events: components["schemas"]["Event"][];
             /** @description What to ask for next to get older ones; null when there are none. */
-            next_cursor?: string | null;
+            next?: string | null;
+            /** @description Parts of the store that are damaged and could not be read: events may be missing. */
+            unreadable: number;
         };
         /** @description Topic `events`. */
         EventsDocument: {
@@ -2413,17 +2429,25 @@ export interface operations {
     list: {
         parameters: {
             query?: {
-                /** @description Only of this type, for example `queue_paused`. */
+                /** @description Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between. */
                 type?: string;
                 /** @description Only of this source. */
                 source?: string;
+                /** @description Only of this severity: `ok`, `info`, `warning` or `critical`; or of several, with commas between. */
+                severity?: string;
                 /** @description Only about queues and workers of this broker: `asynq`, `bull` or `bullmq`. */
                 kind?: string;
                 /** @description Only about this queue. */
                 queue?: string;
+                /** @description With `queue`: also what is about no queue, such as a deploy, whatever its source. */
+                general?: boolean;
+                /** @description From this time on: RFC 3339, or a number since 1970. */
+                from?: string;
+                /** @description Up to this time. */
+                to?: string;
                 /** @description At most so many, up to 1000; 100 by default. */
                 limit?: number;
-                /** @description From the `next_cursor` of an earlier answer: only what is older. */
+                /** @description From `next` of an earlier answer: only what is older. */
                 cursor?: string;
             };
             header?: never;
@@ -2441,6 +2465,14 @@ export interface operations {
                 };
             };
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4031,6 +4063,62 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    list_at_root: {
+        parameters: {
+            query?: {
+                /** @description Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between. */
+                type?: string;
+                /** @description Only of this source. */
+                source?: string;
+                /** @description Only of this severity: `ok`, `info`, `warning` or `critical`; or of several, with commas between. */
+                severity?: string;
+                /** @description Only about queues and workers of this broker: `asynq`, `bull` or `bullmq`. */
+                kind?: string;
+                /** @description Only about this queue. */
+                queue?: string;
+                /** @description With `queue`: also what is about no queue, such as a deploy, whatever its source. */
+                general?: boolean;
+                /** @description From this time on: RFC 3339, or a number since 1970. */
+                from?: string;
+                /** @description Up to this time. */
+                to?: string;
+                /** @description At most so many, up to 1000; 100 by default. */
+                limit?: number;
+                /** @description From `next` of an earlier answer: only what is older. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Events"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
             };
         };
     };

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import type { VigieEvent } from '../../api/contract.ts';
 import { chartView } from '../../charts/view.ts';
-import { eventWording } from '../../domain/event.ts';
+import { eventQueue, eventSubject, eventWording, eventWords } from '../../domain/event.ts';
 import { fullMoment, timeOfDay } from '../../domain/moment.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
@@ -17,23 +17,25 @@ export interface EventsChange {
 }
 
 const SHOWN_AT_FIRST = 300;
-const LOUDNESS = { info: 0, warning: 1, critical: 2 } as const;
+const LOUDNESS = { ok: 0, info: 0, warning: 1, critical: 2 } as const;
 const LEAST: Record<Loud, number> = { any: 0, warning: 1, critical: 2 };
 
 const hits = (event: VigieEvent, words: string): boolean => {
-  const text = [event.type, event.source, event.kind, event.queue, event.worker, event.detail].join(' ').toLowerCase();
+  const text = [event.type, event.source, event.subject, event.message, ...Object.values(event.fields ?? {})].join(' ').toLowerCase();
   return words.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 };
 
 function EventLine({ event }: { event: VigieEvent }) {
   const t = useSentence();
+  const queue = eventQueue(event);
+  const words = eventWords(event);
   return (
     <li className={`e-${event.severity}`}>
-      <time dateTime={event.at} data-tip={fullMoment(event.at)}>{timeOfDay(event.at)}</time>
+      <time dateTime={event.time} data-tip={fullMoment(event.time)}>{timeOfDay(event.time)}</time>
       <b>{t(eventWording(event.type), { type: event.type })}</b>{' '}
-      {event.queue && event.kind ? <QueueLink source={event.source} kind={event.kind} queue={event.queue} /> : <bdi className="name">{showName(event.worker ?? event.queue ?? event.source)}</bdi>}
-      <span className="src">{showName(event.source)}</span>
-      {event.detail ? <span className="rec">{event.detail}</span> : null}
+      {queue && event.subject === queue.queue ? <QueueLink {...queue} /> : <bdi className="name">{showName(eventSubject(event))}</bdi>}
+      {event.source ? <span className="src">{showName(event.source)}</span> : null}
+      {words ? <span className="rec">{words}</span> : null}
     </li>
   );
 }
@@ -47,7 +49,7 @@ function useEvents(): { events: VigieEvent[]; loaded: boolean; error: string | n
   return useMemo(() => {
     const to = look.zoom?.to ?? Infinity;
     const from = look.zoom?.from ?? feed.now() - look.seconds;
-    const events = feed.events.filter(({ at }) => Date.parse(at) / 1_000 >= from && Date.parse(at) / 1_000 <= to);
+    const events = feed.events.filter(({ time }) => Date.parse(time) / 1_000 >= from && Date.parse(time) / 1_000 <= to);
     return { events, loaded: version > 0, error: feed.error, reload: feed.reload };
   }, [feed, version, look]);
 }
@@ -78,7 +80,7 @@ export function EventsBoard(props: { filter: string; type: string; loud: Loud; o
         {error ? <Fault text={t('fault.list', { reason: error })} retry={t('action.retry')} onRetry={reload} /> : null}
         {!loaded && !error ? <div className="note"><Skeleton width="60ch" /></div> : null}
         <p className="dim note-line">{t('events.info')}</p>
-        <ol className="tl">{shown.slice(0, most).map((event) => <EventLine key={`${event.id} ${event.at}`} event={event} />)}</ol>
+        <ol className="tl">{shown.slice(0, most).map((event) => <EventLine key={event.id} event={event} />)}</ol>
         {loaded && !error && shown.length === 0 ? <p className="empty">{t(events.length === 0 ? 'events.none' : 'events.noMatch')}</p> : null}
         {shown.length > most ? <p className="note"><button type="button" className="btn" onClick={() => setMost(most + SHOWN_AT_FIRST)}>{t('load.more', { n: shown.length - most })}</button></p> : null}
       </section>
