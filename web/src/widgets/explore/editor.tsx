@@ -1,4 +1,4 @@
-import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type RefObject } from 'react';
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type RefObject } from 'react';
 import { apply, rank, type Proposal } from '../../explore/complete.ts';
 import { contextAt, type Context } from '../../explore/context.ts';
 import { marked, pieces } from '../../explore/highlight.ts';
@@ -129,13 +129,19 @@ export function Editor(props: EditorProps) {
   const { popup, close, look, move, pick } = useCompletion(ghost);
   const { value, fault, onChange } = props;
   const shown = useMemo(() => marked(pieces(value), fault), [value, fault]);
+  const edited = useRef<{ text: string; cursor: number } | null>(null);
+  // With the text, not a frame later: by then the next key may have been pressed, and would stand in the wrong place.
+  useLayoutEffect(() => {
+    if (edited.current?.text !== value) return;
+    const { text, cursor } = edited.current;
+    edited.current = null;
+    field.current?.focus();
+    field.current?.setSelectionRange(cursor, cursor);
+    look(text, cursor, false);
+  });
   const edit = (text: string, cursor: number) => {
+    edited.current = { text, cursor };
     onChange(text);
-    requestAnimationFrame(() => {
-      field.current?.focus();
-      field.current?.setSelectionRange(cursor, cursor);
-      look(text, cursor, false);
-    });
   };
   const take = (proposal: Proposal) => {
     if (!popup) return;
@@ -167,7 +173,7 @@ export function Editor(props: EditorProps) {
         autoFocus={props.isNew}
         aria-autocomplete="list" aria-controls={popup ? id : undefined} aria-activedescendant={popup ? `${id}-${popup.at}` : undefined}
         aria-invalid={fault !== null} aria-errormessage={props.faultId}
-        onChange={(event) => { onChange(event.target.value); look(event.target.value, event.target.selectionStart, false); }} onKeyDown={keys} onBlur={close}
+        onChange={(event) => { edited.current = null; onChange(event.target.value); look(event.target.value, event.target.selectionStart, false); }} onKeyDown={keys} onBlur={close}
       />
       <pre className="promql-paint" aria-hidden="true">{shown.map((piece) => <span key={piece.from} className={`t-${piece.look} ${piece.isFault ? 'fault' : ''}`}>{piece.text}</span>)}{'\n'}</pre>
       {popup ? <Proposals id={id} popup={popup} onTake={take} onPoint={pick} /> : null}
