@@ -69,7 +69,7 @@ export function LineDetail(props: { line: Line; onOpen: (line: Line) => void; on
         <div><dt>{t('logs.facet.level')}</dt><dd>{t(`logs.level.${line.level}`)}</dd></div>
         {origin.map(([name, value]) => <div key={name}><dt>{t(`logs.facet.${name}`)}</dt><dd><button type="button" className="as-link" onClick={() => onChange({ [name]: value })}>{value}</button></dd></div>)}
         {line.job ? <div><dt>{t('logs.facet.job')}</dt><dd><button type="button" className="as-link" data-tip={t('logs.sameJob')} onClick={() => onChange({ job: line.job ?? undefined, queue: line.origin.queue ?? undefined, q: undefined, level: undefined })}>{line.job}</button></dd></div> : null}
-        {line.trace ? <div><dt>{t('logs.trace')}</dt><dd className="mono">{line.trace}</dd></div> : null}
+        {line.trace ? <div><dt>{t('logs.facet.trace')}</dt><dd className="mono"><button type="button" className="as-link" data-tip={t('logs.sameTrace')} onClick={() => onChange({ trace: line.trace ?? undefined, q: undefined, level: undefined })}>{line.trace}</button></dd></div> : null}
         {fields.map(([name, value]) => <div key={name}><dt className="mono">{name}</dt><dd className="mono">{shown(value)}</dd></div>)}
       </dl>
       <p className="note"><CopyButton text={ndjson([line])} label={t('logs.copy')} done={t('logs.copied')} /></p>
