@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use vigie_model::{LogEntry, Time, event_from_object};
 use vigie_store::logs::{LogOptions, LogStore};
-use vigie_testkit::{BulkServer, Certificates, TlsFront};
+use vigie_testkit::{BulkServer, Certificates, TlsFront, WebAnswer, WebServer};
 
 use crate::support::*;
 
@@ -162,4 +162,74 @@ async fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
     running.stop().await;
     assert_eq!(server.documents().len(), 10);
     assert!(server.heads()[0].to_ascii_lowercase().contains("authorization: basic ywrhong="));
+}
+
+#[tokio::test]
+async fn while_many_append_and_blocks_are_made_none_is_left_out() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), BulkServer::start());
+    let small = LogOptions { head_rows: 300, ..LogOptions::new(dir.path().join("logs")) };
+    let (store, _) = LogStore::open(small, now()).unwrap();
+    let with = config(&server.url(), json!({"batch_entries": 70}));
+    let running = Running::start(&store, with, options(dir.path()));
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let store = store.clone();
+            tokio::task::spawn_blocking(move || {
+                for n in 0..75 {
+                    let first = writer * 1_500 + n * 20;
+                    // Some are late, so that blocks overlap.
+                    let late = |m: usize| LogEntry {
+                        time_nanos: (now() - (m as i64 % 7) * 3_600_000) * 1_000_000,
+                        ..entry(m)
+                    };
+                    store.append_wait((first..first + 20).map(late).collect(), None).unwrap();
+                    if writer == 0 {
+                        store.maintain(now()).unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    running.emptied().await;
+    assert_eq!((running.status().sent, running.status().lost), (6_000, 0));
+    running.stop().await;
+    assert_eq!(numbers(server.documents().values()), (0..6_000).collect::<Vec<_>>());
+    assert_eq!((server.repeats(), server.wrong()), (0, Vec::new()));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_the_template_is_there() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), WebServer::start());
+    let store = store(dir.path());
+    let with = config(&server.url(""), json!({"index": "x", "setup": true}));
+    server.set("*", WebAnswer::status(401, "who are you"));
+    let running = Running::start(&store, with, options(dir.path()));
+    fill(&store, 0..5);
+    let says = |words: &'static str| {
+        let running = &running;
+        async move {
+            let holds = |why: &String| why.contains(words);
+            running.until(words, |status| status.error.as_ref().is_some_and(holds)).await;
+        }
+    };
+    says("401").await;
+    server.set("/", WebAnswer::ok("text/html", "<h1>it works</h1>"));
+    says("is not answered as Elasticsearch does").await;
+    server.set("/", WebAnswer::Endless);
+    says("is not answered as Elasticsearch does").await;
+    server.set("/", WebAnswer::ok("application/json", r#"{"version":{"number":"8.1.0"}}"#));
+    says("401").await;
+    server.set("/_index_template/vigie-x", WebAnswer::status(400, "no such field type"));
+    says("no such field type").await;
+    assert!(!server.heads().iter().any(|head| head.contains("_bulk")), "{:?}", server.heads());
+    server.set("/_index_template/vigie-x", WebAnswer::ok("application/json", "{}"));
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !server.heads().iter().any(|head| head.starts_with("POST /x/_bulk")) {
+        assert!(std::time::Instant::now() < end, "{:?}", running.status());
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    running.stop().await;
 }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use vigie_model::LogEntry;
 use vigie_remote::ForwardOptions;
+use vigie_store::disk::{Disk, Fault};
+use vigie_store::logs::{LogOptions, LogStore};
 use vigie_testkit::{BulkReply, BulkServer, free_port};
 
 use crate::support::*;
@@ -197,4 +199,24 @@ async fn killed_in_the_middle_again_and_again_it_loses_nothing_and_doubles_nothi
     assert_eq!(numbers(server.documents().values()), (0..1_500).collect::<Vec<_>>());
     assert!(server.repeats() > 0, "this test has not seen what it is for");
     assert_eq!(server.wrong(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_the_disk_took_late_is_forwarded_too_but_not_before() {
+    let (dir, server) = (tempfile::tempdir().unwrap(), BulkServer::start());
+    let disk = Disk::default();
+    let with_disk = LogOptions { disk: disk.clone(), ..LogOptions::new(dir.path().join("logs")) };
+    let (store, _) = LogStore::open(with_disk, now()).unwrap();
+    let running = Running::start(&store, config(&server.url(), json!({})), options(dir.path()));
+    fill(&store, 0..10);
+    running.emptied().await;
+    disk.set(Fault::Full);
+    store.append_wait(vec![entry(10)], None).unwrap_err();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(server.documents().len(), 10, "it is not on the disk yet");
+    disk.set(Fault::None);
+    // Nobody appends any more.
+    running.until("the last one stays behind", |status| status.sent == 11).await;
+    running.stop().await;
+    assert_eq!(numbers(server.documents().values()), (0..11).collect::<Vec<_>>());
 }

@@ -75,6 +75,12 @@ async fn a_real_node_takes_everything_once_and_finds_it() {
     let last = node.post(&format!("/{STREAM}/_search"), &order);
     assert_eq!(last["hits"]["hits"][0]["_source"]["message"], "line 2099");
 
+    for field in kibana_terms() {
+        let aggregation = json!({"size": 0, "aggs": {"by": {"terms": {"field": field}}}});
+        let answer = node.post(&format!("/{STREAM}/_search"), &aggregation);
+        assert!(answer["aggregations"]["by"]["buckets"].is_array(), "{field}: {answer}");
+    }
+
     // Everything once more, as after a lost position: the node has it all.
     let position =
         vigie_store::logs::Position { reader: "forward:there".into(), bytes: position_of(&store) };
@@ -96,6 +102,21 @@ async fn a_real_node_takes_everything_once_and_finds_it() {
     running.stop().await;
     assert_eq!(node.count(STREAM), Some(2_506));
     mapping_conflict(&node, dir.path(), &store).await;
+}
+
+/// What the visualizations of Kibana's saved objects group by.
+fn kibana_terms() -> Vec<String> {
+    let file = include_str!("../../../../deploy/kibana/vigie.ndjson");
+    let objects = file.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let states = objects.filter_map(|object| {
+        serde_json::from_str::<Value>(object["attributes"]["visState"].as_str()?).ok()
+    });
+    let fields: Vec<String> = states
+        .flat_map(|state| state["aggs"].as_array().unwrap().clone())
+        .filter_map(|one| Some(one["params"]["field"].as_str()?.to_owned()))
+        .collect();
+    assert!(fields.len() > 4, "{fields:?}");
+    fields
 }
 
 /// The kept position, but from the first entry on: the salt stays.
