@@ -1303,6 +1303,8 @@ export interface components {
             instance: string;
             /** @description How long it took to answer. */
             latency: components["schemas"]["Latency"];
+            /** @description Whether it leads its peers (n8n's main processes); null where there is nothing to lead. */
+            leader?: boolean | null;
             /**
              * Format: double
              * @description Requests in flight or sessions; null where nobody tells.
