@@ -4,6 +4,7 @@
 
 mod exposition;
 mod filled;
+mod hostile_logs;
 mod instances;
 mod logs;
 mod loki;
