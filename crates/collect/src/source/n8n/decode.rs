@@ -126,6 +126,7 @@ pub fn list<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<Page<T>, String
 #[serde(rename_all = "camelCase")]
 pub struct Workflow {
     /// Its id.
+    #[serde(deserialize_with = "id")]
     pub id: String,
     /// Its name.
     pub name: String,
@@ -220,6 +221,7 @@ pub struct Execution {
     #[serde(deserialize_with = "id")]
     pub id: String,
     /// The workflow's id.
+    #[serde(deserialize_with = "id")]
     pub workflow_id: String,
     /// How it stands: `success`, `error`, `crashed`, `canceled`, `waiting`, `running`, `new`, `unknown`.
     #[serde(default)]
@@ -264,11 +266,18 @@ impl Execution {
     }
 }
 
+/// Longer ids are nobody's: they are kept, and sent back.
+pub(crate) const LONGEST_ID: usize = 64;
+
 fn id<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    match Value::deserialize(from)? {
-        Value::String(id) => Ok(id),
-        Value::Number(id) => Ok(id.to_string()),
-        _ => Err(serde::de::Error::custom("an id is a text or a number")),
+    let id = match Value::deserialize(from)? {
+        Value::String(id) => id,
+        Value::Number(id) => id.to_string(),
+        _ => return Err(serde::de::Error::custom("an id is a text or a number")),
+    };
+    match id.len() {
+        1..=LONGEST_ID => Ok(id),
+        _ => Err(serde::de::Error::custom(format!("an id has 1 to {LONGEST_ID} bytes"))),
     }
 }
 
