@@ -333,3 +333,58 @@ const SHOWN_CHARACTERS: usize = 2_000;
 fn short(text: &str) -> String {
     text.trim().chars().take(SHOWN_CHARACTERS).collect()
 }
+
+/// A process, as it registers itself in Redis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// What tells it from every other; another one after each start.
+    pub key: String,
+    /// Its host, `worker-<hostname>`.
+    pub host: String,
+    /// `main`, `worker` or `webhook`.
+    pub role: String,
+    /// Whether it leads the main processes; only of those.
+    pub leader: Option<bool>,
+    /// Its version.
+    pub version: Option<String>,
+    /// When it registered last, on its own clock.
+    pub seen: Option<Time>,
+}
+
+/// Reads a registration.
+///
+/// # Errors
+/// When it is none.
+pub fn member(text: &[u8]) -> Result<Member, String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Raw {
+        instance_key: String,
+        host_id: String,
+        instance_type: String,
+        instance_role: Option<String>,
+        version: Option<String>,
+        last_seen: Option<i64>,
+    }
+    let raw: Raw = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    if !(1..=LONGEST_ID).contains(&raw.instance_key.len()) {
+        return Err("it has no key".to_owned());
+    }
+    if !["main", "worker", "webhook"].contains(&raw.instance_type.as_str()) {
+        return Err(format!("{:?} is no type of a process", short(&raw.instance_type)));
+    }
+    let role = raw.instance_role.filter(|_| raw.instance_type == "main");
+    let leader = match role.as_deref() {
+        Some("leader") => Some(true),
+        Some("follower") => Some(false),
+        _ => None,
+    };
+    Ok(Member {
+        key: raw.instance_key,
+        host: raw.host_id,
+        role: raw.instance_type,
+        leader,
+        version: raw.version,
+        seen: raw.last_seen.map(Time::from_millis),
+    })
+}
