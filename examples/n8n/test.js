@@ -48,6 +48,18 @@ class Vigie {
     return line === undefined ? undefined : Number(line.split(' ').at(-1));
   }
 
+  /** Whether a topic of the live stream says this at its beginning. */
+  async streams(topic, text) {
+    const answer = await fetch(`${this.base}/api/v1/stream?topics=${topic}`, { signal: AbortSignal.timeout(10_000) });
+    let said = '';
+    for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) {
+      said += chunk;
+      if (said.includes(text)) return true;
+      if (said.includes('\n\n') && said.length > 100_000) return false;
+    }
+    return false;
+  }
+
   finished(type, outcome) {
     return this.series('vigie_jobs_finished_total', { source: 'main', kind: 'bull', queue: 'jobs', type, outcome });
   }
@@ -67,11 +79,11 @@ async function processes(vigie) {
     return up.length === 2 && up.every((one) => one.version) ? up : null;
   });
   const of = (role) => both.find((one) => one.role === role);
-  assert.equal(of('main').leader, true);
+  await until('the main process leads', () => vigie.streams('instances', '"leader":true'), 30_000);
   assert.equal(of('main').version, of('worker').version);
   const { sources } = await vigie.get('/api/v1/sources');
   const checks = Object.fromEntries(sources.find((one) => one.source === 'n8n').checks.map((one) => [one.id, one]));
-  for (const id of ['connect', 'metrics', 'api', 'queue', 'workers', 'schedules', 'log_files']) {
+  for (const id of ['connect', 'metrics', 'api', 'queue', 'workers', 'schedules', 'log_files', 'registry']) {
     assert.equal(checks[id]?.state, 'ok', `${id}: ${JSON.stringify(checks[id])}`);
   }
   assert.equal(checks.metrics_path.state, 'missing', 'n8n has no /rest/metrics');

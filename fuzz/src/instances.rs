@@ -2,6 +2,7 @@
 
 use vigie_collect::source::haproxy::{decode as haproxy, exposition};
 use vigie_collect::source::prometheus::{Format, Limits, decode};
+use vigie_collect::source::n8n::decode as n8n;
 use vigie_collect::source::{caddy, go_api, nginx, probe};
 
 /// HAProxy's statistics, and what it says of itself.
@@ -50,4 +51,25 @@ pub fn metrics_text(data: &[u8]) {
 /// A certificate in DER.
 pub fn certificate(data: &[u8]) {
     let _ = probe::certificate::ends(data);
+}
+
+/// What n8n answers: its figures, a page of workflows or executions, one that failed.
+pub fn n8n_answers(data: &[u8]) {
+    if let Ok(figures) = n8n::metrics(data) {
+        assert!(figures.in_flight.is_none_or(|count| count >= 0.0));
+        assert!(figures.started.keys().all(|id| !id.is_empty()));
+    }
+    if let Ok(page) = n8n::list::<n8n::Workflow>(data) {
+        for one in page.data {
+            let _ = (one.updated(), one.timezone(), one.keeps_successes(), one.nodes().len());
+        }
+    }
+    if let Ok(page) = n8n::list::<n8n::Execution>(data) {
+        for one in page.data {
+            let _ = (one.started(), one.stopped(), one.wait_till(), one.is_retry());
+        }
+    }
+    if let Ok(why) = n8n::failure(data) {
+        assert!(why.message.is_none_or(|message| message.chars().count() <= 2_000));
+    }
 }

@@ -147,8 +147,13 @@ fn a_disk_that_fails_costs_the_history_and_nothing_else() {
     assert_eq!(status.status, 200);
     let refused = http_get(vigie.port, "/api/v1/query?query=up").unwrap();
     assert_eq!(refused.status, 503, "{}", refused.body);
+    let refused = http_get(vigie.port, "/api/v1/logs").unwrap();
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    let refused = http_post(vigie.port, "/api/v1/logs", &[], b"{\"message\":\"x\"}").unwrap();
+    assert_eq!(refused.status, 503, "what is not kept is not acknowledged: {}", refused.body);
     let says = std::fs::read_to_string(dir.path().join("vigie.log")).unwrap();
     assert!(says.contains("no history is kept"), "{says}");
+    assert!(says.contains("no log entries are kept"), "{says}");
 }
 
 #[test]

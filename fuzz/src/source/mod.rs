@@ -19,6 +19,10 @@ mod bull_family;
 #[path = "../../../crates/collect/src/source/bullmq/decode.rs"]
 mod bullmq;
 mod connected;
+/// What Bull's messages become where they are n8n's.
+mod n8n {
+    pub(crate) use vigie_collect::source::n8n::FailedRun;
+}
 
 /// asynq's protobufs and numbers.
 pub fn asynq_messages(data: &[u8]) {
@@ -80,7 +84,7 @@ fn values<'a>(lines: &mut impl Iterator<Item = &'a [u8]>, depth: usize) -> Vec<V
 
 /// A job's hash as Bull and BullMQ keep it: the values of its fields, one a line.
 pub fn job_hash(data: &[u8]) {
-    const FIELDS: [&str; 11] = [
+    const FIELDS: [&str; 12] = [
         "name",
         "timestamp",
         "opts",
@@ -92,6 +96,7 @@ pub fn job_hash(data: &[u8]) {
         "stc",
         "retriedOn",
         "pb",
+        "data",
     ];
     let values: Vec<Value> = data
         .split(|byte| *byte == b'\n')
@@ -102,6 +107,7 @@ pub fn job_hash(data: &[u8]) {
     assert!(
         job.first_wait().is_none_or(|wait| wait >= 0.0) && job.run().is_none_or(|run| run >= 0.0)
     );
+    assert!(job.workflow.as_ref().is_none_or(|id| !id.is_empty() && id.len() <= data.len()));
     let _ = (job.eligible(), job.failures());
 }
 

@@ -180,6 +180,10 @@ impl SourceConfig {
                 return Err((place, error));
             }
             redis.executions.push(ExecutionQueue { base, link });
+            let registry = redis.clone();
+            if let Some(Self::N8n(n8n)) = sources.get_mut(place) {
+                n8n.registry = Some(registry);
+            }
         }
         Ok(())
     }

@@ -358,6 +358,10 @@ fn many_lines_come_in_bounded_batches_and_no_file_starves() {
 fn what_cannot_be_read_is_told() {
     let mut world = World::new("*.log", 0);
     std::os::unix::fs::symlink(world.path("loop.log"), world.path("loop.log")).unwrap();
+    // A pipe that nobody writes to must not be waited for.
+    let pipe = std::process::Command::new("mkfifo").arg(world.path("pipe.log")).status().unwrap();
+    assert!(pipe.success());
+    fs::create_dir(world.path("folder.log")).unwrap();
     world.append("a.log", "fine\n");
     world.read();
     assert_eq!(world.take(), ["fine"]);

@@ -65,8 +65,6 @@ pub struct Instance {
     pub load: Option<f64>,
     /// The version that it runs; null where nobody tells.
     pub version: Option<String>,
-    /// Whether it leads its peers (n8n's main processes); null where there is nothing to lead.
-    pub leader: Option<bool>,
     /// The load balancer's word, such as `UP` or `DOWN`; null when it is behind none that Vigie watches.
     pub balancer: Option<String>,
     /// The probe's word: `ok`, or what went wrong; null when nobody probes it.
@@ -90,7 +88,6 @@ impl Instance {
             },
             load: view.instance.load.filter(|_| !view.stale),
             version: text(view.instance.version.as_ref()),
-            leader: view.instance.leader.filter(|_| !view.stale),
             balancer: text(view.balancer),
             probe: text(view.probe),
             error: view.error.clone(),

@@ -90,6 +90,8 @@ pub struct InstanceRow {
     pub disagree: bool,
     /// How often it began anew while Vigie watched; absent where nobody tells.
     pub restarts: Option<u64>,
+    /// Whether it leads its peers (n8n's main processes); absent where there is nothing to lead.
+    pub leader: Option<bool>,
 }
 
 /// Topic `events`.
@@ -314,6 +316,7 @@ impl InstanceRow {
             stale: view.stale,
             disagree: view.disagree,
             restarts: view.restarts,
+            leader: view.instance.leader.filter(|_| !view.stale),
         };
         (id, row)
     }

@@ -11,7 +11,8 @@ use vigie_store::logs::{LogOptions, LogStore};
 
 use crate::filled::{Filled, START};
 
-struct Server {
+/// A server with a log store of its own.
+pub struct Server {
     app: axum::Router,
     _dir: tempfile::TempDir,
 }
@@ -24,11 +25,11 @@ impl Server {
         Self { app: router(state, AllowedHosts::new(&[])), _dir: dir }
     }
 
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(&LogRules::default())
     }
 
-    async fn send(
+    pub async fn send(
         &self,
         method: &str,
         path: &str,
@@ -46,13 +47,13 @@ impl Server {
         (status, String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         let (status, text) = self.send("GET", path, &[], "").await;
         assert_eq!(status, 200, "{path}: {text}");
         serde_json::from_str(&text).unwrap()
     }
 
-    async fn messages(&self, query: &str) -> Vec<String> {
+    pub async fn messages(&self, query: &str) -> Vec<String> {
         let answer = self.get(&format!("/api/v1/logs?{query}")).await;
         let entries = answer["entries"].as_array().unwrap();
         entries.iter().map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()

@@ -5,6 +5,7 @@
 mod events;
 mod exposition;
 mod filled;
+mod hostile_logs;
 mod instances;
 mod logs;
 mod loki;

@@ -184,7 +184,8 @@ fn progress(payload: &[u8]) -> Result<What, DecodeError> {
         (_, None) => return Ok(What::Progress),
     };
     let outcome = if well { Outcome::Succeeded } else { Outcome::Failed };
-    let failed = progress.execution_id.filter(|_| !well).map(|execution| {
+    let failed = progress.execution_id.filter(|id| !well && id.len() <= LONGEST_EXECUTION);
+    let failed = failed.map(|execution| {
         Box::new(FailedRun {
             execution,
             job: String::from_utf8_lossy(&id).into_owned(),
@@ -197,6 +198,8 @@ fn progress(payload: &[u8]) -> Result<What, DecodeError> {
     Ok(What::Verdict { id, outcome, failed })
 }
 
+/// Longer ids of executions are none of n8n's.
+const LONGEST_EXECUTION: usize = 64;
 /// Longer words of others are cut.
 const SHOWN_CHARACTERS: usize = 2_000;
 

@@ -12,13 +12,12 @@ use vigie_model::{Labels, SourceName};
 use super::decode::{Format, Pattern, TimeFormat, TimeFormatFault};
 use super::join::Joining;
 use super::parser::{EntryDefaults, FileParser};
+use super::routes;
 use crate::http::{HttpConfigError, source_name};
 use crate::tail::{Begin, LONGEST_LINE, MakeParser, PathFault, PathPatterns, TailOptions};
 
 /// Bytes of a compiled regular expression.
 const REGEX_BYTES: usize = 1 << 20;
-/// The label that says which file a line is of.
-const FILE_LABEL: &str = "filename";
 
 /// A source of files as a configuration file says it.
 #[derive(Debug, Clone, Deserialize)]
@@ -125,7 +124,7 @@ impl FileConfig {
             .iter()
             .map(|label| (label.name.to_string(), label.value.to_string()))
             .collect();
-        labels.push((FILE_LABEL.to_owned(), shown.clone()));
+        labels.push((routes::FILE_LABEL.to_owned(), shown.clone()));
         if let Some(pattern) = &self.path_pattern
             && let Some(groups) = pattern.captures(&shown)
         {
@@ -174,8 +173,11 @@ impl TryFrom<RawFileConfig> for FileConfig {
         };
         let path_pattern =
             raw.path_pattern.as_deref().map(|text| regex("path_pattern", text)).transpose()?;
-        let tail =
-            TailOptions { begin, longest_line, ..TailOptions::new(format!("{name}/files"), paths) };
+        let tail = TailOptions {
+            begin,
+            longest_line,
+            ..TailOptions::new(routes::reader(name.as_str()), paths)
+        };
         let report = Duration::from_secs(1);
         Ok(Self { name, tail, report, format, containers, joining, defaults, path_pattern })
     }

@@ -5,6 +5,7 @@ pub mod decode;
 mod join;
 mod parser;
 mod poll;
+mod routes;
 
 #[cfg(test)]
 mod tests;

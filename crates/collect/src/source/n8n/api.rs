@@ -15,6 +15,14 @@ pub(super) struct Api {
     bytes: u64,
 }
 
+/// Workflows that are being read, over several looks where there are many.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    pub workflows: Vec<Workflow>,
+    next: Option<String>,
+    pages: usize,
+}
+
 impl Api {
     pub fn new(client: HttpClient, main: HttpUrl) -> Self {
         Self { client, main, requests: 0, bytes: 0 }
@@ -25,18 +33,23 @@ impl Api {
         (std::mem::take(&mut self.requests), std::mem::take(&mut self.bytes))
     }
 
-    /// All workflows, as far as they fit into the pages that are read.
-    pub async fn workflows(&mut self) -> Result<Vec<Workflow>, HttpFault> {
-        let mut workflows = Vec::new();
-        let mut path = routes::WORKFLOWS.to_owned();
-        for _ in 0..routes::WORKFLOW_PAGES {
+    /// The next pages of workflows; true once `reading` has all of them, or as many pages as are read.
+    pub async fn workflows(&mut self, reading: &mut Reading) -> Result<bool, HttpFault> {
+        for _ in 0..routes::PAGES_A_LOOK {
+            let path = match &reading.next {
+                None => routes::WORKFLOWS.to_owned(),
+                Some(next) => format!("{}&cursor={}", routes::WORKFLOWS, in_query(next)),
+            };
             let page: Page<Workflow> = self.page(&path).await?;
             let some = !page.data.is_empty();
-            workflows.extend(page.data);
-            let Some(next) = page.next.filter(|next| some && !next.is_empty()) else { break };
-            path = format!("{}&cursor={}", routes::WORKFLOWS, in_query(&next));
+            reading.workflows.extend(page.data);
+            reading.pages += 1;
+            reading.next = page.next.filter(|next| some && !next.is_empty());
+            if reading.next.is_none() || reading.pages >= routes::WORKFLOW_PAGES {
+                return Ok(true);
+            }
         }
-        Ok(workflows)
+        Ok(false)
     }
 
     /// A page of executions, newest first.

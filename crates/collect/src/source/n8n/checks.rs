@@ -183,6 +183,24 @@ fn workers(config: &N8nConfig, asked: &[Asked]) -> Check {
     check("workers", CheckState::Unknown, detail, Some(fix.to_owned()))
 }
 
+/// The processes that register in Redis.
+pub(super) fn registry(found: Result<usize, String>) -> Check {
+    match found {
+        Ok(0) => {
+            let detail = "no process registers in Redis: only n8n 2 does; it adds workers that are not listed here";
+            check("registry", CheckState::Unknown, detail, None)
+        }
+        Ok(count) => {
+            let detail = format!("{count} processes are registered in Redis");
+            check("registry", CheckState::Ok, detail, None)
+        }
+        Err(error) => {
+            let fix = "is the source of its Redis well? Its user needs SMEMBERS and GET".to_owned();
+            check("registry", CheckState::Warning, error, Some(fix))
+        }
+    }
+}
+
 /// The files with log lines.
 pub(super) fn files(config: &N8nConfig, status: Option<TailStatus>) -> Check {
     let adds = "each line of its log, and an event for each execution and node";

@@ -9,7 +9,7 @@ use super::routes;
 use crate::http::{
     Access, HttpConfigError, HttpLogin, HttpUrl, raw_http, secret as checked_secret, source_name,
 };
-use crate::source::redis::Secret;
+use crate::source::redis::{RedisConfig, Secret};
 use crate::tail::{PathFault, PathPatterns};
 
 /// Processes of one role that may be listed.
@@ -61,7 +61,7 @@ pub struct N8nQueue {
 }
 
 /// An n8n, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct N8nConfig {
     /// The source's name.
     pub name: SourceName,
@@ -83,6 +83,8 @@ pub struct N8nConfig {
     pub metrics_path: Option<String>,
     /// Where log lines are looked for.
     pub logs_path: Option<String>,
+    /// The Redis of its queue, in which its processes register; whoever joins the sources sets it.
+    pub registry: Option<RedisConfig>,
     /// Its files with log lines, if they are followed.
     pub log_files: Option<PathPatterns>,
 }
@@ -141,6 +143,7 @@ impl TryFrom<RawN8nConfig> for N8nConfig {
             timezone: raw.timezone.unwrap_or_else(|| "America/New_York".to_owned()),
             metrics_path: path("metrics_path", raw.metrics_path)?,
             logs_path: path("logs_path", raw.logs_path)?,
+            registry: None,
             log_files: match raw.log_files.is_empty() {
                 true => None,
                 false => {

@@ -126,6 +126,7 @@ pub fn list<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<Page<T>, String
 #[serde(rename_all = "camelCase")]
 pub struct Workflow {
     /// Its id.
+    #[serde(deserialize_with = "id")]
     pub id: String,
     /// Its name.
     pub name: String,
@@ -220,6 +221,7 @@ pub struct Execution {
     #[serde(deserialize_with = "id")]
     pub id: String,
     /// The workflow's id.
+    #[serde(deserialize_with = "id")]
     pub workflow_id: String,
     /// How it stands: `success`, `error`, `crashed`, `canceled`, `waiting`, `running`, `new`, `unknown`.
     #[serde(default)]
@@ -264,11 +266,18 @@ impl Execution {
     }
 }
 
+/// Longer ids are nobody's: they are kept, and sent back.
+pub(crate) const LONGEST_ID: usize = 64;
+
 fn id<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    match Value::deserialize(from)? {
-        Value::String(id) => Ok(id),
-        Value::Number(id) => Ok(id.to_string()),
-        _ => Err(serde::de::Error::custom("an id is a text or a number")),
+    let id = match Value::deserialize(from)? {
+        Value::String(id) => id,
+        Value::Number(id) => id.to_string(),
+        _ => return Err(serde::de::Error::custom("an id is a text or a number")),
+    };
+    match id.len() {
+        1..=LONGEST_ID => Ok(id),
+        _ => Err(serde::de::Error::custom(format!("an id has 1 to {LONGEST_ID} bytes"))),
     }
 }
 
@@ -323,4 +332,59 @@ const SHOWN_CHARACTERS: usize = 2_000;
 
 fn short(text: &str) -> String {
     text.trim().chars().take(SHOWN_CHARACTERS).collect()
+}
+
+/// A process, as it registers itself in Redis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// What tells it from every other; another one after each start.
+    pub key: String,
+    /// Its host, `worker-<hostname>`.
+    pub host: String,
+    /// `main`, `worker` or `webhook`.
+    pub role: String,
+    /// Whether it leads the main processes; only of those.
+    pub leader: Option<bool>,
+    /// Its version.
+    pub version: Option<String>,
+    /// When it registered last, on its own clock.
+    pub seen: Option<Time>,
+}
+
+/// Reads a registration.
+///
+/// # Errors
+/// When it is none.
+pub fn member(text: &[u8]) -> Result<Member, String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Raw {
+        instance_key: String,
+        host_id: String,
+        instance_type: String,
+        instance_role: Option<String>,
+        version: Option<String>,
+        last_seen: Option<i64>,
+    }
+    let raw: Raw = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    if !(1..=LONGEST_ID).contains(&raw.instance_key.len()) {
+        return Err("it has no key".to_owned());
+    }
+    if !["main", "worker", "webhook"].contains(&raw.instance_type.as_str()) {
+        return Err(format!("{:?} is no type of a process", short(&raw.instance_type)));
+    }
+    let role = raw.instance_role.filter(|_| raw.instance_type == "main");
+    let leader = match role.as_deref() {
+        Some("leader") => Some(true),
+        Some("follower") => Some(false),
+        _ => None,
+    };
+    Ok(Member {
+        key: raw.instance_key,
+        host: raw.host_id,
+        role: raw.instance_type,
+        leader,
+        version: raw.version,
+        seen: raw.last_seen.map(Time::from_millis),
+    })
 }

@@ -9,8 +9,8 @@ use vigie_model::{LogEntry, Name, Time, log_entry_from_object};
 use super::decode::{Execution, Failure};
 use super::link::FailedRun;
 
-/// Failures that are remembered as told.
-const REMEMBERED: usize = 1_000;
+/// Failures that are remembered as told. With ids of at most 64 bytes, they and the workflows fit into a position of 64 KiB.
+const REMEMBERED: usize = 500;
 /// Failures that may wait for more to be known of them.
 const PENDING: usize = 500;
 /// A failure is told after so many seconds, whatever is known of it by then.
@@ -56,6 +56,8 @@ struct Failed {
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     pending: BTreeMap<String, Failed>,
+    /// Those that there was no room for.
+    pub dropped: u64,
 }
 
 impl Failures {
@@ -78,8 +80,11 @@ impl Failures {
     }
 
     fn of(&mut self, id: &str, position: &Position, now: Time) -> Option<&mut Failed> {
-        let room = self.pending.len() < PENDING || self.pending.contains_key(id);
-        if !room || position.told.iter().any(|told| told == id) {
+        if position.told.iter().any(|told| told == id) {
+            return None;
+        }
+        if self.pending.len() >= PENDING && !self.pending.contains_key(id) {
+            self.dropped += 1;
             return None;
         }
         Some(

@@ -16,6 +16,10 @@ use crate::source::poller::check;
 const LATE: f64 = 60.0;
 /// A workflow that is late is asked about so often, in seconds.
 const ASKED_EVERY: f64 = 10.0;
+/// What the API said of a workflow that is late holds for so many seconds; after that nobody knows whether it ran meanwhile.
+const HOLDS: f64 = 120.0;
+/// Workflows of which it is remembered that they are late.
+const TOLD: usize = 300;
 /// How n8n says that a trigger has started an execution; others are no proof that the schedule works.
 const BY_TRIGGER: &str = "trigger";
 
@@ -128,8 +132,9 @@ impl Timetable {
     fn overdue(&self, one: &Planned, now: Time) -> Option<f64> {
         let late = one.overdue(now);
         // Where nobody has ever seen an execution that ended well, n8n may keep none.
-        let sure = late == 0.0 || (one.asked.is_some() && (self.keeps || one.last.is_some()));
-        sure.then_some(late)
+        let keeps = self.keeps || one.last.is_some();
+        let asked = one.asked.is_some_and(|asked| now.since(asked) <= HOLDS.min(late));
+        (late == 0.0 || (keeps && asked)).then_some(late)
     }
 
     /// An event for each workflow that is late and was not, and for each that was and is not; `told` are those of which it was
@@ -139,7 +144,7 @@ impl Timetable {
         for (id, one) in &self.planned {
             let was = told.contains(id);
             let (kind, severity, message) = match self.overdue(one, now) {
-                Some(late) if late >= LATE && !was => {
+                Some(late) if late >= LATE && !was && told.len() < TOLD => {
                     told.push(id.clone());
                     let message = format!(
                         "{} should have run by its schedule {late:.0} s ago and has not",

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
-use vigie_model::{Name, ServerFacts, SourceFault, SourceName, Time};
+use vigie_model::{Check, Instance, Name, ServerFacts, SourceFault, SourceName, Time};
 
 use super::checks::{self, ApiState};
 use super::config::N8nConfig;
 use super::lines::{N8nLines, writer};
 use super::process::{self, Asked, Role};
+use super::registry::Registry;
 use super::routes;
 use super::work::Work;
 use crate::http::HttpClient;
@@ -48,9 +49,14 @@ impl N8nSource {
         let files = config.log_files.clone();
         let following =
             files.map(|paths| follow(&config, paths, &lines, &clock, watch.clone(), stop.clone()));
+        let registry = config.registry.clone().map(Registry::new);
         let work = Work::new(&config, out.clone(), lines);
-        let polling =
-            poller::run(Poller { config, processes: None, work, watch }, clock, out, stop);
+        let polling = poller::run(
+            Poller { config, processes: None, work, watch, registry },
+            clock,
+            out,
+            stop,
+        );
         match following {
             Some(following) => drop(tokio::join!(following, polling)),
             None => polling.await,
@@ -82,6 +88,7 @@ struct Poller {
     processes: Option<HttpClient>,
     work: Work,
     watch: TailWatch,
+    registry: Option<Registry>,
 }
 
 impl Poll for Poller {
@@ -111,8 +118,10 @@ impl Poll for Poller {
         let mut checks = checks::checks(&self.config, &asked, &api);
         checks.extend(self.work.checks());
         checks.push(checks::files(&self.config, self.watch.status()));
+        let mut instances: Vec<Instance> = asked.iter().map(Asked::instance).collect();
+        checks.extend(self.registered(&mut instances, now).await);
         Ok(Look {
-            instances: Some(asked.iter().map(Asked::instance).collect()),
+            instances: Some(instances),
             server: version.map(|version| ServerFacts { product: "n8n", version, mode: None }),
             checks,
             requests,
@@ -122,6 +131,30 @@ impl Poll for Poller {
 }
 
 impl Poller {
+    /// Adds the processes that are registered in Redis and that are not asked themselves, and says how that went.
+    async fn registered(&mut self, instances: &mut Vec<Instance>, now: Time) -> Option<Check> {
+        let registry = self.registry.as_mut()?;
+        let listed: Vec<Role> = [
+            (Role::Main, &self.config.mains),
+            (Role::Worker, &self.config.workers),
+            (Role::Webhook, &self.config.webhooks),
+        ]
+        .into_iter()
+        .filter(|(_, urls)| !urls.is_empty())
+        .map(|(role, _)| role)
+        .collect();
+        let looking = registry.look(&listed, now);
+        let found = match tokio::time::timeout(self.config.access.timeout, looking).await {
+            Ok(Ok((found, count))) => {
+                instances.extend(found);
+                Ok(count)
+            }
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("Redis does not answer in time".to_owned()),
+        };
+        Some(checks::registry(found))
+    }
+
     async fn ask_processes(&mut self) -> Result<Vec<Asked>, SourceFault> {
         let client = match &self.processes {
             Some(client) => client,

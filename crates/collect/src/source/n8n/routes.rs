@@ -33,5 +33,6 @@ pub(super) const LOG_TYPES: [&str; 3] = ["application/x-ndjson", "application/js
 pub(super) const PAGE_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of one failed execution: its data is everything that went through the workflow.
 pub(super) const EXECUTION_BYTES: usize = 4 * 1024 * 1024;
-/// Pages of workflows that are read.
+/// Pages of workflows that are read, and at one look: it must not keep the processes waiting.
 pub(super) const WORKFLOW_PAGES: usize = 200;
+pub(super) const PAGES_A_LOOK: usize = 5;

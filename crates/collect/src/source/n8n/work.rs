@@ -7,7 +7,7 @@ use vigie_model::{
     QueueId, QueueReading, SchedulesReading, SourceFault, SourceName, Time,
 };
 
-use super::api::Api;
+use super::api::{Api, Reading};
 use super::config::N8nConfig;
 use super::decode::{self, Execution, QueueFigures, Workflow};
 use super::executions::{Executions, Told};
@@ -36,6 +36,7 @@ pub(super) struct Work {
     link: N8nLink,
     api: Option<Api>,
     workflows: Vec<Workflow>,
+    reading: Reading,
     workflows_read: Option<Time>,
     executions: Executions,
     since: Option<Time>,
@@ -62,6 +63,7 @@ impl Work {
             link: link.unwrap_or_default(),
             api: None,
             workflows: Vec::new(),
+            reading: Reading::default(),
             workflows_read: None,
             executions: Executions::default(),
             since: None,
@@ -117,6 +119,9 @@ impl Work {
             true => Some(self.ask(queue, now).await),
             false => None,
         };
+        if asked.as_ref().is_some_and(Result::is_err) {
+            self.reading = Reading::default();
+        }
         self.read_logs(config, now).await?;
         self.tell_schedules(now);
         self.tell_lines(now).await;
@@ -143,8 +148,9 @@ impl Work {
 
     async fn ask(&mut self, queue: Option<QueueFigures>, now: Time) -> Result<(), HttpFault> {
         let Some(api) = &mut self.api else { return Ok(()) };
-        if self.workflows_read.is_none_or(|read| now.since(read) >= WORKFLOWS_SECONDS) {
-            self.workflows = api.workflows().await?;
+        let due = self.workflows_read.is_none_or(|read| now.since(read) >= WORKFLOWS_SECONDS);
+        if due && api.workflows(&mut self.reading).await? {
+            self.workflows = std::mem::take(&mut self.reading).workflows;
             self.workflows_read = Some(now);
             let name = |one: &Workflow| (one.id.clone(), Name::from(one.name.as_str()));
             self.link.name(self.workflows.iter().map(name));
@@ -283,8 +289,9 @@ impl Work {
             let detail = format!("failed executions are not told: {error}");
             checks.push(check("lines", CheckState::Warning, detail, None));
         }
-        if self.dropped > 0 {
-            let detail = format!("{} failed executions came too fast to be told", self.dropped);
+        let dropped = self.dropped + self.failures.dropped;
+        if dropped > 0 {
+            let detail = format!("{dropped} failed executions came too fast to be told");
             checks.push(check("lines", CheckState::Warning, detail, None));
         }
         checks
