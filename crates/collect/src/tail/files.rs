@@ -43,6 +43,8 @@ pub struct Tail {
     pub(super) saved: Vec<(Mark, Time)>,
     /// Files that may be copies under way: their length, and since when it is that.
     pub(super) waiting: BTreeMap<FileId, (u64, Time)>,
+    /// Files that could not be opened at the last look.
+    pub(super) unreadable: BTreeSet<FileId>,
     /// Nothing was ever read.
     pub(super) first: bool,
     /// Those that are not what was read of them.
@@ -76,6 +78,7 @@ impl Tail {
             files: BTreeMap::new(),
             saved: Vec::new(),
             waiting: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             first: position.is_none(),
             replaced: BTreeSet::new(),
             status: TailStatus::default(),

@@ -23,6 +23,8 @@ const PARTIAL_AFTER: f64 = 30.0;
 const CLOSE_AFTER: f64 = 60.0;
 /// After so long a change of a file has another time than the one before.
 const SETTLED: Duration = Duration::from_secs(2);
+/// So many first bytes tell most files apart.
+pub(super) const FIRST: usize = 64;
 /// Where the last line begins is looked for in so many bytes.
 const BACK: u64 = 64 << 10;
 
@@ -75,6 +77,8 @@ pub(super) struct Followed {
     read: u64,
     /// What is around the bytes before that.
     edges: Edges,
+    /// The first bytes when it was met.
+    first: Vec<u8>,
     /// The line that has no end yet, as far as it is kept, and its length so far.
     line: Vec<u8>,
     line_bytes: u64,
@@ -111,6 +115,7 @@ impl Followed {
             file: None,
             parser,
             read: offset,
+            first: edges.head.get(..FIRST).unwrap_or(&edges.head).to_vec(),
             edges,
             line,
             line_bytes: 0,
@@ -122,9 +127,15 @@ impl Followed {
         }
     }
 
-    /// A file from its first byte on.
-    pub fn begin(path: PathBuf, id: FileId, parser: Box<dyn LineParser>, now: Time) -> Self {
-        Self::at(path, id, 0, Edges::default(), parser, now)
+    /// A file from its first byte on, of which the first bytes are these.
+    pub fn begin(
+        path: PathBuf,
+        id: FileId,
+        first: Vec<u8>,
+        parser: Box<dyn LineParser>,
+        now: Time,
+    ) -> Self {
+        Self { first, ..Self::at(path, id, 0, Edges::default(), parser, now) }
     }
 
     /// A file from where a mark says; `None` when it is not the file of the mark, nor a copy of it.
@@ -181,6 +192,13 @@ impl Followed {
         let found = Edges::read(file, head as u64)?;
         Ok(bytes < self.read
             && found.is_some_and(|found| Some(&found.head[..]) == self.edges.head.get(..head)))
+    }
+
+    /// Whether a file with these first bytes can be the beginning of this one, or of what it will be: without a look at it.
+    pub fn may_begin_with(&self, first: &[u8]) -> bool {
+        let own =
+            if self.edges.head.len() > self.first.len() { &self.edges.head } else { &self.first };
+        own.iter().zip(first).all(|(one, other)| one == other)
     }
 
     /// Whether a file of so many bytes is the beginning of this one as it is now.

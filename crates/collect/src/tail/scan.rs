@@ -7,7 +7,7 @@ use vigie_model::Time;
 
 use super::Begin;
 use super::files::Tail;
-use super::followed::{Followed, Gathered};
+use super::followed::{FIRST, Followed, Gathered};
 use super::mark::{Edges, FileId, HEAD, Mark};
 use super::paths::{self, Found};
 
@@ -52,10 +52,12 @@ impl Tail {
         }
         new.sort_by_key(|found| found.modified);
         self.waiting.retain(|id, _| new.iter().any(|found| found.id == *id));
+        self.unreadable.clear();
         for found in new {
             if !self.files.contains_key(&found.id) {
-                let path = found.path.clone();
+                let (id, path) = (found.id, found.path.clone());
                 if let Err(error) = self.meet(found, now) {
+                    self.unreadable.insert(id);
                     self.trouble(&path, &error);
                 }
             }
@@ -70,11 +72,16 @@ impl Tail {
 
     /// What is new may be a copy of a file that was truncated since: those that it may come of are looked at now.
     fn suspect(&mut self, new: &[Found]) {
+        let new: Vec<&Path> = new
+            .iter()
+            .filter(|found| !self.unreadable.contains(&found.id))
+            .map(|found| found.path.as_path())
+            .collect();
         if new.is_empty() {
             return;
         }
         for (id, file) in &mut self.files {
-            let may = new.iter().any(|found| paths::related(&found.path, &file.path));
+            let may = new.iter().any(|path| paths::related(path, &file.path));
             if may && matches!(file.is_itself(), Ok(false)) {
                 self.replaced.insert(*id);
             }
@@ -230,9 +237,11 @@ impl Tail {
             }
         }
         let Found { path, id, bytes, .. } = found;
+        let first = Edges::read(&file, bytes.min(FIRST as u64))?.unwrap_or_default().head;
         let origin = self.files.values().find(|origin| {
             origin.here
                 && !origin.was_renamed()
+                && origin.may_begin_with(&first)
                 && paths::related(&origin.path, &path)
                 && matches!(origin.is_begun_by(&file, bytes), Ok(true))
         });
@@ -253,7 +262,7 @@ impl Tail {
         let new = if at_end {
             Followed::at_end(path, id, parser, now)?
         } else {
-            Some(Followed::begin(path, id, parser, now))
+            Some(Followed::begin(path, id, first, parser, now))
         };
         self.files.extend(new.map(|new| (id, new)));
         Ok(())
