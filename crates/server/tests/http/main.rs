@@ -12,3 +12,4 @@ mod prometheus;
 mod resources;
 mod security;
 mod stream;
+mod tail;
