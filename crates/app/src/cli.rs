@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::command::printing::since;
 use crate::exit;
 
 /// Every queue, job and worker of your Redis on one live screen.
@@ -30,12 +31,14 @@ Examples:
   vigie check                                 is the configuration right, and what may Vigie read?
   vigie queues --watch                        the queues in the terminal
   vigie instances                             who is up behind the load balancers
+  vigie logs -f --level warn                  the log lines as they come
+  vigie events --since 24h                    what happened
 
 Exit codes:
   0  done
   1  something failed, or a check found something wrong
   2  the command line or the configuration is wrong; nothing was started
-  3  no Vigie answers at the address (vigie queues, vigie instances)
+  3  no Vigie answers at the address (vigie queues, instances, logs, events)
 
 Colours are for terminals only; NO_COLOR=1 turns them off. VIGIE_LOG=debug says more on standard error.";
 
@@ -79,6 +82,20 @@ pub(crate) enum Command {
         after_help = "Examples:\n  vigie instances\n  vigie instances --watch --status down\n  vigie instances --json | jq '.instances[].error'"
     )]
     Instances(InstancesArgs),
+    /// The log lines of a running Vigie, and with -f those that come
+    ///
+    /// Oldest first. What would move the cursor or change colours is shown, not done.
+    #[command(
+        after_help = "Examples:\n  vigie logs --level error --since 1h\n  vigie logs -f --queue emails\n  vigie logs --job 17 --queue emails\n  vigie logs '/time(d )?out/' --limit 1000\n  vigie logs -f --json | jq -r .message"
+    )]
+    Logs(LogsArgs),
+    /// What happened, as a running Vigie knows it, and with -f what happens
+    ///
+    /// Oldest first: queues paused, sources lost, workers gone, deploys and whatever else was told to Vigie.
+    #[command(
+        after_help = "Examples:\n  vigie events --since 24h\n  vigie events -f --severity warning,critical\n  vigie events --type deploy --json"
+    )]
+    Events(EventsArgs),
     /// Copy what is kept into a new folder, also while Vigie runs
     ///
     /// The copy is consistent: it is a data folder that `vigie restore` puts back.
@@ -158,6 +175,73 @@ pub(crate) struct InstancesArgs {
     /// Only with this status: up, down, degraded or unknown
     #[arg(long)]
     pub(crate) status: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogsArgs {
+    /// The address of the running Vigie
+    #[arg(long, default_value = "http://127.0.0.1:4780", env = "VIGIE_URL")]
+    pub(crate) url: String,
+    /// Go on with what comes, until Ctrl-C
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Print one JSON object a line, as GET /api/v1/logs has them
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// At least this level: trace, debug, info, warn, error or fatal
+    #[arg(long)]
+    pub(crate) level: Option<String>,
+    /// Only of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<String>,
+    /// Only of this source
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// Only of this instance
+    #[arg(long)]
+    pub(crate) instance: Option<String>,
+    /// Only about this queue
+    #[arg(long)]
+    pub(crate) queue: Option<String>,
+    /// Only about the job with this id
+    #[arg(long)]
+    pub(crate) job: Option<String>,
+    /// How far back, such as 15m, 2h or 7d, or from which time on
+    #[arg(long, value_name = "AGO|TIME", value_parser = since)]
+    pub(crate) since: Option<String>,
+    /// At most so many that are there already: the newest
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=5000))]
+    pub(crate) limit: u16,
+    /// A text in message or fields, or between slashes a regular expression
+    pub(crate) query: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EventsArgs {
+    /// The address of the running Vigie
+    #[arg(long, default_value = "http://127.0.0.1:4780", env = "VIGIE_URL")]
+    pub(crate) url: String,
+    /// Go on with what happens, until Ctrl-C
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Print one JSON object a line, as GET /api/v1/events has them
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only of this type, such as deploy; or of several, with commas between
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<String>,
+    /// Only of this severity: ok, info, warning or critical; or of several, with commas between
+    #[arg(long)]
+    pub(crate) severity: Option<String>,
+    /// Only of this source
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// How far back, such as 15m, 2h or 7d, or from which time on
+    #[arg(long, value_name = "AGO|TIME", value_parser = since)]
+    pub(crate) since: Option<String>,
+    /// At most so many that are there already: the newest
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
 }
 
 #[cfg(test)]

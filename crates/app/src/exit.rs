@@ -17,7 +17,7 @@ Exit codes:
   0  done
   1  something failed, or a check found something wrong
   2  the command line or the configuration is wrong; nothing was started
-  3  no Vigie answers at the address (vigie queues)";
+  3  no Vigie answers at the address (vigie queues, instances, logs, events)";
 
 /// An end other than a good one.
 #[derive(Debug)]

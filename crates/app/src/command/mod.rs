@@ -3,7 +3,11 @@
 mod backup;
 mod check;
 mod demo;
+mod events;
+mod following;
 mod instances;
+mod logs;
+pub(crate) mod printing;
 mod queues;
 mod serve;
 mod terminal;
@@ -33,6 +37,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Queues(arguments)) => queues::run(&arguments).await,
         Some(Command::Instances(arguments)) => instances::run(&arguments).await,
+        Some(Command::Logs(arguments)) => logs::run(&arguments).await,
+        Some(Command::Events(arguments)) => events::run(&arguments).await,
         Some(Command::Backup { dir }) => {
             let config = Config::load(serve.config.as_deref()).map_err(wrong_input)?;
             backup::backup(&config, &dir).await

@@ -22,7 +22,7 @@ use crate::{events, exposition, live};
         (name = "live", description = "Server-sent events."), (name = "health")),
     components(schemas(live::wire::NowDocument, live::wire::QueuesDocument, live::wire::WorkersDocument,
         live::wire::SourcesDocument, live::wire::InstancesDocument, live::wire::EventsDocument, live::wire::QueueDocument,
-        live::wire::Snapshot, live::wire::Patch))
+        live::wire::Snapshot, live::wire::Patch, live::wire::Lines))
 )]
 struct Document;
 

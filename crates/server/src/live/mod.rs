@@ -6,6 +6,7 @@ mod frame;
 mod hub;
 mod patch;
 mod stream;
+mod tailing;
 mod topic;
 pub(crate) mod wire;
 

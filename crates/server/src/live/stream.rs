@@ -17,7 +17,8 @@ use utoipa::IntoParams;
 
 use super::frame::{Frame, GZIP_HEAD, deflate};
 use super::hub::{Hub, Subscription};
-use super::topic::Topic;
+use super::tailing::Tailing;
+use super::topic::{Asked, Topic};
 use crate::access::Query;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -33,15 +34,17 @@ const TOO_SLOW: Duration = Duration::from_secs(5);
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StreamQuery {
-    /// Topics with commas between: `now`, `queues`, `workers`, `sources`, `events` and
-    /// `queue:<source>/<kind>/<queue>` with each part percent-encoded. `now,queues,sources` when left out.
+    /// Topics with commas between: `now`, `queues`, `workers`, `sources`, `instances`, `events`,
+    /// `queue:<source>/<kind>/<queue>` with each part percent-encoded, and `logs:<parameters>` for log lines as they come, where the
+    /// parameters are those of `/api/v1/logs` that narrow down, as in `logs:level=warn&queue=emails`. `now,queues,sources` when left
+    /// out.
     topics: Option<String>,
     /// The id of the last message that the client has of these same topics, for clients that cannot set the header
     /// `Last-Event-ID`.
     last_event_id: Option<String>,
 }
 
-/// Server-sent events: for each topic first `event: snapshot`, then `event: patch` (RFC 7396). With the id of an
+/// Server-sent events: for each topic first (of `logs` there is `event: lines` only; see `Lines`) `event: snapshot`, then `event: patch` (RFC 7396). With the id of an
 /// earlier message the client gets what it missed, or snapshots when that is too long ago. A comment comes at
 /// least every 5 s; a client that reads too slowly is cut.
 #[utoipa::path(get, path = "/api/v1/stream", tag = "live", params(StreamQuery),
@@ -51,14 +54,16 @@ pub(crate) async fn stream(
     Query(query): Query<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let topics = Topic::parse_list(query.topics.as_deref().unwrap_or("now,queues,sources"))?;
+    let Asked { topics, tails } =
+        Topic::parse_list(query.topics.as_deref().unwrap_or("now,queues,sources"))?;
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let last_id =
         text(header::HeaderName::from_static("last-event-id")).or(query.last_event_id.as_deref());
     let gzip = text(header::ACCEPT_ENCODING).is_some_and(|accepted| accepted.contains("gzip"));
     let closed = || Problem::not_ready("Vigie is stopping.");
     let subscription = app.hub.subscribe(topics, last_id).ok_or_else(closed)?;
-    let body = Body::from_stream(messages(app.hub, subscription, gzip));
+    let (tailing, begun) = Tailing::open(tails, app.logs.as_ref(), Arc::clone(&app.now));
+    let body = Body::from_stream(messages(app.hub, subscription, (tailing, begun), gzip));
     let mut response = body.into_response();
     let head = response.headers_mut();
     head.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/event-stream"));
@@ -73,14 +78,17 @@ pub(crate) async fn stream(
 fn messages(
     hub: Hub,
     subscription: Subscription,
+    (tailing, begun): (Tailing, Vec<String>),
     gzip: bool,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
     let Subscription { first, receiver, topics } = subscription;
     let newest = first.iter().map(|frame| frame.number).max().unwrap_or(0);
     let begin = gzip.then(|| Bytes::from_static(&GZIP_HEAD)).into_iter();
-    let first: Vec<Bytes> = begin.chain(first.iter().map(|frame| bytes_of(frame, gzip))).collect();
+    let begun = begun.into_iter().map(|text| bytes_of_text(text, gzip));
+    let first = first.iter().map(|frame| bytes_of(frame, gzip));
+    let first: Vec<Bytes> = begin.chain(first).chain(begun).collect();
     let took = Instant::now();
-    let listener = Listener { hub, receiver, topics, newest, gzip, lagged: false, took };
+    let listener = Listener { hub, receiver, tailing, topics, newest, gzip, lagged: false, took };
     let later = stream::unfold(listener, |mut listener| async {
         let bytes = listener.next().await?;
         listener.took = Instant::now();
@@ -93,10 +101,15 @@ fn bytes_of(frame: &Frame, gzip: bool) -> Bytes {
     if gzip { frame.deflated() } else { frame.plain() }
 }
 
+fn bytes_of_text(text: String, gzip: bool) -> Bytes {
+    if gzip { deflate(text.as_bytes()) } else { Bytes::from(text) }
+}
+
 /// One client; ends its subscription when it goes.
 struct Listener {
     hub: Hub,
     receiver: Receiver<Arc<Frame>>,
+    tailing: Tailing,
     topics: Vec<Topic>,
     /// The client has everything up to this message.
     newest: u64,
@@ -110,7 +123,12 @@ impl Listener {
     /// The next bytes to send; `None` ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            match tokio::time::timeout(HEARTBEAT_EVERY, self.receiver.recv()).await {
+            let heard = tokio::time::timeout(HEARTBEAT_EVERY, self.receiver.recv());
+            let heard = tokio::select! {
+                heard = heard => heard,
+                lines = self.tailing.next() => return Some(bytes_of_text(lines, self.gzip)),
+            };
+            match heard {
                 Err(_) if self.gzip => return Some(deflate(HEARTBEAT)),
                 Err(_) => return Some(Bytes::from_static(HEARTBEAT)),
                 Ok(Ok(frame))

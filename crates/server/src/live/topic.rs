@@ -27,26 +27,41 @@ pub(crate) enum Topic {
     Queue(QueueId),
 }
 
+/// What one connection listens to, each as it was spelled.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// Documents.
+    pub(crate) topics: Vec<(String, Topic)>,
+    /// Log lines as they come: `logs`, or `logs:` and a query.
+    pub(crate) tails: Vec<String>,
+}
+
 impl Topic {
-    /// Reads `now,queues,queue:main/bullmq/emails`; the parts of a queue are percent-encoded.
-    pub(crate) fn parse_list(list: &str) -> Result<Vec<(String, Self)>, Problem> {
-        let mut topics = Vec::new();
+    /// Reads `now,queues,queue:main/bullmq/emails,logs:level=warn`; the parts of a queue, and the values of what is asked of the
+    /// logs, are percent-encoded.
+    pub(crate) fn parse_list(list: &str) -> Result<Asked, Problem> {
+        let (mut topics, mut tails) = (Vec::new(), Vec::new());
         for text in list.split(',').filter(|text| !text.is_empty()) {
+            if text == "logs" || text.starts_with("logs:") {
+                tails.push(text.to_owned());
+                continue;
+            }
             let topic = Self::parse(text).ok_or_else(|| {
                 let shown: String = text.chars().take(200).collect();
                 Problem::bad_parameter(format!(
-                    "There is no topic {shown:?}: topics are now, queues, workers, sources, instances, events and \
-                     queue:<source>/<kind>/<queue> with each part percent-encoded."
+                    "There is no topic {shown:?}: topics are now, queues, workers, sources, instances, events, \
+                     queue:<source>/<kind>/<queue> and logs:<parameters>, with each part percent-encoded."
                 ))
             })?;
             topics.push((text.to_owned(), topic));
         }
-        if topics.is_empty() || topics.len() > MAX_TOPICS {
+        let count = topics.len() + tails.len();
+        if count == 0 || count > MAX_TOPICS {
             return Err(Problem::bad_parameter(format!(
                 "topics names between 1 and {MAX_TOPICS} topics."
             )));
         }
-        Ok(topics)
+        Ok(Asked { topics, tails })
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -79,7 +94,7 @@ mod tests {
     #[test]
     fn queues_with_any_name_can_be_listened_to() {
         let topics = Topic::parse_list("now,queue:main/bullmq/a%2Fb%2C%22c").unwrap();
-        let Topic::Queue(id) = &topics[1].1 else { unreachable!("{topics:?}") };
+        let Topic::Queue(id) = &topics.topics[1].1 else { unreachable!("{topics:?}") };
         assert_eq!((id.name.as_str(), id.broker), ("a/b,\"c", Broker::BullMq));
     }
 

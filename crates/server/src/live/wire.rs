@@ -34,6 +34,22 @@ pub struct Patch {
     pub patch: serde_json::Value,
 }
 
+/// The data of an `event: lines`: log lines of a topic `logs:…`, in the order in which they came. The first has none and says that
+/// lines are followed from here on.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Lines {
+    /// The topic, as it was asked for.
+    pub topic: String,
+    /// When it was sent.
+    pub at: String,
+    /// The lines; see `LogLine`.
+    pub lines: Vec<crate::logs::LogLine>,
+    /// Lines before these that came faster than they could be sent, and were not.
+    pub skipped: u64,
+    /// Why there will be no lines; absent while all is well.
+    pub error: Option<String>,
+}
+
 /// Topic `now`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct NowDocument {

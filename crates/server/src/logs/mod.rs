@@ -8,10 +8,12 @@ mod loki;
 mod ndjson;
 mod read;
 mod redact;
+mod tails;
 mod taking;
 
-pub(crate) use read::{parse_time, search};
+pub(crate) use read::{LogLine, LogQuery, parse_time, search};
 pub use redact::{LogRules, LogRulesError};
+pub(crate) use tails::Tail;
 pub use taking::{LogTaken, Logs};
 pub(crate) use taking::{appends as entries_in_appends, push as push_entries};
 

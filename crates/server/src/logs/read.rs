@@ -5,9 +5,9 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use vigie_model::{Level, Time, log_time};
+use vigie_model::{Level, LogEntry, Time, log_time};
 use vigie_store::logs::{
-    Condition, Cursor, Facet, Found, LogField, LogFilter, LogReadError, LogStore, Order, TextMatch,
+    Condition, Cursor, Facet, LogField, LogFilter, LogReadError, LogStore, Order, TextMatch,
 };
 
 use crate::access::Query;
@@ -156,6 +156,22 @@ pub(crate) fn parse_time(name: &str, text: &str) -> Result<i64, Problem> {
 }
 
 impl LogQuery {
+    /// What a tail asks for, as `level=warn&queue=emails`: what narrows the entries down, but nothing about time or pages.
+    pub(crate) fn of_tail(text: &str) -> Result<LogFilter, Problem> {
+        let pairs = form_urlencoded::parse(text.as_bytes());
+        let map: serde_json::Map<String, Value> =
+            pairs.map(|(name, value)| (name.into_owned(), value.into_owned().into())).collect();
+        let query: Self = serde_json::from_value(map.into())
+            .map_err(|error| Problem::bad_parameter(format!("logs: {error}.")))?;
+        let paged = query.limit.is_some() || query.cursor.is_some() || query.step.is_some();
+        if paged || query.from.is_some() || query.to.is_some() {
+            return Err(Problem::bad_parameter(
+                "logs: lines as they come have level, type, source, instance, queue, job, trace and q only.",
+            ));
+        }
+        query.filter()
+    }
+
     fn filter(&self) -> Result<LogFilter, Problem> {
         let mut filter = LogFilter::default();
         if let Some(level) = &self.level {
@@ -209,9 +225,8 @@ fn time(nanos: i64) -> String {
     rfc3339(Time::from_micros(nanos.div_euclid(1_000)))
 }
 
-impl From<Found> for LogLine {
-    fn from(found: Found) -> Self {
-        let entry = found.entry;
+impl From<LogEntry> for LogLine {
+    fn from(entry: LogEntry) -> Self {
         let mut fields: serde_json::Map<String, Value> =
             serde_json::from_str(&entry.fields).unwrap_or_default();
         for label in &entry.labels {
@@ -294,7 +309,7 @@ pub(crate) async fn list(
             }
             text += found.entry.message.len() + found.entry.fields.len();
             last = Some(found.cursor);
-            entries.push(LogLine::from(found));
+            entries.push(LogLine::from(found.entry));
         }
         Ok(LogLines { entries, next, unreadable: scan.unreadable })
     });

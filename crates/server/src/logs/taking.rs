@@ -8,6 +8,7 @@ use vigie_model::{EVENT_KIND, Level, LogEntry, Time};
 use vigie_store::logs::{LARGEST_APPEND, LogAppendError, LogStore, Position};
 
 use super::redact::{LogRules, LogRulesError, Redaction};
+use super::tails::Tails;
 use crate::loki::LogQueries;
 use crate::prometheus::{Doors, Refusal};
 
@@ -37,6 +38,8 @@ struct Shared {
     state: Mutex<State>,
     /// Who follows what comes in.
     tails: OnceLock<LogQueries>,
+    /// Who follows lines on the live stream.
+    following: Tails,
     /// That an event came.
     events: Notify,
 }
@@ -82,6 +85,7 @@ impl Logs {
             rate,
             state: Mutex::default(),
             tails: OnceLock::new(),
+            following: Tails::default(),
             events: Notify::new(),
         });
         Ok(Self { store, doors: Doors::default(), shared })
@@ -101,6 +105,11 @@ impl Logs {
     /// Its places for bodies that come in.
     pub(crate) fn doors(&self) -> &Doors {
         &self.doors
+    }
+
+    /// Who follows lines on the live stream.
+    pub(crate) fn tails(&self) -> &Tails {
+        &self.shared.following
     }
 
     /// Waits until events came, by whatever door; those that came since the last call count. There is one who waits.
@@ -134,6 +143,7 @@ impl Logs {
             entries.iter_mut().for_each(|entry| logs.shared.redaction.entry(entry));
             let counts = count(&entries);
             let store = logs.store.clone();
+            let wanted = logs.shared.following.wanted(&entries);
             let tails = logs.shared.tails.get().filter(|tails| tails.tailed()).cloned();
             let copies = tails.as_ref().map(|_| entries.clone()).unwrap_or_default();
             store.append(entries, position, move |result| {
@@ -141,6 +151,9 @@ impl Logs {
                 logs.note(&result, counts);
                 if has_events {
                     logs.shared.events.notify_one();
+                }
+                if matches!(result, Ok(_) | Err(LogAppendError::NotWritten(_))) {
+                    wanted.give();
                 }
                 if let (Ok(_), Some(tails)) = (&result, tails) {
                     copies.into_iter().for_each(|entry| tails.publish(Arc::new(entry)));

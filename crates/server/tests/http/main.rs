@@ -13,3 +13,4 @@ mod prometheus;
 mod resources;
 mod security;
 mod stream;
+mod tail;

@@ -16,15 +16,18 @@ use crate::filled::{Filled, queue, text};
 use crate::instances::told;
 
 /// A server with its hub running.
-struct Live {
-    filled: Filled,
+pub struct Live {
+    pub filled: Filled,
     address: SocketAddr,
     _stop: DropGuard,
 }
 
 impl Live {
     async fn start() -> Self {
-        let filled = Filled::new();
+        Self::of(Filled::new()).await
+    }
+
+    pub async fn of(filled: Filled) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
@@ -37,7 +40,7 @@ impl Live {
         Self { filled, address, _stop: stop.drop_guard() }
     }
 
-    async fn open(&self, query: &str, headers: &str) -> BufReader<TcpStream> {
+    pub async fn open(&self, query: &str, headers: &str) -> BufReader<TcpStream> {
         let socket = TcpSocket::new_v4().unwrap();
         // Little room in the kernel: a client that does not read is soon seen not to.
         socket.set_recv_buffer_size(16 * 1024).unwrap();
@@ -49,7 +52,7 @@ impl Live {
         BufReader::new(stream)
     }
 
-    async fn listen(&self, query: &str, headers: &str) -> Client {
+    pub async fn listen(&self, query: &str, headers: &str) -> Client {
         let mut reader = self.open(query, headers).await;
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -72,20 +75,20 @@ impl Live {
     }
 }
 
-struct Client {
-    reader: BufReader<TcpStream>,
+pub struct Client {
+    pub reader: BufReader<TcpStream>,
 }
 
 #[derive(Debug)]
-struct Message {
-    id: String,
-    event: String,
-    data: Value,
+pub struct Message {
+    pub id: String,
+    pub event: String,
+    pub data: Value,
 }
 
 impl Client {
-    async fn message(&mut self) -> Message {
-        timeout(Duration::from_secs(8), self.next()).await.expect("a message comes in time")
+    pub async fn message(&mut self) -> Message {
+        timeout(Duration::from_secs(30), self.next()).await.expect("a message comes in time")
     }
 
     async fn next(&mut self) -> Message {

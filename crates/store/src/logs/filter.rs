@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
-use vigie_model::Level;
+use vigie_model::{Level, LogEntry};
 
 use super::block::BlockError;
 use super::columns::{Dictionary, Few, Text, Texts, labels_of};
@@ -143,6 +143,13 @@ impl TextMatch {
         }
     }
 
+    fn holds(&self, entry: &LogEntry) -> bool {
+        let fields = self.scope == TextScope::MessageAndFields;
+        let there =
+            self.is_in(entry.message.as_bytes()) || (fields && self.is_in(entry.fields.as_bytes()));
+        there == self.wanted
+    }
+
     /// Where it is next, from `at` on: a text without anchors only.
     fn find(&self, bytes: &[u8], at: usize) -> Option<(usize, usize)> {
         let rest = bytes.get(at..)?;
@@ -248,6 +255,16 @@ impl LogFilter {
     /// Whether time and level alone decide.
     pub(super) fn is_plain(&self) -> bool {
         self.conditions.is_empty() && self.texts.is_empty() && self.from_number == 0
+    }
+
+    /// Whether an entry is wanted that has no number yet: for those who follow what comes in.
+    #[must_use]
+    pub fn wants(&self, entry: &LogEntry) -> bool {
+        entry.time_nanos >= self.start_nanos
+            && entry.time_nanos <= self.end_nanos
+            && entry.level >= self.min_level
+            && self.conditions.iter().all(|condition| condition.holds(entry))
+            && self.texts.iter().all(|text| text.holds(entry))
     }
 
     /// The rows that are wanted, ascending.
@@ -366,6 +383,27 @@ pub(super) fn field_of_label(name: &str) -> Option<LogField> {
 }
 
 impl Condition {
+    fn holds(&self, entry: &LogEntry) -> bool {
+        let name = self.matcher.name();
+        let field = match self.field {
+            LogField::Label => match entry.labels.get(name) {
+                Some(value) => return self.matcher.matches(value),
+                None => field_of_label(name),
+            },
+            field => Some(field),
+        };
+        self.matcher.matches(match field {
+            Some(LogField::Level) => entry.level.as_str(),
+            Some(LogField::Kind) => &entry.kind,
+            Some(LogField::Source) => &entry.source,
+            Some(LogField::Instance) => &entry.instance,
+            Some(LogField::Queue) => &entry.queue,
+            Some(LogField::Job) => &entry.job,
+            Some(LogField::Trace) => &entry.trace,
+            Some(LogField::Label) | None => "",
+        })
+    }
+
     fn retain(&self, rows: &Rows, kept: &mut Vec<u32>) -> Result<(), BlockError> {
         let few = |which: Few, kept: &mut Vec<u32>| {
             let column = rows.few(which)?;

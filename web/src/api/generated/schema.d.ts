@@ -650,7 +650,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Server-sent events: for each topic first `event: snapshot`, then `event: patch` (RFC 7396). With the id of an
+         * Server-sent events: for each topic first (of `logs` there is `event: lines` only; see `Lines`) `event: snapshot`, then `event: patch` (RFC 7396). With the id of an
          *     earlier message the client gets what it missed, or snapshots when that is too long ago. A comment comes at
          *     least every 5 s; a client that reads too slowly is cut.
          */
@@ -1555,6 +1555,25 @@ export interface components {
             bounds_seconds: number[];
             /** @description Attempts in each bar: one more than bounds, the last is what is above them all. */
             counts: number[];
+        };
+        /**
+         * @description The data of an `event: lines`: log lines of a topic `logs:…`, in the order in which they came. The first has none and says that
+         *     lines are followed from here on.
+         */
+        Lines: {
+            /** @description When it was sent. */
+            at: string;
+            /** @description Why there will be no lines; absent while all is well. */
+            error?: string | null;
+            /** @description The lines; see `LogLine`. */
+            lines: components["schemas"]["LogLine"][];
+            /**
+             * Format: int64
+             * @description Lines before these that came faster than they could be sent, and were not.
+             */
+            skipped: number;
+            /** @description The topic, as it was asked for. */
+            topic: string;
         };
         /** @description What became of the lines. */
         LinesTaken: {
@@ -3907,8 +3926,10 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Topics with commas between: `now`, `queues`, `workers`, `sources`, `events` and
-                 *     `queue:<source>/<kind>/<queue>` with each part percent-encoded. `now,queues,sources` when left out.
+                 * @description Topics with commas between: `now`, `queues`, `workers`, `sources`, `instances`, `events`,
+                 *     `queue:<source>/<kind>/<queue>` with each part percent-encoded, and `logs:<parameters>` for log lines as they come, where the
+                 *     parameters are those of `/api/v1/logs` that narrow down, as in `logs:level=warn&queue=emails`. `now,queues,sources` when left
+                 *     out.
                  */
                 topics?: string;
                 /**
