@@ -173,7 +173,7 @@ fn sources(raw: Vec<RawSource>, origin: &str) -> Result<Vec<SourceConfig>, Confi
     for (number, source) in sources.iter().enumerate() {
         let Some(told) = source.tells_of() else { continue };
         let known = |other: &&SourceConfig| other.name() == told;
-        if !sources.iter().find(known).is_some_and(|other| other.kind() == "redis") {
+        if sources.iter().find(known).is_none_or(|other| other.kind() != "redis") {
             let place = format!("{origin}: sources[{number}]");
             let error = format!("asynq: there is no source {:?} of kind redis", told.as_str());
             return Err(wrong(place, error));
@@ -376,8 +376,8 @@ mod tests {
         let config = with(&format!("sources:\n{}{redis}", n8n("n8n", "main"))).unwrap();
         let SourceConfig::Redis(joined) = &config.sources[1] else { panic!("{config:?}") };
         assert_eq!(joined.executions[0].base, "bull:jobs");
-        let SourceConfig::N8n(n8n) = &config.sources[0] else { panic!("{config:?}") };
-        assert_eq!(n8n.registry.as_ref().unwrap().name.as_str(), "main");
+        let SourceConfig::N8n(found) = &config.sources[0] else { panic!("{config:?}") };
+        assert_eq!(found.registry.as_ref().unwrap().name.as_str(), "main");
         let nobody = error(&format!("sources:\n{redis}{}", n8n("n8n", "other")));
         assert!(nobody.contains("sources[1]: redis: there is no source \"other\""), "{nobody}");
         let twice = error(&format!("sources:\n{redis}{}{}", n8n("a", "main"), n8n("b", "main")));

@@ -28,6 +28,7 @@ macro_rules! kinds {
 
         /// A source, checked.
         #[derive(Debug, Clone)]
+        #[allow(clippy::large_enum_variant, reason = "there is one a source, and nobody moves many of them")]
         pub(crate) enum SourceConfig {
             $(#[doc = concat!("Of kind `", $word, "`.")] $variant($config),)*
         }
