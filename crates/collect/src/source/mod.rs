@@ -18,6 +18,7 @@ mod backends;
 mod bull_family;
 mod plan;
 mod poller;
+mod services;
 mod system;
 mod targets;
 mod told_jobs;

@@ -6,4 +6,5 @@ mod feeds;
 mod hostile;
 mod probes;
 mod service;
+mod services;
 mod watch;
