@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use vigie_testkit::{Ledger, duration_tolerance, rate_agrees};
+use vigie_testkit::{Durations, Ledger, duration_tolerance, rate_agrees};
 
 use crate::ASYNQ;
 use crate::scene::{Status, seconds, totals};
@@ -95,6 +95,67 @@ pub fn durations(status: &Status, kind: &str, truth: &Truth, listening: Listenin
     }
     println!(
         "{kind}: the figure nearest to its tolerance: {} ({:.0} % of it)",
+        worst.1,
+        worst.0 * 100.0
+    );
+}
+
+/// What a worker's SDK says of its jobs.
+pub struct Record {
+    pub queue: String,
+    pub job_type: String,
+    /// In ms.
+    pub wait: f64,
+    pub run: f64,
+}
+
+/// Everything that the SDK of the process at this port has recorded.
+pub fn records(port: u16) -> Vec<Record> {
+    let answer = vigie_testkit::http_get(port, "/api/v1/jobs?limit=10000").unwrap();
+    let page: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((&page["gap"], &page["more"]), (&false.into(), &false.into()), "{}", answer.body);
+    let record = |one: &Value| Record {
+        queue: text(&one["queue"]),
+        job_type: text(&one["type"]),
+        wait: one["wait_seconds"].as_f64().unwrap_or_else(|| panic!("no wait: {one}")) * 1e3,
+        run: one["run_seconds"].as_f64().unwrap() * 1e3,
+    };
+    page["jobs"].as_array().unwrap().iter().map(record).collect()
+}
+
+/// The durations of each queue and type are those of the workers' records; and a run lies between that of the handler, which the ledger
+/// has, and that of the record, which has the way there and back in it.
+pub fn told(status: &Status, records: &[Record], ledger: &Ledger) {
+    let mut worst = (0.0, String::new());
+    for queue in status.of("asynq") {
+        let name = queue["queue"].as_str().unwrap();
+        let types = queue["types"].as_array().unwrap().iter();
+        let types = types.map(|one| (one["type"].as_str(), one));
+        for (job_type, seen) in std::iter::once((None, queue)).chain(types) {
+            let own = |queue: &str, one: &str| queue == name && job_type.is_none_or(|of| of == one);
+            let of = || records.iter().filter(|one| own(&one.queue, &one.job_type));
+            let handlers = ledger.attempts.iter().filter(|one| own(&one.queue, &one.job_type));
+            let handlers = handlers.filter_map(|one| Some(one.finish?.0 - one.start)).collect();
+            let waits = Durations::new(of().map(|one| one.wait).collect());
+            let runs = Durations::new(of().map(|one| one.run).collect());
+            let handlers = Durations::new(handlers);
+            assert_eq!(runs.count(), handlers.count(), "{name} {job_type:?}: records and ledger");
+            let what = format!("asynq {name}/{}", job_type.unwrap_or("all"));
+            let wait = Bounds { shortest: waits.clone(), longest: waits };
+            let run = Bounds { shortest: handlers, longest: runs };
+            for (what, seen, real) in [
+                (format!("{what} wait"), &seen["wait"], wait),
+                (format!("{what} run"), &seen["run"], run),
+            ] {
+                let share = figures(&what, seen, &real, Listening::EXACT);
+                if share.0 > worst.0 {
+                    worst = share;
+                }
+            }
+        }
+    }
+    println!(
+        "asynq: the figure nearest to its tolerance: {} ({:.0} % of it)",
         worst.1,
         worst.0 * 100.0
     );

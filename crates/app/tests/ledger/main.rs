@@ -14,6 +14,7 @@
 mod checks;
 mod scene;
 mod tape;
+mod told;
 mod truth;
 
 use std::path::Path;

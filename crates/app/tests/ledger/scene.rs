@@ -90,10 +90,22 @@ pub struct Workload {
 impl Workload {
     /// Starts all of them; their ledgers and their own words go to `dir`.
     pub fn start(dir: &Path, redis: &str, jobs: usize, rate: usize) -> Self {
+        Self::start_some(dir, redis, (jobs, rate), |_| Some(None))
+    }
+
+    /// Starts those that `listen` says something of: where they tell Vigie of their jobs, if they do.
+    pub fn start_some(
+        dir: &Path,
+        redis: &str,
+        (jobs, rate): (usize, usize),
+        listen: impl Fn(&str) -> Option<Option<u16>>,
+    ) -> Self {
         let examples = examples();
         let manifest = json(&examples.join("ledger.json"));
         let mut workload = Self { producers: Vec::new(), workers: Vec::new() };
         for process in manifest["processes"].as_array().unwrap() {
+            let name = process["name"].as_str().unwrap();
+            let Some(listens) = listen(name) else { continue };
             let words: Vec<String> = texts(&process["command"])
                 .into_iter()
                 .map(|word| {
@@ -108,9 +120,12 @@ impl Workload {
             } else {
                 PathBuf::from(&words[0])
             };
-            let name = process["name"].as_str().unwrap();
             let mut command = Command::new(program);
             command.args(&words[1..]).current_dir(&place).env("REDIS_URL", redis);
+            match listens {
+                Some(port) => command.env("VIGIE_LISTEN", format!("127.0.0.1:{port}")),
+                None => command.env_remove("VIGIE_LISTEN"),
+            };
             let process_started = Process::start(&mut command, &dir.join(format!("{name}.log")));
             match process["role"].as_str().unwrap() {
                 "producer" => workload.producers.push(process_started),
@@ -153,12 +168,25 @@ pub struct Vigie {
 impl Vigie {
     /// Watches the Redis at this port as `main`.
     pub fn start(dir: &Path, redis_port: u16) -> Self {
+        Self::with_services(dir, redis_port, &[])
+    }
+
+    /// The same, with the services at these ports that tell of its asynq tasks.
+    pub fn with_services(dir: &Path, redis_port: u16, services: &[u16]) -> Self {
         let port = vigie_testkit::free_port();
-        let config = format!(
-            "listen: 127.0.0.1:{port}\ndata_dir: {}\nsources: [{{name: main, kind: redis, url: \"redis://127.0.0.1:{redis_port}\"}}]\n",
-            dir.join("data").display()
-        );
-        std::fs::write(dir.join("vigie.yaml"), config).unwrap();
+        let redis = format!("redis://127.0.0.1:{redis_port}");
+        let mut sources = vec![serde_json::json!({"name": "main", "kind": "redis", "url": redis})];
+        if !services.is_empty() {
+            let urls: Vec<String> =
+                services.iter().map(|port| format!("http://127.0.0.1:{port}")).collect();
+            let workers = serde_json::json!({"name": "workers", "kind": "go_api", "urls": urls, "asynq": "main"});
+            sources.push(workers);
+        }
+        let (listen, data_dir) = (format!("127.0.0.1:{port}"), dir.join("data"));
+        // JSON is YAML.
+        let config =
+            serde_json::json!({"listen": listen, "data_dir": data_dir, "sources": sources});
+        std::fs::write(dir.join("vigie.yaml"), config.to_string()).unwrap();
         let mut vigie = Self { port, dir: dir.to_owned(), process: None };
         vigie.boot();
         vigie

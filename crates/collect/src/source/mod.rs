@@ -20,6 +20,7 @@ mod backends;
 mod bull_family;
 mod plan;
 mod poller;
+mod services;
 mod system;
 mod targets;
 mod told_jobs;

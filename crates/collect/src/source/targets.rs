@@ -1,5 +1,6 @@
 //! Who is asked: addresses from a list, a name with several addresses, or a load balancer's own backends.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -7,6 +8,7 @@ use futures_util::stream;
 use tokio::net::lookup_host;
 use vigie_model::SourceFault;
 
+use super::services::{is_service, servers};
 use crate::http::{HttpFault, HttpUrl};
 
 /// Questions that are under way at once.
@@ -21,10 +23,18 @@ pub(crate) async fn ask_all<T>(
     stream::iter(questions).buffered(AT_ONCE).collect().await
 }
 
-/// The URL once for each address of its host.
-pub(crate) async fn by_dns(url: &HttpUrl, timeout: Duration) -> Result<Vec<HttpUrl>, SourceFault> {
+/// The URL once for each address of its host, or for each server where its host is a service (`_http._tcp.shop.internal`).
+pub(crate) async fn by_dns(
+    url: &HttpUrl,
+    server: Option<SocketAddr>,
+    timeout: Duration,
+) -> Result<Vec<HttpUrl>, SourceFault> {
     let path = url.path_and_query();
-    let addresses = addresses(url.host(), url.port(), timeout).await?;
+    let addresses = if is_service(url.host()) {
+        servers(url.host(), url.is_https(), server, timeout).await?
+    } else {
+        addresses(url.host(), url.port(), timeout).await?
+    };
     Ok(addresses.iter().filter_map(|address| HttpUrl::of(url.is_https(), address, path)).collect())
 }
 
@@ -88,10 +98,10 @@ mod tests {
     #[tokio::test]
     async fn a_name_has_its_addresses() {
         let url = HttpUrl::parse("http://localhost:8080/x?y=1").unwrap();
-        let found = by_dns(&url, Duration::from_secs(10)).await.unwrap();
+        let found = by_dns(&url, None, Duration::from_secs(10)).await.unwrap();
         assert!(found.iter().any(|url| url.address() == "127.0.0.1:8080"), "{found:?}");
         let nobody = HttpUrl::parse("http://nobody.invalid/").unwrap();
-        let fault = by_dns(&nobody, Duration::from_secs(10)).await.unwrap_err();
+        let fault = by_dns(&nobody, None, Duration::from_secs(10)).await.unwrap_err();
         assert!(fault.error.contains("nobody.invalid:80"), "{fault}");
     }
 }

@@ -11,7 +11,7 @@ use vigie_model::{Name, Outcome, SourceName, Time};
 /// Records that may wait for one source.
 const MOST_WAITING: usize = 200_000;
 /// A reader that has come through this lately, in seconds, is alive.
-const ALIVE_SECONDS: f64 = 30.0;
+const ALIVE_SECONDS: f64 = 10.0;
 
 /// An attempt at a job that has ended, as its worker tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,7 +148,7 @@ mod tests {
         other.tell(vec![job()], Some(at + 1.0), true);
         let taken = told.take(&source, at + 2.0);
         assert_eq!((taken.jobs.len(), taken.whole_until, taken.torn), (2, Some(at), true));
-        let taken = told.take(&source, at + 30.5);
+        let taken = told.take(&source, at + 10.5);
         assert_eq!((taken.jobs.len(), taken.torn), (0, false));
         assert_eq!(taken.whole_until, Some(at + 1.0), "who is silent for long is not waited for");
         drop((one, other));

@@ -7,4 +7,5 @@ mod hostile;
 mod n8n;
 mod probes;
 mod service;
+mod services;
 mod watch;

@@ -1,9 +1,12 @@
 //! What the source of a service is configured with.
 
+use std::net::SocketAddr;
+
 use vigie_model::{Name, SourceName};
 
 use super::routes;
 use crate::http::{Access, HttpConfigError, HttpUrl, raw_http, source_name};
+use crate::source::services::is_service;
 
 /// Replicas that may be listed.
 pub(super) const MAX_REPLICAS: usize = 500;
@@ -16,8 +19,11 @@ raw_http! {
         /// Its replicas, each as `url`.
         #[serde(default)]
         urls: Vec<String>,
-        /// As `url`, but each address of its host is a replica.
+        /// As `url`, but each address of its host is a replica; or a service, such as `_http._tcp.shop.internal`, each of whose
+        /// servers is one.
         dns: Option<String>,
+        /// Who is asked for the servers of a service, such as `127.0.0.1:8600`, instead of the DNS of this machine.
+        dns_server: Option<String>,
         /// What the instances are there for; `api` by default.
         role: Option<String>,
         /// The source of kind `redis` whose asynq queues the service's workers work on: what they tell of jobs is for it.
@@ -34,6 +40,8 @@ pub struct GoApiConfig {
     pub urls: Vec<HttpUrl>,
     /// Whose every address is a replica.
     pub dns: Option<HttpUrl>,
+    /// Who is asked for the servers of `dns`.
+    pub dns_server: Option<SocketAddr>,
     /// What they are there for.
     pub role: Name,
     /// Whose asynq queues its workers work on.
@@ -50,7 +58,10 @@ impl GoApiConfig {
         if self.urls.len() > 3 {
             parts.push(format!("{} more", self.urls.len() - 3));
         }
-        parts.extend(self.dns.iter().map(|url| format!("every address of {url}")));
+        parts.extend(self.dns.iter().map(|url| {
+            let each = if is_service(url.host()) { "server" } else { "address" };
+            format!("every {each} of {url}")
+        }));
         parts.join(", ")
     }
 }
@@ -66,7 +77,13 @@ impl TryFrom<RawGoApiConfig> for GoApiConfig {
         {
             urls.push(service(key, text)?);
         }
-        let dns = raw.dns.as_deref().map(|text| service("dns", text)).transpose()?;
+        let dns = raw.dns.as_deref().map(|text| service("dns", &with_scheme(text))).transpose()?;
+        let dns_server = raw.dns_server.as_deref().map(name_server).transpose()?;
+        if dns_server.is_some() && !dns.as_ref().is_some_and(|url| is_service(url.host())) {
+            return Err(HttpConfigError::Missing(
+                "dns_server goes with dns: a service, such as _http._tcp.shop.internal",
+            ));
+        }
         if urls.is_empty() && dns.is_none() {
             return Err(HttpConfigError::Missing(
                 "an address is missing: set url, for example http://127.0.0.1:8080, urls or dns",
@@ -78,8 +95,23 @@ impl TryFrom<RawGoApiConfig> for GoApiConfig {
         }
         let role = Name::from(raw.role.as_deref().unwrap_or(routes::ROLE));
         let asynq = raw.asynq.as_deref().map(source_name).transpose()?;
-        Ok(Self { name: source_name(&raw.name)?, urls, dns, role, asynq, access })
+        Ok(Self { name: source_name(&raw.name)?, urls, dns, dns_server, role, asynq, access })
     }
+}
+
+/// A service's name stands for itself.
+fn with_scheme(text: &str) -> String {
+    if text.contains("://") || !is_service(text) {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    }
+}
+
+fn name_server(text: &str) -> Result<SocketAddr, HttpConfigError> {
+    let port = || text.parse().map(|ip| SocketAddr::new(ip, 53));
+    let server = text.parse().or_else(|_| port());
+    server.map_err(|_| HttpConfigError::Address("dns_server", text.chars().take(100).collect()))
 }
 
 fn service(key: &'static str, text: &str) -> Result<HttpUrl, HttpConfigError> {

@@ -92,7 +92,7 @@ impl Poll for Poller {
         let config = &self.config;
         let mut urls = config.urls.clone();
         if let Some(url) = &config.dns {
-            urls.extend(by_dns(url, config.access.timeout).await?);
+            urls.extend(by_dns(url, config.dns_server, config.access.timeout).await?);
         }
         urls.sort_by_key(HttpUrl::to_string);
         urls.dedup();

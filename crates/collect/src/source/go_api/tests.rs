@@ -58,6 +58,20 @@ fn the_configuration_is_checked() {
     let urls: Vec<String> = config.urls.iter().map(ToString::to_string).collect();
     assert_eq!(urls, ["http://a:8080/api/v1/metrics", "http://b:8080/metrics"]);
     assert_eq!(config.dns.unwrap().to_string(), "https://api.internal/api/v1/metrics");
+    let srv = r#"{"name": "api", "dns": "_http._tcp.shop.internal", "dns_server": "127.0.0.1:8600", "asynq": "main"}"#;
+    let config = read(srv).unwrap();
+    assert_eq!(
+        config.display_url(),
+        "every server of http://_http._tcp.shop.internal/api/v1/metrics"
+    );
+    assert_eq!(config.dns_server.unwrap().to_string(), "127.0.0.1:8600");
+    assert_eq!(config.asynq.unwrap().as_str(), "main");
+    let error =
+        read(r#"{"name": "api", "dns": "http://h", "dns_server": "127.0.0.1"}"#).unwrap_err();
+    assert!(error.contains("dns_server goes with dns: a service"), "{error}");
+    let error = read(&srv.replace("127.0.0.1:8600", "consul")).unwrap_err();
+    assert!(error.contains("dns_server"), "{error}");
+    assert!(read(&srv.replace("\"main\"", "\"ma in\"")).is_err());
     assert!(read(r#"{"name": "api"}"#).unwrap_err().contains("an address is missing"));
     assert!(read(r#"{"name": "api", "urls": ["a:8080"]}"#).unwrap_err().contains("urls: "));
 }

@@ -1,0 +1,102 @@
+//! asynq workers that tell of their tasks by the SDK: exact, and a gap as soon as one does not.
+
+use std::time::Duration;
+
+use vigie_testkit::{Ledger, RedisServer, free_port};
+
+use crate::checks::{self, equal, quality, rates, records, told};
+use crate::scene::{self, Status, Vigie, Workload, eventually};
+use crate::{ALONE, ASYNQ};
+
+/// Waits until the producers are done and no queue has anything left.
+fn until_ended(server: &RedisServer, workload: &mut Workload) {
+    eventually("the producers are done", 60, || {
+        workload.producers.iter_mut().all(scene::Process::is_done).then_some(())
+    });
+    eventually("all tasks have ended", 60, || {
+        let count = |command: &str, queue: &str, set: &str| {
+            let key = format!("asynq:{{{queue}}}:{set}");
+            redis::cmd(command).arg(key).query::<usize>(&mut server.admin()).unwrap()
+        };
+        let left = |queue: &&str| {
+            ["pending", "active"].map(|set| count("LLEN", queue, set)).iter().sum::<usize>()
+                + ["scheduled", "retry"].map(|set| count("ZCARD", queue, set)).iter().sum::<usize>()
+        };
+        (ASYNQ.iter().map(left).sum::<usize>() == 0).then_some(())
+    });
+}
+
+/// The answer once it has every attempt of the ledger.
+fn settled(vigie: &Vigie, ledger: &Ledger) -> Status {
+    let ended = (ledger.finished(true) + ledger.finished(false)) as u64;
+    eventually("vigie's totals have come to rest", 60, || {
+        let before = vigie.status();
+        std::thread::sleep(Duration::from_millis(2_500));
+        let after = vigie.status();
+        let all: u64 = after
+            .of("asynq")
+            .iter()
+            .map(|queue| scene::totals(queue))
+            .map(|sum| sum.1 + sum.2)
+            .sum();
+        (before.totals() == after.totals() && all >= ended).then_some(after)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ledger_of_workers_with_the_sdk_is_exact_for_each_type_of_asynq() {
+    let _alone = ALONE.lock().await;
+    const JOBS: usize = 240;
+    let server = RedisServer::start();
+    // asynq's totals begin with the first look at a queue: they are there before their first task.
+    server.run(&[&["SADD", "asynq:queues"][..], &ASYNQ].concat());
+    let dir = tempfile::tempdir().unwrap();
+    let (api, workers) = (free_port(), [free_port(), free_port()]);
+    let vigie = Vigie::with_services(dir.path(), server.port(), &workers);
+    // Rates leave out the second in which watching began, and what a poll counts happened up to a second before.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let listen = |name: &str| match name {
+        "asynq-api" => Some(Some(api)),
+        "asynq-worker-a" => Some(Some(workers[0])),
+        "asynq-worker-b" => Some(Some(workers[1])),
+        _ => None,
+    };
+    let url = server.url();
+    let mut workload = Workload::start_some(dir.path(), &url, (JOBS, 40), listen);
+    until_ended(&server, &mut workload);
+    let ledger = Ledger::read(dir.path(), "asynq");
+    let status = settled(&vigie, &ledger);
+
+    assert_eq!((ledger.enqueues.len(), ledger.interrupted()), (JOBS, 0));
+    equal(&status, "asynq", &ledger.counts());
+    let all: Vec<_> = workers.into_iter().flat_map(records).collect();
+    told(&status, &all, &ledger);
+    quality(&status, "asynq", "exact", &["exact"]);
+    rates(&status, "asynq", &ledger);
+
+    // One of the workers is replaced by one without the SDK: the totals stay right, and the types are known to be not whole.
+    drop(workload);
+    let silent = |name: &str| match name {
+        "asynq-api" => Some(None),
+        "asynq-worker-a" => Some(Some(workers[0])),
+        "asynq-worker-b" => Some(None),
+        _ => None,
+    };
+    let more = tempfile::tempdir().unwrap();
+    let mut workload = Workload::start_some(more.path(), &url, (JOBS / 2, 40), silent);
+    until_ended(&server, &mut workload);
+    let second = Ledger::read(more.path(), "asynq");
+    let (before, after) = (ledger.counts(), second.counts());
+    let sums = (checks::by_queue(&before), checks::by_queue(&after));
+    eventually("vigie's totals are those of both runs", 60, || {
+        let status = vigie.status();
+        let right = ASYNQ.iter().all(|queue| {
+            let (one, other) = (sums.0[queue], sums.1[queue]);
+            let both = (one.0 + other.0, one.1 + other.1, one.2 + other.2);
+            scene::totals(status.queue("asynq", queue)) == both
+        });
+        let gaps = status.of("asynq").iter().all(|queue| queue["totals"]["quality"] == "gap");
+        (right && gaps).then_some(())
+    });
+    quality(&vigie.status(), "asynq", "gap", &["gap"]);
+}
