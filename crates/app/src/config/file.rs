@@ -353,8 +353,8 @@ mod tests {
         let config = with(&format!("sources:\n{}{redis}", n8n("n8n", "main"))).unwrap();
         let SourceConfig::Redis(joined) = &config.sources[1] else { panic!("{config:?}") };
         assert_eq!(joined.executions[0].base, "bull:jobs");
-        let SourceConfig::N8n(n8n) = &config.sources[0] else { panic!("{config:?}") };
-        assert_eq!(n8n.registry.as_ref().unwrap().name.as_str(), "main");
+        let SourceConfig::N8n(own) = &config.sources[0] else { panic!("{config:?}") };
+        assert_eq!(own.registry.as_ref().unwrap().name.as_str(), "main");
         let nobody = error(&format!("sources:\n{redis}{}", n8n("n8n", "other")));
         assert!(nobody.contains("sources[1]: redis: there is no source \"other\""), "{nobody}");
         let twice = error(&format!("sources:\n{redis}{}{}", n8n("a", "main"), n8n("b", "main")));

@@ -1303,8 +1303,6 @@ export interface components {
             instance: string;
             /** @description How long it took to answer. */
             latency: components["schemas"]["Latency"];
-            /** @description Whether it leads its peers (n8n's main processes); null where there is nothing to lead. */
-            leader?: boolean | null;
             /**
              * Format: double
              * @description Requests in flight or sessions; null where nobody tells.
@@ -1335,6 +1333,8 @@ export interface components {
             address?: string | null;
             /** @description The load balancer says up and the probe down, or the reverse. */
             disagree: boolean;
+            /** @description Whether it leads its peers (n8n's main processes); absent where there is nothing to lead. */
+            leader?: boolean | null;
             /**
              * Format: int64
              * @description How often it began anew while Vigie watched; absent where nobody tells.
