@@ -218,12 +218,13 @@ fn grafana_asks_and_is_answered() {
             empty.push(format!("{}: {query}", target.panel));
         }
     }
-    // What there is none of here: workers, a rate to drain at, instances, backends elsewhere, log entries, exemplars.
+    // What there is none of here: workers, a rate to drain at, instances, n8n, backends elsewhere, log entries, exemplars.
     let absent = [
         "vigie_queue_workers",
         "_drain_seconds",
         "worker_",
         "vigie_instance_",
+        "vigie_n8n_",
         "vigie_remote_",
         "vigie_log_",
         "vigie_exemplars",

@@ -183,7 +183,7 @@ impl SourceConfig {
             redis.executions.push(ExecutionQueue { base, link });
             let registry = redis.clone();
             if let Some(Self::N8n(n8n)) = sources.get_mut(place) {
-                n8n.registry = Some(registry);
+                n8n.registry = Some(Box::new(registry));
             }
         }
         Ok(())

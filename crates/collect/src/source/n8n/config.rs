@@ -84,7 +84,7 @@ pub struct N8nConfig {
     /// Where log lines are looked for.
     pub logs_path: Option<String>,
     /// The Redis of its queue, in which its processes register; whoever joins the sources sets it.
-    pub registry: Option<RedisConfig>,
+    pub registry: Option<Box<RedisConfig>>,
     /// Its files with log lines, if they are followed.
     pub log_files: Option<PathPatterns>,
 }

@@ -49,7 +49,7 @@ impl N8nSource {
         let files = config.log_files.clone();
         let following =
             files.map(|paths| follow(&config, paths, &lines, &clock, watch.clone(), stop.clone()));
-        let registry = config.registry.clone().map(Registry::new);
+        let registry = config.registry.clone().map(|redis| Registry::new(*redis));
         let work = Work::new(&config, out.clone(), lines);
         let polling = poller::run(
             Poller { config, processes: None, work, watch, registry },
