@@ -122,3 +122,19 @@ fn a_file_that_was_cut_short_costs_what_was_cut_off() {
         }
     }
 }
+
+#[test]
+fn a_block_that_was_half_written_is_no_block_and_costs_nothing() {
+    let dir = quick_folder();
+    filled(dir.path());
+    let [block, _, positions] = files(dir.path());
+    let bytes = fs::read(&block).unwrap();
+    // What a kill leaves of the next block, and of the positions.
+    let half = dir.path().join("blocks/00000009.tmp");
+    fs::write(&half, &bytes[..bytes.len() / 2]).unwrap();
+    fs::write(positions.with_extension("tmp"), b"VIGLPS").unwrap();
+    assert_eq!(survives(dir.path(), "half a block"), (LINES as usize, 0));
+    assert!(!half.exists(), "it is removed");
+    let (store, _) = LogStore::open(options(dir.path()), T0 + 3 * DAY).unwrap();
+    assert_eq!(store.position("file"), Some(b"here".to_vec()));
+}

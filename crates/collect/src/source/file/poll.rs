@@ -103,13 +103,18 @@ pub(super) fn checks(status: &TailStatus, paths: &str) -> Vec<Check> {
         let detail = format!("{files} files, {lines} lines read{behind}");
         checks.push(check("files", CheckState::Ok, detail, None));
     }
-    for (path, why) in status.troubles.iter().take(SHOWN) {
+    if !status.troubles.is_empty() {
+        let mut shown: Vec<String> = status
+            .troubles
+            .iter()
+            .take(SHOWN)
+            .map(|(path, why)| format!("{path}: {why}"))
+            .collect();
+        if status.troubles.len() > SHOWN {
+            shown.push(format!("{} more", status.troubles.len() - SHOWN));
+        }
         let fix = "let Vigie's user read it, or name it under exclude".to_owned();
-        checks.push(check("read", CheckState::Warning, format!("{path}: {why}"), Some(fix)));
-    }
-    if status.troubles.len() > SHOWN {
-        let detail = format!("{} more cannot be read", status.troubles.len() - SHOWN);
-        checks.push(check("read", CheckState::Warning, detail, None));
+        checks.push(check("read", CheckState::Warning, shown.join("; "), Some(fix)));
     }
     if status.over_limit > 0 {
         let detail = format!("{} files more than can be followed, the oldest", status.over_limit);

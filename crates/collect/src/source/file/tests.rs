@@ -299,7 +299,7 @@ fn how_it_stands_is_told() {
         behind_bytes: 7,
         cut: 1,
         over_limit: 3,
-        troubles: [("/l/x".to_owned(), "permission denied".to_owned())].into(),
+        troubles: ["a", "b", "c", "d"].map(|name| (name.to_owned(), "denied".to_owned())).into(),
         not_kept: Some("the disk is full".to_owned()),
         ..TailStatus::default()
     };
@@ -308,7 +308,7 @@ fn how_it_stands_is_told() {
         all,
         [
             "2 files, 10 lines read, 7 bytes to go",
-            "/l/x: permission denied",
+            "a: denied; b: denied; c: denied; 1 more",
             "3 files more than can be followed, the oldest",
             "1 lines were longer than longest_line_bytes, and were cut",
             "what is read is not kept yet: the disk is full",
