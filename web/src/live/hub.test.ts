@@ -11,9 +11,9 @@ function made() {
     events = given;
     return { ask: (topics) => asked.push([...topics]), hurry: () => undefined };
   });
-  const say = (topic: string, kind: 'snapshot' | 'patch', body: unknown) => {
+  const say = (topic: string, kind: 'snapshot' | 'patch' | 'lines', body: unknown) => {
     const at = '2026-11-25T12:00:00.000Z';
-    events?.message({ topic, at, kind, body, text: JSON.stringify({ topic, at, [kind === 'snapshot' ? 'doc' : 'patch']: body }) });
+    events?.message({ topic, at, kind, body, text: JSON.stringify(kind === 'lines' ? body : { topic, at, [kind === 'snapshot' ? 'doc' : 'patch']: body }) });
   };
   const tab = (...topics: string[]) => {
     const heard: FromHub[] = [];
@@ -91,5 +91,19 @@ describe('the hub of the tabs', () => {
     const late = tab('now');
     expect(late.heard).toEqual([{ type: 'full' }]);
     expect(asked.at(-1)).toHaveLength(MOST_TOPICS);
+  });
+});
+
+describe('the hub and log lines', () => {
+  it('passes log lines on, keeps none of them, and tells a newcomer that they come', () => {
+    const { say, tab, reconnect } = made();
+    const one = tab('logs:level=warn');
+    const begun = { topic: 'logs:level=warn', lines: [], skipped: 0 };
+    say('logs:level=warn', 'lines', begun);
+    say('logs:level=warn', 'lines', { ...begun, lines: [{ message: 'slow' }] });
+    expect(one.texts().map(({ lines }) => lines)).toEqual([[], [{ message: 'slow' }]]);
+    expect(tab('logs:level=warn').texts()).toEqual([begun]);
+    reconnect(['logs:level=warn']);
+    expect(tab('logs:level=warn').texts()).toEqual([]);
   });
 });

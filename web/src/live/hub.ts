@@ -20,6 +20,8 @@ export const MOST_TOPICS = 64;
 export class StreamHub {
   #ports = new Map<Port, ReadonlySet<string>>();
   #documents = new Map<string, unknown>();
+  /** How topics of log lines began on this connection: with nothing, or with what is wrong. */
+  #begun = new Map<string, string>();
   #clock = new ServerClock();
   #state: Connection = 'connecting';
   #reason: string | null = null;
@@ -60,10 +62,12 @@ export class StreamHub {
     this.#ask();
     if (wasAsleep && topics.size > 0) port.post({ type: 'state', state: this.#state, reason: this.#reason });
     for (const topic of topics) {
+      const text = before.has(topic) ? undefined : this.#begun.get(topic);
+      if (text !== undefined) port.post({ type: 'message', topic, kind: 'lines', text });
       if (before.has(topic) || !this.#documents.has(topic)) continue;
       const at = new Date(this.#clock.now()).toISOString();
-      const text = JSON.stringify({ topic, at, doc: this.#documents.get(topic) });
-      port.post({ type: 'message', topic, kind: 'snapshot', text });
+      const whole = JSON.stringify({ topic, at, doc: this.#documents.get(topic) });
+      port.post({ type: 'message', topic, kind: 'snapshot', text: whole });
     }
   }
 
@@ -79,7 +83,9 @@ export class StreamHub {
 
   #message({ topic, at, kind, body, text }: StreamMessage): void {
     this.#clock.hear(at);
-    if (kind === 'snapshot') this.#documents.set(topic, body);
+    if (kind === 'lines') {
+      if ((body as { lines: unknown[] }).lines.length === 0) this.#begun.set(topic, text);
+    } else if (kind === 'snapshot') this.#documents.set(topic, body);
     else if (this.#documents.has(topic)) this.#documents.set(topic, mergePatch(this.#documents.get(topic), body));
     else return;
     for (const [port, topics] of this.#ports) if (topics.has(topic)) port.post({ type: 'message', topic, kind, text });
@@ -92,6 +98,7 @@ export class StreamHub {
   }
 
   #forgetAllBut(topics: readonly string[]): void {
+    this.#begun.clear();
     for (const topic of this.#documents.keys()) if (!topics.includes(topic)) this.#documents.delete(topic);
   }
 }

@@ -12,7 +12,7 @@ export type FromHub =
   /** First word of the hub, likewise. */
   | { type: 'hello'; lock: string | null }
   | { type: 'state'; state: Connection; reason: string | null }
-  /** `text` is the JSON of the stream: `{topic, at, doc}` of a snapshot, `{topic, at, patch}` of a patch. */
-  | { type: 'message'; topic: string; kind: 'snapshot' | 'patch'; text: string }
+  /** `text` is the JSON of the stream: `{topic, at, doc}` of a snapshot, `{topic, at, patch}` of a patch, `{topic, at, lines, skipped}` of lines. */
+  | { type: 'message'; topic: string; kind: 'snapshot' | 'patch' | 'lines'; text: string }
   /** The browser's stream cannot carry what this tab wants beside the rest. */
   | { type: 'full' };

@@ -1,6 +1,7 @@
 import type { Rows, Source } from '../api/contract.ts';
 import { ServerClock, Ticker } from './clock.ts';
 import { isLate, judgeFreshness, LagMeter, type Freshness, type Link } from './freshness.ts';
+import { LineFeeds, linesTopic, type LineListener } from './line-feeds.ts';
 import { LiveStore } from './store.ts';
 import { TabStream } from './tab.ts';
 
@@ -8,6 +9,7 @@ import { TabStream } from './tab.ts';
 export const store = new LiveStore();
 export const clock = new ServerClock();
 
+const lineFeeds = new LineFeeds();
 const lags = new LagMeter();
 
 let link: Link = { state: 'connecting', reason: null, since: Date.now() };
@@ -19,15 +21,29 @@ export const stream = new TabStream({
     else store.patch(topic, body);
     if (topic === 'sources' && kind === 'patch') lags.hear(store.readCurrent<Rows<Source>>('sources'), clock.now());
   },
+  lines: (message) => lineFeeds.hear(message),
   state(state, reason) {
+    if (state !== 'open') lineFeeds.broken();
     if (state === link.state) return;
     link = { state, reason, since: Date.now() };
   },
   // Pages come back, queues one looked at rarely do: without this each would stay for as long as the tab.
   dropped(topic) {
     if (topic.startsWith('queue:')) store.forget(topic);
+    lineFeeds.dropped(topic);
   },
 });
+
+/** Follows the log lines that a filter wants, until the returned function is called. */
+export function followLines(filter: Record<string, string | undefined>, listener: LineListener): () => void {
+  const topic = linesTopic(filter);
+  const unwatch = lineFeeds.watch(topic, listener);
+  const letGo = stream.want(topic);
+  return () => {
+    unwatch();
+    letGo();
+  };
+}
 
 /** The time to count ages against: the server's, or the moment at which the screen was frozen. */
 const shownNow = (): number => store.pausedAt ?? clock.now();

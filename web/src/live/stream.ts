@@ -1,10 +1,12 @@
 import type { Connection } from './protocol.ts';
+import { isLines } from './line-feeds.ts';
 import { SseCutter, type SseMessage } from './sse.ts';
 
 export interface StreamMessage {
   topic: string;
   at: string;
-  kind: 'snapshot' | 'patch';
+  kind: 'snapshot' | 'patch' | 'lines';
+  /** The document or the patch; of lines, all of the data. */
   body: unknown;
   /** The same as it came. */
   text: string;
@@ -24,7 +26,7 @@ const BACKOFF_MS = [250, 500, 1_000, 2_000, 4_000, 8_000];
  * One connection to the server. It asks for the topics it is told, reads the answer as a stream, takes 15 s without
  * a byte for a broken line, and comes back with the last id it has seen. When a topic is added the connection is
  * made anew without an id: the newcomer needs its snapshot. Removed topics just ride along until the next
- * connection. Knows nothing of pages: it runs in a worker, too.
+ * connection, unless they are log lines. Knows nothing of pages: it runs in a worker, too.
  */
 export class LiveStream {
   #wanted: readonly string[] = [];
@@ -53,7 +55,9 @@ export class LiveStream {
       return;
     }
     const isUnderWay = this.#abort !== null || this.#retry !== null;
-    if (isUnderWay && topics.every((topic) => this.#asked.includes(topic))) return;
+    // Documents that nobody wants any more cost little; lines may be many.
+    const isTooMuch = this.#asked.some((topic) => isLines(topic) && !topics.includes(topic));
+    if (isUnderWay && !isTooMuch && topics.every((topic) => this.#asked.includes(topic))) return;
     // Pages want their topics one after the other within a moment: one connection for all of them.
     this.#change ??= setTimeout(() => {
       this.#change = null;
@@ -136,10 +140,10 @@ export class LiveStream {
 
   #hear(message: SseMessage): void {
     if (message.id !== null) this.#lastId = message.id;
-    if (message.event !== 'snapshot' && message.event !== 'patch') return;
+    if (message.event !== 'snapshot' && message.event !== 'patch' && message.event !== 'lines') return;
     this.#failures = 0;
     const data = JSON.parse(message.data) as { topic: string; at: string; doc?: unknown; patch?: unknown };
-    const body = message.event === 'snapshot' ? data.doc : data.patch;
+    const body = message.event === 'lines' ? data : message.event === 'snapshot' ? data.doc : data.patch;
     this.#events.message({ topic: data.topic, at: data.at, kind: message.event, body, text: message.data });
   }
 }

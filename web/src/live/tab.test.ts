@@ -39,13 +39,14 @@ function made(canShare = true) {
   };
   const states: string[] = [];
   const dropped: string[] = [];
+  const lines: unknown[] = [];
   const bodies: unknown[] = [];
   const tab = new TabStream(
-    { message: ({ body }) => bodies.push(body), state: (state) => states.push(state), dropped: (topic) => dropped.push(topic) },
+    { message: ({ body }) => bodies.push(body), state: (state) => states.push(state), dropped: (topic) => dropped.push(topic), lines: (message) => lines.push(message) },
     { canShare: () => canShare, joinShared: join('shared'), joinOwn: join('own') },
   );
   tab.start();
-  return { tab, joined, states, dropped, bodies, wants: () => joined.at(-1)?.said.at(-1) };
+  return { tab, joined, states, dropped, bodies, lines, wants: () => joined.at(-1)?.said.at(-1) };
 }
 
 describe('a tab', () => {

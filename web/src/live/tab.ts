@@ -1,8 +1,11 @@
 import { canShare, joinOwn, joinShared, type HubLink } from './join.ts';
+import type { LinesMessage } from './line-feeds.ts';
 import type { Connection, FromHub } from './protocol.ts';
 
 export interface TabEvents {
   message(message: { topic: string; at: string; kind: 'snapshot' | 'patch'; body: unknown }): void;
+  /** Log lines, which are no document. */
+  lines(message: LinesMessage): void;
   state(state: Connection, reason: string | null): void;
   /** Nobody here wants this topic any more. */
   dropped(topic: string): void;
@@ -105,9 +108,12 @@ export class TabStream {
   }
 
   #hear(message: FromHub): void {
-    if (message.type === 'message') {
+    if (message.type === 'message' && message.kind === 'lines') {
+      this.#events.lines(JSON.parse(message.text) as LinesMessage);
+    } else if (message.type === 'message') {
       const { topic, at, doc, patch } = JSON.parse(message.text) as { topic: string; at: string; doc?: unknown; patch?: unknown };
-      this.#events.message({ topic, at, kind: message.kind, body: message.kind === 'snapshot' ? doc : patch });
+      const kind = message.kind === 'snapshot' ? 'snapshot' : 'patch';
+      this.#events.message({ topic, at, kind, body: kind === 'snapshot' ? doc : patch });
     } else if (message.type === 'state') {
       if (!this.#asleep && message.state !== 'asleep') this.#events.state(message.state, message.reason);
     } else if (message.type === 'full') {

@@ -41,12 +41,22 @@ export class LineBuffer {
       this.#insert(line);
       added += 1;
     }
+    this.#trim();
+    return added;
+  }
+
+  /** Takes lines that came, as they are. */
+  add(lines: readonly Line[]): void {
+    for (const line of lines) this.#insert(line);
+    this.#trim();
+  }
+
+  #trim(): void {
     if (this.lines.length > this.#most + SLACK) {
       const excess = this.lines.length - this.#most;
       this.lines.splice(0, excess);
       this.dropped += excess;
     }
-    return added;
   }
 
   /** Takes the next page of older lines, newest first; says how many fitted. */

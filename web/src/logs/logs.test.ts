@@ -124,3 +124,56 @@ describe('the tail', () => {
     tail.stop();
   });
 });
+
+describe('the tail over the stream', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.stubGlobal('document', { visibilityState: 'visible' });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  it('takes what comes instead of asking, each line once, and asks again when the stream ends', async () => {
+    const { LogTail } = await import('./tail.ts');
+    let asked = 0;
+    let stored = [entry(1, 'a')];
+    let listener: import('../live/line-feeds.ts').LineListener | null = null;
+    const tail = new LogTail(() => {
+      asked += 1;
+      return Promise.resolve({ entries: stored.toReversed(), next: null });
+    }, (filter, given) => {
+      expect(filter).toEqual({ level: 'warn' });
+      listener = given;
+      return () => { listener = null; };
+    });
+    const say = () => listener ?? { begun: () => undefined, lines: () => undefined, ended: () => undefined };
+    tail.look({ filter: { level: 'warn' }, span: {}, live: true });
+    say().begun();
+    await vi.advanceTimersByTimeAsync(10);
+    // What was stored before the stream began was asked for once more.
+    expect(asked).toBe(2);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(asked).toBe(2);
+    stored = [...stored, entry(2, 'b')];
+    say().lines([entry(2, 'b'), entry(2, 'b')], 0);
+    expect(said(tail.buffer)).toEqual(['a', 'b', 'b']);
+    say().lines([entry(3, 'c')], 40);
+    expect([tail.skipped, tail.skippedLines]).toEqual([true, 40]);
+    // A break: it polls, and what both tell is there once.
+    stored = [entry(1, 'a'), entry(2, 'b'), entry(2, 'b'), entry(3, 'c'), entry(4, 'd')];
+    say().ended();
+    await vi.advanceTimersByTimeAsync(1_010);
+    expect(asked).toBe(4);
+    expect(said(tail.buffer)).toEqual(['a', 'b', 'b', 'c', 'd']);
+    say().begun();
+    await vi.advanceTimersByTimeAsync(10);
+    say().lines([entry(4, 'd'), entry(5, 'e')], 0);
+    expect(said(tail.buffer)).toEqual(['a', 'b', 'b', 'c', 'd', 'e']);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(asked).toBe(5);
+    tail.stop();
+    expect(listener).toBeNull();
+  });
+});

@@ -1,15 +1,19 @@
-import { fetchLogs, type LogAnswer, type LogFilter, type LogSpan } from '../api/logs.ts';
+import { fetchLogs, type LogAnswer, type LogEntry, type LogFilter, type LogSpan } from '../api/logs.ts';
 import type { FeedState } from '../live/history.ts';
-import { Refetch } from '../live/refetch.ts';
+import { followLines, store } from '../live/session.ts';
+import { type Job, Refetch } from '../live/refetch.ts';
 import { LineBuffer } from './buffer.ts';
-import { lineOf, Origins, type Line } from './line.ts';
+import { identity, lineOf, Origins, type Line } from './line.ts';
 
 type Fetch = typeof fetchLogs;
+type Follow = typeof followLines;
 
 const PAGE = 1_000;
 const EVERY_MS = 1_000;
 /** Writers' clocks differ and lines travel: so far back is asked again each time. */
 const OVERLAP_SECONDS = 5;
+/** A line of an answer that the stream tells as well comes within this time. */
+const OWED_MS = 3_000;
 /** More news in a second than so many pages is not read line by line. */
 const MOST_PAGES = 10;
 
@@ -31,6 +35,8 @@ export class LogTail {
   isLoadingOlder = false;
   /** Lines that came faster than they could be read: there is a hole in what is shown. */
   skipped = false;
+  /** How many of them, as far as the server counted them. */
+  skippedLines = 0;
   /** Parts of the server's store that could not be read. */
   unreadable = 0;
   version = 0;
@@ -41,9 +47,20 @@ export class LogTail {
   #olderAbort: AbortController | null = null;
   #listeners = new Set<() => void>();
   readonly #fetch: Fetch;
+  readonly #follow: Follow;
+  /** Ends what follows the stream. */
+  #letGo: (() => void) | null = null;
+  /** Lines come over the stream: nothing need be asked for. */
+  #isFollowing = false;
+  /** Something may have been missed that the stream does not tell. */
+  #isBehind = false;
+  /** Lines of the last answer that may come over the stream as well, and until when. */
+  #owed = new Map<string, number>();
+  #owedUntil = 0;
 
-  constructor(fetch: Fetch = fetchLogs) {
+  constructor(fetch: Fetch = fetchLogs, follow: Follow = followLines) {
     this.#fetch = fetch;
+    this.#follow = follow;
   }
 
   watch = (listener: () => void): (() => void) => {
@@ -70,9 +87,11 @@ export class LogTail {
     this.hasOlder = false;
     this.#older = null;
     this.skipped = false;
+    this.skippedLines = 0;
+    this.#owed.clear();
     this.#tell();
     let isFirst = true;
-    this.#fetching.run<LogAnswer>({
+    const job: Job<LogAnswer> = {
       ask: (signal) => (isFirst ? this.#fetch(search.filter, search.span, { limit: PAGE }, signal) : this.#news(search, signal)),
       done: (answer) => {
         if (isFirst) {
@@ -80,6 +99,7 @@ export class LogTail {
           this.hasOlder = this.#older !== null;
         }
         isFirst = false;
+        this.#owe(answer);
         this.unreadable = answer.unreadable ?? 0;
         const added = this.buffer.append(this.#lines(answer));
         const changed = added > 0 || this.state !== 'ready' || this.error !== null;
@@ -92,9 +112,66 @@ export class LogTail {
         this.error = reason;
         this.#tell();
       },
-      again: () => (search.live ? EVERY_MS : null),
-    });
+      again: () => {
+        if (!search.live) return null;
+        if (!this.#isBehind) return this.#isFollowing ? null : EVERY_MS;
+        this.#isBehind = false;
+        return 0;
+      },
+    };
+    this.#fetching.run(job);
+    if (search.live) this.#listen(search, () => (isFirst ? (this.#isBehind = true) : this.#fetching.run(job)));
   };
+
+  /** Takes what comes over the stream; `ask` asks for what it may not tell. Without a stream the asking goes on by itself. */
+  #listen(search: Search, ask: () => void): void {
+    const letGo = this.#follow(search.filter, {
+      begun: () => {
+        this.#isFollowing = true;
+        ask();
+      },
+      lines: (entries, skipped) => this.#came(entries, skipped),
+      ended: () => {
+        if (!this.#isFollowing) return;
+        this.#isFollowing = false;
+        ask();
+      },
+    });
+    const unwatch = store.watchPause(() => {
+      if (store.pausedAt === null && this.#isFollowing) ask();
+    });
+    this.#letGo = () => {
+      letGo();
+      unwatch();
+    };
+  }
+
+  #came(entries: readonly LogEntry[], skipped: number): void {
+    // What comes while the screen is frozen is asked for when it goes on.
+    if (store.pausedAt !== null) return;
+    const isOwed = Date.now() < this.#owedUntil;
+    const lines = entries.map((entry) => lineOf(entry, this.#origins)).filter((line) => {
+      const key = identity(line);
+      const left = isOwed ? (this.#owed.get(key) ?? 0) : 0;
+      if (left > 0) this.#owed.set(key, left - 1);
+      return left === 0;
+    });
+    this.buffer.add(lines);
+    if (skipped > 0) {
+      this.skipped = true;
+      this.skippedLines += skipped;
+    }
+    this.#tell();
+  }
+
+  #owe(answer: LogAnswer): void {
+    this.#owed.clear();
+    this.#owedUntil = Date.now() + OWED_MS;
+    for (const line of this.#lines(answer)) {
+      const key = identity(line);
+      this.#owed.set(key, (this.#owed.get(key) ?? 0) + 1);
+    }
+  }
 
   /** The page before the oldest line. Says how many lines were put above. */
   older = async (): Promise<number> => {
@@ -123,6 +200,10 @@ export class LogTail {
   };
 
   stop = (): void => {
+    this.#letGo?.();
+    this.#letGo = null;
+    this.#isFollowing = false;
+    this.#isBehind = false;
     this.#fetching.stop();
     this.#olderAbort?.abort();
     this.isLoadingOlder = false;

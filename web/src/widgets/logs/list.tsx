@@ -86,7 +86,7 @@ export function LogList(props: { tail: LogTail; q: string | undefined; open: str
     <div className="log-pane">
       {tail.error && tail.state === 'ready' ? <Fault text={t('logs.stale', { reason: tail.error })} retry={t('action.retry')} onRetry={tail.reload} /> : null}
       {tail.state === 'failed' ? <Fault text={t('fault.list', { reason: tail.error ?? '' })} retry={t('action.retry')} onRetry={tail.reload} /> : null}
-      {tail.skipped ? <p className="note warn">{t('logs.skipped')}</p> : null}
+      {tail.skipped ? <p className="note warn">{tail.skippedLines > 0 ? t('logs.skippedLines', { n: tail.skippedLines }) : t('logs.skipped')}</p> : null}
       {tail.unreadable > 0 ? <p className="note warn">{t('logs.unreadable', { n: tail.unreadable })}</p> : null}
       {/* A region that scrolls has to be reachable without a mouse. */}
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}

@@ -1,0 +1,254 @@
+//! `vigie logs` and `vigie events` against a real Vigie: what is there, what comes, kills in between, hostile lines.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use vigie_testkit::{RedisServer, free_port, http_get, http_post};
+
+/// How long a busy machine may take for anything.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The binary with a data folder of its own; killed (-9) when it is dropped.
+struct Vigie {
+    process: Child,
+    port: u16,
+}
+
+impl Drop for Vigie {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+    command.env_remove("NO_COLOR").stdin(Stdio::null());
+    command
+}
+
+impl Vigie {
+    fn start(dir: &Path, port: u16, redis: u16) -> Self {
+        let config = json!({"listen": format!("127.0.0.1:{port}"), "data_dir": dir.join("data"),
+            "sources": [{"name": "main", "kind": "redis", "url": format!("redis://127.0.0.1:{redis}"), "poll_seconds": 0.5}]});
+        std::fs::write(dir.join("vigie.yaml"), config.to_string()).unwrap();
+        let log = std::fs::File::create(dir.join("vigie.log")).unwrap();
+        let mut command = binary();
+        command.arg("--config").arg(dir.join("vigie.yaml")).stdout(Stdio::null()).stderr(log);
+        let vigie = Self { process: command.spawn().unwrap(), port };
+        until("it is ready", || {
+            http_get(port, "/readyz").is_ok_and(|answer| answer.status == 200).then_some(())
+        });
+        vigie
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn post(&self, path: &str, body: &str) {
+        let answer = http_post(self.port, path, &[], body.as_bytes()).unwrap();
+        assert!((200..300).contains(&answer.status), "{path}: {} {}", answer.status, answer.body);
+    }
+
+    /// Ids and types of all events, newest first.
+    fn events(&self) -> Vec<(String, String)> {
+        let answer = http_get(self.port, "/api/v1/events?limit=1000").unwrap();
+        let answer: Value = serde_json::from_str(&answer.body).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let events = answer["events"].as_array().unwrap().iter();
+        events.map(|event| (text(&event["id"]), text(&event["type"]))).collect()
+    }
+}
+
+fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn run(words: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } = binary().args(words).output().unwrap();
+    (status.code(), String::from_utf8([stdout, stderr].concat()).unwrap())
+}
+
+/// A command that goes on, and the lines that it prints.
+struct Following {
+    process: Child,
+    lines: Receiver<String>,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+impl Following {
+    fn start(words: &[&str]) -> Self {
+        let mut process =
+            binary().args(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let out = process.stdout.take().unwrap();
+        let (send, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                if send.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { process, lines }
+    }
+
+    fn next(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("a line comes in time")
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.lines.recv_timeout(Duration::from_millis(500)).is_err()
+    }
+}
+
+#[test]
+fn lines_are_shown_followed_over_a_kill_and_do_no_harm() {
+    let (dir, redis) = (tempfile::tempdir().unwrap(), RedisServer::start());
+    let port = free_port();
+    let vigie = Vigie::start(dir.path(), port, redis.port());
+    let url = vigie.url();
+    let line = |level: &str, message: &str| {
+        json!({"level": level, "msg": message, "queue": "emails", "job": "17"}).to_string()
+    };
+    vigie.post(
+        "/api/v1/logs",
+        &[line("info", "fine"), line("error", "refused\u{1b}[2J\nby smtp"), line("warn", "slow")]
+            .join("\n"),
+    );
+
+    let (code, text) = run(&["logs", "--url", &url, "--queue", "emails"]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((code, lines.len()), (Some(0), 3), "{text}");
+    assert!(
+        lines[0].ends_with("INFO  api [emails/17] fine"),
+        "plain when piped, oldest first: {text}"
+    );
+    assert!(lines[1].ends_with("ERROR api [emails/17] refused\\u{1b}[2J\\nby smtp"), "{text}");
+    let (_, text) = run(&[
+        "logs",
+        "--url",
+        &url,
+        "--level",
+        "warn",
+        "--job",
+        "17",
+        "--since",
+        "1h",
+        "/REFUSED|refused/",
+    ]);
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let (_, text) = run(&["logs", "--url", &url, "--json", "--source", "api", "--limit", "1"]);
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["message"], "slow");
+
+    let following =
+        Following::start(&["logs", "-f", "--url", &url, "--level", "warn", "--queue", "emails"]);
+    assert!(following.next().contains("refused") && following.next().contains("slow"));
+    vigie.post(
+        "/api/v1/logs",
+        &[line("info", "not this"), line("warn", "again"), line("warn", "again")].join("\n"),
+    );
+    assert!(following.next().ends_with("again") && following.next().ends_with("again"));
+    drop(vigie);
+    let vigie = Vigie::start(dir.path(), port, redis.port());
+    // Written while the one who follows may not be back yet.
+    vigie.post("/api/v1/logs", &line("warn", "after the kill"));
+    assert!(following.next().ends_with("after the kill"));
+    assert!(following.is_quiet(), "nothing comes twice");
+}
+
+#[test]
+fn events_are_shown_followed_and_the_same_after_a_kill() {
+    let (dir, redis) = (tempfile::tempdir().unwrap(), RedisServer::start());
+    let port = free_port();
+    let vigie = Vigie::start(dir.path(), port, redis.port());
+    let url = vigie.url();
+    let seen = |kind: &str| vigie.events().iter().any(|event| event.1 == kind).then_some(());
+    until("the source is found", || seen("source_found"));
+    vigie.post("/api/v1/events", "api 1.4.2 is out");
+    let following =
+        Following::start(&["events", "-f", "--url", &url, "--type", "queue_appeared,deploy"]);
+    assert!(following.next().ends_with("info     deploy api api 1.4.2 is out"));
+    redis.run(&["SADD", "asynq:queues", "late"]);
+    redis.run(&["RPUSH", "asynq:{late}:pending", "a"]);
+    let line = following.next();
+    assert!(line.contains("queue_appeared") && line.ends_with("queue late appeared"), "{line}");
+    vigie
+        .post("/api/v1/logs", r#"{"type":"event","event":"deploy","msg":"web 7","subject":"web"}"#);
+    assert!(following.next().ends_with("deploy api web 7"));
+    let (code, text) =
+        run(&["events", "--url", &url, "--json", "--severity", "info", "--type", "deploy"]);
+    let told: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((code, told.len(), &told[1]["message"]), (Some(0), 2, &json!("web 7")));
+
+    let before = vigie.events();
+    drop(vigie);
+    let vigie = Vigie::start(dir.path(), port, redis.port());
+    let after = until("the source is found again", || {
+        let events = vigie.events();
+        (events.len() > before.len()).then_some(events)
+    });
+    assert_eq!(after[after.len() - before.len()..], before, "none is lost, none is doubled");
+    let news = &after[..after.len() - before.len()];
+    assert!(news.iter().all(|event| event.1 == "source_found"), "{news:?}");
+}
+
+#[test]
+fn what_is_wrong_is_said_with_an_exit_code() {
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    for words in [vec!["logs"], vec!["logs", "-f"], vec!["events"], vec!["events", "-f"]] {
+        let (code, text) = run(&[&words[..], &["--url", &nobody]].concat());
+        assert_eq!(code, Some(3), "{words:?}: {text}");
+        assert!(text.contains("no Vigie answers"), "{text}");
+    }
+    for words in [
+        ["logs", "--since", "yesterday"],
+        ["logs", "--limit", "0"],
+        ["events", "--limit", "9999"],
+        ["events", "--url", "nonsense"],
+    ] {
+        assert_eq!(run(&words).0, Some(2), "{words:?}");
+    }
+    let (dir, redis) = (tempfile::tempdir().unwrap(), RedisServer::start());
+    let vigie = Vigie::start(dir.path(), free_port(), redis.port());
+    for follow in [None, Some("-f")] {
+        let words: Vec<&str> = ["logs", "--level", "loud"].into_iter().chain(follow).collect();
+        let (code, text) = run(&[&words[..], &["--url", &vigie.url()]].concat());
+        assert!(code == Some(1) && text.contains("level is \"loud\""), "{text}");
+    }
+    // Who reads no more is no failure.
+    let many: Vec<String> =
+        (0..3_000).map(|n| json!({"msg": format!("line {n}")}).to_string()).collect();
+    vigie.post("/api/v1/logs", &many.join("\n"));
+    let mut process = binary()
+        .args(["logs", "--limit", "5000", "--url", &vigie.url()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 10];
+    process.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let ended = process.wait_with_output().unwrap();
+    assert_eq!(
+        (ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()),
+        (Some(0), "")
+    );
+}
