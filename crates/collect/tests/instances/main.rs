@@ -4,5 +4,8 @@
 mod balancers;
 mod hostile;
 mod n8n;
+mod n8n_queue;
 mod probes;
 mod watch;
+#[path = "../watching/mod.rs"]
+mod watching;
