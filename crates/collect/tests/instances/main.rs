@@ -5,7 +5,10 @@ mod balancers;
 mod feeds;
 mod hostile;
 mod n8n;
+mod n8n_queue;
 mod probes;
 mod service;
 mod services;
 mod watch;
+#[path = "../watching/mod.rs"]
+mod watching;
