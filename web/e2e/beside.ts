@@ -92,17 +92,49 @@ const json = (response: Answer, body: unknown, status = 200) => {
   response.end(JSON.stringify(body));
 };
 
-/** Vigie's answer, its stream without the topic that it may not have and with the made-up instances instead. */
-function onward(request: http.IncomingMessage, response: Answer): void {
+/** A topic of log lines that a stream has asked for. */
+interface Tail {
+  topic: string;
+  response: Answer;
+}
+
+const isTail = (topic: string): boolean => topic === 'logs' || topic.startsWith('logs:');
+const isOurs = (topic: string): boolean => topic === 'instances' || isTail(topic);
+const tell = ({ topic, response }: Tail, lines: Entry[]) =>
+  response.write(`event: lines\ndata: ${JSON.stringify({ topic, at: new Date().toISOString(), lines, skipped: 0 })}\n\n`);
+
+/** Passes a stream on by whole messages, so that others may stand between them. */
+function byMessages(answer: http.IncomingMessage, response: Answer): void {
+  let rest = '';
+  answer.setEncoding('utf8');
+  answer.on('data', (chunk: string) => {
+    rest += chunk;
+    const end = rest.lastIndexOf('\n\n') + 2;
+    if (end < 2) return;
+    response.write(rest.slice(0, end));
+    rest = rest.slice(end);
+  });
+  answer.on('end', () => response.end());
+}
+
+/** Vigie's answer; on its stream the made-up instances and lines instead of its own. */
+function onward(request: http.IncomingMessage, response: Answer, tails: Set<Tail>): void {
   const url = new URL(request.url ?? '/', base);
   const topics = url.searchParams.get('topics')?.split(',') ?? [];
-  const adds = url.pathname === '/api/v1/stream' && topics.includes('instances');
-  if (adds) url.searchParams.set('topics', topics.filter((topic) => topic !== 'instances').join(','));
+  const adds = url.pathname === '/api/v1/stream' && topics.some(isOurs);
+  if (adds) url.searchParams.set('topics', topics.filter((topic) => !isOurs(topic)).join(',') || 'sources');
   const headers = { ...request.headers, host: url.host, ...(adds ? { 'accept-encoding': 'identity' } : {}) };
   const asked = http.request(url, { method: request.method ?? 'GET', headers }, (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers);
-    if (adds) response.write(`event: snapshot\ndata: ${JSON.stringify({ topic: 'instances', at: new Date().toISOString(), doc: { rows: INSTANCES } })}\n\n`);
-    answer.pipe(response);
+    if (adds && topics.includes('instances')) response.write(`event: snapshot\ndata: ${JSON.stringify({ topic: 'instances', at: new Date().toISOString(), doc: { rows: INSTANCES } })}\n\n`);
+    const own = adds ? topics.filter(isTail).map((topic) => ({ topic, response })) : [];
+    for (const tail of own) {
+      tails.add(tail);
+      tell(tail, []);
+    }
+    response.on('close', () => { for (const tail of own) tails.delete(tail); });
+    if (adds) byMessages(answer, response);
+    else answer.pipe(response);
   });
   response.on('close', () => asked.destroy());
   asked.on('error', () => response.destroy());
@@ -112,6 +144,7 @@ function onward(request: http.IncomingMessage, response: Answer): void {
 export async function beside(lines = 3_000): Promise<Beside> {
   const begin = Date.now() - 600_000;
   const entries = Array.from({ length: lines }, (_, i) => line(begin + (i * 570_000) / lines, i));
+  const tails = new Set<Tail>();
   let problem: string | null = null;
   const server = http.createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', base);
@@ -124,13 +157,18 @@ export async function beside(lines = 3_000): Promise<Beside> {
         const document = (await answer.json()) as { paths: Record<string, unknown> };
         json(response, { ...document, paths: { '/api/v1/instances': {}, '/api/v1/logs': {}, ...document.paths } });
       });
-    } else onward(request, response);
+    } else onward(request, response, tails);
   });
   await new Promise<void>((done) => { server.listen(0, '127.0.0.1', done); });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     write(count, message) {
-      for (let i = 0; i < count; i += 1) entries.push(line(Date.now(), entries.length, message));
+      const news = Array.from({ length: count }, (_, i) => line(Date.now(), entries.length + i, message));
+      entries.push(...news);
+      for (const tail of tails) {
+        const wanted = keep(news, new URLSearchParams(tail.topic.slice('logs:'.length)));
+        if (wanted.length > 0) tell(tail, wanted);
+      }
     },
     fail(detail) { problem = detail; },
     async close() {

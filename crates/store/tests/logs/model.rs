@@ -185,6 +185,10 @@ fn ask(store: &LogStore, question: &Question) -> Vec<LogEntry> {
 
 fn check(store: &LogStore, given: &[LogEntry], question: &Question) -> Result<(), TestCaseError> {
     let mut expected: Vec<&LogEntry> = given.iter().filter(|entry| question.wants(entry)).collect();
+    // Who follows lines as they come gets the same as who asks later.
+    let filter = question.filter();
+    let followed: Vec<&LogEntry> = given.iter().filter(|entry| filter.wants(entry)).collect();
+    prop_assert_eq!(&followed, &expected);
     // Stable: of one time, in the order of arrival.
     expected.sort_by_key(|entry| entry.time_nanos);
     if question.newest_first {
