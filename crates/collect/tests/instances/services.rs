@@ -28,7 +28,8 @@ impl NameServer {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = socket.local_addr().unwrap().port();
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        let (ports, ended) = (Arc::new(Mutex::new(ports.to_vec())), Arc::new(AtomicBool::new(false)));
+        let (ports, ended) =
+            (Arc::new(Mutex::new(ports.to_vec())), Arc::new(AtomicBool::new(false)));
         let (own, end) = (Arc::clone(&ports), Arc::clone(&ended));
         let thread = std::thread::spawn(move || {
             let mut query = [0; 512];
