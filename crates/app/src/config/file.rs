@@ -179,7 +179,7 @@ fn sources(raw: Vec<RawSource>, origin: &str) -> Result<Vec<SourceConfig>, Confi
     for (number, source) in sources.iter().enumerate() {
         let Some(told) = source.tells_of() else { continue };
         let known = |other: &&SourceConfig| other.name() == told;
-        if !sources.iter().find(known).is_some_and(|other| other.kind() == "redis") {
+        if sources.iter().find(known).is_none_or(|other| other.kind() != "redis") {
             let place = format!("{origin}: sources[{number}]");
             let error = format!("asynq: there is no source {:?} of kind redis", told.as_str());
             return Err(wrong(place, error));
