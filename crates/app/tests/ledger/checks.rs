@@ -104,8 +104,8 @@ pub fn durations(status: &Status, kind: &str, truth: &Truth, listening: Listenin
 pub struct Record {
     pub queue: String,
     pub job_type: String,
-    /// In ms.
-    pub wait: f64,
+    /// In ms; `None` of a retry that runs in another process than the attempt before it.
+    pub wait: Option<f64>,
     pub run: f64,
 }
 
@@ -117,7 +117,13 @@ pub fn records(port: u16) -> Vec<Record> {
     let record = |one: &Value| Record {
         queue: text(&one["queue"]),
         job_type: text(&one["type"]),
-        wait: one["wait_seconds"].as_f64().unwrap_or_else(|| panic!("no wait: {one}")) * 1e3,
+        wait: match one["wait_seconds"].as_f64() {
+            None => {
+                assert!(one["attempt"].as_u64() > Some(1), "a first attempt without a wait: {one}");
+                None
+            }
+            Some(wait) => Some(wait * 1e3),
+        },
         run: one["run_seconds"].as_f64().unwrap() * 1e3,
     };
     page["jobs"].as_array().unwrap().iter().map(record).collect()
@@ -136,7 +142,7 @@ pub fn told(status: &Status, records: &[Record], ledger: &Ledger) {
             let of = || records.iter().filter(|one| own(&one.queue, &one.job_type));
             let handlers = ledger.attempts.iter().filter(|one| own(&one.queue, &one.job_type));
             let handlers = handlers.filter_map(|one| Some(one.finish?.0 - one.start)).collect();
-            let waits = Durations::new(of().map(|one| one.wait).collect());
+            let waits = Durations::new(of().filter_map(|one| one.wait).collect());
             let runs = Durations::new(of().map(|one| one.run).collect());
             let handlers = Durations::new(handlers);
             assert_eq!(runs.count(), handlers.count(), "{name} {job_type:?}: records and ledger");
