@@ -1,4 +1,4 @@
-import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type RefObject } from 'react';
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type RefObject } from 'react';
 import { apply, rank, type Proposal } from '../../explore/complete.ts';
 import { contextAt, type Context } from '../../explore/context.ts';
 import { marked, pieces } from '../../explore/highlight.ts';
@@ -129,19 +129,26 @@ export function Editor(props: EditorProps) {
   const { popup, close, look, move, pick } = useCompletion(ghost);
   const { value, fault, onChange } = props;
   const shown = useMemo(() => marked(pieces(value), fault), [value, fault]);
-  const edit = (text: string, cursor: number) => {
-    onChange(text);
-    requestAnimationFrame(() => {
-      field.current?.focus();
-      field.current?.setSelectionRange(cursor, cursor);
-      look(text, cursor, false);
-    });
+  // What a proposal made of the text, and where the cursor belongs in it.
+  const pending = useRef<{ text: string; cursor: number } | null>(null);
+  const settle = () => {
+    const edit = pending.current;
+    if (!edit || edit.text !== value) return;
+    pending.current = null;
+    field.current?.focus();
+    field.current?.setSelectionRange(edit.cursor, edit.cursor);
+    look(edit.text, edit.cursor, false);
   };
+  // Before the next key: a frame later, one who types on at once would find the cursor moved back behind what was typed.
+  // oxlint-disable-next-line react/exhaustive-deps -- only another text settles an edit
+  useLayoutEffect(settle, [value]);
   const take = (proposal: Proposal) => {
     if (!popup) return;
     close();
     const done = apply(value, popup.context, proposal);
-    edit(done.text, done.cursor);
+    pending.current = done;
+    if (done.text === value) settle();
+    else onChange(done.text);
   };
   const keys = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     const isRun = event.key === 'Enter' && (event.ctrlKey || event.metaKey);
@@ -167,7 +174,7 @@ export function Editor(props: EditorProps) {
         autoFocus={props.isNew}
         aria-autocomplete="list" aria-controls={popup ? id : undefined} aria-activedescendant={popup ? `${id}-${popup.at}` : undefined}
         aria-invalid={fault !== null} aria-errormessage={props.faultId}
-        onChange={(event) => { onChange(event.target.value); look(event.target.value, event.target.selectionStart, false); }} onKeyDown={keys} onBlur={close}
+        onChange={(event) => { pending.current = null; onChange(event.target.value); look(event.target.value, event.target.selectionStart, false); }} onKeyDown={keys} onBlur={close}
       />
       <pre className="promql-paint" aria-hidden="true">{shown.map((piece) => <span key={piece.from} className={`t-${piece.look} ${piece.isFault ? 'fault' : ''}`}>{piece.text}</span>)}{'\n'}</pre>
       {popup ? <Proposals id={id} popup={popup} onTake={take} onPoint={pick} /> : null}
