@@ -22,7 +22,7 @@ export const FACETS = ['level', 'type', 'source', 'instance', 'queue'] as const;
 export type Facet = (typeof FACETS)[number];
 
 /** What is looked for: `level` means at least this, `q` is text or `/regex/`. */
-export type LogFilter = Partial<Record<Facet | 'job' | 'q', string | undefined>>;
+export type LogFilter = Partial<Record<Facet | 'job' | 'trace' | 'q', string | undefined>>;
 
 /** Unix seconds, may have a fraction. */
 export interface LogSpan {

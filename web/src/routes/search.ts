@@ -47,6 +47,7 @@ export interface LogsSearch {
   instance?: string | undefined;
   queue?: string | undefined;
   job?: string | undefined;
+  trace?: string | undefined;
   view?: 'patterns' | undefined;
   /** The line that is open, by its short name. */
   line?: string | undefined;
@@ -89,7 +90,7 @@ export function queuesSearch(raw: Raw): QueuesSearch {
 export const logsSearch = (raw: Raw): LogsSearch => ({
   q: text(raw['q']),
   level: LEVELS.find((level) => level === raw['level']),
-  type: text(raw['type']), source: text(raw['source']), instance: text(raw['instance']), queue: text(raw['queue']), job: text(raw['job']),
+  type: text(raw['type']), source: text(raw['source']), instance: text(raw['instance']), queue: text(raw['queue']), job: text(raw['job']), trace: text(raw['trace']),
   view: raw['view'] === 'patterns' ? 'patterns' : undefined,
   line: text(raw['line'])?.slice(0, 40),
 });

@@ -45,7 +45,7 @@ function Chosen({ filter, onChange }: { filter: LogFilter; onChange: OnLogsChang
   const t = useSentence();
   return (
     <>
-      {[...FACETS.filter((facet) => facet !== 'level'), 'job' as const].map((facet) => {
+      {[...FACETS.filter((facet) => facet !== 'level'), 'job' as const, 'trace' as const].map((facet) => {
         const value = filter[facet];
         return value ? (
           <button key={facet} type="button" className="chip" aria-label={t('logs.drop', { facet: t(`logs.facet.${facet}`), value: showName(value) })} onClick={() => onChange({ [facet]: undefined })}>

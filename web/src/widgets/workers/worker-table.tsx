@@ -8,6 +8,7 @@ import { workerTone } from '../../domain/worker.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { useLive, useNow } from '../../live/hooks.ts';
 import { Bar, Mark, ScrollX } from '../../ui/index.tsx';
+import { LinesLink } from '../logs/lines-link.tsx';
 import { QueueLink } from '../queue-link.tsx';
 import { inHand, workerState } from './state.ts';
 
@@ -28,6 +29,8 @@ export function SinceCell({ at }: { at: Maybe<string> }) {
   return at ? <span data-tip={fullMoment(at)}>{age(secondsSince(at, now))}</span> : <>–</>;
 }
 
+const JobName = ({ job }: { job: { id: string; type?: Maybe<string> } }) => <bdi className="name">{showName(job.type || job.id)}</bdi>;
+
 function Jobs({ worker }: { worker: Worker }) {
   const t = useSentence();
   const [open, setOpen] = useState(false);
@@ -40,7 +43,7 @@ function Jobs({ worker }: { worker: Worker }) {
     <span className={open ? 'jobs open' : 'jobs'}>
       {shown.map((job) => (
         <span key={`${job.queue} ${job.id}`} className="job">
-          <bdi className="name">{job.type ? showName(job.type) : showName(job.id)}</bdi> <b><SinceCell at={job.since} /></b>
+          <LinesLink of={{ queue: job.queue, job: job.id }} tip={t('active.lines', { id: showName(job.id) })} bare={<JobName job={job} />}><JobName job={job} /></LinesLink> <b><SinceCell at={job.since} /></b>
         </span>
       ))}
       {rest > 0 || open ? <button type="button" className="btn quiet" onClick={() => setOpen(!open)}>{open ? t('action.less') : t('worker.moreJobs', { n: rest })}</button> : null}
@@ -78,6 +81,8 @@ const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {
         <Mark tone={tone} label={workerState(t, worker, now)} />
         <span className="q" data-row="" tabIndex={-1} data-tip={worker.address ? t('worker.address', { address: worker.address }) : undefined}><bdi className="name">{showName(worker.name)}</bdi></span>
         <span className="src">{worker.kind} · {showName(worker.source)}</span>
+        {/* A process signs its lines with the name of its host, if it has no better one. */}
+        <LinesLink of={{ instance: worker.host || worker.name }} className="lines" tip={t('instances.linesTip', { name: showName(worker.host || worker.name) })}>{t('instances.lines')}</LinesLink>
       </td>
       <td className={`l cut ${tone === 'warning' ? 'warn' : tone === 'unknown' ? 'unk' : ''}`}>{workerState(t, worker, now)}</td>
       <td className="l ph cut">{worker.host ? showName(worker.host) : <span data-tip={t('absent.host')}>–</span>}</td>
