@@ -69,6 +69,20 @@ function Load({ worker }: { worker: Worker }) {
   return <><Bar share={capacity > 0 ? (busy ?? 0) / capacity : 0} tone={capacity > 0 && (busy ?? 0) >= capacity ? 'full' : 'ok'} />{count(busy)}/{count(capacity)}</>;
 }
 
+/** The name leads to what the worker wrote: a process signs its lines with the name of its host, if it has no better one. */
+function WorkerName({ worker }: { worker: Worker }) {
+  const t = useSentence();
+  const instance = worker.host || worker.name;
+  const address = worker.address ? t('worker.address', { address: worker.address }) : undefined;
+  const name = <bdi className="name">{showName(worker.name)}</bdi>;
+  return (
+    <LinesLink
+      of={{ instance }} className="q" isRow tip={[address, t('instances.linesTip', { name: showName(instance) })].filter(Boolean).join('\n')}
+      bare={<span className="q" data-row="" tabIndex={-1} data-tip={address}>{name}</span>}
+    >{name}</LinesLink>
+  );
+}
+
 const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {
   const t = useSentence();
   const worker = useLive<Rows<Worker>, Worker | undefined>('workers', (doc) => doc?.rows[id]);
@@ -79,10 +93,8 @@ const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {
     <tr className={worker.stale ? 'stale-row' : undefined}>
       <td className="cut">
         <Mark tone={tone} label={workerState(t, worker, now)} />
-        <span className="q" data-row="" tabIndex={-1} data-tip={worker.address ? t('worker.address', { address: worker.address }) : undefined}><bdi className="name">{showName(worker.name)}</bdi></span>
+        <WorkerName worker={worker} />
         <span className="src">{worker.kind} · {showName(worker.source)}</span>
-        {/* A process signs its lines with the name of its host, if it has no better one. */}
-        <LinesLink of={{ instance: worker.host || worker.name }} className="lines" tip={t('instances.linesTip', { name: showName(worker.host || worker.name) })}>{t('instances.lines')}</LinesLink>
       </td>
       <td className={`l cut ${tone === 'warning' ? 'warn' : tone === 'unknown' ? 'unk' : ''}`}>{workerState(t, worker, now)}</td>
       <td className="l ph cut">{worker.host ? showName(worker.host) : <span data-tip={t('absent.host')}>–</span>}</td>
