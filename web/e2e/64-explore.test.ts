@@ -80,6 +80,22 @@ describe('Explore', () => {
   });
 });
 
+describe('the editor', () => {
+  it('keeps the cursor for one who types on at once, however late the frames come', async () => {
+    const { page, leave } = await visit('/explore');
+    await editor(page).click();
+    await page.keyboard.type('vigie_queue_j');
+    await page.getByRole('listbox', { name: 'Proposals' }).getByRole('option', { name: METRIC }).waitFor();
+    await page.evaluate(() => {
+      globalThis.requestAnimationFrame = (callback) => setTimeout(() => callback(performance.now()), 400) as unknown as number;
+    });
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('{state', { delay: 120 });
+    expect(await editor(page).inputValue()).toBe(`${METRIC}{state`);
+    await leave();
+  });
+});
+
 describe('by keys alone', () => {
   it('one goes to Explore, types, runs and leaves', async () => {
     const { page, leave } = await visit('/');

@@ -14,6 +14,7 @@ const READY: Record<string, string> = {
   '/logs': '.log-list .msg',
   '/logs?view=patterns': '.log-patterns [data-row]',
   '/events': '.tl li',
+  '/workers': 'table.workers a[data-row]',
   '/': '.log-card .msg',
 };
 const open = (path: string, options: Parameters<typeof visit>[1] = {}) => visit(path, { ...options, origin: server.url });
@@ -112,6 +113,41 @@ describe('logs', () => {
     const job = await detail.locator('button[data-tip="Lines of this job"]').textContent();
     await detail.locator('button[data-tip="Lines of this job"]').click();
     await expect.poll(() => new URL(page.url()).searchParams.get('job')).toBe(job);
+    await leave();
+  });
+});
+
+describe('the ways to lines and from them', () => {
+  it('lead from a worker and an instance to what they wrote', async () => {
+    const { page, leave } = await open('/workers');
+    await live(page);
+    await ready(page, '/workers');
+    await page.locator('table.workers a[data-row]').first().click();
+    await expect.poll(() => page.url()).toMatch(/\/logs\?instance=./);
+    await page.goto(new URL('/instances', server.url).href);
+    await page.locator('table.instances a[data-row]', { hasText: 'api-1' }).click();
+    await expect.poll(() => new URL(page.url()).searchParams.get('instance')).toBe('api-1');
+    await ready(page, '/logs');
+    await leave();
+  });
+
+  it('lead from a line to its trace, its queue and its instance', async () => {
+    const { page, leave } = await open('/logs?level=error');
+    await live(page);
+    await ready(page, '/logs');
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    const detail = page.locator('.log-detail');
+    await detail.locator('button[data-tip="Lines of this trace"]').click();
+    const trace = new URL(page.url()).searchParams.get('trace') ?? '';
+    expect(trace).toMatch(/^trace-\d+$/);
+    await page.getByRole('button', { name: `Any Trace again: ${trace} is dropped` }).waitFor();
+    await expect.poll(() => page.locator('.log-list .msg').count()).toBeLessThanOrEqual(10);
+    await detail.getByRole('link', { name: /^Instance api-/ }).click();
+    await expect.poll(() => page.url()).toMatch(/\/instances\?q=api-\d/);
+    await page.goBack();
+    await detail.getByRole('link', { name: /^Queue (emails|billing)/ }).click();
+    await expect.poll(() => page.url()).toMatch(/\/queues\?q=(emails|billing)/);
     await leave();
   });
 });

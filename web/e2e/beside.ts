@@ -43,7 +43,7 @@ export const INSTANCES = {
 function line(at: number, i: number, message?: string): Entry {
   const level = i % 41 === 0 ? 'error' : i % 13 === 0 ? 'warn' : i % 3 === 0 ? 'debug' : 'info';
   const said = message ?? (i % 97 === 0 ? HOSTILE : level === 'error' ? `job ${i} failed: dial tcp 10.0.0.${i % 255}:5432: connection refused` : `job ${i} finished in ${(i % 900) / 100} s`);
-  return { time: new Date(at).toISOString(), level, type: 'job', source: i % 5 === 0 ? 'n8n' : 'go-api', instance: `api-${1 + (i % 3)}`, queue: i % 2 ? 'emails' : 'billing', job: String(i), trace: null, message: said, fields: i % 7 === 0 ? { attempt: i % 4, user: `u${i % 50}` } : {} };
+  return { time: new Date(at).toISOString(), level, type: 'job', source: i % 5 === 0 ? 'n8n' : 'go-api', instance: `api-${1 + (i % 3)}`, queue: i % 2 ? 'emails' : 'billing', job: String(i), trace: `trace-${Math.floor(i / 10)}`, message: said, fields: i % 7 === 0 ? { attempt: i % 4, user: `u${i % 50}` } : {} };
 }
 
 function keep(entries: Entry[], query: URLSearchParams): Entry[] {
@@ -56,7 +56,7 @@ function keep(entries: Entry[], query: URLSearchParams): Entry[] {
   return entries.slice(begin).filter((entry) => {
     if (entry.time > to || LEVELS.indexOf(entry.level) < least) return false;
     if (q && !(pattern ? pattern.test(entry.message) : entry.message.toLowerCase().includes(q.toLowerCase()))) return false;
-    return (['type', 'source', 'instance', 'queue', 'job'] as const).every((name) => !query.has(name) || entry[name] === query.get(name));
+    return (['type', 'source', 'instance', 'queue', 'job', 'trace'] as const).every((name) => !query.has(name) || entry[name] === query.get(name));
   });
 }
 

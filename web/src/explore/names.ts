@@ -11,7 +11,10 @@ interface Metadata {
   help: string;
 }
 
-/** What was asked lately, so that typing asks once. A failure is not kept. */
+/** A question without an answer for so long is given up, so that the next one is asked anew. */
+const PATIENCE_MS = 10_000;
+
+/** What was asked lately, so that typing asks once. Neither a failure is kept nor an empty list: what a young store does not know yet, it may soon. */
 const kept = new Map<string, { at: number; answer: Promise<unknown> }>();
 
 function keep<T>(key: string, ask: () => Promise<T>): Promise<T> {
@@ -20,12 +23,13 @@ function keep<T>(key: string, ask: () => Promise<T>): Promise<T> {
   const answer = ask();
   kept.set(key, { at: Date.now(), answer });
   if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value ?? '');
-  answer.catch(() => kept.delete(key));
+  const forget = () => { if (kept.get(key)?.answer === answer) kept.delete(key); };
+  answer.then((told) => { if (Array.isArray(told) && told.length === 0) forget(); }, forget);
   return answer;
 }
 
 async function data<T>(path: string, parameters: Record<string, string | undefined>): Promise<T> {
-  const answer = await getJson<{ data: T }>(path, parameters);
+  const answer = await getJson<{ data: T }>(path, parameters, AbortSignal.timeout(PATIENCE_MS));
   return answer.data;
 }
 
@@ -44,7 +48,7 @@ const metadata = (): Promise<Record<string, Metadata[]>> => orElse(keep('metadat
 
 /** The help comes from the server; without it the words alone are known. */
 const functions = (): Promise<readonly FunctionHelp[]> =>
-  orElse(keep('functions', async () => (await getJson<{ functions: FunctionHelp[] }>('/api/v1/promql/functions', {})).functions), []);
+  orElse(keep('functions', async () => (await getJson<{ functions: FunctionHelp[] }>('/api/v1/promql/functions', {}, AbortSignal.timeout(PATIENCE_MS))).functions), []);
 
 async function words(kinds: ReadonlySet<string>): Promise<Proposal[]> {
   const told = await functions();

@@ -129,25 +129,26 @@ export function Editor(props: EditorProps) {
   const { popup, close, look, move, pick } = useCompletion(ghost);
   const { value, fault, onChange } = props;
   const shown = useMemo(() => marked(pieces(value), fault), [value, fault]);
-  const edited = useRef<{ text: string; cursor: number } | null>(null);
-  // With the text, not a frame later: by then the next key may have been pressed, and would stand in the wrong place.
-  useLayoutEffect(() => {
-    if (edited.current?.text !== value) return;
-    const { text, cursor } = edited.current;
-    edited.current = null;
+  // What a proposal made of the text, and where the cursor belongs in it.
+  const pending = useRef<{ text: string; cursor: number } | null>(null);
+  const settle = () => {
+    const edit = pending.current;
+    if (!edit || edit.text !== value) return;
+    pending.current = null;
     field.current?.focus();
-    field.current?.setSelectionRange(cursor, cursor);
-    look(text, cursor, false);
-  });
-  const edit = (text: string, cursor: number) => {
-    edited.current = { text, cursor };
-    onChange(text);
+    field.current?.setSelectionRange(edit.cursor, edit.cursor);
+    look(edit.text, edit.cursor, false);
   };
+  // Before the next key: a frame later, one who types on at once would find the cursor moved back behind what was typed.
+  // oxlint-disable-next-line react/exhaustive-deps -- only another text settles an edit
+  useLayoutEffect(settle, [value]);
   const take = (proposal: Proposal) => {
     if (!popup) return;
     close();
     const done = apply(value, popup.context, proposal);
-    edit(done.text, done.cursor);
+    pending.current = done;
+    if (done.text === value) settle();
+    else onChange(done.text);
   };
   const keys = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     const isRun = event.key === 'Enter' && (event.ctrlKey || event.metaKey);
@@ -173,7 +174,7 @@ export function Editor(props: EditorProps) {
         autoFocus={props.isNew}
         aria-autocomplete="list" aria-controls={popup ? id : undefined} aria-activedescendant={popup ? `${id}-${popup.at}` : undefined}
         aria-invalid={fault !== null} aria-errormessage={props.faultId}
-        onChange={(event) => { edited.current = null; onChange(event.target.value); look(event.target.value, event.target.selectionStart, false); }} onKeyDown={keys} onBlur={close}
+        onChange={(event) => { pending.current = null; onChange(event.target.value); look(event.target.value, event.target.selectionStart, false); }} onKeyDown={keys} onBlur={close}
       />
       <pre className="promql-paint" aria-hidden="true">{shown.map((piece) => <span key={piece.from} className={`t-${piece.look} ${piece.isFault ? 'fault' : ''}`}>{piece.text}</span>)}{'\n'}</pre>
       {popup ? <Proposals id={id} popup={popup} onTake={take} onPoint={pick} /> : null}

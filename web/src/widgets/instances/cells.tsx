@@ -6,6 +6,7 @@ import { count } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { Mark } from '../../ui/index.tsx';
+import { LinesLink } from '../logs/lines-link.tsx';
 import { instanceState } from './state.ts';
 
 /** A figure that nobody tells is a dash with a reason. */
@@ -15,12 +16,17 @@ export function Told(props: { children: ReactNode }) {
   return children === null || children === undefined || children === '' ? <span className="dim" data-tip={t('instances.absent')}>–</span> : <>{children}</>;
 }
 
+/** The name leads to what the instance wrote. */
 export function InstanceName({ instance }: { instance: Instance }) {
   const t = useSentence();
+  const name = <bdi className="name">{showName(instance.instance)}</bdi>;
   return (
     <>
       <Mark tone={instanceTone(instance)} label={instanceState(t, instance)} />
-      <span className="q" data-row="" tabIndex={-1} data-tip={instance.address ?? undefined}><bdi className="name">{showName(instance.instance)}</bdi></span>
+      <LinesLink
+        of={{ instance: instance.instance }} className="q" isRow tip={[instance.address, t('instances.linesTip', { name: showName(instance.instance) })].filter(Boolean).join('\n')}
+        bare={<span className="q" data-row="" tabIndex={-1} data-tip={instance.address ?? undefined}>{name}</span>}
+      >{name}</LinesLink>
       <span className="src">{showName(instance.role)}{instance.leader ? ` (${t('instances.leader')})` : ''} · {showName(instance.source)}</span>
     </>
   );

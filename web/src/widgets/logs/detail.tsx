@@ -1,7 +1,10 @@
-import { useEffect, useState } from 'react';
+import { Link } from '@tanstack/react-router';
+import { useEffect, useState, useSyncExternalStore } from 'react';
 import { fetchLogs } from '../../api/logs.ts';
 import { fullMoment } from '../../domain/moment.ts';
+import { showName } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
+import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { identity, lineId, lineOf, ndjson, Origins, type Line } from '../../logs/line.ts';
 import { Card, CopyButton, Fault, Skeleton } from '../../ui/index.tsx';
 import type { OnLogsChange } from './model.ts';
@@ -55,6 +58,15 @@ function Context({ line, onOpen }: { line: Line; onOpen: (line: Line) => void })
 
 const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
+/** From the line to the page of what wrote it or what it is about. */
+function Onward({ name, value }: { name: string; value: string }) {
+  const t = useSentence();
+  const { instances } = useSyncExternalStore(watchFeatures, readFeatures);
+  if (name === 'queue') return <Link to="/queues" search={{ q: value }} preload={false} aria-label={t('logs.toQueue', { name: showName(value) })} data-tip={t('logs.toQueue', { name: showName(value) })}>→</Link>;
+  if (name === 'instance' && instances) return <Link to="/instances" search={{ q: value }} preload={false} aria-label={t('logs.toInstance', { name: showName(value) })} data-tip={t('logs.toInstance', { name: showName(value) })}>→</Link>;
+  return null;
+}
+
 /** Everything of one line, the ways on from it, and what stands around it. */
 export function LineDetail(props: { line: Line; onOpen: (line: Line) => void; onClose: () => void; onChange: OnLogsChange }) {
   const t = useSentence();
@@ -67,7 +79,7 @@ export function LineDetail(props: { line: Line; onOpen: (line: Line) => void; on
       <dl className="fields">
         <div><dt>{t('logs.time')}</dt><dd className="mono">{fullMoment(line.time)}</dd></div>
         <div><dt>{t('logs.facet.level')}</dt><dd>{t(`logs.level.${line.level}`)}</dd></div>
-        {origin.map(([name, value]) => <div key={name}><dt>{t(`logs.facet.${name}`)}</dt><dd><button type="button" className="as-link" onClick={() => onChange({ [name]: value })}>{value}</button></dd></div>)}
+        {origin.map(([name, value]) => <div key={name}><dt>{t(`logs.facet.${name}`)}</dt><dd><button type="button" className="as-link" onClick={() => onChange({ [name]: value })}>{value}</button> <Onward name={name} value={value} /></dd></div>)}
         {line.job ? <div><dt>{t('logs.facet.job')}</dt><dd><button type="button" className="as-link" data-tip={t('logs.sameJob')} onClick={() => onChange({ job: line.job ?? undefined, queue: line.origin.queue ?? undefined, q: undefined, level: undefined })}>{line.job}</button></dd></div> : null}
         {line.trace ? <div><dt>{t('logs.facet.trace')}</dt><dd className="mono"><button type="button" className="as-link" data-tip={t('logs.sameTrace')} onClick={() => onChange({ trace: line.trace ?? undefined, q: undefined, level: undefined })}>{line.trace}</button></dd></div> : null}
         {fields.map(([name, value]) => <div key={name}><dt className="mono">{name}</dt><dd className="mono">{shown(value)}</dd></div>)}

@@ -4,6 +4,7 @@ import { count } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { Card, ScrollX } from '../../ui/index.tsx';
+import { LinesLink } from '../logs/lines-link.tsx';
 import { QualityTag } from '../quality-tag.tsx';
 
 const STATS = ['avg', 'min', 'max', 'p50', 'p95', 'p99'] as const;
@@ -15,12 +16,13 @@ function StatCells({ stat, first }: { stat: Stat; first: boolean }) {
   return <>{STATS.map((name, i) => <td key={name} data-tip={typeof stat[name] === 'number' ? undefined : t('absent.figure')} className={`${KEPT.has(name) ? '' : 'ph'} ${i === 0 && first ? 'edge' : ''}`}>{duration(stat[name])}</td>)}</>;
 }
 
-function TypeRow({ type }: { type: JobType }) {
+function TypeRow({ type, queue }: { type: JobType; queue: string }) {
+  const t = useSentence();
   return (
     <tr>
       <td className="cut"><bdi className="name q">{showName(type.type)}</bdi></td>
       <td>{count(type.succeeded)}</td>
-      <td className={type.failed > 0 ? 'warn' : ''}>{count(type.failed)}</td>
+      <td className={type.failed > 0 ? 'warn' : ''}>{type.failed > 0 ? <LinesLink of={{ queue, level: 'error' }} tip={t('types.lines', { queue: showName(queue) })} bare={count(type.failed)}>{count(type.failed)}</LinesLink> : count(type.failed)}</td>
       <StatCells stat={type.wait} first />
       <StatCells stat={type.run} first />
       <td className="ph"><QualityTag quality={type.run.quality} /></td>
@@ -46,7 +48,7 @@ export function TypesCard({ detail }: { detail: LiveQueue }) {
               <th scope="col" className="ph"><span className="sr">{t('types.quality')}</span></th>
             </tr>
           </thead>
-          <tbody>{types.map((type) => <TypeRow key={type.type} type={type} />)}</tbody>
+          <tbody>{types.map((type) => <TypeRow key={type.type} type={type} queue={detail.queue} />)}</tbody>
         </table>
       </ScrollX>
       {types.length === 0 ? <p className="empty">{t('types.none')}</p> : null}

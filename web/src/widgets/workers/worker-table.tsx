@@ -29,9 +29,7 @@ export function SinceCell({ at }: { at: Maybe<string> }) {
   return at ? <span data-tip={fullMoment(at)}>{age(secondsSince(at, now))}</span> : <>–</>;
 }
 
-function JobName({ job }: { job: NonNullable<Worker['jobs']>[number] }) {
-  return <bdi className="name">{showName(job.type ?? job.id)}</bdi>;
-}
+const JobName = ({ job }: { job: { id: string; type?: Maybe<string> } }) => <bdi className="name">{showName(job.type || job.id)}</bdi>;
 
 function Jobs({ worker }: { worker: Worker }) {
   const t = useSentence();
@@ -71,6 +69,20 @@ function Load({ worker }: { worker: Worker }) {
   return <><Bar share={capacity > 0 ? (busy ?? 0) / capacity : 0} tone={capacity > 0 && (busy ?? 0) >= capacity ? 'full' : 'ok'} />{count(busy)}/{count(capacity)}</>;
 }
 
+/** The name leads to what the worker wrote: a process signs its lines with the name of its host, if it has no better one. */
+function WorkerName({ worker }: { worker: Worker }) {
+  const t = useSentence();
+  const instance = worker.host || worker.name;
+  const address = worker.address ? t('worker.address', { address: worker.address }) : undefined;
+  const name = <bdi className="name">{showName(worker.name)}</bdi>;
+  return (
+    <LinesLink
+      of={{ instance }} className="q" isRow tip={[address, t('instances.linesTip', { name: showName(instance) })].filter(Boolean).join('\n')}
+      bare={<span className="q" data-row="" tabIndex={-1} data-tip={address}>{name}</span>}
+    >{name}</LinesLink>
+  );
+}
+
 const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {
   const t = useSentence();
   const worker = useLive<Rows<Worker>, Worker | undefined>('workers', (doc) => doc?.rows[id]);
@@ -81,7 +93,7 @@ const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {
     <tr className={worker.stale ? 'stale-row' : undefined}>
       <td className="cut">
         <Mark tone={tone} label={workerState(t, worker, now)} />
-        <span className="q" data-row="" tabIndex={-1} data-tip={worker.address ? t('worker.address', { address: worker.address }) : undefined}><bdi className="name">{showName(worker.name)}</bdi></span>
+        <WorkerName worker={worker} />
         <span className="src">{worker.kind} · {showName(worker.source)}</span>
       </td>
       <td className={`l cut ${tone === 'warning' ? 'warn' : tone === 'unknown' ? 'unk' : ''}`}>{workerState(t, worker, now)}</td>
