@@ -48,11 +48,12 @@ impl Vigie {
         serde_json::from_str(&answer.body).ok()
     }
 
-    /// How many entries are kept; none while nobody answers.
+    /// How many lines are kept, without Vigie's own events; none while nobody answers.
     fn count(&self) -> Option<u64> {
         let facets = self.json("/api/v1/logs/facets?source=app&from=2000-01-01T00:00:00Z")?;
-        let counts = facets["source"].as_array()?;
-        counts.iter().map(|one| one["count"].as_u64()).sum()
+        let kinds = facets["type"].as_array()?.iter();
+        let events = kinds.filter(|one| one["value"] == "event").map(|one| one["count"].as_u64());
+        Some(facets["total"].as_u64()? - events.sum::<Option<u64>>()?)
     }
 
     fn waits_for(&self, what: impl Fn(u64) -> bool) -> u64 {
@@ -67,7 +68,7 @@ impl Vigie {
         }
     }
 
-    /// All messages.
+    /// All messages, without those of Vigie's own events.
     fn messages(&self) -> Vec<String> {
         let (mut messages, mut cursor) = (Vec::new(), String::new());
         loop {
@@ -75,7 +76,7 @@ impl Vigie {
             let page = self.json(&path).unwrap();
             let entries = page["entries"].as_array().unwrap();
             let text = |entry: &Value| entry["message"].as_str().unwrap().to_owned();
-            messages.extend(entries.iter().map(text));
+            messages.extend(entries.iter().filter(|entry| entry["type"] != "event").map(text));
             match page["next"].as_str() {
                 Some(next) => cursor = format!("&cursor={}", vigie_testkit::form_encoded(next)),
                 None => return messages,

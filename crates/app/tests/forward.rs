@@ -89,7 +89,7 @@ fn what_is_forwarded_outlives_kills_of_either_side() {
     let (dir, redis) = (tempfile::tempdir().unwrap(), RedisServer::start());
     let (port, there) = (free_port(), free_port());
     let logs = format!(
-        "forward: [{{name: elk, kind: elasticsearch, url: \"http://127.0.0.1:{there}\", batch_entries: 100, setup: true}}]"
+        "forward: [{{name: elk, kind: elasticsearch, url: \"http://127.0.0.1:{there}\", batch_entries: 100, setup: true, min_level: warn}}]"
     );
     // Nobody is there at first: what comes is taken nevertheless.
     let vigie = Vigie::start(dir.path(), &redis, port, &logs);
@@ -97,7 +97,8 @@ fn what_is_forwarded_outlives_kills_of_either_side() {
     eventually("it says that nobody is there", || {
         (vigie.destination()["up"] == false).then_some(())
     });
-    assert_eq!(vigie.destination()["pending"], 400);
+    // With what Vigie says itself, which is below that level.
+    assert!(vigie.destination()["pending"].as_u64() >= Some(400), "{}", vigie.destination());
     drop(vigie);
 
     // Killed; the receiver comes, takes, and dies in the middle of answers.
@@ -130,11 +131,11 @@ fn what_is_forwarded_outlives_kills_of_either_side() {
     seen.extend(server.documents());
     assert_eq!(server.wrong(), Vec::<String>::new());
     let mut numbers: Vec<usize> =
-        seen.values().map(|one| one["vigie"]["job"].as_str().unwrap().parse().unwrap()).collect();
+        seen.values().filter_map(|one| one["vigie"]["job"].as_str()?.parse().ok()).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..1_100).collect::<Vec<_>>(), "each line under one id");
     assert!(repeats > 0, "this test has not seen what it is for");
-    let one = seen.values().next().unwrap();
+    let one = seen.values().find(|one| one["vigie"]["job"].is_string()).unwrap();
     assert_eq!((&one["log"]["level"], &one["vigie"]["queue"]), (&"warn".into(), &"emails".into()));
     assert!(letters(dir.path(), "elk").is_empty());
     let metrics = http_get(port, "/metrics").unwrap().body;
@@ -179,7 +180,7 @@ fn a_second_vigie_takes_it_as_loki_does() {
     jobs.sort_unstable();
     jobs.dedup();
     assert_eq!(jobs, (0..310).collect::<Vec<_>>(), "each at least once");
-    let one = &entries[0];
+    let one = entries.iter().find(|one| one["job"].is_string()).unwrap();
     assert_eq!((&one["level"], &one["queue"]), (&"warn".into(), &"emails".into()), "{one}");
     let line: Value = serde_json::from_str(one["message"].as_str().unwrap()).unwrap();
     assert_eq!(line["attempt"].to_string(), one["job"].as_str().unwrap());

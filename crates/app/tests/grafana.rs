@@ -226,6 +226,7 @@ fn grafana_asks_and_is_answered() {
         "vigie_instance_",
         "vigie_n8n_",
         "vigie_remote_",
+        "vigie_forward_",
         "vigie_log_",
         "vigie_exemplars",
     ];

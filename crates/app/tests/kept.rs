@@ -224,6 +224,7 @@ fn a_backup_of_a_running_vigie_goes_back_into_an_empty_folder() {
         .as_array()
         .unwrap()
         .iter()
+        .filter(|entry| entry["type"] != "event")
         .filter_map(|entry| entry["message"].as_str())
         .collect();
     messages.sort_unstable();

@@ -214,7 +214,9 @@ mod tests {
         let mut seen = HashSet::new();
         for metric in ALL {
             assert!(seen.insert(metric.name), "{} is declared twice", metric.name);
-            assert!(metric.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+            assert!(
+                metric.name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+            );
             let counter = metric.kind == MetricKind::Counter;
             assert_eq!(counter, metric.name.ends_with("_total"), "{}", metric.name);
             assert!(metric.help.ends_with('.'), "{}: help is a sentence", metric.name);

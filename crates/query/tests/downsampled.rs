@@ -120,7 +120,8 @@ impl Both {
         for (raw, low) in raw.iter().zip(&low) {
             assert_eq!((&raw.labels, raw.floats.len()), (&low.labels, low.floats.len()), "{query}");
             for ((time, raw), (other, low)) in raw.floats.iter().zip(&low.floats) {
-                let near = (raw - low).abs() <= 1e-9 * raw.abs().max(1.0);
+                let near = (raw - low).abs() <= 1e-9 * raw.abs().max(1.0)
+                    || (raw.is_nan() && low.is_nan());
                 assert!(time == other && near, "{query} at {time}: {low}, not {raw}");
             }
         }
