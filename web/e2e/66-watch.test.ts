@@ -123,7 +123,7 @@ describe('the ways to lines and from them', () => {
     await live(page);
     await ready(page, '/workers');
     await page.locator('table.workers a[data-row]').first().click();
-    await expect.poll(() => page.url()).toMatch(/\/logs\?instance=./);
+    await expect.poll(() => page.url()).toMatch(/\/logs\?(instance|queue)=./);
     await page.goto(new URL('/instances', server.url).href);
     await page.locator('table.instances a[data-row]', { hasText: 'api-1' }).click();
     await expect.poll(() => new URL(page.url()).searchParams.get('instance')).toBe('api-1');
@@ -138,6 +138,12 @@ describe('the ways to lines and from them', () => {
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
     const detail = page.locator('.log-detail');
+    const row = page.locator('.log-list [aria-pressed=true]');
+    await detail.waitFor();
+    await page.keyboard.press('Escape');
+    await detail.waitFor({ state: 'detached' });
+    expect(await row.count()).toBe(0);
+    await page.keyboard.press('Enter');
     await detail.locator('button[data-tip="Lines of this trace"]').click();
     const trace = new URL(page.url()).searchParams.get('trace') ?? '';
     expect(trace).toMatch(/^trace-\d+$/);

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { fetchLogs } from '../../api/logs.ts';
 import { fullMoment } from '../../domain/moment.ts';
 import { showName } from '../../domain/queue-name.ts';
@@ -67,10 +67,27 @@ function Onward({ name, value }: { name: string; value: string }) {
   return null;
 }
 
+/** Escape closes what is open beside the list, and gives the focus back to its row. */
+function useEscape(close: () => void) {
+  const latest = useRef(close);
+  useEffect(() => { latest.current = close; });
+  useEffect(() => {
+    const listen = (event: KeyboardEvent) => {
+      const isElsewhere = event.target instanceof HTMLInputElement || document.querySelector('dialog[open], :popover-open') !== null;
+      if (event.key !== 'Escape' || event.defaultPrevented || isElsewhere) return;
+      document.querySelector<HTMLElement>('.log-list [aria-pressed=true]')?.focus();
+      latest.current();
+    };
+    document.addEventListener('keydown', listen);
+    return () => document.removeEventListener('keydown', listen);
+  }, []);
+}
+
 /** Everything of one line, the ways on from it, and what stands around it. */
 export function LineDetail(props: { line: Line; onOpen: (line: Line) => void; onClose: () => void; onChange: OnLogsChange }) {
   const t = useSentence();
   const { line, onChange } = props;
+  useEscape(props.onClose);
   const fields = Object.entries(line.fields === null ? {} : (JSON.parse(line.fields) as Record<string, unknown>));
   const origin = (['type', 'source', 'instance', 'queue'] as const).flatMap((name) => (line.origin[name] === null ? [] : [[name, line.origin[name]] as const]));
   return (

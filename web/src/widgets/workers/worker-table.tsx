@@ -69,18 +69,21 @@ function Load({ worker }: { worker: Worker }) {
   return <><Bar share={capacity > 0 ? (busy ?? 0) / capacity : 0} tone={capacity > 0 && (busy ?? 0) >= capacity ? 'full' : 'ok'} />{count(busy)}/{count(capacity)}</>;
 }
 
-/** The name leads to what the worker wrote: a process signs its lines with the name of its host, if it has no better one. */
+/**
+ * The name leads to what the worker wrote: a process signs its lines with the name of its host. Bull knows only an address, which
+ * signs no lines: there it leads to the lines of the queue, if it is one.
+ */
 function WorkerName({ worker }: { worker: Worker }) {
   const t = useSentence();
-  const instance = worker.host || worker.name;
+  const [queue, ...more] = worker.queues;
+  const host = worker.kind === 'asynq' ? worker.host : null;
+  const lines = host ? { instance: host } : queue !== undefined && more.length === 0 ? { queue } : null;
   const address = worker.address ? t('worker.address', { address: worker.address }) : undefined;
   const name = <bdi className="name">{showName(worker.name)}</bdi>;
-  return (
-    <LinesLink
-      of={{ instance }} className="q" isRow tip={[address, t('instances.linesTip', { name: showName(instance) })].filter(Boolean).join('\n')}
-      bare={<span className="q" data-row="" tabIndex={-1} data-tip={address}>{name}</span>}
-    >{name}</LinesLink>
-  );
+  const bare = <span className="q" data-row="" tabIndex={-1} data-tip={address}>{name}</span>;
+  if (!lines) return bare;
+  const tip = host ? t('instances.linesTip', { name: showName(host) }) : t('worker.queueLines', { queue: showName(queue ?? '') });
+  return <LinesLink of={lines} className="q" isRow tip={[address, tip].filter(Boolean).join('\n')} bare={bare}>{name}</LinesLink>;
 }
 
 const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {
