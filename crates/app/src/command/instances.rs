@@ -84,7 +84,7 @@ fn show(arguments: &InstancesArgs, body: &[u8]) -> Result<(), Failure> {
 fn table(answer: &Value, window: Window) -> String {
     let mut instances: Vec<&Value> = list(&answer["instances"]).iter().collect();
     if instances.is_empty() {
-        return "No instances: no source of kind haproxy, nginx, caddy, probe or go_api has told any.\n"
+        return "No instances: no source of kind haproxy, nginx, caddy, probe, go_api or n8n has told any.\n"
             .to_owned();
     }
     instances.sort_by_key(|instance| rank(instance));
