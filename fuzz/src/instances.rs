@@ -1,9 +1,11 @@
 //! What load balancers, services and TLS servers answer.
 
+use vigie_collect::source::go_api::feed::{Feed, FeedPage};
 use vigie_collect::source::haproxy::{decode as haproxy, exposition};
-use vigie_collect::source::prometheus::{Format, Limits, decode};
 use vigie_collect::source::n8n::decode as n8n;
+use vigie_collect::source::prometheus::{Format, Limits, decode};
 use vigie_collect::source::{caddy, go_api, nginx, probe};
+use vigie_model::Time;
 
 /// HAProxy's statistics, and what it says of itself.
 pub fn haproxy_csv(data: &[u8]) {
@@ -71,5 +73,27 @@ pub fn n8n_answers(data: &[u8]) {
     }
     if let Ok(why) = n8n::failure(data) {
         assert!(why.message.is_none_or(|message| message.chars().count() <= 2_000));
+    }
+}
+
+/// A page of a Go service's log entries, events or job records.
+pub fn go_api_pages(data: &[u8]) {
+    let now = Time::from_millis(1_795_442_619_000);
+    for feed in [Feed::Logs, Feed::Events, Feed::Jobs] {
+        let Ok(page) = FeedPage::parse(feed, data) else { continue };
+        let (good, bad) = match feed {
+            Feed::Jobs => {
+                let jobs = page.jobs(0.25);
+                (jobs.good.len(), jobs.bad)
+            }
+            _ => {
+                let lines = page.lines(feed, "shop", "10.0.0.1:8080", now);
+                assert!(lines.good.iter().all(|line| !line.instance.is_empty()));
+                assert_eq!(lines.good.len() as u64 + lines.bad, page.count(feed) as u64);
+                (lines.good.len(), lines.bad)
+            }
+        };
+        assert!(good as u64 + bad <= page.count(feed) as u64);
+        let _ = page.clock();
     }
 }

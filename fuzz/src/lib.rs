@@ -13,7 +13,7 @@ mod promql;
 mod source;
 mod store;
 
-pub use instances::{certificate, haproxy_csv, metrics_text, n8n_answers};
+pub use instances::{certificate, go_api_pages, haproxy_csv, metrics_text, n8n_answers};
 pub use logql::logql;
 pub use logs::{file_lines, log_bulk, log_ndjson, loki_push, otlp_logs};
 pub use prometheus::{otlp_metrics, remote_write_v1, remote_write_v2};
