@@ -1,25 +1,16 @@
-import type { ReactNode } from 'react';
 import type { Rows, Source } from '../../api/contract.ts';
 import { age, duration, secondsSince } from '../../domain/duration.ts';
 import { fullMoment, timeOfDay } from '../../domain/moment.ts';
 import { bytes, count } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { inWords } from '../../domain/server-words.ts';
-import { useSentence, type MessageId } from '../../i18n/index.ts';
+import { useSentence } from '../../i18n/index.ts';
 import { useLive, useNow, useTopic } from '../../live/hooks.ts';
 import { isOverdue } from '../../live/session.ts';
 import { Mark, Skeleton, type Tone } from '../../ui/index.tsx';
 import { Checks, Fix } from './checklist.tsx';
-
-function Fact(props: { label: MessageId; tip: MessageId; children: ReactNode }) {
-  const t = useSentence();
-  return (
-    <div className="fact">
-      <dt><button type="button" className="hint" data-tip={t(props.tip)}>{t(props.label)}</button></dt>
-      <dd>{props.children}</dd>
-    </div>
-  );
-}
+import { Fact } from './fact.tsx';
+import { Destinations } from './forwarding.tsx';
 
 function Facts({ source }: { source: Source }) {
   const t = useSentence();
@@ -80,6 +71,7 @@ export function SourcesBoard() {
       </div>
       {rows ? null : <div className="card s12 note"><Skeleton width="100%" /></div>}
       {ids.map((id) => <SourceCard key={id} id={id} />)}
+      <Destinations />
       {rows && ids.length === 0 ? <p className="card s12 empty">{t('first.noSource')}</p> : null}
     </div>
   );
