@@ -90,7 +90,18 @@ async function processes(vigie) {
   step(`n8n ${of('main').version}: main leads, the worker is up, the checks say what is there`);
 }
 
+/** Vigie hears Bull's messages: what ends before that counts as the past. */
+async function heard(vigie) {
+  await until('job events are read', async () => {
+    const { sources } = await vigie.get('/api/v1/sources');
+    const events = sources.find((one) => one.source === 'main').checks.find((one) => one.id === 'events');
+    const { queues } = await vigie.get('/api/v1/queue/status?source=main&queue=jobs');
+    return events?.state === 'ok' && queues.length === 1;
+  }, 30_000);
+}
+
 async function executions(cluster, vigie) {
+  await heard(vigie);
   const plan = { ok: 10, fail: 3, wait: 2 };
   const { ok, fail, wait } = cluster.workflows;
   // Those of before Vigie have no part in it: it counts from its start.
@@ -185,6 +196,8 @@ try {
 } catch (error) {
   failed = 1;
   console.error(error);
+  const figures = await vigie?.get('/metrics').catch(() => null);
+  console.error(figures?.split('\n').filter((line) => line.startsWith('vigie_jobs_')).join('\n'));
   if (vigie) console.error(JSON.stringify((await vigie.get('/api/v1/sources').catch(() => null)), null, 1)?.slice(0, 6000));
 } finally {
   await vigie?.stop();
