@@ -4,13 +4,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use crate::accept;
 
 /// No connection is silent for longer than this.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -82,26 +84,14 @@ impl BulkServer {
     /// The same on this port, for one that comes back.
     #[must_use]
     pub fn on(port: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("the port is free");
-        let port = listener.local_addr().expect("a bound listener has an address").port();
         let shared = Arc::new(Shared {
             behaviour: Mutex::new(Box::new(|_, _| BulkReply::Obey)),
             held: Mutex::default(),
             requests: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
         });
-        let own = Arc::clone(&shared);
-        let thread = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if own.ended.load(Ordering::Relaxed) {
-                    return;
-                }
-                let Ok(stream) = stream else { continue };
-                let own = Arc::clone(&own);
-                // It ends by itself: with its client, with the server, or after LONGEST.
-                std::thread::spawn(move || drop(own.serve(stream)));
-            }
-        });
+        let ended = |shared: &Shared| shared.ended.load(Ordering::Relaxed);
+        let (port, thread) = accept::each(port, &shared, ended, Shared::serve);
         Self { port, shared, thread: Some(thread) }
     }
 

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use crate::accept;
 
 /// No connection is served for longer than this.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -91,21 +93,9 @@ impl WebServer {
     /// The same on this port, for one that comes back.
     #[must_use]
     pub fn on(port: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("the port is free");
-        let port = listener.local_addr().expect("a bound listener has an address").port();
         let shared = Arc::new(Shared::default());
-        let own = Arc::clone(&shared);
-        let thread = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if own.ended.load(Ordering::Relaxed) {
-                    return;
-                }
-                let Ok(stream) = stream else { continue };
-                let own = Arc::clone(&own);
-                // It ends by itself: with its client, with the server, or after LONGEST.
-                std::thread::spawn(move || drop(own.serve(stream)));
-            }
-        });
+        let ended = |shared: &Shared| shared.ended.load(Ordering::Relaxed);
+        let (port, thread) = accept::each(port, &shared, ended, Shared::serve);
         Self { port, shared, thread: Some(thread) }
     }
 
