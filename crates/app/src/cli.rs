@@ -139,11 +139,18 @@ pub(crate) struct DemoArgs {
     pub(crate) examples: Option<PathBuf>,
 }
 
+/// Which Vigie is asked.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct QueuesArgs {
+pub(crate) struct At {
     /// The address of the running Vigie
     #[arg(long, default_value = "http://127.0.0.1:4780", env = "VIGIE_URL")]
     pub(crate) url: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct QueuesArgs {
+    #[command(flatten)]
+    pub(crate) at: At,
     /// Show again every second, until Ctrl-C
     #[arg(long, short)]
     pub(crate) watch: bool,
@@ -160,9 +167,8 @@ pub(crate) struct QueuesArgs {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InstancesArgs {
-    /// The address of the running Vigie
-    #[arg(long, default_value = "http://127.0.0.1:4780", env = "VIGIE_URL")]
-    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) at: At,
     /// Show again every second, until Ctrl-C
     #[arg(long, short)]
     pub(crate) watch: bool,
@@ -179,9 +185,8 @@ pub(crate) struct InstancesArgs {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LogsArgs {
-    /// The address of the running Vigie
-    #[arg(long, default_value = "http://127.0.0.1:4780", env = "VIGIE_URL")]
-    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) at: At,
     /// Go on with what comes, until Ctrl-C
     #[arg(long, short)]
     pub(crate) follow: bool,
@@ -218,9 +223,8 @@ pub(crate) struct LogsArgs {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EventsArgs {
-    /// The address of the running Vigie
-    #[arg(long, default_value = "http://127.0.0.1:4780", env = "VIGIE_URL")]
-    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) at: At,
     /// Go on with what happens, until Ctrl-C
     #[arg(long, short)]
     pub(crate) follow: bool,

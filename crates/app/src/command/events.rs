@@ -38,7 +38,7 @@ fn path(arguments: &EventsArgs) -> String {
 }
 
 async fn show(arguments: &EventsArgs) -> Result<(), Failure> {
-    let mut following = Following::new(&arguments.url, "events");
+    let mut following = Following::new(&arguments.at.url, "events");
     let mut known = HashSet::new();
     let mut begun = false;
     loop {
@@ -48,7 +48,7 @@ async fn show(arguments: &EventsArgs) -> Result<(), Failure> {
             continue;
         }
         if !begun {
-            let body = client::get(&arguments.url, &path(arguments)).await.map_err(failure)?;
+            let body = client::get(&arguments.at.url, &path(arguments)).await.map_err(failure)?;
             let answer: Value = serde_json::from_slice(&body)
                 .map_err(|error| Failure::failed(format!("the answer is no JSON: {error}")))?;
             for event in list(&answer["events"]).iter().rev() {

@@ -29,7 +29,7 @@ const NAME_LEAST: usize = 20;
 pub(crate) async fn run(arguments: &InstancesArgs) -> Result<(), Failure> {
     let path = path(arguments);
     loop {
-        match (client::get(&arguments.url, &path).await, arguments.watch) {
+        match (client::get(&arguments.at.url, &path).await, arguments.watch) {
             (Ok(body), _) => show(arguments, &body)?,
             // While watching, a Vigie that restarts comes back.
             (Err(error @ ClientError::Unreachable { .. }), true) => anstream::eprintln!("{error}"),

@@ -54,7 +54,7 @@ async fn show(arguments: &LogsArgs) -> Result<(), Failure> {
         return shown.past(arguments).await.map(|_| ());
     }
     let topic = format!("logs:{}", narrowed(arguments));
-    let mut following = Following::new(&arguments.url, &topic);
+    let mut following = Following::new(&arguments.at.url, &topic);
     let mut begun = false;
     loop {
         let Some(message) = following.next().await? else {
@@ -127,8 +127,9 @@ impl Shown {
             query.push("from", from);
         }
         query.push("limit", &limit.to_string());
-        let body =
-            client::get(&arguments.url, &format!("/api/v1/logs?{query}")).await.map_err(failure)?;
+        let body = client::get(&arguments.at.url, &format!("/api/v1/logs?{query}"))
+            .await
+            .map_err(failure)?;
         let answer: Value = serde_json::from_slice(&body)
             .map_err(|error| Failure::failed(format!("the answer is no JSON: {error}")))?;
         self.owed.clear();

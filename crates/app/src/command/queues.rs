@@ -35,7 +35,7 @@ const NAME_MOST: usize = 60;
 pub(crate) async fn run(arguments: &QueuesArgs) -> Result<(), Failure> {
     let path = path(arguments);
     loop {
-        let answer = client::get(&arguments.url, &path).await;
+        let answer = client::get(&arguments.at.url, &path).await;
         match (answer, arguments.watch) {
             (Ok(body), _) => show(arguments, &body, &verdict(arguments).await)?,
             // While watching, a Vigie that restarts comes back.
@@ -75,7 +75,7 @@ async fn verdict(arguments: &QueuesArgs) -> String {
     if arguments.json {
         return String::new();
     }
-    let answer = client::get(&arguments.url, "/api/v1/verdict").await;
+    let answer = client::get(&arguments.at.url, "/api/v1/verdict").await;
     let verdict: Value =
         answer.ok().and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
     let colour = match verdict["severity"].as_str() {
