@@ -147,19 +147,26 @@ pub(crate) struct At {
     pub(crate) url: String,
 }
 
+/// What is shown as a table.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct QueuesArgs {
+pub(crate) struct TableArgs {
     #[command(flatten)]
     pub(crate) at: At,
     /// Show again every second, until Ctrl-C
     #[arg(long, short)]
     pub(crate) watch: bool,
-    /// Print the JSON of GET /api/v1/queue/status
+    /// Print the JSON of the API instead of the table
     #[arg(long)]
     pub(crate) json: bool,
-    /// Only queues of this source
+    /// Only those of this source
     #[arg(long)]
     pub(crate) source: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct QueuesArgs {
+    #[command(flatten)]
+    pub(crate) table: TableArgs,
     /// Only queues of this broker: asynq, bull or bullmq
     #[arg(long)]
     pub(crate) kind: Option<String>,
@@ -168,16 +175,7 @@ pub(crate) struct QueuesArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InstancesArgs {
     #[command(flatten)]
-    pub(crate) at: At,
-    /// Show again every second, until Ctrl-C
-    #[arg(long, short)]
-    pub(crate) watch: bool,
-    /// Print the JSON of GET /api/v1/instances
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Only instances of this source
-    #[arg(long)]
-    pub(crate) source: Option<String>,
+    pub(crate) table: TableArgs,
     /// Only with this status: up, down, degraded or unknown
     #[arg(long)]
     pub(crate) status: Option<String>,

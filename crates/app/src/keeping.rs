@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use vigie_model::catalogue::{self, MetricKind};
 use vigie_server::{Logs, MetricType, Now};
 use vigie_store::logs::{LogOptions, LogStore};
-use vigie_store::{Metadata, OpenError, Store, StoreOptions};
+use vigie_store::{Metadata, OpenError, Store, StoreError, StoreOptions};
 
 use crate::config::Config;
 use crate::exit::Failure;
@@ -98,8 +98,14 @@ pub(crate) fn open_logs(config: &Config, now: i64) -> Result<Option<Logs>, Failu
     logs.map(Some).map_err(|error| Failure::failed(format!("logs.redact_patterns: {error}")))
 }
 
-/// Seals, merges and forgets log entries, once a second, until `stop`.
-pub(crate) async fn maintain_logs(store: LogStore, now: Now, stop: CancellationToken) {
+/// Seals, merges and forgets, once a second, until `stop`. `look_after` does a part of that at a time in milliseconds and
+/// says whether there is more to do; `what` is the store's name in a log line.
+pub(crate) async fn maintain(
+    what: &'static str,
+    look_after: impl Fn(i64) -> Result<bool, StoreError> + Clone + Send + 'static,
+    now: Now,
+    stop: CancellationToken,
+) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -109,43 +115,16 @@ pub(crate) async fn maintain_logs(store: LogStore, now: Now, stop: CancellationT
         }
         let mut more = true;
         while more && !stop.is_cancelled() {
-            let (store, now) = (store.clone(), now().millis());
-            more = match tokio::task::spawn_blocking(move || store.maintain(now)).await {
-                Ok(Ok(done)) => done.more,
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "the log store could not be looked after");
-                    false
-                }
-                Err(error) => {
-                    tracing::error!(%error, "looking after the log store failed");
-                    false
-                }
-            };
-        }
-    }
-}
-
-/// Seals, merges and forgets, once a second, until `stop`.
-pub(crate) async fn maintain(store: Store, now: Now, stop: CancellationToken) {
-    let mut second = tokio::time::interval(Duration::from_secs(1));
-    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = second.tick() => {}
-        }
-        let mut more = true;
-        while more && !stop.is_cancelled() {
-            let (store, now) = (store.clone(), now().millis());
+            let (look_after, now) = (look_after.clone(), now().millis());
             // The disk may be slow: nobody else waits for it.
-            more = match tokio::task::spawn_blocking(move || store.maintain(now)).await {
-                Ok(Ok(done)) => done.more,
+            more = match tokio::task::spawn_blocking(move || look_after(now)).await {
+                Ok(Ok(more)) => more,
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "the store could not be looked after");
+                    tracing::warn!(%error, "the {what} could not be looked after");
                     false
                 }
                 Err(error) => {
-                    tracing::error!(%error, "looking after the store failed");
+                    tracing::error!(%error, "looking after the {what} failed");
                     false
                 }
             };

@@ -1,6 +1,6 @@
 //! What is known of the instances of each source, and what their sources say together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vigie_model::{
     Instance, InstanceKey, InstanceStatus, InstancesReading, Name, SourceName, Summary, Time,
@@ -12,6 +12,8 @@ use crate::window::Window;
 #[derive(Debug, Default)]
 pub(crate) struct InstancesState {
     sources: BTreeMap<SourceName, BTreeMap<InstanceKey, State>>,
+    /// Those that had instances once.
+    had_some: BTreeSet<SourceName>,
     /// What balancers and probes say of each address, newest.
     words: BTreeMap<Name, Words>,
 }
@@ -80,11 +82,20 @@ pub struct InstanceView<'a> {
     pub restarts: Option<u64>,
 }
 
+impl InstanceView<'_> {
+    /// It was taken out of its load balancer by hand: that it gets no requests is meant.
+    #[must_use]
+    pub fn is_taken_out(&self) -> bool {
+        self.balancer.is_some_and(is_maintenance)
+    }
+}
+
 impl InstancesState {
-    /// Takes in a reading. The first one of a source is where it starts from: nobody joins by it.
+    /// Takes in a reading. The first one of a source that has instances is where it starts from: nobody joins by it, but who is
+    /// down then is down.
     pub(crate) fn read(&mut self, reading: InstancesReading) -> Changes {
         let InstancesReading { source, at, instances } = reading;
-        let first = !self.sources.contains_key(&source);
+        let first = !instances.is_empty() && self.had_some.insert(source.clone());
         let known = self.sources.entry(source.clone()).or_default();
         let mut changes = Changes::default();
         let mut kept = BTreeMap::new();
@@ -95,7 +106,7 @@ impl InstancesState {
                     if !first {
                         changes.joined.push(instance.clone());
                     }
-                    if !first && instance.status == InstanceStatus::Down {
+                    if instance.status == InstanceStatus::Down {
                         changes.down.push(instance.clone());
                     }
                     State::new(instance, at)
@@ -196,6 +207,11 @@ impl InstancesState {
     }
 }
 
+/// Whether a load balancer's word says that somebody took it out.
+fn is_maintenance(word: &Name) -> bool {
+    word.as_str().starts_with("MAINT")
+}
+
 /// Of several who say something of one address, the one that is worse off is heard: it is what people must see.
 fn put(place: &mut Option<Word>, source: &SourceName, instance: &Instance, word: &Name) {
     let word = Word::new(source, instance, word);
@@ -212,7 +228,7 @@ impl Word {
 
     /// Taken out by hand: that is no opinion of how it is.
     fn is_maintenance(&self) -> bool {
-        self.word.as_str().starts_with("MAINT")
+        is_maintenance(&self.word)
     }
 
     fn rank(&self) -> u8 {

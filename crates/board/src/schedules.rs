@@ -10,10 +10,12 @@ use crate::board::Board;
 pub(crate) type Schedules = BTreeMap<SourceName, SchedulesReading>;
 
 impl Board {
-    /// Every schedule of the sources that answer, with its source.
-    pub fn schedules(&self, now: Time) -> impl Iterator<Item = (&SourceName, &Schedule)> {
+    /// Every schedule of the sources that answer, with its source and when it was read.
+    pub fn schedules(&self, now: Time) -> impl Iterator<Item = (&SourceName, &Schedule, Time)> {
         let fresh = self.sources(now).filter(|view| !view.stale);
         let read = fresh.filter_map(|view| self.schedules.get_key_value(view.name()));
-        read.flat_map(|(source, reading)| reading.schedules.iter().map(move |one| (source, one)))
+        read.flat_map(|(source, reading)| {
+            reading.schedules.iter().map(move |one| (source, one, reading.at))
+        })
     }
 }

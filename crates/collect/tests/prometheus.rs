@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use vigie_collect::source::prometheus::{PrometheusConfig, PrometheusSource, RawPrometheusConfig};
+use vigie_collect::source::RunContext;
+use vigie_collect::source::prometheus::{self, PrometheusConfig, RawPrometheusConfig};
 use vigie_collect::{SystemClock, observations, samples};
 use vigie_model::{Instance, InstanceStatus, Observation, ScrapeReading, ScrapedValue};
 use vigie_testkit::{
@@ -37,8 +38,8 @@ impl Scraping {
         let (out, seen) = observations(10_000);
         let (sender, receiver) = samples(1_000_000);
         let stop = CancellationToken::new();
-        let source = PrometheusSource::new(config, Arc::new(SystemClock::start()), out, sender);
-        tokio::spawn(source.run(stop.clone()));
+        let context = RunContext { clock: Arc::new(SystemClock::start()), out, stop: stop.clone() };
+        tokio::spawn(prometheus::run(config, sender, context));
         let (readings, instances) = (Arc::default(), Arc::default());
         let scraping =
             Self { readings: Arc::clone(&readings), instances: Arc::clone(&instances), stop };

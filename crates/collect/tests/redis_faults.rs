@@ -5,6 +5,7 @@ mod watching;
 
 use std::time::{Duration, Instant};
 
+use redis::Commands as _;
 use vigie_testkit::{Proxy, ProxyMode, RedisServer};
 use watching::{Watching, check, fill_asynq};
 
@@ -240,4 +241,32 @@ async fn keys_of_another_type_are_unknown_not_zero_and_are_named() {
     let watching = Watching::url(&server.url());
     let report = watching.good().await;
     assert_eq!(check(&report, "asynq").detail, "asynq:queues: the key holds another type of value");
+}
+
+#[tokio::test]
+async fn a_sum_of_which_a_part_is_unknown_is_unknown_in_bull_and_bullmq() {
+    let server = RedisServer::start();
+    let mut admin = server.admin();
+    let _: () = admin.hset("bull:mq:meta", "opts.maxLenEvents", 10_000).unwrap();
+    let _: () = admin.set("bull:mq:wait", "x").unwrap();
+    let _: () = admin.zadd("bull:mq:prioritized", "7", 1).unwrap();
+    let _: () = admin.set("bull:old:id", 3).unwrap();
+    let _: () = admin.set("bull:old:wait", "x").unwrap();
+    let _: () = admin.zadd("bull:old:completed", "1", 1).unwrap();
+    let _: () = admin
+        .hset_multiple("bull:old:1", &[("name", "x"), ("timestamp", "1"), ("opts", "{}")])
+        .unwrap();
+    let watching = Watching::url(&server.url());
+    let reading = watching.queue("mq", |_| true).await;
+    assert_eq!((reading.counts.waiting, reading.counts.active), (None, Some(0)));
+    let reading = watching.queue("old", |_| true).await;
+    assert_eq!((reading.counts.waiting, reading.counts.completed), (None, Some(1)));
+    watching.forget();
+    let report = watching.good().await;
+    let says = |broker: &str, queue: &str| {
+        let expected = format!("{broker} queue {queue}: wait: the key holds another type of value");
+        assert_eq!(check(&report, broker).detail, expected);
+    };
+    says("bullmq", "mq");
+    says("bull", "old");
 }

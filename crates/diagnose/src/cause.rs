@@ -62,6 +62,37 @@ pub enum Value {
     Absent,
 }
 
+/// Instances of one role, some of which are not as they should be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Instances {
+    /// The role.
+    pub role: String,
+    /// The first of those.
+    pub instance: String,
+    /// How many those are.
+    pub affected: usize,
+    /// How many of the role answer as they should.
+    pub up: usize,
+    /// How many there are.
+    pub all: usize,
+    /// What is wrong with the first, where somebody says.
+    pub error: Option<String>,
+}
+
+impl Instances {
+    fn values(&self) -> Vec<(&'static str, Value)> {
+        let count = |number: usize| Value::Number(number as f64);
+        vec![
+            ("role", Value::Text(self.role.clone())),
+            ("instance", Value::Text(self.instance.clone())),
+            ("affected", count(self.affected)),
+            ("up", count(self.up)),
+            ("all", count(self.all)),
+            ("error", self.error.clone().map_or(Value::Absent, Value::Text)),
+        ]
+    }
+}
+
 /// What is the matter. Every variant has a word on the wire and a severity.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cause {
@@ -69,22 +100,38 @@ pub enum Cause {
     Starting,
     /// No source is configured.
     NoSource,
-    /// Every source answers; none has a queue.
+    /// Every source of queues answers; none has a queue.
     NoQueues {
+        /// How many sources of queues.
+        sources: usize,
+    },
+    /// All is well, and no source is one of queues.
+    AllUp {
         /// How many sources.
         sources: usize,
+        /// How many instances.
+        instances: usize,
     },
     /// A source does not answer.
     SourceDown {
         /// Its error.
         error: String,
     },
+    /// Instances of one role do not answer, or get no requests.
+    InstancesDown(Instances),
+    /// Instances of one role answer, but not as they should.
+    InstancesDegraded(Instances),
+    /// What a schedule should have started was not started.
+    Overdue {
+        /// What people call it.
+        schedule: String,
+    },
     /// Jobs wait, workers are alive, and nothing starts.
     StuckWorkersIdle {
         /// Jobs waiting.
         waiting: u64,
-        /// Workers alive.
-        workers: u64,
+        /// Workers alive, where the broker tells.
+        workers: Option<u64>,
         /// Seconds since something started or ended.
         idle_seconds: f64,
     },
@@ -147,7 +194,11 @@ impl Cause {
             Self::Starting => "starting",
             Self::NoSource => "no_source",
             Self::NoQueues { .. } => "no_queues",
+            Self::AllUp { .. } => "all_up",
             Self::SourceDown { .. } => "source_down",
+            Self::InstancesDown(_) => "instances_down",
+            Self::InstancesDegraded(_) => "instances_degraded",
+            Self::Overdue { .. } => "overdue",
             Self::StuckWorkersIdle { .. } => "stuck_workers_idle",
             Self::StuckJobsHang { .. } => "stuck_jobs_hang",
             Self::NoWorkers { .. } => "no_workers",
@@ -167,11 +218,15 @@ impl Cause {
             | Self::StuckWorkersIdle { .. }
             | Self::StuckJobsHang { .. }
             | Self::NoWorkers { .. } => Severity::Critical,
-            Self::PausedWaiting { .. } | Self::DoesNotDrain { .. } | Self::Failing { .. } => {
-                Severity::Warning
-            }
+            Self::InstancesDown(instances) if instances.up == 0 => Severity::Critical,
+            Self::InstancesDown(_)
+            | Self::InstancesDegraded(_)
+            | Self::Overdue { .. }
+            | Self::PausedWaiting { .. }
+            | Self::DoesNotDrain { .. }
+            | Self::Failing { .. } => Severity::Warning,
             Self::Starting | Self::NoSource | Self::NoQueues { .. } => Severity::Unknown,
-            Self::Flowing { .. } | Self::Idle { .. } => Severity::Ok,
+            Self::AllUp { .. } | Self::Flowing { .. } | Self::Idle { .. } => Severity::Ok,
         }
     }
 
@@ -183,10 +238,18 @@ impl Cause {
         match self {
             Self::Starting | Self::NoSource => Vec::new(),
             Self::NoQueues { sources } => vec![("source_count", count(*sources as u64))],
+            Self::AllUp { sources, instances } => vec![
+                ("source_count", count(*sources as u64)),
+                ("instance_count", count(*instances as u64)),
+            ],
             Self::SourceDown { error } => vec![("error", Value::Text(error.clone()))],
+            Self::InstancesDown(instances) | Self::InstancesDegraded(instances) => {
+                instances.values()
+            }
+            Self::Overdue { schedule } => vec![("schedule", Value::Text(schedule.clone()))],
             Self::StuckWorkersIdle { waiting, workers, idle_seconds } => vec![
                 ("waiting", count(*waiting)),
-                ("workers", count(*workers)),
+                ("workers", maybe(workers.map(|workers| workers as f64))),
                 ("idle_seconds", Value::Number(*idle_seconds)),
             ],
             Self::StuckJobsHang { waiting, running, hung_seconds } => vec![
@@ -227,8 +290,8 @@ pub fn of_queue(facts: &QueueFacts, now: Time) -> Option<(Cause, Option<Time>)> 
     if facts.paused {
         return (waiting > 0).then_some((Cause::PausedWaiting { waiting }, facts.oldest));
     }
-    if let (Some(since), workers) = (facts.idle_since, facts.workers.unwrap_or(0)) {
-        let idle_seconds = now.age(since);
+    if let Some(since) = facts.idle_since {
+        let (workers, idle_seconds) = (facts.workers, now.age(since));
         return Some((Cause::StuckWorkersIdle { waiting, workers, idle_seconds }, Some(since)));
     }
     if let Some(since) = facts.hung_since {
@@ -285,7 +348,7 @@ mod tests {
         assert_eq!(
             of_queue(&stuck, NOW),
             Some((
-                Cause::StuckWorkersIdle { waiting: 50, workers: 2, idle_seconds: 9.0 },
+                Cause::StuckWorkersIdle { waiting: 50, workers: Some(2), idle_seconds: 9.0 },
                 Some(NOW - 9.0)
             ))
         );

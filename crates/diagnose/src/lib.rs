@@ -7,5 +7,5 @@ mod cause;
 mod sentence;
 mod verdict;
 
-pub use cause::{Cause, Place, QueueFacts, Value, of_queue};
-pub use verdict::{SourceFacts, Verdict, verdict};
+pub use cause::{Cause, Instances, Place, QueueFacts, Value, of_queue};
+pub use verdict::{Facts, InstanceFacts, OverdueFacts, SourceFacts, Verdict, verdict};

@@ -2,7 +2,7 @@
 
 use vigie_model::Time;
 
-use crate::cause::Cause;
+use crate::cause::{Cause, Instances};
 use crate::verdict::Verdict;
 
 impl Verdict {
@@ -14,35 +14,46 @@ impl Verdict {
         let lasting =
             self.since.map_or(String::new(), |since| format!(" for {}", duration(now.age(since))));
         match &self.cause {
-            Cause::Starting => "Starting: no source has answered yet.".to_owned(),
+            Cause::Starting => "Starting: not every source has answered yet.".to_owned(),
             Cause::NoSource => "No source is configured.".to_owned(),
             Cause::NoQueues { sources: 1 } => "The source answers and has no queue yet.".to_owned(),
             Cause::NoQueues { sources } => {
                 format!("All {sources} sources answer and have no queue yet.")
             }
+            Cause::AllUp { sources, instances } => match (sources, instances) {
+                (1, 0) => "The source answers.".to_owned(),
+                (many, 0) => format!("All {many} sources answer."),
+                (_, 1) => "The instance is up.".to_owned(),
+                (_, many) => format!("All {many} instances are up."),
+            },
+            Cause::InstancesDown(instances) => instances_are(instances, "down", &lasting),
+            Cause::InstancesDegraded(instances) => instances_are(instances, "degraded", &lasting),
+            Cause::Overdue { schedule } => {
+                format!("{schedule} ({source}) should have been started and was not{lasting}.")
+            }
             Cause::SourceDown { error } => format!("{source} does not answer{lasting}: {error}."),
-            Cause::StuckWorkersIdle { waiting, workers, .. } => format!(
-                "{queue} is stuck{lasting}: {} alive but consume nothing; {} wait.",
-                counted(*workers, "worker is", "workers are"),
-                counted(*waiting, "job", "jobs")
-            ),
+            Cause::StuckWorkersIdle { waiting, workers, .. } => {
+                let alive = match workers {
+                    None => "workers are alive but consume nothing".to_owned(),
+                    Some(1) => "1 worker is alive but consumes nothing".to_owned(),
+                    Some(many) => format!("{many} workers are alive but consume nothing"),
+                };
+                format!("{queue} is stuck{lasting}: {alive}; {}.", waits(*waiting))
+            }
             Cause::StuckJobsHang { waiting, running, .. } => format!(
-                "{queue} is stuck{lasting}: {} and none ends; {} wait.",
+                "{queue} is stuck{lasting}: {} and none ends; {}.",
                 counted(*running, "job runs", "jobs run"),
-                counted(*waiting, "job", "jobs")
+                waits(*waiting)
             ),
             Cause::NoWorkers { waiting, .. } => {
-                format!(
-                    "{queue} has no worker: {} wait{lasting}.",
-                    counted(*waiting, "job", "jobs")
-                )
+                format!("{queue} has no worker: {}{lasting}.", waits(*waiting))
             }
             Cause::PausedWaiting { waiting } => {
-                format!("{queue} is paused and {} wait.", counted(*waiting, "job", "jobs"))
+                format!("{queue} is paused and {}.", waits(*waiting))
             }
             Cause::DoesNotDrain { waiting, net_rate } => format!(
-                "{queue} does not drain: {} wait, {net_rate:.1} more each second.",
-                counted(*waiting, "job", "jobs")
+                "{queue} does not drain: {}, {net_rate:.1} more each second.",
+                waits(*waiting)
             ),
             Cause::Failing { error_ratio, failed_rate } => format!(
                 "{queue} is failing: {:.0} % of attempts, {failed_rate:.1} each second.",
@@ -68,6 +79,22 @@ fn all(queues: usize) -> String {
         1 => "The queue is".to_owned(),
         many => format!("All {many} queues are"),
     }
+}
+
+fn waits(jobs: u64) -> String {
+    counted(jobs, "job waits", "jobs wait")
+}
+
+fn instances_are(instances: &Instances, how: &str, lasting: &str) -> String {
+    let Instances { role, instance, affected, all, error, .. } = instances;
+    let which = match (affected, all) {
+        (1, 1) => format!("{instance} ({role}) is"),
+        (1, all) => format!("{instance}, 1 of {all} {role} instances, is"),
+        (some, all) if some == all => format!("All {all} {role} instances are"),
+        (some, all) => format!("{some} of {all} {role} instances are"),
+    };
+    let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
+    format!("{which} {how}{lasting}{error}.")
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {

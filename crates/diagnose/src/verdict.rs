@@ -1,8 +1,10 @@
 //! The verdict: what a person should read first.
 
-use vigie_model::{Severity, Time};
+use std::collections::BTreeMap;
 
-use crate::cause::{Cause, Place, QueueFacts, of_queue};
+use vigie_model::{InstanceStatus, Severity, Time};
+
+use crate::cause::{Cause, Instances, Place, QueueFacts, of_queue};
 
 /// How many more things are named beside the worst.
 const ALSO: usize = 4;
@@ -12,12 +14,55 @@ const ALSO: usize = 4;
 pub struct SourceFacts {
     /// Its name.
     pub name: String,
+    /// Queues may be there.
+    pub has_queues: bool,
     /// A poll of it has ended, well or not.
     pub polled: bool,
     /// Why it is down; `None` when it is up.
     pub error: Option<String>,
     /// Since when it is up, or down.
     pub since: Option<Time>,
+}
+
+/// What is known of an instance.
+#[derive(Debug, Clone)]
+pub struct InstanceFacts {
+    /// Its source.
+    pub source: String,
+    /// What it is there for.
+    pub role: String,
+    /// Its name.
+    pub name: String,
+    /// How it is.
+    pub status: InstanceStatus,
+    /// Since when.
+    pub since: Time,
+    /// What is wrong, where somebody says.
+    pub error: Option<String>,
+}
+
+/// Something that a schedule should have started and did not.
+#[derive(Debug, Clone)]
+pub struct OverdueFacts {
+    /// Its source.
+    pub source: String,
+    /// What people call it.
+    pub schedule: String,
+    /// When it should have begun.
+    pub since: Time,
+}
+
+/// All that is known.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Every source.
+    pub sources: Vec<SourceFacts>,
+    /// Every queue, with the seconds in which it is empty, if it drains.
+    pub queues: Vec<(Place, QueueFacts, Option<f64>)>,
+    /// Every instance of the sources that answer, by source, role and name.
+    pub instances: Vec<InstanceFacts>,
+    /// What is overdue.
+    pub overdue: Vec<OverdueFacts>,
 }
 
 /// What is the matter, where, and since when.
@@ -47,16 +92,12 @@ impl Verdict {
     }
 }
 
-/// The verdict on everything. `queues` are all queues with the seconds in which each is empty, if it drains.
+/// The verdict on everything.
 #[must_use]
-pub fn verdict(
-    sources: &[SourceFacts],
-    queues: &[(Place, QueueFacts, Option<f64>)],
-    now: Time,
-) -> Verdict {
-    let mut found = wrong(sources, queues, now);
+pub fn verdict(facts: &Facts, now: Time) -> Verdict {
+    let mut found = wrong(facts, now);
     if found.is_empty() {
-        return Verdict::new(when_nothing_is_wrong(sources, queues), Place::default(), None);
+        return Verdict::new(when_nothing_is_wrong(facts), Place::default(), None);
     }
     found.sort_by(|one, other| {
         other.severity().cmp(&one.severity()).then(rank(one).cmp(&rank(other)))
@@ -68,21 +109,50 @@ pub fn verdict(
     Verdict { also: rest, more, ..worst }
 }
 
-fn wrong(
-    sources: &[SourceFacts],
-    queues: &[(Place, QueueFacts, Option<f64>)],
-    now: Time,
-) -> Vec<Verdict> {
-    let down = sources.iter().filter_map(|source| {
+fn wrong(facts: &Facts, now: Time) -> Vec<Verdict> {
+    let of = |source: &str| Place { source: Some(source.to_owned()), ..Place::default() };
+    let down = facts.sources.iter().filter_map(|source| {
         let error = source.error.clone()?;
-        let place = Place { source: Some(source.name.clone()), ..Place::default() };
-        Some(Verdict::new(Cause::SourceDown { error }, place, source.since))
+        Some(Verdict::new(Cause::SourceDown { error }, of(&source.name), source.since))
     });
-    let queues = queues.iter().filter_map(|(place, facts, _)| {
+    let queues = facts.queues.iter().filter_map(|(place, facts, _)| {
         let (cause, since) = of_queue(facts, now)?;
         Some(Verdict::new(cause, place.clone(), since))
     });
-    down.chain(queues).collect()
+    let mut roles: BTreeMap<(&str, &str), Vec<&InstanceFacts>> = BTreeMap::new();
+    for instance in &facts.instances {
+        roles.entry((&instance.source, &instance.role)).or_default().push(instance);
+    }
+    let instances = roles.iter().flat_map(|((source, _), all)| {
+        let down = of_role(all, InstanceStatus::Down, Cause::InstancesDown);
+        let degraded = of_role(all, InstanceStatus::Degraded, Cause::InstancesDegraded);
+        let found = [down, degraded].into_iter().flatten();
+        found.map(|(cause, since)| Verdict::new(cause, of(source), Some(since)))
+    });
+    let overdue = facts.overdue.iter().map(|one| {
+        let cause = Cause::Overdue { schedule: one.schedule.clone() };
+        Verdict::new(cause, of(&one.source), Some(one.since))
+    });
+    down.chain(queues).chain(instances).chain(overdue).collect()
+}
+
+/// What is the matter with the instances of a role that have a status, and since when; `None` when none has.
+fn of_role(
+    all: &[&InstanceFacts],
+    status: InstanceStatus,
+    cause: fn(Instances) -> Cause,
+) -> Option<(Cause, Time)> {
+    let with = |status| all.iter().filter(move |one| one.status == status);
+    let first = with(status).min_by_key(|one| one.since)?;
+    let instances = Instances {
+        role: first.role.clone(),
+        instance: first.name.clone(),
+        affected: with(status).count(),
+        up: with(InstanceStatus::Up).count(),
+        all: all.len(),
+        error: first.error.clone(),
+    };
+    Some((cause(instances), first.since))
 }
 
 /// Among equals: a source before its queues, then what has lasted longest, then by name so that the order holds
@@ -92,25 +162,29 @@ fn rank(verdict: &Verdict) -> (u8, i64, Option<String>) {
         Cause::SourceDown { .. } => 0,
         Cause::StuckWorkersIdle { .. } | Cause::StuckJobsHang { .. } => 1,
         Cause::NoWorkers { .. } => 2,
-        Cause::DoesNotDrain { .. } => 3,
-        Cause::Failing { .. } => 4,
-        _ => 5,
+        Cause::InstancesDown(_) => 3,
+        Cause::DoesNotDrain { .. } => 4,
+        Cause::Failing { .. } => 5,
+        Cause::Overdue { .. } => 6,
+        _ => 7,
     };
     (first, verdict.since.map_or(i64::MAX, Time::micros), verdict.place.queue.clone())
 }
 
-fn when_nothing_is_wrong(
-    sources: &[SourceFacts],
-    queues: &[(Place, QueueFacts, Option<f64>)],
-) -> Cause {
+fn when_nothing_is_wrong(facts: &Facts) -> Cause {
+    let Facts { sources, queues, instances, .. } = facts;
     if sources.is_empty() {
         return Cause::NoSource;
     }
-    if !sources.iter().any(|source| source.polled) {
+    // Of all is said only what all have said.
+    if !sources.iter().all(|source| source.polled) {
         return Cause::Starting;
     }
     if queues.is_empty() {
-        return Cause::NoQueues { sources: sources.len() };
+        return match sources.iter().filter(|source| source.has_queues).count() {
+            0 => Cause::AllUp { sources: sources.len(), instances: instances.len() },
+            sources => Cause::NoQueues { sources },
+        };
     }
     let waits = queues.iter().any(|(_, facts, _)| facts.waiting.unwrap_or(0) > 0);
     let flows = queues.iter().any(|(_, facts, _)| facts.net_rate.is_some_and(|net| net != 0.0));
@@ -135,6 +209,7 @@ mod tests {
     fn source(error: Option<&str>) -> SourceFacts {
         SourceFacts {
             name: "main".into(),
+            has_queues: true,
             polled: true,
             error: error.map(Into::into),
             since: Some(NOW - 5.0),
@@ -145,6 +220,26 @@ mod tests {
         let place =
             Place { source: Some("main".into()), queue: Some(name.into()), ..Place::default() };
         (place, facts, None)
+    }
+
+    fn verdict(
+        sources: &[SourceFacts],
+        queues: &[(Place, QueueFacts, Option<f64>)],
+        now: Time,
+    ) -> Verdict {
+        let (sources, queues) = (sources.to_vec(), queues.to_vec());
+        super::verdict(&Facts { sources, queues, ..Facts::default() }, now)
+    }
+
+    fn instance(name: &str, status: InstanceStatus, ago: f64) -> InstanceFacts {
+        InstanceFacts {
+            source: "edge".into(),
+            role: "api".into(),
+            name: name.into(),
+            status,
+            since: NOW - ago,
+            error: (status != InstanceStatus::Up).then(|| format!("{name} refuses")),
+        }
     }
 
     #[test]
@@ -158,7 +253,7 @@ mod tests {
         assert_eq!(verdict.also.len(), 1);
         assert_eq!(
             verdict.sentence(NOW),
-            "b is stuck for 8 s: 0 workers are alive but consume nothing; 3 jobs wait."
+            "b is stuck for 8 s: workers are alive but consume nothing; 3 jobs wait."
         );
     }
 
@@ -172,9 +267,52 @@ mod tests {
     #[test]
     fn nothing_is_claimed_before_there_is_anything_to_claim() {
         let silent = SourceFacts { polled: false, since: None, ..source(None) };
-        assert_eq!(verdict(&[silent], &[], NOW).cause, Cause::Starting);
+        assert_eq!(verdict(std::slice::from_ref(&silent), &[], NOW).cause, Cause::Starting);
+        assert_eq!(verdict(&[source(None), silent], &[], NOW).cause, Cause::Starting, "not all");
         assert_eq!(verdict(&[], &[], NOW).cause, Cause::NoSource);
         assert_eq!(verdict(&[source(None)], &[], NOW).cause, Cause::NoQueues { sources: 1 });
+    }
+
+    #[test]
+    fn instances_are_told_of_by_role_and_badly_when_none_is_left() {
+        use InstanceStatus::{Degraded, Down, Up};
+        let facts = |instances: Vec<InstanceFacts>| Facts {
+            sources: vec![SourceFacts { has_queues: false, ..source(None) }],
+            instances,
+            ..Facts::default()
+        };
+        let two = facts(vec![
+            instance("a", Up, 900.0),
+            instance("b", Down, 60.0),
+            instance("c", Down, 90.0),
+        ]);
+        let verdict = super::verdict(&two, NOW);
+        assert_eq!(verdict.severity(), Severity::Warning);
+        let expected = "2 of 3 api instances are down for 1 min 30 s: c refuses.";
+        assert_eq!(verdict.sentence(NOW), expected);
+        let none_left = facts(vec![instance("b", Down, 60.0), instance("c", Degraded, 9.0)]);
+        let verdict = super::verdict(&none_left, NOW);
+        assert_eq!(verdict.severity(), Severity::Critical);
+        assert_eq!(
+            verdict.sentence(NOW),
+            "b, 1 of 2 api instances, is down for 1 min 0 s: b refuses."
+        );
+        assert_eq!(verdict.also[0].cause.code(), "instances_degraded");
+        let fine = super::verdict(&facts(vec![instance("a", Up, 9.0)]), NOW);
+        assert_eq!(fine.sentence(NOW), "The instance is up.");
+        assert_eq!(fine.severity(), Severity::Ok);
+    }
+
+    #[test]
+    fn what_is_overdue_is_said() {
+        let overdue = OverdueFacts {
+            source: "n8n".into(),
+            schedule: "Nightly sync".into(),
+            since: NOW - 30.0,
+        };
+        let facts = Facts { overdue: vec![overdue], ..Facts::default() };
+        let expected = "Nightly sync (n8n) should have been started and was not for 30 s.";
+        assert_eq!(super::verdict(&facts, NOW).sentence(NOW), expected);
     }
 
     #[test]

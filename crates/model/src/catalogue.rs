@@ -135,7 +135,7 @@ catalogue! {
     STORE_DAMAGED = "vigie_store_damaged", Gauge, "", [],
         "Parts of the store that were found damaged and set aside.", "the store's checksums";
     STORE_FAILING = "vigie_store_failing", Gauge, "", [],
-        "1 while the disk does not take what is to be stored: it is kept in memory until it does.", "the store's last write";
+        "1 while the disk does not take what is to be stored (it is kept in memory until it does), or the store is not open.", "the store's last write";
     STORE_REFUSED = "vigie_store_refused_total", Counter, "", [],
         "Samples and series that the store refused: too old, too many, or in conflict with what is there.", "the store";
     STORE_LOST = "vigie_store_lost_total", Counter, "", [],
@@ -170,6 +170,10 @@ catalogue! {
         "Log entries that were not kept: over the source's rate, too old, too new or too long, or the disk did not take them.", "the log store";
     LOGS_BYTES = "vigie_log_store_bytes", Gauge, "bytes", [],
         "Bytes of the log store on disk.", "the log store";
+    LOGS_DAMAGED = "vigie_log_store_damaged", Gauge, "", [],
+        "Parts of the log store that were found damaged and set aside.", "the store's checksums";
+    LOGS_FAILING = "vigie_log_store_failing", Gauge, "", [],
+        "1 while the disk does not take log entries, or the log store is not open.", "the log store's last write";
     FORWARD_UP = "vigie_forward_up", Gauge, "", ["destination"],
         "1 while a destination takes the log entries that are forwarded to it; absent before the first request.", "the last requests";
     FORWARD_PENDING = "vigie_forward_pending_entries", Gauge, "", ["destination"],

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::RequestExt;
+use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
@@ -65,6 +68,49 @@ pub(crate) async fn check_host(
     }
 }
 
+/// Whether a request is none of a page of another site. Such a page may send to here what needs no permission, and it names itself.
+pub(crate) fn is_own_origin(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let origin = origin.to_str().unwrap_or_default();
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    origin.split_once("://").is_some_and(|(_, origin)| origin.eq_ignore_ascii_case(host))
+}
+
+/// Refuses what a page of another site wants to change here.
+pub(crate) async fn check_origin(request: Request, next: Next) -> Response {
+    if request.method().is_safe() || is_own_origin(request.headers()) {
+        next.run(request).await
+    } else {
+        Problem::other_origin().into_response()
+    }
+}
+
+/// A sender has this long for a form.
+const FORM_WITHIN: Duration = Duration::from_secs(30);
+
+/// The parameters of a request as Prometheus and Loki take them: those of the form in its body, then those in its address.
+///
+/// # Errors
+/// Why the form cannot be read.
+pub(crate) async fn form_and_query(request: Request) -> Result<Vec<(String, String)>, String> {
+    let read = |encoded: &[u8]| form_urlencoded::parse(encoded).into_owned().collect::<Vec<_>>();
+    let mut in_url = read(request.uri().query().unwrap_or_default().as_bytes());
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let form = kind.is_some_and(|kind| {
+        kind.as_bytes().to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded")
+    });
+    if !form {
+        return Ok(in_url);
+    }
+    let body = tokio::time::timeout(FORM_WITHIN, request.extract::<Bytes, _>()).await;
+    let body = body
+        .map_err(|_| format!("it did not come within {} s", FORM_WITHIN.as_secs()))?
+        .map_err(|rejection| rejection.to_string())?;
+    let mut all = read(&body);
+    all.append(&mut in_url);
+    Ok(all)
+}
+
 /// What a browser may do with any answer: nothing from elsewhere, nothing inline, in no frame.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (
@@ -115,6 +161,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_of_other_sites_are_told_by_their_origin() {
+        let own = |origin: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("localhost:4780"));
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            }
+            is_own_origin(&headers)
+        };
+        assert!(
+            own(None) && own(Some("http://localhost:4780")) && own(Some("https://LOCALHOST:4780"))
+        );
+        for origin in ["null", "", "http://evil.example", "http://localhost", "localhost:4780"] {
+            assert!(!own(Some(origin)), "{origin}");
+        }
+    }
 
     #[test]
     fn only_own_names_are_answered() {

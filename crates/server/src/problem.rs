@@ -35,6 +35,12 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad-parameter", "A parameter is not valid", detail)
     }
 
+    /// 403: a page of another site asks for a change.
+    pub fn other_origin() -> Self {
+        let detail = "The Origin header names another site than this Vigie: pages elsewhere may not change anything here.";
+        Self::new(StatusCode::FORBIDDEN, "other-origin", "Not for pages of other sites", detail)
+    }
+
     /// 404: there is no such thing.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)

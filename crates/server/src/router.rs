@@ -13,7 +13,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::timeout::TimeoutLayer;
 
-use crate::access::{AllowedHosts, check_host, protect};
+use crate::access::{AllowedHosts, check_host, check_origin, protect};
 use crate::api;
 use crate::problem::Problem;
 use crate::prometheus;
@@ -32,11 +32,12 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
     let own = api::routes()
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN));
-    let (routes, document) = own
+    let (routes, mut document) = own
         .merge(prometheus::routes())
         .merge(logs::routes())
         .merge(loki::routes())
         .split_for_parts();
+    api::name_problems(&mut document);
     // The stream is compressed by the hub, once for all clients; small answers are not worth it.
     let compressible = SizeAbove::new(1_024).and(NotForContentType::const_new("text/event-stream"));
     let elsewhere = state.metrics.clone();
@@ -52,6 +53,7 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
         .layer(axum::middleware::from_fn(web_files::page_first))
         .layer(CompressionLayer::new().gzip(true).compress_when(compressible))
         .layer(CatchPanicLayer::custom(after_panic))
+        .layer(axum::middleware::from_fn(check_origin))
         .layer(axum::middleware::from_fn_with_state(hosts, check_host))
         .layer(axum::middleware::from_fn(protect))
 }

@@ -227,7 +227,7 @@ fn instances(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {
 
 fn schedules(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {
     visitor.family(&catalogue::WORKFLOW_OVERDUE);
-    for (source, schedule) in board.schedules(now) {
+    for (source, schedule, _) in board.schedules(now) {
         let values = [source.as_str(), schedule.name.as_str(), schedule.id.as_str()];
         number(visitor, &catalogue::WORKFLOW_OVERDUE, &values, schedule.overdue);
     }
@@ -283,12 +283,19 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
     let process = process();
     let store = app.metrics.as_ref().and_then(Metrics::figures);
     let lost = app.metrics.as_ref().map(|_| app.lost.load(Ordering::Relaxed) as f64);
-    let figures: [(&'static Metric, Option<f64>); 13] = [
+    let yes = |is: bool| f64::from(u8::from(is));
+    let logs = logs.map(|logs| logs.store().status());
+    let figures: [(&'static Metric, Option<f64>); 15] = [
         (&catalogue::OBSERVATIONS_DROPPED, Some(app.dropped() as f64)),
         (&catalogue::STORE_SERIES, store.map(|store| store.series as f64)),
         (&catalogue::STORE_BYTES, store.map(|store| store.bytes as f64)),
         (&catalogue::STORE_DAMAGED, store.map(|store| store.damaged as f64)),
-        (&catalogue::STORE_FAILING, store.map(|store| f64::from(u8::from(store.failing)))),
+        (&catalogue::STORE_FAILING, match &app.metrics {
+            None => Some(1.0),
+            Some(_) => store.map(|store| yes(store.failing)),
+        }),
+        (&catalogue::LOGS_DAMAGED, logs.as_ref().map(|logs| logs.damaged.len() as f64)),
+        (&catalogue::LOGS_FAILING, Some(yes(logs.is_none_or(|logs| logs.write_error.is_some())))),
         (&catalogue::STORE_REFUSED, store.map(|store| store.refused as f64)),
         (&catalogue::STORE_LOST, lost),
         (&catalogue::STREAM_CLIENTS, Some(hub.clients.load(Ordering::Relaxed) as f64)),

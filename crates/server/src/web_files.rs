@@ -20,24 +20,32 @@ const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 /// Serves a file, or the page itself for paths that the dashboard routes; what looks like an API or a file that
 /// is not there is a 404.
 pub(crate) async fn serve(request: Request) -> Response {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Problem::method_not_allowed().into_response();
-    }
     // Filebeat and its like begin so.
     if request.uri().path() == "/" && bulk::asks_what_this_is(request.headers()) {
         return bulk::what_this_is();
     }
     let path = request.uri().path().trim_start_matches('/');
     let is_file = WebFiles::get(path).is_some();
-    let is_page =
-        !is_file && !names_a_file(path) && (!path.starts_with("api/") || path == "api/docs");
-    if !is_file && !is_page {
+    if !is_file && !is_page(path) {
         let shown: String = path.chars().take(200).collect();
         return Problem::not_found(format!("There is nothing at /{shown}; see /api/docs."))
             .into_response();
     }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Problem::method_not_allowed().into_response();
+    }
     let name = if is_file { path } else { "index.html" };
     file(name, request.headers())
+}
+
+/// What the paths of pages begin with (`web/src/routes/router.tsx`).
+const PAGES: [&str; 7] =
+    ["queues", "workers", "instances", "logs", "events", "explore", "settings"];
+
+/// Whether the dashboard has a page there.
+fn is_page(path: &str) -> bool {
+    let first = path.split('/').next().unwrap_or_default();
+    path.is_empty() || path == "api/docs" || PAGES.contains(&first)
 }
 
 /// Paths that are a page to a browser that is sent there and an answer in JSON to everything else.
@@ -60,12 +68,6 @@ pub(crate) async fn page_first(request: Request, next: Next) -> Response {
         if wants_page { file("index.html", request.headers()) } else { next.run(request).await };
     response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
     response
-}
-
-/// Pages have no extension; a path that does is a file that was asked for by name. Queue names may hold dots, so
-/// this is about the folder of hashed files and the top level only.
-fn names_a_file(path: &str) -> bool {
-    path.starts_with("assets/") || (!path.contains('/') && path.contains('.'))
 }
 
 fn file(name: &str, request: &HeaderMap) -> Response {
@@ -129,4 +131,25 @@ fn answer(
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_are_those_of_the_dashboard() {
+        let router = include_str!("../../../web/src/routes/router.tsx");
+        let paths = router.split("path: '/").skip(1).filter_map(|rest| rest.split('\'').next());
+        let paths: Vec<&str> = paths.collect();
+        assert!(paths.len() > 8, "{paths:?}");
+        assert!(paths.iter().all(|path| is_page(path)), "{paths:?}");
+        let begins = |page: &str| paths.iter().any(|path| path.split('/').next() == Some(page));
+        assert!(PAGES.iter().all(|page| begins(page)));
+        for path in
+            ["readyz/", "metrics/", "loki/api/v1/rules", "_search", "federate", "assets/x.js"]
+        {
+            assert!(!is_page(path), "{path}");
+        }
+    }
 }

@@ -10,8 +10,9 @@ export type JobState = 'waiting' | 'active' | 'scheduled' | 'retry' | 'completed
 export type Maybe<T> = T | null | undefined;
 
 export type VerdictCode =
-  | 'starting' | 'no_source' | 'no_queues' | 'source_down' | 'stuck_workers_idle' | 'stuck_jobs_hang' | 'no_workers'
-  | 'paused_waiting' | 'does_not_drain' | 'failing' | 'flowing' | 'idle';
+  | QueueReason | 'starting' | 'no_source' | 'no_queues' | 'all_up' | 'source_down' | 'instances_down' | 'instances_degraded' | 'overdue' | 'flowing' | 'idle';
+/** What can be the matter with one queue. */
+export type QueueReason = 'stuck_workers_idle' | 'stuck_jobs_hang' | 'no_workers' | 'paused_waiting' | 'does_not_drain' | 'failing';
 
 export interface Clue {
   severity: Severity;
@@ -205,7 +206,7 @@ export interface Row {
   kind: Kind;
   queue: string;
   severity: Severity;
-  reason?: Maybe<VerdictCode>;
+  reason?: Maybe<QueueReason>;
   paused: boolean;
   stale: boolean;
   waiting?: Maybe<number>;

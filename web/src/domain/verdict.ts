@@ -7,7 +7,7 @@ import { showName } from './queue-name.ts';
 import { inWords } from './server-words.ts';
 
 const CODES: ReadonlySet<VerdictCode> = new Set([
-  'starting', 'no_source', 'no_queues', 'source_down', 'stuck_workers_idle', 'stuck_jobs_hang', 'no_workers', 'paused_waiting', 'does_not_drain', 'failing', 'flowing', 'idle',
+  'starting', 'no_source', 'no_queues', 'all_up', 'source_down', 'instances_down', 'instances_degraded', 'overdue', 'stuck_workers_idle', 'stuck_jobs_hang', 'no_workers', 'paused_waiting', 'does_not_drain', 'failing', 'flowing', 'idle',
 ]);
 
 /** A newer server may know causes that this screen does not: then its own English text is shown. */
@@ -19,15 +19,24 @@ const numeric = (value: unknown): number | null => (typeof value === 'number' &&
 export function clueValues(clue: Clue, now: number): Values {
   const { values } = clue;
   const n = (name: string) => numeric(values[name]);
+  const text = (name: string) => { const value = values[name]; return typeof value === 'string' ? showName(value) : ''; };
   const net = n('net_rate');
   return {
     queue: showName(clue.queue ?? ''),
-    source: showName(clue.source ?? (typeof values['source'] === 'string' ? values['source'] : '')),
+    source: clue.source ? showName(clue.source) : text('source'),
     age: age(secondsSince(clue.since, now) ?? n('idle_seconds') ?? n('hung_seconds')),
     known: clue.since || n('idle_seconds') !== null || n('hung_seconds') !== null ? 'yes' : 'no',
     since: timeOfDay(clue.since, now),
     sourceCount: n('source_count') ?? 0,
+    instanceCount: n('instance_count') ?? 0,
+    instance: text('instance'),
+    role: text('role'),
+    others: (n('affected') ?? 1) - 1,
+    up: n('up') ?? 0,
+    all: n('all') ?? 0,
+    schedule: text('schedule'),
     workers: n('workers') ?? 0,
+    hasWorkers: n('workers') === null ? 'no' : 'yes',
     running: n('running') ?? 0,
     waiting: n('waiting') ?? 0,
     waitingText: count(n('waiting')),
@@ -37,11 +46,17 @@ export function clueValues(clue: Clue, now: number): Values {
     failedRate: ratePerSecond(n('failed_rate')),
     queues: n('queues') ?? 0,
     drain: duration(n('slowest_drain_seconds')),
-    slowest: typeof values['slowest_queue'] === 'string' ? showName(values['slowest_queue']) : '',
+    slowest: text('slowest_queue'),
     hasSlowest: n('slowest_drain_seconds') === null ? 'no' : 'yes',
     error: typeof values['error'] === 'string' ? inWords(values['error']) : '',
   };
 }
+
+/** What a clue is about, as its sentence calls it. */
+export const subject = (clue: Clue): string => {
+  const named = clue.values['instance'] ?? clue.values['schedule'];
+  return clue.queue ?? (typeof named === 'string' ? named : clue.source ?? '');
+};
 
 export const headline = (clue: Clue): MessageId => `verdict.${clue.code}`;
 export const detail = (clue: Clue): MessageId => `verdict.${clue.code}.more`;

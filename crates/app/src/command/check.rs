@@ -6,12 +6,12 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use tokio_util::sync::CancellationToken;
 use vigie_collect::source::redis::{RedisConfig, acl_line};
-use vigie_collect::source::{Backends, ToldJobs};
+use vigie_collect::source::{Backends, RunContext, ToldJobs};
 use vigie_collect::{SystemClock, observations};
 use vigie_model::{Check, CheckState, Observation, PollReport, SourceFault};
 use vigie_remote::RemoteConfig;
 
-use crate::config::{Config, SourceConfig};
+use crate::config::{Config, Shared, SourceConfig};
 use crate::exit::Failure;
 use crate::read_lines::ReadLines;
 
@@ -91,8 +91,9 @@ async fn report(source: &SourceConfig, backends: &Backends) -> Option<PollReport
     let clock = Arc::new(SystemClock::start());
     let (samples, _unread) = vigie_collect::samples(0);
     let lines = Arc::new(ReadLines::new(None));
-    let between = (backends.clone(), ToldJobs::default());
-    let polling = source.run(clock, sender, between, samples, lines, stop.clone());
+    let shared = Shared { backends: backends.clone(), told: ToldJobs::default(), samples, lines };
+    let context = RunContext { clock, out: sender, stop: stop.clone() };
+    let polling = source.run(context, shared);
     let mut last = None;
     let reporting = async {
         let mut until = tokio::time::Instant::now() + POLL_WITHIN;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hyper::StatusCode;
 use serde_json::Value;
 
 use super::terminal::percent_encoded;
@@ -80,8 +81,11 @@ impl Following {
 /// How a command ends that got no answer.
 pub(super) fn failure(error: ClientError) -> Failure {
     match error {
+        // What was asked for is none, such as a level that there is not.
+        ClientError::Refused { status: StatusCode::BAD_REQUEST, .. } | ClientError::Address(_) => {
+            Failure::wrong_input(error.to_string())
+        }
         ClientError::Refused { .. } => Failure::failed(error.to_string()),
-        ClientError::Address(_) => Failure::wrong_input(error.to_string()),
         ClientError::Unreachable { .. } => Failure::unreachable(error.to_string()),
     }
 }

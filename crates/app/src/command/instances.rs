@@ -1,15 +1,13 @@
 //! `vigie instances`: the instances of a running Vigie in the terminal.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::terminal::{Window, cut, list, percent_encoded, printable, seconds};
+use super::terminal::{Window, cut, list, printable, seconds};
+use super::watching;
 use crate::cli::InstancesArgs;
-use crate::client::{self, ClientError};
 use crate::exit::Failure;
 
 /// Title and width of each column after the name, and how early it is left out where a terminal is narrow: 0 never.
@@ -27,57 +25,12 @@ const NAME_LEAST: usize = 20;
 
 /// Prints once, or every second until a signal.
 pub(crate) async fn run(arguments: &InstancesArgs) -> Result<(), Failure> {
-    let path = path(arguments);
-    loop {
-        match (client::get(&arguments.at.url, &path).await, arguments.watch) {
-            (Ok(body), _) => show(arguments, &body)?,
-            // While watching, a Vigie that restarts comes back.
-            (Err(error @ ClientError::Unreachable { .. }), true) => anstream::eprintln!("{error}"),
-            (Err(error @ ClientError::Refused { .. }), _) => {
-                return Err(Failure::failed(error.to_string()));
-            }
-            (Err(error @ ClientError::Address(_)), _) => {
-                return Err(Failure::wrong_input(error.to_string()));
-            }
-            (Err(error), false) => return Err(Failure::unreachable(error.to_string())),
-        }
-        if !arguments.watch {
-            return Ok(());
-        }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-        }
-    }
-}
-
-fn path(arguments: &InstancesArgs) -> String {
-    let mut path = "/api/v1/instances?".to_owned();
-    for (name, value) in [("source", &arguments.source), ("status", &arguments.status)] {
-        if let Some(value) = value {
-            let encoded: String = value.bytes().map(percent_encoded).collect();
-            let _ = write!(path, "{name}={encoded}&");
-        }
-    }
-    path.pop();
-    path
-}
-
-fn show(arguments: &InstancesArgs, body: &[u8]) -> Result<(), Failure> {
-    if arguments.json {
-        anstream::println!("{}", String::from_utf8_lossy(body));
-        return Ok(());
-    }
-    let answer: Value = serde_json::from_slice(body)
-        .map_err(|error| Failure::failed(format!("the answer is no JSON: {error}")))?;
-    let window = Window::of_stdout();
-    if arguments.watch && std::io::stdout().is_terminal() {
-        anstream::print!("\x1b[H\x1b[2J");
-    }
-    let lines = window.filter(|_| arguments.watch).map_or(usize::MAX, |window| window.lines);
-    let columns = window.map_or(usize::MAX, |window| window.columns);
-    anstream::print!("{}", table(&answer, Window { columns, lines }));
-    Ok(())
+    let InstancesArgs { table: shown, status } = arguments;
+    let filters = [("status", status)];
+    watching::run(shown, "/api/v1/instances", &filters, async |answer, window| {
+        table(answer, window)
+    })
+    .await
 }
 
 /// The table, worst first; under an instance that is not well, what is wrong with it.

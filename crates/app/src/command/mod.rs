@@ -11,6 +11,7 @@ pub(crate) mod printing;
 mod queues;
 mod serve;
 mod terminal;
+mod watching;
 
 use clap::CommandFactory;
 

@@ -1,15 +1,14 @@
 //! `vigie queues`: the queues of a running Vigie in the terminal.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::terminal::{Window, cut, duration, list, percent_encoded, printable, safe, seconds};
+use super::terminal::{Window, cut, duration, list, printable, safe, seconds};
+use super::watching;
 use crate::cli::QueuesArgs;
-use crate::client::{self, ClientError};
+use crate::client;
 use crate::exit::Failure;
 
 /// Title, width, and how early it is left out where a terminal is narrow: 0 never, the greatest first.
@@ -33,49 +32,16 @@ const NAME_MOST: usize = 60;
 
 /// Prints once, or every second until a signal.
 pub(crate) async fn run(arguments: &QueuesArgs) -> Result<(), Failure> {
-    let path = path(arguments);
-    loop {
-        let answer = client::get(&arguments.at.url, &path).await;
-        match (answer, arguments.watch) {
-            (Ok(body), _) => show(arguments, &body, &verdict(arguments).await)?,
-            // While watching, a Vigie that restarts comes back.
-            (Err(error @ ClientError::Unreachable { .. }), true) => anstream::eprintln!("{error}"),
-            (Err(error @ ClientError::Refused { .. }), _) => {
-                return Err(Failure::failed(error.to_string()));
-            }
-            (Err(error @ ClientError::Address(_)), _) => {
-                return Err(Failure::wrong_input(error.to_string()));
-            }
-            (Err(error), false) => return Err(Failure::unreachable(error.to_string())),
-        }
-        if !arguments.watch {
-            return Ok(());
-        }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-        }
-    }
-}
-
-fn path(arguments: &QueuesArgs) -> String {
-    let mut path = "/api/v1/queue/status?".to_owned();
-    for (name, value) in [("source", &arguments.source), ("kind", &arguments.kind)] {
-        if let Some(value) = value {
-            let encoded: String = value.bytes().map(percent_encoded).collect();
-            let _ = write!(path, "{name}={encoded}&");
-        }
-    }
-    path.pop();
-    path
+    let QueuesArgs { table: shown, kind } = arguments;
+    let with_verdict = async |answer: &Value, window: Window| {
+        format!("{}{}", verdict(&shown.at.url).await, table(answer, window))
+    };
+    watching::run(shown, "/api/v1/queue/status", &[("kind", kind)], with_verdict).await
 }
 
 /// The sentence that comes first; empty when it cannot be had, as the table says more.
-async fn verdict(arguments: &QueuesArgs) -> String {
-    if arguments.json {
-        return String::new();
-    }
-    let answer = client::get(&arguments.at.url, "/api/v1/verdict").await;
+async fn verdict(url: &str) -> String {
+    let answer = client::get(url, "/api/v1/verdict").await;
     let verdict: Value =
         answer.ok().and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
     let colour = match verdict["severity"].as_str() {
@@ -85,24 +51,6 @@ async fn verdict(arguments: &QueuesArgs) -> String {
     };
     let style = Style::new().bold().fg_color(Some(colour.into()));
     format!("{style}{}{style:#}\n", printable(&verdict["text"]))
-}
-
-fn show(arguments: &QueuesArgs, body: &[u8], verdict: &str) -> Result<(), Failure> {
-    if arguments.json {
-        anstream::println!("{}", String::from_utf8_lossy(body));
-        return Ok(());
-    }
-    let answer: Value = serde_json::from_slice(body)
-        .map_err(|error| Failure::failed(format!("the answer is no JSON: {error}")))?;
-    let window = Window::of_stdout();
-    if arguments.watch && std::io::stdout().is_terminal() {
-        anstream::print!("\x1b[H\x1b[2J");
-    }
-    // Only what is shown again and again has to fit into the window's height.
-    let lines = window.filter(|_| arguments.watch).map_or(usize::MAX, |window| window.lines);
-    let columns = window.map_or(usize::MAX, |window| window.columns);
-    anstream::print!("{verdict}{}", table(&answer, Window { columns, lines }));
-    Ok(())
 }
 
 /// The table, worst first: stale, then by waiting jobs. It is no wider and no higher than the window, in which the

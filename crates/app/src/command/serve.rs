@@ -9,11 +9,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use vigie_board::{Board, SourceSettings};
-use vigie_collect::source::{Backends, ToldJobs};
-use vigie_collect::{
-    Clock, LineKeeper, ObservationReceiver, ObservationSender, SampleSender, SystemClock,
-    observations, samples,
-};
+use vigie_collect::source::{Backends, RunContext, ToldJobs};
+use vigie_collect::{Clock as _, ObservationReceiver, SystemClock, observations, samples};
 use vigie_model::Limits;
 use vigie_query::EngineLimits;
 use vigie_query::logql::LogLimits;
@@ -24,7 +21,7 @@ use vigie_server::{
 };
 use vigie_store::Store;
 
-use crate::config::{Config, SourceConfig};
+use crate::config::{Config, Shared, SourceConfig};
 use crate::control;
 use crate::copies::Kept;
 use crate::destinations::Destinations;
@@ -150,8 +147,17 @@ impl Running {
             stop.clone(),
         ));
         feed.spawn(hub.run(stop.clone()));
-        let to = (sender, samples, Arc::new(ReadLines::new(logs)) as Arc<dyn LineKeeper>);
-        let sources = watch(&config.sources, &(clock as Arc<dyn Clock>), &to, &stop_sources);
+        let shared = Shared {
+            backends: Backends::default(),
+            told: ToldJobs::default(),
+            samples,
+            lines: Arc::new(ReadLines::new(logs)),
+        };
+        let context = RunContext { clock, out: sender, stop: stop_sources.clone() };
+        let mut sources = JoinSet::new();
+        for source in config.sources.iter().cloned() {
+            sources.spawn(source.run(context.clone(), shared.clone()));
+        }
         Ok(Self { address, sources, feed, server, stop_sources, stop_feed })
     }
 
@@ -179,23 +185,6 @@ impl Running {
         }
         failed.map_or(Ok(()), |what| Err(Failure::failed(what)))
     }
-}
-
-/// Starts every source.
-fn watch(
-    sources: &[SourceConfig],
-    clock: &Arc<dyn Clock>,
-    (observed, samples, lines): &(ObservationSender, SampleSender, Arc<dyn LineKeeper>),
-    stop: &CancellationToken,
-) -> JoinSet<()> {
-    let between = (Backends::default(), ToldJobs::default());
-    let mut running = JoinSet::new();
-    for source in sources.iter().cloned() {
-        let (clock, observed, samples) = (Arc::clone(clock), observed.clone(), samples.clone());
-        let (lines, between) = (Arc::clone(lines), between.clone());
-        running.spawn(source.run(clock, observed, between, samples, lines, stop.clone()));
-    }
-    running
 }
 
 /// Starts what feeds the board, and what keeps the events that it sees.
@@ -251,7 +240,8 @@ fn keep(
     let logs = state.logs.as_ref().map(|logs| logs.store().clone());
     let kept = Kept { metrics: store.clone(), logs };
     if let Some(logs) = kept.logs.clone() {
-        feed.spawn(keeping::maintain_logs(logs, Arc::clone(&now), stop.clone()));
+        let look_after = move |now| logs.maintain(now).map(|done| done.more);
+        feed.spawn(keeping::maintain("log store", look_after, Arc::clone(&now), stop.clone()));
     }
     for forwarder in &state.forwarders {
         feed.spawn(forwarder.clone().run(stop.clone()));
@@ -268,7 +258,8 @@ fn keep(
     let recorder = Recorder::new(to, intervals, now().millis());
     feed.spawn(recorder.run(state.clone(), stop.clone()));
     let Some(store) = store else { return };
-    feed.spawn(keeping::maintain(store, now, stop.clone()));
+    let look_after = move |now| store.maintain(now).map(|done| done.more);
+    feed.spawn(keeping::maintain("store", look_after, now, stop.clone()));
 }
 
 /// The board's bounds are for each source; with several configured differently, the widest holds.

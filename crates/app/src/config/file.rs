@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed as _, IgnoredAny};
 
+use super::environment::{fill_quoted, unset};
 use super::logs::{RawLogs, logs};
 use super::metrics::{RawMetrics, metrics};
 use super::source::{KINDS, RawSource, SourceConfig, Sources};
@@ -85,6 +86,10 @@ pub(super) fn parse(
     origin: &str,
     environment: HashMap<String, String>,
 ) -> Result<Config, ConfigError> {
+    let text = &fill_quoted(text, &environment).map_err(|(line, detail)| ConfigError::Wrong {
+        place: format!("{origin}:{line}"),
+        detail,
+    })?;
     let options = || serde_saphyr::Options::default().with_properties(environment.clone());
     let wrong = |error: &serde_saphyr::Error| wrong(error, origin);
     let kinds: Kinds =
@@ -201,6 +206,7 @@ fn wrong(error: &serde_saphyr::Error, origin: &str) -> ConfigError {
         serde_saphyr::Error::SerdeUnknownField { field, expected, .. } => {
             unknown_key(field, expected)
         }
+        serde_saphyr::Error::UnresolvedProperty { name, .. } => unset(name),
         other => first_line(&other.to_string()),
     };
     ConfigError::Wrong { place, detail }
@@ -427,9 +433,6 @@ mod tests {
         assert!(nobody.contains("there is no source \"lb\""), "{nobody}");
         let nobody = error("sources: [{name: a, kind: go_api, url: http://h, asynq: a}]");
         assert!(nobody.contains("asynq: there is no source \"a\" of kind redis"), "{nobody}");
-        let secret =
-            "sources: [{name: a, kind: go_api, url: http://h, bearer_token: \"${PASSWORD}\"}]";
-        assert!(!format!("{:?}", with(secret).unwrap()).contains("p: "), "secrets are not printed");
     }
 
     #[test]
@@ -446,8 +449,18 @@ mod tests {
         let SourceConfig::Redis(redis) = &config.sources[0] else { unreachable!("{config:?}") };
         assert_eq!(redis.login.password.as_ref().unwrap().reveal(), "p: \"x\" # y");
         assert!(!format!("{config:?}").contains("p: "), "secrets are not printed");
+        let quoted = "sources: [{name: a, kind: redis, url: redis://h, password: \"${PASSWORD}\"}]";
+        let config = with(quoted).unwrap();
+        let SourceConfig::Redis(redis) = &config.sources[0] else { unreachable!("{config:?}") };
+        assert_eq!(redis.login.password.as_ref().unwrap().reveal(), "p: \"x\" # y");
+        assert!(!format!("{config:?}").contains("p: "), "secrets are not printed");
+        let unset = error("sources: [{name: a, kind: redis, url: \"${NOT_SET_ANYWHERE}\"}]");
+        assert_eq!(
+            unset,
+            "vigie.yaml:1: the environment variable NOT_SET_ANYWHERE is not set; ${NOT_SET_ANYWHERE} stands for its value"
+        );
         let unset = error("sources:\n- name: a\n  kind: redis\n  url: ${NOT_SET_ANYWHERE}\n");
-        assert!(unset.contains("NOT_SET_ANYWHERE"), "{unset}");
+        assert!(unset.contains("the environment variable NOT_SET_ANYWHERE is not set"), "{unset}");
     }
 
     #[test]

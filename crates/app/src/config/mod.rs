@@ -1,5 +1,6 @@
 //! The configuration: read from a file, checked, and made into types that hold no nonsense.
 
+mod environment;
 mod file;
 mod logs;
 mod metrics;
@@ -13,7 +14,7 @@ use vigie_collect::source::redis::RedisConfig;
 pub(crate) use file::ConfigError;
 pub(crate) use logs::LogsConfig;
 pub(crate) use metrics::MetricsConfig;
-pub(crate) use source::SourceConfig;
+pub(crate) use source::{Shared, SourceConfig};
 
 /// The commented default, which is also its documentation.
 pub(crate) const DEFAULT_YAML: &str = include_str!("default.yaml");

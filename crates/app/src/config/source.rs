@@ -6,19 +6,34 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use tokio_util::sync::CancellationToken;
-use vigie_collect::source::caddy::{CaddyConfig, CaddySource, RawCaddyConfig};
-use vigie_collect::source::file::{FileConfig, FileSource, RawFileConfig};
-use vigie_collect::source::go_api::{GoApiConfig, GoApiSource, RawGoApiConfig};
-use vigie_collect::source::haproxy::{HaproxyConfig, HaproxySource, RawHaproxyConfig};
-use vigie_collect::source::n8n::{ExecutionQueue, N8nConfig, N8nQueue, N8nSource, RawN8nConfig};
-use vigie_collect::source::nginx::{NginxConfig, NginxSource, RawNginxConfig};
-use vigie_collect::source::probe::{ProbeConfig, ProbeSource, RawProbeConfig};
-use vigie_collect::source::prometheus::{PrometheusConfig, PrometheusSource, RawPrometheusConfig};
-use vigie_collect::source::redis::{RawRedisConfig, RedisConfig, RedisSource};
-use vigie_collect::source::{Backends, ToldJobs};
-use vigie_collect::{Clock, LineKeeper, ObservationSender, SampleSender};
+use vigie_collect::source::caddy::{CaddyConfig, RawCaddyConfig};
+use vigie_collect::source::file::{FileConfig, RawFileConfig};
+use vigie_collect::source::go_api::{GoApiConfig, RawGoApiConfig};
+use vigie_collect::source::haproxy::{HaproxyConfig, RawHaproxyConfig};
+use vigie_collect::source::n8n::{ExecutionQueue, N8nConfig, N8nQueue, RawN8nConfig};
+use vigie_collect::source::nginx::{NginxConfig, RawNginxConfig};
+use vigie_collect::source::probe::{ProbeConfig, RawProbeConfig};
+use vigie_collect::source::prometheus::{PrometheusConfig, RawPrometheusConfig};
+use vigie_collect::source::redis::{RawRedisConfig, RedisConfig};
+use vigie_collect::source::{
+    Backends, RunContext, ToldJobs, caddy, file, go_api, haproxy, n8n, nginx, probe, prometheus,
+    redis,
+};
+use vigie_collect::{LineKeeper, SampleSender};
 use vigie_model::{Limits, SourceName};
+
+/// What the sources of one Vigie share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    /// Who is behind the balancers.
+    pub(crate) backends: Backends,
+    /// What workers tell of their jobs.
+    pub(crate) told: ToldJobs,
+    /// Where samples go.
+    pub(crate) samples: SampleSender,
+    /// Who keeps lines.
+    pub(crate) lines: Arc<dyn LineKeeper>,
+}
 
 /// Declares the kinds: the word in the file, the variant, its raw and its checked form.
 macro_rules! kinds {
@@ -197,31 +212,19 @@ impl SourceConfig {
     /// Watches it until `stop`.
     pub(crate) async fn run(
         self,
-        clock: Arc<dyn Clock>,
-        out: ObservationSender,
-        (backends, told): (Backends, ToldJobs),
-        samples: SampleSender,
-        lines: Arc<dyn LineKeeper>,
-        stop: CancellationToken,
+        context: RunContext,
+        Shared { backends, told, samples, lines }: Shared,
     ) {
         match self {
-            Self::Redis(config) => {
-                RedisSource::new(config, clock, out).with_told_jobs(told).run(stop).await;
-            }
-            Self::Haproxy(config) => {
-                HaproxySource::new(config, clock, out, backends).run(stop).await;
-            }
-            Self::Nginx(config) => NginxSource::new(config, clock, out, backends).run(stop).await,
-            Self::Caddy(config) => CaddySource::new(config, clock, out, backends).run(stop).await,
-            Self::Probe(config) => ProbeSource::new(config, clock, out, backends).run(stop).await,
-            Self::GoApi(config) => {
-                GoApiSource::new(config, clock, out, lines, told).run(stop).await;
-            }
-            Self::N8n(config) => N8nSource::new(config, clock, out, lines).run(stop).await,
-            Self::Prometheus(config) => {
-                PrometheusSource::new(config, clock, out, samples).run(stop).await;
-            }
-            Self::File(config) => FileSource::new(config, clock, out, lines).run(stop).await,
+            Self::Redis(config) => redis::run(config, told, context).await,
+            Self::Haproxy(config) => haproxy::run(config, backends, context).await,
+            Self::Nginx(config) => nginx::run(config, backends, context).await,
+            Self::Caddy(config) => caddy::run(config, backends, context).await,
+            Self::Probe(config) => probe::run(config, backends, context).await,
+            Self::GoApi(config) => go_api::run(config, lines, told, context).await,
+            Self::N8n(config) => n8n::run(config, lines, context).await,
+            Self::Prometheus(config) => prometheus::run(config, samples, context).await,
+            Self::File(config) => file::run(config, lines, context).await,
         }
     }
 }

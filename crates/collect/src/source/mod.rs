@@ -27,6 +27,7 @@ mod told_jobs;
 
 pub use backends::{Backend, Backends};
 pub use plan::{Plan, Replies, Reply, ReplyError};
+pub use poller::RunContext;
 pub use system::{Candidate, ClientLine, PollContext, QueueSystem, ReaderContext, Which};
 pub(crate) use told_jobs::{JobTeller, Taken};
 pub use told_jobs::{ToldJob, ToldJobs};

@@ -13,6 +13,17 @@ use vigie_model::{
 use super::redis::Jitter;
 use crate::{Clock, ObservationSender};
 
+/// What every source runs with.
+#[derive(Clone)]
+pub struct RunContext {
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Where observations go.
+    pub out: ObservationSender,
+    /// Ends it.
+    pub stop: CancellationToken,
+}
+
 /// What one look brought.
 #[derive(Debug, Default)]
 pub(crate) struct Look {
@@ -41,12 +52,8 @@ pub(crate) trait Poll: Send {
 }
 
 /// Looks until told to stop. Nothing of it outlives the call.
-pub(crate) async fn run(
-    mut source: impl Poll,
-    clock: Arc<dyn Clock>,
-    out: ObservationSender,
-    stop: CancellationToken,
-) {
+pub(crate) async fn run(mut source: impl Poll, context: RunContext) {
+    let RunContext { clock, out, stop } = context;
     tokio::select! {
         () = stop.cancelled() => {}
         () = poll_forever(&mut source, &*clock, &out) => {}

@@ -53,8 +53,9 @@ async fn haproxy_says_who_is_down_and_why_by_page_and_by_socket() {
     lb.say("set server be_app/app1 state ready");
     page.statuses(&[("app1", Up), ("app2", Up), ("app3", Down)]).await;
     quick.set("/lb", WebAnswer::status(503, "no"));
-    let found = page.statuses(&[("app1", Down), ("app2", Up), ("app3", Down)]).await;
-    assert!(found[0].error.as_deref().unwrap().starts_with("HAProxy says DOWN: L7STS/503"));
+    let says = "HAProxy says DOWN: L7STS/503";
+    let failed = |one: &Instance| one.error.as_deref().is_some_and(|error| error.starts_with(says));
+    page.until(says, |instances, _| failed(&instances[0]).then_some(())).await;
 
     lb.kill();
     let (error, hint) = page.fault().await;
@@ -175,16 +176,14 @@ async fn probes_follow_the_balancers_own_backends() {
 
 #[tokio::test]
 async fn nginx_tells_its_connections_and_its_upstreams_are_asked() {
-    use vigie_collect::source::nginx::{NginxSource, RawNginxConfig};
+    use vigie_collect::source::nginx::{self, RawNginxConfig};
     let (quick, slow, killed) = servers();
     let nginx = Nginx::start(&[quick.port(), slow.port(), killed]);
     let upstreams = [quick.address(), slow.address(), format!("127.0.0.1:{killed}")];
     let config = config::<RawNginxConfig, _>(
         json!({"url": nginx.status_url(), "upstreams": upstreams, "path": "/lb"}),
     );
-    let watch = Watch::start(|clock, out, stop| {
-        NginxSource::new(config, clock, out, Backends::default()).run(stop)
-    });
+    let watch = Watch::start(|context| nginx::run(config, Backends::default(), context));
     let found = watch
         .until("all of them", |instances, _| (instances.len() == 4).then(|| instances.to_vec()))
         .await;
@@ -198,13 +197,11 @@ async fn nginx_tells_its_connections_and_its_upstreams_are_asked() {
 
 #[tokio::test]
 async fn caddys_gauge_says_who_is_healthy() {
-    use vigie_collect::source::caddy::{CaddySource, RawCaddyConfig};
+    use vigie_collect::source::caddy::{self, RawCaddyConfig};
     let (quick, slow, killed) = servers();
     let caddy = Caddy::start(&[quick.port(), slow.port(), killed]);
     let config = config::<RawCaddyConfig, _>(json!({"url": caddy.admin_url()}));
-    let watch = Watch::start(|clock, out, stop| {
-        CaddySource::new(config, clock, out, Backends::default()).run(stop)
-    });
+    let watch = Watch::start(|context| caddy::run(config, Backends::default(), context));
     // Its gauge is late by a while.
     let found = watch
         .until("one unhealthy", |instances, _| {

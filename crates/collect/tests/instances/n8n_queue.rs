@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::Commands as _;
 use serde_json::json;
-use vigie_collect::source::n8n::{ExecutionQueue, N8nConfig, N8nSource, RawN8nConfig};
+use vigie_collect::source::n8n::{self, ExecutionQueue, N8nConfig, RawN8nConfig};
 use vigie_collect::source::redis::RedisConfig;
 use vigie_model::{InstanceStatus, JobFact, Observation, Outcome};
 use vigie_testkit::{RedisServer, WebAnswer, WebServer};
@@ -95,7 +95,7 @@ async fn executions_are_named_and_judged_and_processes_are_found_by_their_regist
 
     let kept = Kept::default();
     let lines = std::sync::Arc::new(kept.clone());
-    let n8n = Watch::start(|clock, out, stop| N8nSource::new(own, clock, out, lines).run(stop));
+    let n8n = Watch::start(|context| n8n::run(own, lines, context));
     let found = n8n.until("two processes", |all, _| (all.len() == 2).then(|| all.to_vec())).await;
     let worker = found.iter().find(|one| one.key.role.as_str() == "worker").unwrap();
     assert_eq!(

@@ -7,10 +7,8 @@ use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use vigie_collect::source::{Backends, ToldJobs};
-use vigie_collect::{
-    Clock, LineKeeper, LinePosition, LinesNotKept, ObservationSender, SystemClock, observations,
-};
+use vigie_collect::source::{Backends, RunContext, ToldJobs};
+use vigie_collect::{LineKeeper, LinePosition, LinesNotKept, SystemClock, observations};
 use vigie_model::{Instance, InstanceStatus, LogEntry, Observation, PollReport};
 
 /// How long a busy machine may take for anything.
@@ -33,11 +31,15 @@ struct Last {
 impl Watch {
     /// Runs what `start` makes.
     pub fn start<F: Future<Output = ()> + Send + 'static>(
-        start: impl FnOnce(Arc<dyn Clock>, ObservationSender, CancellationToken) -> F,
+        start: impl FnOnce(RunContext) -> F,
     ) -> Self {
         let (sender, receiver) = observations(10_000);
-        let clock = Arc::new(SystemClock::start());
-        let running = tokio::spawn(start(clock, sender, CancellationToken::new()));
+        let context = RunContext {
+            clock: Arc::new(SystemClock::start()),
+            out: sender,
+            stop: CancellationToken::new(),
+        };
+        let running = tokio::spawn(start(context));
         let last: Arc<Mutex<Last>> = Arc::default();
         let own = Arc::clone(&last);
         let listening = tokio::spawn(async move {
@@ -149,16 +151,16 @@ where
 
 /// A HAProxy's source.
 pub fn haproxy(json: Value, backends: &Backends) -> Watch {
-    use vigie_collect::source::haproxy::{HaproxySource, RawHaproxyConfig};
+    use vigie_collect::source::haproxy::{self, RawHaproxyConfig};
     let (config, backends) = (config::<RawHaproxyConfig, _>(json), backends.clone());
-    Watch::start(|clock, out, stop| HaproxySource::new(config, clock, out, backends).run(stop))
+    Watch::start(|context| haproxy::run(config, backends, context))
 }
 
 /// A probe's source.
 pub fn probe(json: Value, backends: &Backends) -> Watch {
-    use vigie_collect::source::probe::{ProbeSource, RawProbeConfig};
+    use vigie_collect::source::probe::{self, RawProbeConfig};
     let (config, backends) = (config::<RawProbeConfig, _>(json), backends.clone());
-    Watch::start(|clock, out, stop| ProbeSource::new(config, clock, out, backends).run(stop))
+    Watch::start(|context| probe::run(config, backends, context))
 }
 
 /// A service's source; its lines are kept nowhere else.
@@ -168,9 +170,9 @@ pub fn go_api(json: Value) -> Watch {
 
 /// A service's source, whose lines are kept there.
 pub fn go_api_with(json: Value, lines: Arc<dyn LineKeeper>) -> Watch {
-    use vigie_collect::source::go_api::{GoApiSource, RawGoApiConfig};
+    use vigie_collect::source::go_api::{self, RawGoApiConfig};
     let (config, told) = (config::<RawGoApiConfig, _>(json), ToldJobs::default());
-    Watch::start(|clock, out, stop| GoApiSource::new(config, clock, out, lines, told).run(stop))
+    Watch::start(|context| go_api::run(config, lines, told, context))
 }
 
 /// An n8n's source, whose lines are nobody's.
@@ -180,10 +182,10 @@ pub fn n8n(json: Value) -> Watch {
 
 /// An n8n's source that keeps its lines here.
 pub fn n8n_with(json: Value, lines: Kept) -> Watch {
-    use vigie_collect::source::n8n::{N8nSource, RawN8nConfig};
+    use vigie_collect::source::n8n::{self, RawN8nConfig};
     let config = config::<RawN8nConfig, _>(json);
     let lines = Arc::new(lines);
-    Watch::start(|clock, out, stop| N8nSource::new(config, clock, out, lines).run(stop))
+    Watch::start(|context| n8n::run(config, lines, context))
 }
 
 /// Lines that were kept, with the position of their reader; shared by its clones, as a disk is by two runs.

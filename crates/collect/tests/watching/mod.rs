@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use redis::Commands as _;
 use tokio_util::sync::CancellationToken;
-use vigie_collect::source::redis::{RedisConfig, RedisSource};
+use vigie_collect::source::redis::{RedisConfig, run};
+use vigie_collect::source::{RunContext, ToldJobs};
 use vigie_collect::{SystemClock, observations};
 use vigie_model::{Check, Observation, PollReport, QueueReading, SourceFault};
 
@@ -36,8 +37,9 @@ impl Watching {
     pub fn config(config: RedisConfig) -> Self {
         let (sender, receiver) = observations(100_000);
         let stop = CancellationToken::new();
-        let source = RedisSource::new(config, Arc::new(SystemClock::start()), sender);
-        let running = tokio::spawn(source.run(stop.clone()));
+        let context =
+            RunContext { clock: Arc::new(SystemClock::start()), out: sender, stop: stop.clone() };
+        let running = tokio::spawn(run(config, ToldJobs::default(), context));
         let seen: Arc<Mutex<Vec<(Instant, Observation)>>> = Arc::default();
         let log = Arc::clone(&seen);
         let listening = tokio::spawn(async move {

@@ -15,5 +15,5 @@ mod workers;
 
 pub(crate) use history::figures;
 pub use openapi::openapi_json;
-pub(crate) use openapi::{document, routes};
+pub(crate) use openapi::{document, name_problems, routes};
 pub(crate) use queues::{events_of, parse_kind};

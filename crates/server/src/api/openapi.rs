@@ -2,7 +2,9 @@
 
 use axum::Json;
 use axum::response::IntoResponse;
-use utoipa::OpenApi;
+use utoipa::OpenApi as _;
+use utoipa::openapi::path::PathItem;
+use utoipa::openapi::{Content, OpenApi, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -10,7 +12,7 @@ use super::{forwarding, health, history, instances, kpis, queues, sources, verdi
 use crate::state::AppState;
 use crate::{events, exposition, live};
 
-#[derive(OpenApi)]
+#[derive(utoipa::OpenApi)]
 #[openapi(
     info(title = "Vigie", description = "Every queue, job and worker of a team's Redis, now. Times are RFC 3339 with \
         milliseconds, durations float seconds ending in _seconds; what is absent is null, never 0. Errors are RFC 9457 \
@@ -48,6 +50,31 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::ready))
 }
 
+/// Says of every problem that it is one: the attributes of handlers know its shape only.
+pub(crate) fn name_problems(document: &mut OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        let PathItem { get, put, post, delete, .. } = item;
+        for operation in [get, put, post, delete].into_iter().flatten() {
+            for response in operation.responses.responses.values_mut() {
+                let RefOr::T(response) = response else { continue };
+                let content = std::mem::take(&mut response.content);
+                response.content = content
+                    .into_iter()
+                    .map(|(kind, content)| match is_problem(&content) {
+                        true => ("application/problem+json".to_owned(), content),
+                        false => (kind, content),
+                    })
+                    .collect();
+            }
+        }
+    }
+}
+
+fn is_problem(content: &RefOr<Content>) -> bool {
+    matches!(content, RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. })
+        if schema.ref_location.ends_with("/Problem"))
+}
+
 /// The document as JSON text, as `/api/openapi.json` serves it.
 #[must_use]
 pub fn openapi_json() -> String {
@@ -55,11 +82,12 @@ pub fn openapi_json() -> String {
         .merge(crate::prometheus::routes())
         .merge(crate::logs::routes())
         .merge(crate::loki::routes());
-    let (_, document) = all.split_for_parts();
+    let (_, mut document) = all.split_for_parts();
+    name_problems(&mut document);
     document.to_pretty_json().unwrap_or_default()
 }
 
 /// Serves the document.
-pub(crate) async fn document(document: utoipa::openapi::OpenApi) -> impl IntoResponse {
+pub(crate) async fn document(document: OpenApi) -> impl IntoResponse {
     Json(document)
 }

@@ -23,8 +23,9 @@ pub struct Sources {
 pub(crate) async fn list(State(app): State<AppState>) -> Json<Sources> {
     let now = app.time();
     let board = app.board.read();
-    let sources = board
-        .sources(now)
-        .map(|view| Source { age_seconds: view.age_seconds.map(micros), ..Source::new(&view) });
+    let sources = board.sources(now).map(|view| Source {
+        age_seconds: Some(view.age_seconds.map(micros)),
+        ..Source::new(&view)
+    });
     Json(Sources { at: rfc3339(now), sources: sources.collect() })
 }

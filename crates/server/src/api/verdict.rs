@@ -6,13 +6,18 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
-use vigie_board::{Board, QueueView};
-use vigie_diagnose::{Place, QueueFacts, SourceFacts, Value, Verdict as Diagnosis};
+use vigie_board::{Board, InstanceView, QueueView};
+use vigie_diagnose::{
+    Facts, InstanceFacts, OverdueFacts, Place, QueueFacts, SourceFacts, Value, Verdict as Diagnosis,
+};
 use vigie_model::Time;
 
 use crate::live::wire::shown;
 use crate::state::AppState;
 use crate::time_text::rfc3339;
+
+/// The kind of sources that have queues.
+const QUEUES: &str = "redis";
 
 /// What a person should read first: is anything wrong, what, where, since when.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -100,25 +105,40 @@ pub(crate) fn facts(view: &QueueView<'_>) -> QueueFacts {
 
 /// The verdict on everything that the board holds.
 pub(crate) fn verdict(board: &Board, now: Time) -> Verdict {
-    let sources: Vec<SourceFacts> = board
-        .sources(now)
-        .map(|source| SourceFacts {
-            name: source.name().to_string(),
-            polled: source.report.is_some(),
-            error: source.error(),
-            since: source.since,
-        })
-        .collect();
-    let queues: Vec<(Place, QueueFacts, Option<f64>)> = board
-        .queues(now)
-        .map(|view| {
-            let place = Place {
-                source: Some(view.id.source.to_string()),
-                broker: Some(view.id.broker),
-                queue: Some(view.id.name.to_string()),
-            };
-            (place, facts(&view), view.drain.seconds())
-        })
-        .collect();
-    Verdict::new(&vigie_diagnose::verdict(&sources, &queues, now), now)
+    let sources = board.sources(now).map(|source| SourceFacts {
+        name: source.name().to_string(),
+        has_queues: source.settings.kind == QUEUES,
+        polled: source.report.is_some(),
+        error: source.error(),
+        since: source.since,
+    });
+    let queues = board.queues(now).map(|view| {
+        let place = Place {
+            source: Some(view.id.source.to_string()),
+            broker: Some(view.id.broker),
+            queue: Some(view.id.name.to_string()),
+        };
+        (place, facts(&view), view.drain.seconds())
+    });
+    let told = |view: &InstanceView<'_>| !view.stale && !view.is_taken_out();
+    let instances = board.instances(now).filter(told).map(|view| InstanceFacts {
+        source: view.source.to_string(),
+        role: view.instance.key.role.to_string(),
+        name: view.instance.key.instance.to_string(),
+        status: view.status,
+        since: view.since,
+        error: view.error,
+    });
+    let overdue = board.schedules(now).filter_map(|(source, schedule, at)| {
+        let late = schedule.overdue.filter(|late| *late > 0.0)?;
+        let (source, schedule) = (source.to_string(), schedule.name.to_string());
+        Some(OverdueFacts { source, schedule, since: at - late })
+    });
+    let facts = Facts {
+        sources: sources.collect(),
+        queues: queues.collect(),
+        instances: instances.collect(),
+        overdue: overdue.collect(),
+    };
+    Verdict::new(&vigie_diagnose::verdict(&facts, now), now)
 }

@@ -430,9 +430,10 @@ pub struct Source {
     pub since: Option<String>,
     /// When the last good poll ended; null before the first.
     pub seen: Option<String>,
-    /// Seconds since then.
+    /// Seconds since then; null before the first. Absent on the live stream, where it would be a message a second.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub age_seconds: Option<f64>,
+    #[schema(value_type = Option<f64>)]
+    pub age_seconds: Option<Option<f64>>,
     /// How long the last good poll took.
     pub poll_seconds: Option<f64>,
     /// Seconds between two polls.

@@ -1,12 +1,10 @@
 //! Parameters as Loki reads them: from the query string and from the form in the body.
 
-use axum::RequestExt;
-use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
 use vigie_query::logql::{Direction, duration_nanos};
 
 use super::error::LokiError;
+use crate::access::form_and_query;
 
 const SECOND: i64 = 1_000_000_000;
 /// How far back is looked where nobody says.
@@ -23,28 +21,14 @@ impl<S: Send + Sync> FromRequest<S> for Params {
     type Rejection = LokiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, LokiError> {
-        let mut given = read(request.uri().query().unwrap_or_default().as_bytes());
         let flags = request.headers().get("x-loki-response-encoding-flags");
         let flags = flags.and_then(|flags| flags.to_str().ok()).unwrap_or_default();
         let categorize = flags.split(',').any(|flag| flag.trim() == "categorize-labels");
-        let kind = request.headers().get(header::CONTENT_TYPE);
-        let form = kind.is_some_and(|kind| {
-            kind.as_bytes().to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded")
-        });
-        if form {
-            let body: Bytes = request.extract().await.map_err(|rejection| {
-                LokiError::bad(format!("the form cannot be read: {rejection}"))
-            })?;
-            let mut all = read(&body);
-            all.append(&mut given);
-            given = all;
-        }
+        let given = form_and_query(request).await;
+        let given =
+            given.map_err(|why| LokiError::bad(format!("the form cannot be read: {why}")))?;
         Ok(Self { given, categorize })
     }
-}
-
-fn read(encoded: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(encoded).into_owned().collect()
 }
 
 impl Params {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures_util::future::BoxFuture;
 use futures_util::stream::SplitSink;
@@ -22,6 +22,7 @@ use super::evaluate::evaluate;
 use super::params::Params;
 use super::query::now;
 use super::tailed::Waiting;
+use crate::access::is_own_origin;
 use crate::state::AppState;
 
 /// Lines from before that are sent first where nobody says how many.
@@ -58,7 +59,13 @@ pub(crate) async fn tail(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, LokiError> {
-    same_origin(&headers)?;
+    // A page of another site may open a WebSocket to here, as it may not read an answer.
+    if !is_own_origin(&headers) {
+        return Err(LokiError::new(
+            StatusCode::FORBIDDEN,
+            "a tail is not for pages of other sites",
+        ));
+    }
     let (mut parts, body) = request.into_parts();
     let upgrade = {
         use axum::extract::FromRequestParts;
@@ -103,19 +110,6 @@ pub(crate) async fn tail(
     };
     tail.begin(past);
     Ok(upgrade.max_message_size(64 * 1024).on_upgrade(move |socket| tail.run(socket)))
-}
-
-/// A page of another site may open a WebSocket to here, as it may not read an answer: it names itself.
-fn same_origin(headers: &HeaderMap) -> Result<(), LokiError> {
-    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
-    let origin = origin.to_str().unwrap_or_default();
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let same =
-        origin.split_once("://").is_some_and(|(_, origin)| origin.eq_ignore_ascii_case(host));
-    if same {
-        return Ok(());
-    }
-    Err(LokiError::new(StatusCode::FORBIDDEN, "a tail is not for pages of other sites"))
 }
 
 fn hash(time: i64, text: &str) -> u64 {

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use axum::RequestExt;
-use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
 
 use vigie_query::promql::duration_millis;
 
 use super::error::ApiError;
+use crate::access::form_and_query;
 
 /// The earliest time, in Unix milliseconds, and how clients write it when they mean it.
 const MIN_TIME: (i64, &str) =
@@ -25,26 +23,10 @@ impl<S: Send + Sync> FromRequest<S> for Params {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        let in_url: Vec<(String, String)> =
-            read(request.uri().query().unwrap_or_default().as_bytes());
-        let kind = request.headers().get(header::CONTENT_TYPE);
-        let form = kind.is_some_and(|kind| {
-            kind.as_bytes().to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded")
-        });
-        if !form {
-            return Ok(Self(in_url));
-        }
-        let body: Bytes = request.extract().await.map_err(|rejection| {
-            ApiError::bad_data(format!("error parsing form values: {rejection}"))
-        })?;
-        let mut all = read(&body);
-        all.extend(in_url);
-        Ok(Self(all))
+        let read = form_and_query(request).await;
+        read.map(Self)
+            .map_err(|why| ApiError::bad_data(format!("error parsing form values: {why}")))
     }
-}
-
-fn read(encoded: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(encoded).into_owned().collect()
 }
 
 impl Params {

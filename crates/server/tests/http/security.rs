@@ -34,6 +34,30 @@ async fn a_page_of_another_site_gets_nothing() {
 }
 
 #[tokio::test]
+async fn a_page_of_another_site_changes_nothing() {
+    let filled = Filled::new();
+    for origin in ["http://evil.example", "null", "http://localhost:81"] {
+        for path in ["/api/v1/events", "/api/v1/logs", "/api/v1/write", "/loki/api/v1/push"] {
+            let request = Request::post(path)
+                .header("host", "localhost:80")
+                .header("origin", origin)
+                .header("content-type", "text/plain")
+                .body(Body::from("{\"message\":\"x\"}"))
+                .unwrap();
+            let response = filled.send(request).await;
+            assert_eq!(response.status().as_u16(), 403, "{path} {origin}");
+            assert!(text(response).await.contains("/problems/other-origin"), "{path}");
+        }
+    }
+    let own = Request::post("/api/v1/query?query=1")
+        .header("host", "localhost:80")
+        .header("origin", "http://localhost:80")
+        .body(Body::empty())
+        .unwrap();
+    assert_ne!(filled.send(own).await.status().as_u16(), 403);
+}
+
+#[tokio::test]
 async fn every_answer_tells_the_browser_to_be_careful() {
     let filled = Filled::new();
     for path in ["/", "/healthz", "/nope.js", "/api/v1/nope"] {
@@ -73,7 +97,10 @@ async fn paths_that_lead_nowhere_are_clear_errors() {
         ("/api/v1/queue/status/", 404),
         ("/assets/nope.js", 404),
         ("/assets/..%2f..%2fCargo.toml", 404),
-        ("/..%2f..%2fetc/passwd.txt", 200), // a page of the dashboard, which knows no such page
+        ("/..%2f..%2fetc/passwd.txt", 404),
+        ("/readyz/", 404),
+        ("/loki/api/v1/rules", 404),
+        ("/_search", 404),
         ("/favicon.nope", 404),
         ("/queues/main/bull/a.b", 200),
     ] {

@@ -3,7 +3,7 @@ import type { Clue, NowDoc, Severity, Verdict } from '../../api/contract.ts';
 
 import { showName } from '../../domain/queue-name.ts';
 import { inWords } from '../../domain/server-words.ts';
-import { clueValues, detail, headline, isKnown, shortly } from '../../domain/verdict.ts';
+import { clueValues, detail, headline, isKnown, shortly, subject } from '../../domain/verdict.ts';
 import { currentLocale, Rich, useSentence, type MessageId, type Translate } from '../../i18n/index.ts';
 import { useFreshnessState, useLive, useNow } from '../../live/hooks.ts';
 import { clock } from '../../live/session.ts';
@@ -15,11 +15,12 @@ const WORD: Record<Severity, MessageId> = {
   ok: 'severity.ok', warning: 'severity.warning', critical: 'severity.critical', unknown: 'severity.unknown',
 };
 
-/** The name in a sentence: a link to the queue where there is one, else to the sources. */
+/** The name in a sentence: a link to the queue or the instance where there is one, else to the sources. */
 function Subject({ clue }: { clue: Clue }) {
   if (clue.queue && clue.kind && clue.source) return <QueueLink source={clue.source} kind={clue.kind} queue={clue.queue} className="subject" />;
-  const name = clue.queue ?? clue.source ?? (typeof clue.values['source'] === 'string' ? clue.values['source'] : '');
-  return <Link className="subject" to="/settings/sources"><bdi className="name">{showName(name)}</bdi></Link>;
+  const name = <bdi className="name">{showName(subject(clue))}</bdi>;
+  if (typeof clue.values['instance'] === 'string') return <Link className="subject" to="/instances" search={{ q: clue.values['instance'] }}>{name}</Link>;
+  return <Link className="subject" to="/settings/sources">{name}</Link>;
 }
 
 function Slowest({ clue }: { clue: Clue }) {
@@ -37,7 +38,7 @@ function Also({ clues, more, now }: { clues: Clue[]; more: number; now: number }
   return (
     <ul className="also">
       {clues.map((clue) => (
-        <li className="chip" key={`${clue.code} ${clue.source} ${clue.kind} ${clue.queue}`}>
+        <li className="chip" key={`${clue.code} ${clue.source} ${clue.kind} ${subject(clue)}`}>
           <Mark tone={clue.severity} label={t(WORD[clue.severity] ?? 'severity.unknown')} />
           <span className="chip-text"><Sentence clue={clue} id={shortly(clue)} now={now} /></span>
         </li>
@@ -84,7 +85,7 @@ export function VerdictBar() {
   const t = useSentence();
   const verdict = useLive<NowDoc, Verdict | undefined>('now', (doc) => doc?.verdict);
   const tone = verdict?.severity ?? 'unknown';
-  const matter = `${verdict?.code} ${tone} ${verdict?.source} ${verdict?.kind} ${verdict?.queue} ${currentLocale()}`;
+  const matter = `${verdict?.code} ${tone} ${verdict?.source} ${verdict?.kind} ${verdict && subject(verdict)} ${currentLocale()}`;
   // Said once a matter, not once a second: the figures in the sentence keep moving.
   // oxlint-disable-next-line react-hooks/exhaustive-deps
   const said = useMemo(() => (verdict ? `${t(WORD[tone] ?? 'severity.unknown')}: ${saying(verdict, t)}` : t('verdict.loading')), [matter]);
@@ -103,6 +104,6 @@ export function VerdictBar() {
 function saying(verdict: Verdict, t: Translate): string {
   if (!isKnown(verdict)) return verdict.text;
   const values = clueValues(verdict, clock.now());
-  const names = [verdict.queue ? values['queue'] : values['source'], values['slowest']];
+  const names = [showName(subject(verdict)), values['slowest']];
   return t(headline(verdict), values).replaceAll(/<(\d)\/>/g, (_, i: string) => String(names[Number(i)] ?? ''));
 }

@@ -8,7 +8,7 @@ use vigie_model::{Broker, Counts};
 
 use super::ownership::Owner;
 use super::shared::Shared;
-use crate::source::{Plan, ReaderContext, Replies};
+use crate::source::{Plan, ReaderContext, Replies, ReplyError};
 
 /// The longest-running jobs that are listed of a queue.
 pub(crate) const LISTED_JOBS: usize = 20;
@@ -50,6 +50,8 @@ pub(crate) struct Seen {
     pub present: bool,
     pub counts: Counts,
     pub raw: Vec<(&'static str, u64)>,
+    /// The states that could not be counted, and why.
+    pub wrong: Vec<(&'static str, ReplyError)>,
     pub paused: bool,
     /// Jobs ever added, where that was asked.
     pub added: Option<u64>,
@@ -92,8 +94,9 @@ impl Seen {
         self.left_is_older || self.turn.is_multiple_of(5)
     }
 
-    /// Takes a count over from the poll before, where it was read.
+    /// Takes a count over from the poll before, or why there was none.
     pub fn carry(&mut self, state: &'static str, before: &Self) -> Option<u64> {
+        self.wrong.extend(before.wrong.iter().filter(|(name, _)| *name == state).cloned());
         let count = before.raw.iter().find(|(name, _)| *name == state).map(|(_, count)| *count)?;
         self.raw.push((state, count));
         Some(count)
@@ -117,8 +120,9 @@ pub(crate) fn read_count(
             seen.raw.push((state, count));
             Some(count)
         }
-        Err(_) => {
+        Err(error) => {
             seen.present = true;
+            seen.wrong.push((state, error));
             None
         }
     }
@@ -129,7 +133,7 @@ pub(crate) fn read_ids(replies: &mut Replies) -> Vec<Vec<u8>> {
     replies.next_as().unwrap_or_default()
 }
 
-/// Adds, where at least one is known.
+/// Adds, where all are known.
 pub(crate) fn sum(parts: &[Option<u64>]) -> Option<u64> {
-    parts.iter().copied().flatten().reduce(u64::saturating_add)
+    parts.iter().try_fold(0, |sum: u64, part| Some(sum.saturating_add((*part)?)))
 }

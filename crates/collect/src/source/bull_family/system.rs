@@ -27,6 +27,8 @@ const UNDECIDED: usize = 10_000;
 const FORGIVEN_AFTER: u32 = 60;
 /// Hashes of jobs that are read in one poll.
 const LOOK_UPS: usize = 300;
+/// Things that could not be read that are told at each poll.
+const MOST_WRONG: usize = 5;
 /// A queue is gone when this many polls in a row saw no key of it.
 const GONE_AFTER: u8 = 2;
 
@@ -45,6 +47,8 @@ pub(crate) struct FamilySystem<D> {
     /// What was counted by this poll for want of events.
     counted: Vec<JobBatch>,
     round: Round,
+    /// What the last poll could not read, for people.
+    wrong: Vec<String>,
     dialect: PhantomData<D>,
 }
 
@@ -77,6 +81,7 @@ impl<D: Dialect> FamilySystem<D> {
             gone: Vec::new(),
             counted: Vec::new(),
             round: Round::default(),
+            wrong: Vec::new(),
             dialect: PhantomData,
         }
     }
@@ -219,6 +224,16 @@ impl<D: Dialect> FamilySystem<D> {
             self.counted.push(batch);
         }
         Some(reading)
+    }
+
+    fn see_wrong(&mut self) {
+        let wrong = self.queues.values().flat_map(|queue| {
+            let name = &queue.id.name;
+            let states = queue.seen.wrong.iter();
+            states
+                .map(move |(state, error)| format!("{} queue {name}: {state}: {error}", D::BROKER))
+        });
+        self.wrong = wrong.take(MOST_WRONG).collect();
     }
 
     fn tell_folded(&mut self, out: &mut Vec<Observation>) {
@@ -389,6 +404,7 @@ impl<D: Dialect> QueueSystem for FamilySystem<D> {
         if *which == Which::All {
             out.extend(other.map(Observation::Queue));
         }
+        self.see_wrong();
         self.see_clients(context, out);
         self.tell_folded(out);
         out.extend(self.counted.drain(..).map(Observation::Jobs));
@@ -398,6 +414,10 @@ impl<D: Dialect> QueueSystem for FamilySystem<D> {
 
     fn queues(&self) -> usize {
         self.queues.len()
+    }
+
+    fn troubles(&self) -> &[String] {
+        &self.wrong
     }
 
     fn reconnected(&mut self) {

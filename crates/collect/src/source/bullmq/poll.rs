@@ -226,6 +226,7 @@ impl Dialect for BullMq {
         let missed = missed(before, seen);
         if stirred(before, seen) {
             seen.raw.retain(|(state, _)| !KEPT.contains(state));
+            seen.wrong.retain(|(state, _)| !KEPT.contains(state));
             read_kept(seen, replies);
         }
         read_closer(missed, seen, replies);

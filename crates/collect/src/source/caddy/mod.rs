@@ -9,4 +9,4 @@ mod routes;
 mod tests;
 
 pub use config::{CaddyConfig, RawCaddyConfig};
-pub use poll::CaddySource;
+pub use poll::run;

@@ -1,10 +1,8 @@
 //! Asks Caddy's admin API who its upstreams are, and its metrics how they are.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
 use vigie_model::{Check, CheckState, Name, SourceFault, SourceName, Time};
 
 use super::config::CaddyConfig;
@@ -12,35 +10,11 @@ use super::decode;
 use super::routes;
 use crate::http::{HttpClient, HttpFault, HttpUrl};
 use crate::source::poller::{self, Look, Poll, check};
-use crate::source::{Backend, Backends};
-use crate::{Clock, ObservationSender};
+use crate::source::{Backend, Backends, RunContext};
 
-/// A Caddy as a source.
-pub struct CaddySource {
-    config: CaddyConfig,
-    clock: Arc<dyn Clock>,
-    out: ObservationSender,
-    backends: Backends,
-}
-
-impl CaddySource {
-    /// A source that sends what it observes to `out` and tells `backends` who is behind it; it does nothing before
-    /// [`Self::run`].
-    #[must_use]
-    pub fn new(
-        config: CaddyConfig,
-        clock: Arc<dyn Clock>,
-        out: ObservationSender,
-        backends: Backends,
-    ) -> Self {
-        Self { config, clock, out, backends }
-    }
-
-    /// Looks until told to stop.
-    pub async fn run(self, stop: CancellationToken) {
-        let Self { config, clock, out, backends } = self;
-        poller::run(Poller { config, backends, client: None }, clock, out, stop).await;
-    }
+/// Watches a Caddy, until told to stop; `backends` is told who is behind it.
+pub async fn run(config: CaddyConfig, backends: Backends, context: RunContext) {
+    poller::run(Poller { config, backends, client: None }, context).await;
 }
 
 struct Poller {

@@ -12,4 +12,4 @@ mod tests;
 
 pub use config::{FileConfig, RawFileConfig};
 pub use parser::{EntryDefaults, FileParser};
-pub use poll::FileSource;
+pub use poll::run;

@@ -3,54 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
 use vigie_model::{Check, CheckState, SourceFault, SourceName, Time};
 
 use super::config::FileConfig;
+use crate::LineKeeper;
+use crate::source::RunContext;
 use crate::source::poller::{self, Look, Poll, check};
 use crate::tail::{TailStatus, TailWatch, follow};
-use crate::{Clock, LineKeeper, ObservationSender};
 
 /// Between two looks at whether the first look at the files has ended.
 const GLANCE: Duration = Duration::from_millis(20);
 /// Troubles that are told one by one.
 const SHOWN: usize = 3;
 
-/// Files as a source.
-pub struct FileSource {
-    config: FileConfig,
-    clock: Arc<dyn Clock>,
-    out: ObservationSender,
-    lines: Arc<dyn LineKeeper>,
-}
-
-impl FileSource {
-    /// A source that keeps lines by `lines` and tells `out` how it stands; it does nothing before [`Self::run`].
-    #[must_use]
-    pub fn new(
-        config: FileConfig,
-        clock: Arc<dyn Clock>,
-        out: ObservationSender,
-        lines: Arc<dyn LineKeeper>,
-    ) -> Self {
-        Self { config, clock, out, lines }
-    }
-
-    /// Follows until told to stop.
-    pub async fn run(self, stop: CancellationToken) {
-        let Self { config, clock, out, lines } = self;
-        let (watch, options) = (TailWatch::default(), config.tail.clone());
-        let following = follow(
-            options,
-            config.parsers(),
-            lines,
-            Arc::clone(&clock),
-            watch.clone(),
-            stop.clone(),
-        );
-        let telling = poller::run(Teller { config, watch, told: 0 }, clock, out, stop);
-        tokio::join!(following, telling);
-    }
+/// Follows files until told to stop; their lines are kept by `lines`.
+pub async fn run(config: FileConfig, lines: Arc<dyn LineKeeper>, context: RunContext) {
+    let (watch, options) = (TailWatch::default(), config.tail.clone());
+    let clock = Arc::clone(&context.clock);
+    let following =
+        follow(options, config.parsers(), lines, clock, watch.clone(), context.stop.clone());
+    let telling = poller::run(Teller { config, watch, told: 0 }, context);
+    tokio::join!(following, telling);
 }
 
 struct Teller {

@@ -13,4 +13,4 @@ mod standing;
 mod tests;
 
 pub use config::{GoApiConfig, RawGoApiConfig};
-pub use poll::GoApiSource;
+pub use poll::run;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use vigie_model::{CheckState, Instance, InstanceStatus, Name, SourceFault, SourceName, Time};
 
 use super::config::GoApiConfig;
@@ -14,53 +13,34 @@ use super::feed::Feed;
 use super::feeds;
 use super::routes;
 use super::standing::Standings;
+use crate::LineKeeper;
 use crate::http::{HttpClient, HttpFault, HttpUrl};
-use crate::source::ToldJobs;
 use crate::source::poller::{self, Look, Poll, check};
 use crate::source::probe::Verdict;
 use crate::source::targets::{ask_all, by_dns};
-use crate::{Clock, LineKeeper, ObservationSender};
+use crate::source::{RunContext, ToldJobs};
 
-/// A service as a source.
-pub struct GoApiSource {
+/// Watches a service until told to stop: its lines and events are kept by `lines`, and what it tells of jobs goes to `told`.
+pub async fn run(
     config: GoApiConfig,
-    clock: Arc<dyn Clock>,
-    out: ObservationSender,
     lines: Arc<dyn LineKeeper>,
     told: ToldJobs,
-}
-
-impl GoApiSource {
-    /// A source that sends what it observes to `out`, its lines and events to `lines`, and what it is told of jobs to `told`; it does
-    /// nothing before [`Self::run`].
-    #[must_use]
-    pub fn new(
-        config: GoApiConfig,
-        clock: Arc<dyn Clock>,
-        out: ObservationSender,
-        lines: Arc<dyn LineKeeper>,
-        told: ToldJobs,
-    ) -> Self {
-        Self { config, clock, out, lines, told }
-    }
-
-    /// Looks until told to stop.
-    pub async fn run(self, stop: CancellationToken) {
-        let Self { config, clock, out, lines, told } = self;
-        let (replicas, follow) = watch::channel(Vec::new());
-        let standings = Arc::<Standings>::default();
-        let poller = Poller {
-            config: config.clone(),
-            client: None,
-            replicas,
-            standings: Arc::clone(&standings),
-        };
-        let feeds = feeds::run(&config, (lines, told), Arc::clone(&clock), standings, follow);
-        tokio::select! {
-            () = poller::run(poller, clock, out, stop) => {}
-            // It goes on for as long as the poller tells it of replicas.
-            () = feeds => {}
-        }
+    context: RunContext,
+) {
+    let (replicas, follow) = watch::channel(Vec::new());
+    let standings = Arc::<Standings>::default();
+    let poller = Poller {
+        config: config.clone(),
+        client: None,
+        replicas,
+        standings: Arc::clone(&standings),
+    };
+    let clock = Arc::clone(&context.clock);
+    let feeds = feeds::run(&config, (lines, told), clock, standings, follow);
+    tokio::select! {
+        () = poller::run(poller, context) => {}
+        // It goes on for as long as the poller tells it of replicas.
+        () = feeds => {}
     }
 }
 

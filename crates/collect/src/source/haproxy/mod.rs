@@ -10,4 +10,4 @@ mod routes;
 mod tests;
 
 pub use config::{HaproxyConfig, HaproxyPlace, RawHaproxyConfig};
-pub use poll::HaproxySource;
+pub use poll::run;

@@ -1,12 +1,10 @@
 //! Asks a HAProxy for its statistics, and makes instances of the servers in them.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio_util::sync::CancellationToken;
 use vigie_model::{
     Check, CheckState, Instance, InstanceStatus, Name, ServerFacts, SourceFault, SourceName, Time,
 };
@@ -16,35 +14,11 @@ use super::decode::{self, Server};
 use super::{exposition, routes};
 use crate::http::{Access, HttpClient, HttpFault};
 use crate::source::poller::{self, Look, Poll, check};
-use crate::source::{Backend, Backends};
-use crate::{Clock, ObservationSender};
+use crate::source::{Backend, Backends, RunContext};
 
-/// A HAProxy as a source.
-pub struct HaproxySource {
-    config: HaproxyConfig,
-    clock: Arc<dyn Clock>,
-    out: ObservationSender,
-    backends: Backends,
-}
-
-impl HaproxySource {
-    /// A source that sends what it observes to `out` and tells `backends` who is behind it; it does nothing before
-    /// [`Self::run`].
-    #[must_use]
-    pub fn new(
-        config: HaproxyConfig,
-        clock: Arc<dyn Clock>,
-        out: ObservationSender,
-        backends: Backends,
-    ) -> Self {
-        Self { config, clock, out, backends }
-    }
-
-    /// Looks until told to stop.
-    pub async fn run(self, stop: CancellationToken) {
-        let Self { config, clock, out, backends } = self;
-        poller::run(Poller { config, backends, client: None, info: None }, clock, out, stop).await;
-    }
+/// Watches a HAProxy, until told to stop; `backends` is told who is behind it.
+pub async fn run(config: HaproxyConfig, backends: Backends, context: RunContext) {
+    poller::run(Poller { config, backends, client: None, info: None }, context).await;
 }
 
 struct Poller {

@@ -23,4 +23,4 @@ mod tests;
 
 pub use config::{N8nConfig, N8nQueue, RawN8nConfig};
 pub use link::{ExecutionQueue, FailedRun, N8nLink};
-pub use poll::N8nSource;
+pub use poll::run;

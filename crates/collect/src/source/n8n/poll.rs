@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio_util::sync::CancellationToken;
 use vigie_model::{Check, Instance, Name, ServerFacts, SourceFault, SourceName, Time};
 
 use super::checks::{self, ApiState};
@@ -15,52 +14,26 @@ use super::process::{self, Asked, Role};
 use super::registry::Registry;
 use super::routes;
 use super::work::Work;
+use crate::LineKeeper;
 use crate::http::HttpClient;
+use crate::source::RunContext;
 use crate::source::poller::{self, Look, Poll};
 use crate::source::targets::ask_all;
 use crate::tail::{self, LineParser, PathPatterns, TailOptions, TailWatch};
-use crate::{Clock, LineKeeper, ObservationSender};
 
-/// An n8n as a source.
-pub struct N8nSource {
-    config: N8nConfig,
-    clock: Arc<dyn Clock>,
-    out: ObservationSender,
-    lines: Arc<dyn LineKeeper>,
-}
-
-impl N8nSource {
-    /// A source that sends what it observes to `out`, and lines about executions that fail to `lines`; it does nothing before
-    /// [`Self::run`].
-    #[must_use]
-    pub fn new(
-        config: N8nConfig,
-        clock: Arc<dyn Clock>,
-        out: ObservationSender,
-        lines: Arc<dyn LineKeeper>,
-    ) -> Self {
-        Self { config, clock, out, lines }
-    }
-
-    /// Looks until told to stop.
-    pub async fn run(self, stop: CancellationToken) {
-        let Self { config, clock, out, lines } = self;
-        let watch = TailWatch::default();
-        let files = config.log_files.clone();
-        let following =
-            files.map(|paths| follow(&config, paths, &lines, &clock, watch.clone(), stop.clone()));
-        let registry = config.registry.clone().map(|redis| Registry::new(*redis));
-        let work = Work::new(&config, out.clone(), lines);
-        let polling = poller::run(
-            Poller { config, processes: None, work, watch, registry },
-            clock,
-            out,
-            stop,
-        );
-        match following {
-            Some(following) => drop(tokio::join!(following, polling)),
-            None => polling.await,
-        }
+/// Watches an n8n until told to stop; lines about executions that fail are kept by `lines`.
+pub async fn run(config: N8nConfig, lines: Arc<dyn LineKeeper>, context: RunContext) {
+    let watch = TailWatch::default();
+    let following = config
+        .log_files
+        .clone()
+        .map(|paths| follow(&config, paths, &lines, &context, watch.clone()));
+    let registry = config.registry.clone().map(|redis| Registry::new(*redis));
+    let work = Work::new(&config, context.out.clone(), lines);
+    let polling = poller::run(Poller { config, processes: None, work, watch, registry }, context);
+    match following {
+        Some(following) => drop(tokio::join!(following, polling)),
+        None => polling.await,
     }
 }
 
@@ -69,9 +42,8 @@ fn follow(
     config: &N8nConfig,
     paths: PathPatterns,
     lines: &Arc<dyn LineKeeper>,
-    clock: &Arc<dyn Clock>,
+    context: &RunContext,
     watch: TailWatch,
-    stop: CancellationToken,
 ) -> impl Future<Output = ()> + use<> {
     let source = config.name.to_string();
     let parser = move |path: &Path| {
@@ -80,7 +52,8 @@ fn follow(
         Box::new(N8nLines { source: source.clone(), instance }) as Box<dyn LineParser>
     };
     let options = TailOptions::new(format!("{}/files", config.name), paths);
-    tail::follow(options, Box::new(parser), Arc::clone(lines), Arc::clone(clock), watch, stop)
+    let (clock, stop) = (Arc::clone(&context.clock), context.stop.clone());
+    tail::follow(options, Box::new(parser), Arc::clone(lines), clock, watch, stop)
 }
 
 struct Poller {

@@ -9,4 +9,4 @@ mod routes;
 mod tests;
 
 pub use config::{NginxConfig, RawNginxConfig};
-pub use poll::NginxSource;
+pub use poll::run;

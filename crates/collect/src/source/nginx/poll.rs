@@ -1,9 +1,7 @@
 //! Asks an nginx for its connections, and its upstreams how they are.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
 use vigie_model::{
     Check, CheckState, Instance, InstanceStatus, Name, SourceFault, SourceName, Time,
 };
@@ -14,35 +12,11 @@ use super::routes;
 use crate::http::{HttpClient, HttpFault};
 use crate::source::poller::{self, Look, Poll, check};
 use crate::source::probe::{Ask, Expect, Prober, Target};
-use crate::source::{Backend, Backends};
-use crate::{Clock, ObservationSender};
+use crate::source::{Backend, Backends, RunContext};
 
-/// An nginx as a source.
-pub struct NginxSource {
-    config: NginxConfig,
-    clock: Arc<dyn Clock>,
-    out: ObservationSender,
-    backends: Backends,
-}
-
-impl NginxSource {
-    /// A source that sends what it observes to `out` and tells `backends` who is behind it; it does nothing before
-    /// [`Self::run`].
-    #[must_use]
-    pub fn new(
-        config: NginxConfig,
-        clock: Arc<dyn Clock>,
-        out: ObservationSender,
-        backends: Backends,
-    ) -> Self {
-        Self { config, clock, out, backends }
-    }
-
-    /// Looks until told to stop.
-    pub async fn run(self, stop: CancellationToken) {
-        let Self { config, clock, out, backends } = self;
-        poller::run(Poller { config, backends, tools: None }, clock, out, stop).await;
-    }
+/// Watches an nginx, until told to stop; `backends` is told who is behind it.
+pub async fn run(config: NginxConfig, backends: Backends, context: RunContext) {
+    poller::run(Poller { config, backends, tools: None }, context).await;
 }
 
 struct Poller {

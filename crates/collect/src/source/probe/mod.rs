@@ -11,5 +11,5 @@ mod tests;
 
 pub use config::{Ask, Expect, ProbeConfig, RawProbeConfig};
 pub(crate) use decode::Verdict;
-pub use poll::ProbeSource;
+pub use poll::run;
 pub(crate) use poll::{Prober, Target};

@@ -8,7 +8,6 @@ use futures_util::FutureExt as _;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_util::sync::CancellationToken;
 use vigie_model::{Check, CheckState, Instance, Name, SourceFault, SourceName, Time};
 
 use super::certificate;
@@ -16,42 +15,18 @@ use super::config::{Ask, Expect, ProbeConfig};
 use super::decode::{self, Verdict};
 use super::routes;
 use crate::http::{Access, HttpClient, HttpFault, HttpUrl, tls_config};
-use crate::source::Backends;
 use crate::source::poller::{self, Look, Poll, check};
 use crate::source::targets::{addresses, ask_all};
-use crate::{Clock, ObservationSender};
+use crate::source::{Backends, RunContext};
 
 /// A certificate is looked at again after so many seconds.
 const CERTIFICATE_SECONDS: f64 = 60.0;
 /// The role of those of whom none is said.
 const ROLE: &str = "probe";
 
-/// Probes as a source.
-pub struct ProbeSource {
-    config: ProbeConfig,
-    clock: Arc<dyn Clock>,
-    out: ObservationSender,
-    backends: Backends,
-}
-
-impl ProbeSource {
-    /// A source that sends what it observes to `out` and asks `backends` who is behind a balancer; it does nothing
-    /// before [`Self::run`].
-    #[must_use]
-    pub fn new(
-        config: ProbeConfig,
-        clock: Arc<dyn Clock>,
-        out: ObservationSender,
-        backends: Backends,
-    ) -> Self {
-        Self { config, clock, out, backends }
-    }
-
-    /// Looks until told to stop.
-    pub async fn run(self, stop: CancellationToken) {
-        let Self { config, clock, out, backends } = self;
-        poller::run(Poller { config, backends, prober: None }, clock, out, stop).await;
-    }
+/// Probes instances, until told to stop; `backends` says who is behind a balancer.
+pub async fn run(config: ProbeConfig, backends: Backends, context: RunContext) {
+    poller::run(Poller { config, backends, prober: None }, context).await;
 }
 
 struct Poller {

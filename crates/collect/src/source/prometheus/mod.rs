@@ -15,7 +15,7 @@ mod text;
 
 pub use config::{PrometheusConfig, RawPrometheusConfig, RawRelabeling, RawTargets};
 pub use decode::{DecodeError, Decoded, Format, Limits, decode, figures};
-pub use poll::PrometheusSource;
+pub use poll::run;
 pub use relabel::{Action, Anchored, RelabelError, Relabeling, relabel};
 pub use scrape::{SampleSettings, ScrapeCost, Scraping};
 pub use target::{Target, TargetError, TargetSettings};

@@ -1,10 +1,8 @@
 //! Asks each target, and hands on what it says.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
 use vigie_model::{
     CheckState, Instance, InstanceStatus, Name, ScrapeReading, ScrapedFamily, SourceFault,
     SourceName, Time,
@@ -15,38 +13,16 @@ use super::decode::{Format, decode};
 use super::routes;
 use super::scrape::{ScrapeCost, Scraping};
 use super::target::Target;
+use crate::SampleSender;
 use crate::http::{HttpClient, HttpFault, HttpUrl};
+use crate::source::RunContext;
 use crate::source::poller::{self, Look, Poll, check};
 use crate::source::targets::{addresses, ask_all};
-use crate::{Clock, ObservationSender, SampleSender};
 
-/// Exporters as a source.
-pub struct PrometheusSource {
-    config: PrometheusConfig,
-    clock: Arc<dyn Clock>,
-    out: ObservationSender,
-    samples: SampleSender,
-}
-
-impl PrometheusSource {
-    /// A source that sends what it observes of the targets to `out` and what they say to `samples`; it does nothing
-    /// before [`Self::run`].
-    #[must_use]
-    pub fn new(
-        config: PrometheusConfig,
-        clock: Arc<dyn Clock>,
-        out: ObservationSender,
-        samples: SampleSender,
-    ) -> Self {
-        Self { config, clock, out, samples }
-    }
-
-    /// Looks until told to stop.
-    pub async fn run(self, stop: CancellationToken) {
-        let Self { config, clock, out, samples } = self;
-        let poller = Poller { config, samples, client: None, known: HashMap::new() };
-        poller::run(poller, clock, out, stop).await;
-    }
+/// Scrapes exporters until told to stop; what they say goes to `samples`.
+pub async fn run(config: PrometheusConfig, samples: SampleSender, context: RunContext) {
+    let poller = Poller { config, samples, client: None, known: HashMap::new() };
+    poller::run(poller, context).await;
 }
 
 struct Poller {

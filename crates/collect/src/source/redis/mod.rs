@@ -30,7 +30,7 @@ pub use fault::{Fault, TlsFault};
 pub(crate) use jitter::{Backoff, Jitter};
 pub use link::Link;
 pub(crate) use offset::Offset;
-pub use poll::RedisSource;
+pub use poll::run;
 pub use secret::Secret;
 pub use session::{Round, Session};
 pub use url::UrlError;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use redis::Cmd;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 use vigie_model::{Broker, Check, Observation, PollCost, PollReport, ServerFacts, SourceFault};
 
 use super::checks;
@@ -20,7 +19,7 @@ use super::session::{Beside, Round, Session};
 use super::systems::{Looks, Parts, Systems};
 use super::{Fault, Link, clients, info};
 use crate::source::{
-    ClientLine, Plan, PollContext, ReaderContext, Reply, ReplyError, ToldJobs, Which,
+    ClientLine, Plan, PollContext, ReaderContext, Reply, ReplyError, RunContext, ToldJobs, Which,
 };
 use crate::{Clock, ObservationSender};
 
@@ -37,8 +36,17 @@ const QUEUES_A_LOOK: usize = 20;
 /// Nudges that may wait.
 const NUDGES: usize = 1_024;
 
-/// A Redis as a source.
-pub struct RedisSource {
+/// Watches a Redis until told to stop, with what workers tell of its jobs by `told`. Nothing of it outlives the call.
+pub async fn run(config: RedisConfig, told: ToldJobs, context: RunContext) {
+    let stop = context.stop.clone();
+    let mut source = RedisSource::new(config, told, context);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = source.poll_forever() => {}
+    }
+}
+
+struct RedisSource {
     link: Link,
     clock: Arc<dyn Clock>,
     out: ObservationSender,
@@ -67,12 +75,11 @@ struct Polls {
 }
 
 impl RedisSource {
-    /// A source that sends what it observes to `out`; it does nothing before [`Self::run`].
-    #[must_use]
-    pub fn new(config: RedisConfig, clock: Arc<dyn Clock>, out: ObservationSender) -> Self {
+    fn new(config: RedisConfig, told: ToldJobs, context: RunContext) -> Self {
+        let RunContext { clock, out, .. } = context;
         let (nudge, nudges) = mpsc::channel(NUDGES);
         let polls = Polls {
-            systems: Systems::new(&config),
+            systems: Systems::new(&config).with_told_jobs(told),
             discovery: Discovery::new(config.prefix.as_deref()),
             session: None,
             offset: Offset::default(),
@@ -105,21 +112,6 @@ impl RedisSource {
             reader_context,
             nudges,
             jitter: Jitter::new(),
-        }
-    }
-
-    /// The same, which hears what workers tell of their jobs.
-    #[must_use]
-    pub fn with_told_jobs(mut self, jobs: ToldJobs) -> Self {
-        self.polls.systems = self.polls.systems.with_told_jobs(jobs);
-        self
-    }
-
-    /// Polls until told to stop. Nothing of it outlives the call.
-    pub async fn run(mut self, stop: CancellationToken) {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = self.poll_forever() => {}
         }
     }
 

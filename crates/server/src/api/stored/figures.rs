@@ -95,6 +95,9 @@ pub enum HeatFigure {
     Run,
 }
 
+/// Vigie's own series have no `job`: what was scraped of a Vigie, of this one or of another, has one, and is not counted twice.
+const OWN: (&str, &str) = ("job", "");
+
 fn selector(metric: &Metric, queue: Option<&QueueId>, more: &[(&str, &str)]) -> String {
     let own = queue.map(|id| {
         [("source", id.source.as_str()), ("kind", id.broker.as_str()), ("queue", id.name.as_str())]
@@ -103,12 +106,10 @@ fn selector(metric: &Metric, queue: Option<&QueueId>, more: &[(&str, &str)]) -> 
         .iter()
         .flatten()
         .chain(more)
+        .chain([&OWN])
         .map(|(name, value)| format!("{name}={}", quoted(value)))
         .collect();
-    match matchers.is_empty() {
-        true => metric.name.to_owned(),
-        false => format!("{}{{{}}}", metric.name, matchers.join(",")),
-    }
+    format!("{}{{{}}}", metric.name, matchers.join(","))
 }
 
 /// A string of PromQL.
@@ -132,16 +133,16 @@ mod tests {
         let of_queue = queries(Subject::Queue(&id), 300, 1);
         assert_eq!(
             of_queue[0].1,
-            r#"sum(avg_over_time(vigie_queue_jobs{source="main",kind="bull",queue="a\"}\\\nb",state="waiting"}[300s]))"#
+            r#"sum(avg_over_time(vigie_queue_jobs{source="main",kind="bull",queue="a\"}\\\nb",state="waiting",job=""}[300s]))"#
         );
         let overall = queries(Subject::Overall, 1, 1);
         assert_eq!(
             overall[7],
-            ("in_rate", "sum(rate(vigie_overall_enqueued_total[4s]))".to_owned())
+            ("in_rate", "sum(rate(vigie_overall_enqueued_total{job=\"\"}[4s]))".to_owned())
         );
         assert_eq!(
             overall[11].1,
-            "histogram_quantile(0.95, sum(rate(vigie_overall_wait_seconds[60s])))"
+            "histogram_quantile(0.95, sum(rate(vigie_overall_wait_seconds{job=\"\"}[60s])))"
         );
     }
 
