@@ -28,6 +28,7 @@ fn around<'a>(
     how: Ends,
 ) -> Window<'a> {
     let lookback = context.limits.lookback;
+    let lookback = samples.coarse.map_or(lookback, |coarse| lookback.max(coarse.step));
     let behind = if how == Ends::Smoothed { lookback } else { 0 };
     let windows = Windows::new(samples, width.saturating_add(lookback).saturating_add(behind));
     windows.last_at(end.saturating_add(behind))

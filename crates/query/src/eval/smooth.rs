@@ -20,6 +20,7 @@ impl Context<'_> {
         ends: Grid,
         lookback: i64,
     ) -> Row {
+        let lookback = samples.coarse.map_or(lookback, |coarse| lookback.max(coarse.step));
         let mut windows = Windows::new(samples, lookback.saturating_mul(2));
         let value = |time: i64| {
             let window = windows.at(time.saturating_add(lookback));

@@ -47,6 +47,8 @@ pub enum Difference {
     FilteredMatches,
     /// Sums that cancel each other, added up without compensation.
     Cancellation,
+    /// `timestamp` of a selector with both `@` and `offset`.
+    TimestampWithoutOffset,
 }
 
 impl Difference {
@@ -60,7 +62,7 @@ impl Difference {
         Self::SortOfOneStep,
     ];
 
-    const OF_PROMETHEUS_2: [Self; 11] = [
+    const OF_PROMETHEUS_2: [Self; 12] = [
         Self::AnyLabelName,
         Self::ExtrapolationToZero,
         Self::DeviationOfNotFinite,
@@ -72,6 +74,7 @@ impl Difference {
         Self::SubqueryOfFixed,
         Self::FilteredMatches,
         Self::Cancellation,
+        Self::TimestampWithoutOffset,
     ];
 
     /// Why they differ, and why that is right.
@@ -123,6 +126,9 @@ impl Difference {
                 "a subquery of one step is a range to Prometheus when its end is no multiple of its step: only a warning"
             }
             Self::FilteredMatches => "2.42 looks for duplicates only among what a comparison keeps",
+            Self::TimestampWithoutOffset => {
+                "2.42's timestamp forgets the offset of a selector that has an @, too"
+            }
             Self::Cancellation => "2.42 adds up fewer digits where sums cancel each other",
         }
     }
@@ -186,6 +192,9 @@ impl Difference {
             Self::FilteredMatches => {
                 case.mismatch.aspect == Aspect::OnlyVigieFails
                     && case.mismatch.detail.starts_with("multiple matches")
+            }
+            Self::TimestampWithoutOffset => {
+                calls(&["timestamp("]) && calls(&["@"]) && calls(&["offset"])
             }
             Self::Cancellation => {
                 case.mismatch.aspect == Aspect::Floats
