@@ -18,7 +18,6 @@ mod patience;
 mod query;
 mod sender;
 
-pub use access::Secret;
 pub use answer::{RemoteMatrix, RemoteSeries};
 pub use config::{ConfigError, RawRemote, RemoteConfig};
 pub use forward::{

@@ -64,10 +64,7 @@ impl Sender {
         config: &RemoteConfig,
         options: &SenderOptions,
     ) -> Result<Self, OutboxError> {
-        let client = Client::new(&config.headers).map_err(|error| OutboxError::Disk {
-            dir: outbox.name().into(),
-            why: error.to_string(),
-        })?;
+        let client = Client::new(&config.headers, &config.tls);
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         for source in outbox.sources()? {

@@ -230,8 +230,7 @@ fn metrics(
         here => Arc::new(Outgoing::new(here, outboxes.to_vec())),
     };
     if let Some(backend) = &config.metrics.backend {
-        let query = RemoteQuery::new(backend, QueryOptions::default())
-            .map_err(|error| Failure::failed(format!("TLS cannot be set up: {error}")))?;
+        let query = RemoteQuery::new(backend, QueryOptions::default());
         return Ok(
             query.map(|query| Metrics::elsewhere(query, backend.native_histograms, sink, limits.1))
         );

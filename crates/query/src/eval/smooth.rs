@@ -30,7 +30,11 @@ impl Context<'_> {
                 return None;
             }
             if window.floats.is_empty() {
-                let Ok(found) = native::extended::at(&window, time) else {
+                let reconciled = |operation: &str| {
+                    let message = "mismatched custom buckets were reconciled during";
+                    self.notes.info(at, format!("{message} {operation}"));
+                };
+                let Ok(found) = native::extended::at(&window, time, &reconciled) else {
                     native::many::mixed_schemas(self, at, labels.metric_name());
                     return None;
                 };

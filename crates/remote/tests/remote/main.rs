@@ -10,4 +10,5 @@ mod prometheus;
 mod queries;
 mod receiver;
 mod support;
+mod tls;
 mod victoria_metrics;
