@@ -138,7 +138,9 @@ impl Running {
         let (sink, lost) = (state.metrics.as_ref().map(Metrics::sink), Arc::clone(&state.lost));
         feed.spawn(scraped::run(scraped, sink, lost, stop_feed.clone()));
         for sending in sending {
-            let sender = sending.start().map_err(|error| Failure::failed(error.to_string()))?;
+            let sender = sending
+                .start(state.metrics.as_ref())
+                .map_err(|error| Failure::failed(error.to_string()))?;
             feed.spawn(sending::run(sender, sending.outbox, stop_feed.clone()));
         }
         keep(&mut feed, config, store, &state, &stop_feed);
