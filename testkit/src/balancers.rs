@@ -210,12 +210,23 @@ impl TlsFront {
     /// In front of this port, with the server's certificate of `certificates`.
     #[must_use]
     pub fn start(certificates: &crate::Certificates, to: u16) -> Self {
+        Self::asking(certificates, to, "")
+    }
+
+    /// The same, for clients alone that show a certificate of that authority.
+    #[must_use]
+    pub fn with_clients(certificates: &crate::Certificates, to: u16) -> Self {
+        let authority = certificates.ca();
+        Self::asking(certificates, to, &format!(" verify required ca-file {}", authority.display()))
+    }
+
+    fn asking(certificates: &crate::Certificates, to: u16, of_clients: &str) -> Self {
         let (certificate, key) = certificates.server();
         let read = |path: &Path| std::fs::read_to_string(path).expect("the testkit's own file");
         let (port, ready) = (free_port(), free_port());
         let config = format!(
             "global\n  maxconn 100\ndefaults\n  mode http\n  timeout connect 1s\n  timeout client 30s\n  timeout server 30s\n\
-             frontend tls\n  bind 127.0.0.1:{port} ssl crt server.pem\n  default_backend plain\n\
+             frontend tls\n  bind 127.0.0.1:{port} ssl crt server.pem{of_clients}\n  default_backend plain\n\
              backend plain\n  server one 127.0.0.1:{to}\n\
              listen ready\n  bind 127.0.0.1:{ready}\n  stats enable\n  stats uri /stats\n"
         );

@@ -41,7 +41,7 @@ pub fn remote_write_body(series: &[RemoteSeries]) -> Vec<u8> {
         samples: one
             .samples
             .iter()
-            .map(|(timestamp, value)| Sample { value: *value, timestamp: *timestamp })
+            .map(|(timestamp, value)| Sample { value: Some(*value), timestamp: *timestamp })
             .collect(),
     });
     let message = WriteRequest { timeseries: timeseries.collect() }.encode_to_vec();
@@ -72,8 +72,9 @@ struct Label {
 
 #[derive(Clone, PartialEq, Message)]
 struct Sample {
-    #[prost(double, tag = "1")]
-    value: f64,
+    /// Always sent: what is left out is 0, without the sign that -0 has.
+    #[prost(double, optional, tag = "1")]
+    value: Option<f64>,
     #[prost(int64, tag = "2")]
     timestamp: i64,
 }

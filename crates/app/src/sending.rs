@@ -4,7 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use vigie_remote::{Outbox, OutboxError, OutboxOptions, RemoteConfig, Sender, SenderOptions};
+use vigie_remote::{
+    Described, Outbox, OutboxError, OutboxOptions, RemoteConfig, Sender, SenderOptions,
+};
+use vigie_server::{MetricMetadata, Metrics};
+use vigie_store::Metadata;
 
 use crate::config::{Config, MetricsConfig};
 use crate::exit::Failure;
@@ -84,9 +88,20 @@ impl Sending {
     ///
     /// # Errors
     /// When the queue cannot be read.
-    pub(crate) fn start(&self) -> Result<Sender, OutboxError> {
-        Sender::start(&self.outbox, &self.config, &SenderOptions::default())
+    pub(crate) fn start(&self, metrics: Option<&Metrics>) -> Result<Sender, OutboxError> {
+        let options = SenderOptions::default();
+        let sender = Sender::start(&self.outbox, &self.config, &options)?;
+        let Some(metrics) = metrics else { return Ok(sender) };
+        let told = metrics.describing();
+        Ok(sender.describing(&self.config, &options, move || {
+            told().into_iter().map(described).collect()
+        }))
     }
+}
+
+fn described(one: MetricMetadata) -> Described {
+    let kind = one.kind.as_str().to_owned();
+    (one.name, Metadata { kind, unit: one.unit, help: one.help })
 }
 
 /// Sends until `stop`, and what was pushed by then for a moment more.

@@ -12,7 +12,7 @@ use vigie_collect::source::prometheus::{self, PrometheusConfig, RawPrometheusCon
 use vigie_collect::{SystemClock, observations, samples};
 use vigie_model::{Instance, InstanceStatus, Observation, ScrapeReading, ScrapedValue};
 use vigie_testkit::{
-    Exporter, MetricsServer as _, Prometheus, RedisServer, TextServer, form_encoded,
+    Exporter, MetricsServer as _, NameServer, Prometheus, RedisServer, TextServer, form_encoded,
 };
 
 /// The bits of the value that ends a series.
@@ -269,7 +269,7 @@ fn a_configuration_that_cannot_be_says_why() {
     let with = |key: &str, value: Value| says(json!({"name": "x", "targets": ["a:1"], key: value}));
     assert!(
         says(json!({"name": "x"}))
-            .starts_with("targets, static_configs or dns: at least one target")
+            .starts_with("targets, static_configs, dns or dns_sd_configs: at least one target")
     );
     assert!(says(json!({"name": "x", "targets": ["http://a/"]})).contains("no address"));
     assert!(with("scheme", "ftp".into()).contains("neither http nor https"));
@@ -283,5 +283,95 @@ fn a_configuration_that_cannot_be_says_why() {
     assert!(rule(json!({"regex": "("})).starts_with("metric_relabel_configs: regex \"(\": "));
     assert!(rule(json!({})).contains("the action replace needs target_label"));
     let drops = json!({"source_labels": ["job"], "action": "drop"});
-    assert!(with("relabel_configs", json!([drops])).starts_with("targets, static_configs or dns"));
+    assert!(with("relabel_configs", json!([drops])).starts_with("targets, static_configs, dns or"));
+    let dns = |one: Value| with("dns_sd_configs", json!([one]));
+    assert!(dns(json!({"names": []})).contains("names has no name"));
+    assert!(dns(json!({"names": ["a"], "type": "A"})).contains("a port is needed"));
+    assert!(dns(json!({"names": ["a"], "type": "MX"})).contains("none of SRV, A, AAAA"));
+    assert!(with("dns_server", "consul".into()).contains("dns_server"));
+    assert!(with("body_size_limit", 0.into()).contains("use 1 to 16777216"));
+}
+
+const PLAIN: &str = "text/plain; version=0.0.4";
+
+fn address(server: &TextServer) -> String {
+    format!("127.0.0.1:{}", server.port())
+}
+
+/// A source whose targets a name server of the test's own knows by SRV.
+fn by_name(names: &NameServer, names_of: Value, more: Value) -> Value {
+    let mut config = json!({
+        "name": "shop", "poll_seconds": 1, "dns_server": format!("127.0.0.1:{}", names.port()),
+        "dns_sd_configs": [{"names": names_of}],
+        "relabel_configs": [
+            {"source_labels": ["__meta_dns_srv_record_port"], "target_label": "__address__", "replacement": "127.0.0.1:$1",
+             "regex": "(.+)"},
+            {"source_labels": ["__meta_dns_srv_record_target"], "target_label": "host"},
+            {"source_labels": ["__meta_dns_name"], "target_label": "service"},
+        ],
+    });
+    config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    config
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn targets_are_those_that_the_dns_lists_and_the_last_known_while_it_is_silent() {
+    let (one, two) = (TextServer::start(PLAIN, "asked 1\n"), TextServer::start(PLAIN, "asked 2\n"));
+    let names = NameServer::start(&[one.port()]);
+    let service = json!(["_http._tcp.shop.test"]);
+    let scraping = Scraping::start(by_name(&names, service.clone(), json!({})));
+    scraping.until("the first is not scraped", |all| is_up(all, 1)).await;
+    names.set(&[one.port(), two.port()]);
+    scraping.until("the second is not scraped", |all| is_up(all, 2)).await;
+    let asked = |server: &TextServer, value: f64| {
+        let labels = format!(
+            r#"asked{{host="host.test", instance="{}", job="shop", service="_http._tcp.shop.test"}}"#,
+            address(server)
+        );
+        (labels, value)
+    };
+    let last = scraping.last();
+    for (series, value) in [asked(&one, 1.0), asked(&two, 2.0)] {
+        assert_eq!(last.get(&series), Some(&value), "{last:?}");
+    }
+    names.set(&[two.port()]);
+    scraping.until("the first is still scraped", |all| is_up(all, 1)).await;
+    scraping.until("its series go on", |all| !all.last().contains_key(&asked(&one, 1.0).0)).await;
+    // A name server that answers no more takes no target away.
+    drop(names);
+    let before = scraping.readings.lock().unwrap().len();
+    let more = |all: &Scraping| all.readings.lock().unwrap().len() > before + 2;
+    scraping.until("nobody is scraped without a name server", more).await;
+    assert!(scraping.last().contains_key(&asked(&two, 2.0).0));
+
+    // Beside a service that nobody knows, the others are asked.
+    let names = NameServer::start(&[two.port()]);
+    let unknown = json!(["_http._tcp.nobody.test"]);
+    let more = json!({"static_configs": [{"targets": [address(&one)]}]});
+    let scraping = Scraping::start(by_name(&names, unknown, more));
+    scraping.until("the listed one is not scraped", |all| is_up(all, 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_bytes_and_targets_are_kept() {
+    let server = TextServer::start(PLAIN, &"a_metric{of=\"a value\"} 1\n".repeat(100));
+    let target = address(&server);
+    let config = |more: Value| {
+        let mut config = json!({"name": "x", "poll_seconds": 1, "targets": [target]});
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        config
+    };
+    let failed = |says: &'static str| {
+        move |all: &Scraping| {
+            let instances = all.instances.lock().unwrap();
+            instances.iter().any(|one| one.error.as_ref().is_some_and(|error| error.contains(says)))
+        }
+    };
+    let scraping = Scraping::start(config(json!({"body_size_limit": 1000})));
+    scraping.until("it is read", failed("larger than 1000 bytes")).await;
+    let raw: RawPrometheusConfig =
+        serde_json::from_value(config(json!({"target_limit": 1, "targets": ["a:1", "b:1"]})))
+            .unwrap();
+    let error = PrometheusConfig::try_from(raw).unwrap_err().to_string();
+    assert_eq!(error, "targets: 2 is out of range; use 1 to 1");
 }

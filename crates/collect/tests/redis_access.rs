@@ -288,7 +288,7 @@ async fn tls_that_does_not_work_says_why() {
     let plain = RedisServer::start();
     let fault = Watching::url(&format!("rediss://localhost:{}", plain.port())).fault(3.0).await;
     assert!(fault.error.ends_with("TLS: the server does not speak TLS on this port"), "{fault}");
-    assert_eq!(fault.hint.unwrap(), "use redis:// instead of rediss://, or the tls-port");
+    assert_eq!(fault.hint.unwrap(), "use a URL without TLS, or the port that speaks it");
     let fault = Watching::url(&format!("redis://127.0.0.1:{}", server.port())).fault(3.0).await;
     assert!(
         fault.error.ends_with("the server closed the connection before its first answer"),

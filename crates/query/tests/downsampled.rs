@@ -47,9 +47,13 @@ type Step = (i64, i32, u32, u32);
 
 impl Both {
     fn new(steps: &[Step], long_range_ms: i64) -> Self {
+        Self::keeping(steps, long_range_ms, Some(DAY))
+    }
+
+    fn keeping(steps: &[Step], long_range_ms: i64, raw_retention_ms: Option<i64>) -> Self {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let options = StoreOptions {
-            raw_retention_ms: Some(DAY),
+            raw_retention_ms,
             downsample_after_ms: Some(0),
             long_range_ms,
             ..StoreOptions::new(folder.path())
@@ -175,17 +179,22 @@ proptest! {
         hourly: bool,
     ) {
         let both = Both::new(&steps, if hourly { 0 } else { 100 * DAY });
-        let (window, step, stretch) =
-            if hourly { ("20h", 5 * HOUR, HOUR) } else { ("4h", HOUR, 5 * MINUTE) };
+        let (window, step) = if hourly { ("20h", 5 * HOUR) } else { ("4h", HOUR) };
         let grid = (T0 + 20 * HOUR, T0 + 2 * DAY + 3 * HOUR, step);
-        // By the hour a window's first samples may be up to a stretch later than all samples are.
-        let most = stretch as f64 / 15_000.0 * 40.0 * 2.0;
-        for query in ["increase(jobs_total[W])", "histogram_count(increase(run[W])) / 3"] {
-            let query = query.replace('W', window);
-            let [raw, low] = both.ask(&query, grid);
+        for (query, anchored) in [
+            ("increase(jobs_total[W])", "increase(jobs_total[W] anchored)"),
+            ("rate(jobs_total[W])", "rate(jobs_total[W] anchored)"),
+            ("histogram_count(increase(run[W])) / 3", "increase(jobs_total[W] anchored)"),
+        ] {
+            let (query, anchored) = (query.replace('W', window), anchored.replace('W', window));
+            let ([_, low], [raw, _]) = (both.ask(&query, grid), both.ask(&anchored, grid));
+            assert_eq!(raw[0].floats.len(), low[0].floats.len(), "{query}");
             for ((time, raw), (other, low)) in raw[0].floats.iter().zip(&low[0].floats) {
+                // In the day that is whole, windows begin with their first sample, and are extrapolated.
+                let (whole, most) = (*time > T0 + 2 * DAY, 2.0 * 110.0 * 40.0 / 15.0);
+                let near = if whole { most } else { 1e-9 * raw.abs().max(1.0) };
                 assert_eq!(time, other);
-                assert!((raw - low).abs() <= most, "{query} at {time}: {low}, not {raw}");
+                assert!((raw - low).abs() <= near, "{query} at {time}: {low}, not {raw}");
             }
         }
         // Of resets none is lost but those of a window's first stretch.
@@ -213,4 +222,80 @@ fn a_spike_is_seen_in_a_chart_of_a_month() {
     let query = "max_over_time(gauge[1h])";
     let answer = Engine::default().range(&both.store, query, grid, &Control::default()).unwrap();
     assert_eq!(answer.stats.samples_read, 48);
+}
+
+/// What a query says beside its answer: warnings and infos.
+fn said(both: &Both, query: &str, grid: (i64, i64, i64)) -> (Vec<String>, Vec<String>) {
+    let answer = Engine::default().range(&both.store, query, grid, &Control::default()).unwrap();
+    (answer.annotations.warnings, answer.annotations.infos)
+}
+
+/// Functions that stretches are not enough for.
+const NEED_ALL: [&str; 14] = [
+    "quantile_over_time(0.9, gauge[2h])",
+    "stddev_over_time(gauge[2h])",
+    "stdvar_over_time(gauge[2h])",
+    "mad_over_time(gauge[2h])",
+    "first_over_time(gauge[2h])",
+    "ts_of_first_over_time(gauge[2h])",
+    "ts_of_last_over_time(gauge[2h])",
+    "ts_of_max_over_time(gauge[2h])",
+    "changes(gauge[2h])",
+    "resets(jobs_total[2h])",
+    "deriv(gauge[2h])",
+    "predict_linear(gauge[2h], 60)",
+    "irate(jobs_total[2h])",
+    "timestamp(gauge)",
+];
+
+#[test]
+fn what_needs_every_sample_reads_it_or_says_that_it_is_gone() {
+    let steps: Vec<Step> = (0..500).map(|n| (30, (n * 37 % 100) as i32, n % 7, 9)).collect();
+    let grid = (T0 + 4 * HOUR, T0 + 2 * DAY, HOUR);
+    // Nothing is gone, but for long ranges stretches would do.
+    let whole = Both::keeping(&steps, 0, None);
+    let left = Both::new(&steps, 0);
+    for query in NEED_ALL {
+        whole.same(query, grid);
+        let (warnings, infos) = said(&whole, query, grid);
+        assert_eq!((warnings.len(), infos.len()), (0, 0), "{query}: {warnings:?} {infos:?}");
+        let name = query.split('(').next().unwrap();
+        let (warnings, _) = said(&left, query, grid);
+        let expected =
+            format!("PromQL warning: {name}() needs every sample and is approximate: of ");
+        assert!(warnings.len() == 1 && warnings[0].starts_with(&expected), "{query}: {warnings:?}");
+        assert!(
+            warnings[0].contains("one value for each 5m is left until 2026-11-"),
+            "{warnings:?}"
+        );
+        // The day of which all is there has nothing to say.
+        let grid = (T0 + 2 * DAY + 3 * HOUR, T0 + 3 * DAY - HOUR, HOUR);
+        assert_eq!(said(&left, query, grid), (vec![], vec![]), "{query}");
+    }
+    let (warnings, _) = said(&left, "count_over_time(run[1h])", grid);
+    assert!(warnings[0].contains("count_over_time() counts what is left"), "{warnings:?}");
+}
+
+#[test]
+fn times_within_stretches_are_named_and_counters_grow_on_lines_there() {
+    // A counter that grows by 2 each half a minute.
+    let both = Both::new(&vec![(30, 8, 2, 9); 100], 0);
+    let whole = (T0 + 4 * HOUR, T0 + DAY, HOUR);
+    for query in ["gauge", "last_over_time(gauge[1h])", "increase(jobs_total[1h])", QUERIES[5]] {
+        let query = query.replace('W', "1h");
+        assert_eq!(said(&both, &query, whole), (vec![], vec![]), "{query}");
+    }
+    let within = (T0 + 4 * HOUR, T0 + DAY, 7 * MINUTE);
+    for query in ["gauge", "max_over_time(gauge[1h])", "rate(jobs_total[1h])"] {
+        let (warnings, infos) = said(&both, query, within);
+        assert_eq!((warnings.len(), infos.len()), (0, 1), "{query}");
+        let expected = "PromQL info: times that are no multiples of 5m are approximate: of ";
+        assert!(infos[0].starts_with(expected), "{infos:?}");
+    }
+    // A window shorter than a stretch.
+    let [_, low] = both.ask("increase(jobs_total[1m])", within);
+    assert_eq!(low[0].floats.len(), 172);
+    for (time, value) in &low[0].floats {
+        assert!((value - 4.0).abs() < 0.5, "{value} at {time}");
+    }
 }

@@ -1,12 +1,11 @@
 //! Who Vigie is to a backend elsewhere: secrets, and the headers that carry them.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
 use base64::Engine as _;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use serde::Deserialize;
+use vigie_tls::Secret;
 
 use crate::config::ConfigError;
 
@@ -24,30 +23,6 @@ const RESERVED: [&str; 9] = [
     "user-agent",
     "x-prometheus-remote-write-version",
 ];
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a text.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for the one place where it goes out.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("[secret]")
-    }
-}
 
 /// A secret itself, or the file that holds it.
 pub(crate) type Given<'a> = (Option<&'a Secret>, Option<&'a Path>);
@@ -132,7 +107,7 @@ fn either(
 ) -> Result<Option<String>, ConfigError> {
     match given {
         (Some(_), Some(_)) => Err(ConfigError::Together(both)),
-        (Some(text), None) => Ok(Some(text.0.clone())),
+        (Some(text), None) => Ok(Some(text.reveal().to_owned())),
         (None, Some(path)) => in_file(key, path).map(Some),
         (None, None) => Ok(None),
     }
@@ -148,7 +123,7 @@ fn own_headers(
         if RESERVED.contains(&parsed.as_str()) {
             return Err(wrong("is set by Vigie itself; for access use username or bearer_token"));
         }
-        let mut value = HeaderValue::from_str(&value.0)
+        let mut value = HeaderValue::from_str(value.reveal())
             .map_err(|_| wrong("has a value that no header may have"))?;
         value.set_sensitive(true);
         Ok((parsed, value))

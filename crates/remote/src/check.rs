@@ -26,7 +26,7 @@ impl RemoteConfig {
     pub async fn check_write(&self, within: Duration) -> Result<String, String> {
         let url = origin(&self.write_url);
         let said = async {
-            let client = Client::new(&self.headers).map_err(|error| error.to_string())?;
+            let client = Client::new(&self.headers, &self.tls);
             let request = Request::post(self.write_url.clone())
                 .header(CONTENT_TYPE, "application/x-protobuf")
                 .header(CONTENT_ENCODING, "snappy")
@@ -52,10 +52,7 @@ impl RemoteConfig {
     /// What is wrong, in a line without secrets.
     pub async fn check_query(&self, within: Duration) -> Option<Result<String, String>> {
         let options = QueryOptions { timeout: within, ..QueryOptions::default() };
-        let query = match RemoteQuery::new(self, options) {
-            Ok(query) => query?,
-            Err(error) => return Some(Err(format!("TLS cannot be set up: {error}"))),
-        };
+        let query = RemoteQuery::new(self, options)?;
         let url = query.display_url();
         let answered = async {
             let passed = query.forward(QUESTION, None).await.map_err(|error| error.to_string())?;

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
+use rustls::ClientConfig;
 use serde::Deserialize;
+use vigie_tls::{RawTls, Secret, Tls, TlsFileError};
 
-use crate::access::{Access, Secret};
+use crate::access::Access;
 
 /// Bytes that may wait by default.
 const DEFAULT_QUEUE_BYTES: u64 = 2 << 30;
@@ -37,6 +39,8 @@ pub struct RawRemote {
     pub bearer_token: Option<Secret>,
     /// A file that holds the token.
     pub bearer_token_file: Option<PathBuf>,
+    /// Certificates, for https with a CA of one's own or a client certificate.
+    pub tls: Option<RawTls>,
     /// More headers, such as Mimir's `X-Scope-OrgID`.
     #[serde(default)]
     pub headers: BTreeMap<String, Secret>,
@@ -59,6 +63,8 @@ pub struct RemoteConfig {
     pub(crate) query_url: Option<Uri>,
     /// Authentication among them.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Whom it trusts, and who Vigie is.
+    pub(crate) tls: ClientConfig,
     /// Bytes on disk that may wait.
     pub queue_bytes: u64,
     /// Requests at once.
@@ -127,6 +133,9 @@ pub enum ConfigError {
         /// What may be.
         allowed: &'static str,
     },
+    /// Certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsFileError),
     /// The name is wrong.
     #[error("name: it has 1 to 100 characters")]
     Name,
@@ -171,7 +180,17 @@ impl TryFrom<RawRemote> for RemoteConfig {
         };
         let headers = access.headers(&raw.headers)?;
         let native_histograms = raw.native_histograms.unwrap_or(true);
-        Ok(Self { name, write_url, query_url, headers, queue_bytes, shards, native_histograms })
+        let tls = Tls::try_from(raw.tls.unwrap_or_default())?.client()?;
+        Ok(Self {
+            name,
+            write_url,
+            query_url,
+            headers,
+            tls,
+            queue_bytes,
+            shards,
+            native_histograms,
+        })
     }
 }
 
@@ -198,7 +217,7 @@ pub(crate) fn origin(url: &Uri) -> String {
 pub(crate) fn url(key: &'static str, text: &Secret) -> Result<Uri, ConfigError> {
     let wrong = |why| ConfigError::Url { key, why };
     let url: Uri = text
-        .as_str()
+        .reveal()
         .parse()
         .map_err(|_| wrong("it is no URL, such as http://host:9090 or https://host/path"))?;
     if !matches!(url.scheme_str(), Some("http" | "https")) {

@@ -1,7 +1,6 @@
-//! The HTTP client: HTTP/1.1, TLS by rustls with the public authorities, no redirects, answers within bounds.
+//! The HTTP client: HTTP/1.1, TLS by rustls, no redirects, answers within bounds.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -13,8 +12,8 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::CertificateDer;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use vigie_tls::TlsFault;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Connections that nobody uses are kept for so long.
@@ -29,33 +28,14 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client that sends these headers with each request, and trusts the public authorities.
-    pub(crate) fn new(headers: &[(HeaderName, HeaderValue)]) -> std::io::Result<Self> {
-        Self::trusting(headers, &[])
-    }
-
-    /// The same, and trusts these authorities as well.
-    pub(crate) fn trusting(
-        headers: &[(HeaderName, HeaderValue)],
-        authorities: &[CertificateDer<'static>],
-    ) -> std::io::Result<Self> {
+    /// A client that sends these headers with each request.
+    pub(crate) fn new(headers: &[(HeaderName, HeaderValue)], trust: &ClientConfig) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_WITHIN));
-        let mut roots = RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        for authority in authorities {
-            roots.add(authority.clone()).map_err(std::io::Error::other)?;
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let trust = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(std::io::Error::other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let tls = HttpsConnectorBuilder::new()
-            .with_tls_config(trust)
+            .with_tls_config(trust.clone())
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
@@ -63,7 +43,7 @@ impl Client {
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
             .build(tls);
-        Ok(Self { pool, headers: headers.to_vec() })
+        Self { pool, headers: headers.to_vec() }
     }
 
     /// Sends a request; the answer's body is still to be read.
@@ -80,8 +60,11 @@ impl Client {
     }
 }
 
-/// An error in one line, with what it comes from: the outermost says the least.
-fn causes(error: &dyn Error) -> String {
+/// An error in one line, with what it comes from: the outermost says the least. Of TLS, with what to do.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    if let Some(fault) = TlsFault::within(error) {
+        return format!("TLS: {fault}: {}", fault.hint());
+    }
     let mut text = error.to_string();
     let mut inner = error.source();
     while let Some(cause) = inner {

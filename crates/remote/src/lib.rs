@@ -10,6 +10,7 @@ mod access;
 mod answer;
 mod check;
 mod config;
+mod describe;
 mod forward;
 mod http;
 mod message;
@@ -18,9 +19,9 @@ mod patience;
 mod query;
 mod sender;
 
-pub use access::Secret;
 pub use answer::{RemoteMatrix, RemoteSeries};
 pub use config::{ConfigError, RawRemote, RemoteConfig};
+pub use describe::Described;
 pub use forward::{
     Clock, ForwardConfig, ForwardError, ForwardOptions, ForwardStatus, Forwarder, RawForward,
 };

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use prost::Message;
 use vigie_model::{Labels, NativeHistogram, ResetHint};
-use vigie_store::Value;
+use vigie_store::{Metadata, Value};
 
+use crate::describe::Described;
 use crate::outbox::Pushed;
 
 /// 2^53: whole counts beyond it are floats.
@@ -15,7 +16,25 @@ const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
 struct WriteRequest {
     #[prost(message, repeated, tag = "1")]
     timeseries: Vec<TimeSeries>,
+    #[prost(message, repeated, tag = "3")]
+    metadata: Vec<WireMetadata>,
 }
+
+#[derive(Clone, PartialEq, Message)]
+struct WireMetadata {
+    #[prost(int32, tag = "1")]
+    kind: i32,
+    #[prost(string, tag = "2")]
+    metric: String,
+    #[prost(string, tag = "4")]
+    help: String,
+    #[prost(string, tag = "5")]
+    unit: String,
+}
+
+/// What remote write calls the types of metrics, by their numbers.
+const KINDS: [&str; 8] =
+    ["unknown", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset"];
 
 #[derive(Clone, PartialEq, Message)]
 struct TimeSeries {
@@ -107,6 +126,21 @@ pub(crate) fn encode(samples: &[Pushed]) -> Vec<u8> {
             Value::Histogram(histogram) => series.histograms.push(wire(histogram, *time)),
         }
     }
+    compressed(&request)
+}
+
+/// The body of a request that says what metrics are.
+pub(crate) fn encode_metadata(metrics: &[Described]) -> Vec<u8> {
+    let metadata = metrics.iter().map(|(metric, Metadata { kind, unit, help })| WireMetadata {
+        kind: KINDS.iter().position(|one| one == kind).unwrap_or_default() as i32,
+        metric: metric.clone(),
+        help: help.clone(),
+        unit: unit.clone(),
+    });
+    compressed(&WriteRequest { metadata: metadata.collect(), ..WriteRequest::default() })
+}
+
+fn compressed(request: &WriteRequest) -> Vec<u8> {
     let plain = request.encode_to_vec();
     // It fails only for more than 4 GiB, which no batch has.
     snap::raw::Encoder::new().compress_vec(&plain).unwrap_or_default()

@@ -110,17 +110,15 @@ impl std::fmt::Debug for RemoteQuery {
 
 impl RemoteQuery {
     /// For the `query_url` of `config`; none where there is none.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up.
-    pub fn new(config: &RemoteConfig, options: QueryOptions) -> std::io::Result<Option<Self>> {
-        let Some(url) = &config.query_url else { return Ok(None) };
-        Ok(Some(Self {
-            client: Client::new(&config.headers)?,
+    #[must_use]
+    pub fn new(config: &RemoteConfig, options: QueryOptions) -> Option<Self> {
+        let url = config.query_url.as_ref()?;
+        Some(Self {
+            client: Client::new(&config.headers, &config.tls),
             base: url.to_string().trim_end_matches('/').to_owned(),
             url: origin(url),
             options,
-        }))
+        })
     }
 
     /// Scheme, host and port of the backend.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use vigie_store::Value;
 
 use crate::config::{RemoteConfig, origin};
+use crate::describe::{Described, Describing};
 use crate::http::{Client, Cut, body, line};
 use crate::message::encode;
 use crate::outbox::{Outbox, OutboxError, Pushed, Shard, Source};
@@ -35,6 +36,8 @@ pub struct SenderOptions {
     pub first_pause: Duration,
     /// No pause is longer, but where the receiver asks for it.
     pub longest_pause: Duration,
+    /// From one time that it is said what metrics are to the next.
+    pub describe_every: Duration,
 }
 
 impl Default for SenderOptions {
@@ -44,6 +47,7 @@ impl Default for SenderOptions {
             timeout: Duration::from_secs(30),
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(30),
+            describe_every: Duration::from_secs(60),
         }
     }
 }
@@ -64,10 +68,7 @@ impl Sender {
         config: &RemoteConfig,
         options: &SenderOptions,
     ) -> Result<Self, OutboxError> {
-        let client = Client::new(&config.headers).map_err(|error| OutboxError::Disk {
-            dir: outbox.name().into(),
-            why: error.to_string(),
-        })?;
+        let client = Client::new(&config.headers, &config.tls);
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         for source in outbox.sources()? {
@@ -83,6 +84,25 @@ impl Sender {
             tasks.spawn(task.run(source));
         }
         Ok(Self { tasks, stop })
+    }
+
+    /// Says to the receiver what metrics are, too, now and again.
+    #[must_use]
+    pub fn describing(
+        mut self,
+        config: &RemoteConfig,
+        options: &SenderOptions,
+        metrics: impl Fn() -> Vec<Described> + Send + Sync + 'static,
+    ) -> Self {
+        let describing = Describing {
+            client: Client::new(&config.headers, &config.tls),
+            url: config.write_url.clone(),
+            every: options.describe_every,
+            timeout: options.timeout,
+            metrics,
+        };
+        self.tasks.spawn(describing.run(self.stop.clone()));
+        self
     }
 
     /// Ends it. What is being sent is sent again with the next start.
@@ -115,7 +135,7 @@ enum Outcome {
 }
 
 /// What became of one try.
-enum Try {
+pub(crate) enum Try {
     Taken,
     Refused(String),
     /// Why, how long the receiver asks for patience, and whether it may have arrived nevertheless.
@@ -218,7 +238,10 @@ impl Task {
         let body = Bytes::from(encode(samples));
         let mut pauses = self.pauses();
         loop {
-            let within = tokio::time::timeout(self.options.timeout, self.attempt(body.clone()));
+            let within = tokio::time::timeout(
+                self.options.timeout,
+                post(&self.client, &self.url, body.clone()),
+            );
             let tried = tokio::select! {
                 () = self.stop.cancelled() => return Outcome::Stopped,
                 tried = within => tried.unwrap_or_else(|_| {
@@ -274,29 +297,30 @@ impl Task {
             () = tokio::time::sleep(time) => {}
         }
     }
+}
 
-    async fn attempt(&self, message: Bytes) -> Try {
-        let request = Request::post(self.url.clone())
-            .header(CONTENT_TYPE, "application/x-protobuf")
-            .header(CONTENT_ENCODING, "snappy")
-            .header("X-Prometheus-Remote-Write-Version", "0.1.0")
-            .body(Full::new(message));
-        let request = match request {
-            Ok(request) => request,
-            Err(error) => return Try::Failed(error.to_string(), None, false),
-        };
-        let answer = match self.client.send(request).await {
-            Ok(answer) => answer,
-            Err(why) => return Try::Failed(why, None, true),
-        };
-        let (status, wait) = (answer.status(), retry_after(answer.headers()));
-        // The body of a success is of no interest, but the connection is used again only once it is read.
-        let says = match body(answer.into_body(), ANSWER_BYTES).await {
-            Ok(says) | Err(Cut::TooLong(says)) => line(&says),
-            Err(Cut::Broken(_)) => String::new(),
-        };
-        judged(status, &says, wait)
-    }
+/// Sends a message once.
+pub(crate) async fn post(client: &Client, url: &Uri, message: Bytes) -> Try {
+    let request = Request::post(url.clone())
+        .header(CONTENT_TYPE, "application/x-protobuf")
+        .header(CONTENT_ENCODING, "snappy")
+        .header("X-Prometheus-Remote-Write-Version", "0.1.0")
+        .body(Full::new(message));
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => return Try::Failed(error.to_string(), None, false),
+    };
+    let answer = match client.send(request).await {
+        Ok(answer) => answer,
+        Err(why) => return Try::Failed(why, None, true),
+    };
+    let (status, wait) = (answer.status(), retry_after(answer.headers()));
+    // The body of a success is of no interest, but the connection is used again only once it is read.
+    let says = match body(answer.into_body(), ANSWER_BYTES).await {
+        Ok(says) | Err(Cut::TooLong(says)) => line(&says),
+        Err(Cut::Broken(_)) => String::new(),
+    };
+    judged(status, &says, wait)
 }
 
 /// What an answer means.

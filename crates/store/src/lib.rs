@@ -41,7 +41,9 @@ pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::Metadata;
 pub use names::KnownNames;
 pub use options::StoreOptions;
-pub use read::{FoundSeries, Hints, ReadError, Samples, SeriesReader, Storage, Stretch, TimeRange};
+pub use read::{
+    Coarse, FoundSeries, Hints, ReadError, Samples, SeriesReader, Storage, Stretch, TimeRange,
+};
 pub use sample::{Appended, Sample, SeriesHandle, Value};
 pub use status::{Damage, Maintenance, Recovery, Refusals, StoreStatus};
 pub use store::Store;

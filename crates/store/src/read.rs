@@ -31,6 +31,17 @@ pub struct Samples {
     pub float_weights: Vec<f64>,
     /// How many samples each of `histograms` is the sum of; empty where each is one.
     pub histogram_weights: Vec<f64>,
+    /// Up to when there is one sample for each stretch; none where every sample is there.
+    pub coarse: Option<Coarse>,
+}
+
+/// Samples of which each stands for a stretch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coarse {
+    /// How long a stretch is, in milliseconds; the longest where they differ. They begin at multiples of it.
+    pub step: i64,
+    /// The last millisecond of the newest day that is answered so, since the Unix epoch.
+    pub until: i64,
 }
 
 impl Samples {
@@ -78,9 +89,12 @@ pub struct FoundSeries {
 /// What is to stand for a stretch of samples where a storage has no longer all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stretch {
-    /// The last one: what counters and instant selectors need. The samples around each fall of a counter are there, too.
+    /// The last one: what instant selectors need. The samples around each fall of a counter are there, too.
     #[default]
     Last,
+    /// The same, and of stretches one more on either side of the range, for who draws lines between samples: what counters
+    /// need.
+    Line,
     /// The smallest float.
     Min,
     /// The largest float.

@@ -24,7 +24,7 @@ pub fn repeated(samples: &Samples, days: &BTreeSet<i64>, range: TimeRange) -> Sa
         let step = usize::try_from(Resolution::FiveMinutes.step()).unwrap_or(usize::MAX);
         (time..until).step_by(step).filter(move |at| (range.start..=range.end).contains(at))
     };
-    let mut out = Samples::default();
+    let mut out = Samples { coarse: samples.coarse, ..Samples::default() };
     for (time, value) in samples.float_times.iter().zip(&samples.floats) {
         for at in times(*time, is_stale(*value)) {
             out.float_times.push(at);

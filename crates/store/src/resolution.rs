@@ -31,9 +31,10 @@ pub fn choose(
     let chosen = |block: &&Arc<Block>| {
         let resolution = block.meta.resolution;
         // An hourly value is repeated for an hour, so that of the hour before the range counts too.
-        let before = if resolution == Resolution::Hour { resolution.step() } else { 0 };
+        let line = if hints.stretch == Stretch::Line { resolution.step() } else { 0 };
+        let before = if resolution == Resolution::Hour { resolution.step() } else { line };
         let there = there.get(&day(block.meta.start)).map(Vec::as_slice).unwrap_or_default();
-        block.overlaps(range.start.saturating_sub(before), range.end)
+        block.overlaps(range.start.saturating_sub(before), range.end.saturating_add(line))
             && resolution == nearest(there, wanted)
     };
     blocks.iter().filter(chosen).cloned().collect()

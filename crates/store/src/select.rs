@@ -12,10 +12,10 @@ use crate::head::{Extent, Head};
 use crate::matcher::Matcher;
 use crate::merge::{Merged, Run};
 use crate::read::{
-    FoundSeries, Hints, ReadError, Samples, SeriesReader, Storage, Stretch, TimeRange,
+    Coarse, FoundSeries, Hints, ReadError, Samples, SeriesReader, Storage, Stretch, TimeRange,
 };
 use crate::repeat::repeated;
-use crate::resolution::{choose, day};
+use crate::resolution::{DAY, choose, day};
 use crate::status::Damage;
 use crate::store::{Inner, Store, View};
 
@@ -44,8 +44,17 @@ impl SeriesReader for Reader {
         let sources = &*self.sources;
         let sum = sources.stretch == Stretch::Sum;
         let mut merged = if sum { Merged::weighted() } else { Merged::default() };
+        let mut coarse: Option<Coarse> = None;
         for block in &sources.blocks {
-            sources.read_block(block, self.id, &mut merged)?;
+            let step = block.meta.resolution.step();
+            if sources.read_block(block, self.id, &mut merged)? && step > 0 {
+                let one = Coarse { step, until: (day(block.meta.start) + 1) * DAY - 1 };
+                let more = |other: Coarse| Coarse {
+                    step: step.max(other.step),
+                    until: one.until.max(other.until),
+                };
+                coarse = Some(coarse.map_or(one, more));
+            }
         }
         let heads = [(&sources.frozen, self.frozen), (&Some(sources.active.clone()), self.active)];
         for (head, extent) in heads {
@@ -58,7 +67,7 @@ impl SeriesReader for Reader {
             drop(content);
             runs.into_iter().for_each(|run| merged.add_samples(run));
         }
-        let samples = merged.finish();
+        let samples = Samples { coarse, ..merged.finish() };
         let hourly = sources.blocks.iter().filter(|block| sources.repeats(block));
         let days: BTreeSet<i64> = hourly.map(|block| day(block.meta.start)).collect();
         Ok(if days.is_empty() { samples } else { repeated(&samples, &days, sources.range) })
@@ -66,19 +75,24 @@ impl SeriesReader for Reader {
 }
 
 impl Sources {
+    /// Whether there is something of this series in the block.
     fn read_block(
         &self,
         block: &Arc<Block>,
         id: u32,
         merged: &mut Merged,
-    ) -> Result<(), ReadError> {
+    ) -> Result<bool, ReadError> {
         let low = block.meta.resolution != Resolution::Raw;
+        let line = if self.stretch == Stretch::Line { block.meta.resolution.step() } else { 0 };
         // Hourly values are repeated, also into the range from before it.
-        let before = if self.repeats(block) { Resolution::Hour.step() } else { 0 };
-        let range = TimeRange { start: self.range.start.saturating_sub(before), ..self.range };
+        let before = if self.repeats(block) { Resolution::Hour.step() } else { line };
+        let range = TimeRange {
+            start: self.range.start.saturating_sub(before),
+            end: self.range.end.saturating_add(line),
+        };
         let rows = match block.rows(id, range.start, range.end, &self.cache) {
             Ok(rows) => rows,
-            Err(error) => return self.damaged(block, &error),
+            Err(error) => return self.damaged(block, &error).map(|()| false),
         };
         let has_sums = rows.iter().any(|row| row.kind == Kind::Merged);
         for row in rows.iter().filter(|row| self.wants(row.kind, low)) {
@@ -106,13 +120,13 @@ impl Sources {
                 }
             }
         }
-        Ok(())
+        Ok(!rows.is_empty())
     }
 
     /// Which chunks of a block have what stands for a stretch. Floats in a block of low resolution are those around falls.
     fn wants(&self, kind: Kind, low: bool) -> bool {
         match kind {
-            Kind::Floats => !low || self.stretch == Stretch::Last,
+            Kind::Floats => !low || matches!(self.stretch, Stretch::Last | Stretch::Line),
             Kind::Merged => self.stretch == Stretch::Sum,
             Kind::Histograms | Kind::Aggregates => true,
         }
@@ -123,7 +137,7 @@ impl Sources {
     }
 
     fn aggregates(&self, times: &[i64], all: Aggregates, range: TimeRange, merged: &mut Merged) {
-        if self.stretch == Stretch::Last {
+        if matches!(self.stretch, Stretch::Last | Stretch::Line) {
             return merged.floats(Run::new(times, all.last, range));
         }
         let column = if self.stretch == Stretch::Min { &all.min } else { &all.max };

@@ -8,13 +8,14 @@ use super::Finding;
 use crate::project::list;
 
 /// Each crate with the crates that it may know. `app` wires all of them, so it is not here.
-const MAY_KNOW: [(&str, &[&str]); 10] = [
+const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("model", &[]),
-    ("collect", &["model"]),
+    ("tls", &[]),
+    ("collect", &["model", "tls"]),
     ("board", &["model"]),
     ("store", &["model"]),
     ("query", &["model", "store"]),
-    ("remote", &["model", "store"]),
+    ("remote", &["model", "store", "tls"]),
     ("diagnose", &["model"]),
     ("alert", &["model", "query"]),
     ("notify", &["model"]),

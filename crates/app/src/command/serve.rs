@@ -135,7 +135,9 @@ impl Running {
         let (sink, lost) = (state.metrics.as_ref().map(Metrics::sink), Arc::clone(&state.lost));
         feed.spawn(scraped::run(scraped, sink, lost, stop_feed.clone()));
         for sending in sending {
-            let sender = sending.start().map_err(|error| Failure::failed(error.to_string()))?;
+            let sender = sending
+                .start(state.metrics.as_ref())
+                .map_err(|error| Failure::failed(error.to_string()))?;
             feed.spawn(sending::run(sender, sending.outbox, stop_feed.clone()));
         }
         keep(&mut feed, config, store, &state, &stop_feed);
@@ -219,8 +221,7 @@ fn metrics(
         here => Arc::new(Outgoing::new(here, outboxes.to_vec())),
     };
     if let Some(backend) = &config.metrics.backend {
-        let query = RemoteQuery::new(backend, QueryOptions::default())
-            .map_err(|error| Failure::failed(format!("TLS cannot be set up: {error}")))?;
+        let query = RemoteQuery::new(backend, QueryOptions::default());
         return Ok(
             query.map(|query| Metrics::elsewhere(query, backend.native_histograms, sink, limits.1))
         );

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use vigie_remote::{RawRemote, RemoteConfig, Secret};
+use vigie_remote::{RawRemote, RemoteConfig};
+use vigie_tls::{RawTls, Secret};
 
 use super::file::ConfigError;
 
@@ -61,6 +62,7 @@ pub(super) struct RawMetrics {
     password_file: Option<PathBuf>,
     bearer_token: Option<Secret>,
     bearer_token_file: Option<PathBuf>,
+    tls: Option<RawTls>,
     #[serde(default)]
     headers: BTreeMap<String, Secret>,
     queue_bytes: Option<u64>,
@@ -77,6 +79,7 @@ impl RawMetrics {
             write_url: self.write_url.take(),
             query_url: self.query_url.take(),
             username: self.username.take(),
+            tls: self.tls.take(),
             password: self.password.take(),
             password_file: self.password_file.take(),
             bearer_token: self.bearer_token.take(),

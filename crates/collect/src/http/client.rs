@@ -1,6 +1,5 @@
 //! The client: one `GET` at a time, each with an end.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -11,14 +10,10 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
 
 use super::body;
 use super::config::{Access, HttpLogin};
 use super::{BODY_LIMIT, HttpFault, HttpUrl};
-use crate::source::redis::Tls;
 
 /// Redirects to the same server that are followed.
 const REDIRECTS: usize = 3;
@@ -91,7 +86,7 @@ impl HttpClient {
         // Sooner than the whole, so that people learn that it is the connection.
         tcp.set_connect_timeout(Some(access.timeout.mul_f64(0.9)));
         let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config(&access.tls)?)
+            .with_tls_config(access.tls.client()?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
@@ -241,50 +236,4 @@ fn without_query(location: &str) -> String {
     // What stands before an @ may be a password.
     let shown: String = shown.take(SHOWN_CHARACTERS).collect();
     shown.rsplit_once('@').map_or(shown.clone(), |(_, rest)| rest.to_owned())
-}
-
-/// TLS as a source is configured with it.
-pub(crate) fn tls_config(tls: &Tls) -> Result<ClientConfig, HttpFault> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let wrong = |error: rustls::Error| HttpFault::File("tls".to_owned(), error.to_string());
-    let mut roots = RootCertStore::empty();
-    match &tls.ca_file {
-        Some(path) => {
-            for certificate in certificates(path)? {
-                roots.add(certificate).map_err(wrong)?;
-            }
-        }
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-    }
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(wrong)?
-        .with_root_certificates(roots);
-    match &tls.client {
-        None => Ok(config.with_no_client_auth()),
-        Some((certificate, key)) => {
-            let own = PrivateKeyDer::from_pem_file(key).map_err(|error| file(key, &error))?;
-            config.with_client_auth_cert(certificates(certificate)?, own).map_err(wrong)
-        }
-    }
-}
-
-fn certificates(path: &std::path::Path) -> Result<Vec<CertificateDer<'static>>, HttpFault> {
-    let read = CertificateDer::pem_file_iter(path).map_err(|error| file(path, &error))?;
-    let found: Vec<_> = read.collect::<Result<_, _>>().map_err(|error| file(path, &error))?;
-    if found.is_empty() {
-        return Err(HttpFault::File(
-            path.display().to_string(),
-            "there is no certificate in it".to_owned(),
-        ));
-    }
-    Ok(found)
-}
-
-fn file(path: &std::path::Path, error: &rustls::pki_types::pem::Error) -> HttpFault {
-    let reason = match error {
-        rustls::pki_types::pem::Error::Io(error) => error.to_string(),
-        other => format!("{other:?}"),
-    };
-    HttpFault::File(path.display().to_string(), reason)
 }

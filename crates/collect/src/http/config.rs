@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vigie_model::SourceName;
+use vigie_tls::{RawTls, Secret, Tls, TlsFileError};
 
 use super::url::UrlFault;
-use crate::source::redis::{RawTls, Secret, Tls};
 
 /// What is wrong with the configuration of a source that speaks HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +59,9 @@ pub enum HttpConfigError {
         /// Why.
         error: String,
     },
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsFileError),
     /// Something else.
     #[error("{0}: {1}")]
     Wrong(&'static str, String),
@@ -129,15 +132,15 @@ macro_rules! raw_http {
             /// The user of basic authentication.
             pub username: Option<String>,
             /// Its password.
-            pub password: Option<$crate::source::redis::Secret>,
+            pub password: Option<vigie_tls::Secret>,
             /// A file that holds the password, instead of `password`.
             pub password_file: Option<std::path::PathBuf>,
             /// A bearer token, instead of user and password.
-            pub bearer_token: Option<$crate::source::redis::Secret>,
+            pub bearer_token: Option<vigie_tls::Secret>,
             /// A file that holds the token.
             pub bearer_token_file: Option<std::path::PathBuf>,
             /// Certificates, for https with a CA of one's own or a client certificate.
-            pub tls: Option<$crate::source::redis::RawTls>,
+            pub tls: Option<vigie_tls::RawTls>,
             /// Seconds between two looks; 5 by default, at least 0.5.
             pub poll_seconds: Option<f64>,
             /// Seconds that one answer may take; 2 by default, at most half of `poll_seconds`.
@@ -182,20 +185,8 @@ impl Access {
             }
             (_, _, Some(_)) => return Err(HttpConfigError::Both("username", "bearer_token")),
         };
-        Ok(Self { login, tls: tls(raw.tls)?, timeout, poll })
+        Ok(Self { login, tls: raw.tls.unwrap_or_default().try_into()?, timeout, poll })
     }
-}
-
-fn tls(raw: Option<RawTls>) -> Result<Tls, HttpConfigError> {
-    let Some(raw) = raw else { return Ok(Tls::default()) };
-    let client = match (raw.cert_file, raw.key_file) {
-        (Some(certificate), Some(key)) => Some((certificate, key)),
-        (None, None) => None,
-        _ => {
-            return Err(HttpConfigError::Missing("tls: cert_file and key_file belong together"));
-        }
-    };
-    Ok(Tls { ca_file: raw.ca_file, client })
 }
 
 /// A secret from one of its two keys, which can be sent in a header.

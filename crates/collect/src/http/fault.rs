@@ -5,9 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use vigie_model::SourceFault;
+use vigie_tls::{TlsFault, TlsFileError};
 
 use super::body::BodyFault;
-use crate::source::redis::TlsFault;
 
 /// Why an HTTP server cannot be read. Its text says what is wrong, [`HttpFault::hint`] what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,8 +57,8 @@ pub enum HttpFault {
     #[error("{0}: TLS: {1}")]
     Tls(String, TlsFault),
     /// A file of certificates cannot be read.
-    #[error("{0}: {1}")]
-    File(String, String),
+    #[error(transparent)]
+    File(#[from] TlsFileError),
     /// Another status than was hoped for, with what the server says about it.
     #[error("{place}: HTTP {status}{}", said(.says))]
     Status {
@@ -140,12 +140,12 @@ impl HttpFault {
     }
 
     fn of_chain(error: &(dyn Error + 'static), place: &str, patience: Duration) -> Self {
+        if let Some(tls) = TlsFault::within(error) {
+            return Self::Tls(place.to_owned(), tls);
+        }
         let mut link = Some(error);
         let mut last = error;
         while let Some(one) = link {
-            if let Some(tls) = one.downcast_ref::<rustls::Error>() {
-                return Self::Tls(place.to_owned(), TlsFault::of(tls));
-            }
             if let Some(http) = one.downcast_ref::<hyper::Error>() {
                 if http.is_parse() {
                     return Self::NotHttp(place.to_owned());
@@ -167,14 +167,10 @@ impl HttpFault {
 
     fn of_kind(error: &io::Error, place: &str, patience: Duration) -> Option<Self> {
         let place = place.to_owned();
-        // Errors of TLS come in one or two envelopes.
-        if let Some(inner) = error.get_ref() {
-            if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-                return Some(Self::Tls(place, TlsFault::of(tls)));
-            }
-            if let Some(nested) = inner.downcast_ref::<io::Error>() {
-                return Self::of_kind(nested, &place, patience);
-            }
+        // Errors of TLS come in an envelope or two.
+        let nested = error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>());
+        if let Some(nested) = nested {
+            return Self::of_kind(nested, &place, patience);
         }
         Some(match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused(place),
@@ -223,7 +219,7 @@ impl HttpFault {
             }
             Self::NotHttp(_) => "check the port; a server with TLS needs https://",
             Self::Closed(_) => "see the server's log, and whether it is http:// or https://",
-            Self::Tls(_, fault) => return Some(tls_hint(fault).to_owned()),
+            Self::Tls(_, fault) => return Some(fault.hint().to_owned()),
             Self::File(..) => "check the path and who may read the file",
             Self::Status { status: 401, .. } => "set username and password, or bearer_token",
             Self::Status { status: 403, .. } => "Vigie's login may not read this: allow it there",
@@ -242,15 +238,6 @@ impl HttpFault {
             }
         };
         Some(text.to_owned())
-    }
-}
-
-/// In the words of HTTP; the rest as for Redis.
-fn tls_hint(fault: &TlsFault) -> &'static str {
-    match fault {
-        TlsFault::Plaintext => "use http:// instead of https://, or the port with TLS",
-        TlsFault::ClientRefused => "use a tls.cert_file that the server accepts",
-        other => other.hint(),
     }
 }
 

@@ -12,7 +12,5 @@ pub(crate) use config::{RawAccess, raw_http, seconds, secret, source_name};
 pub use fault::HttpFault;
 pub use url::{HttpUrl, UrlFault};
 
-pub(crate) use client::tls_config;
-
 /// Bytes of an answer, also after it was decompressed; more is refused.
 pub const BODY_LIMIT: usize = 16 * 1024 * 1024;

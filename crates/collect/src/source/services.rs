@@ -20,6 +20,11 @@ pub(crate) fn is_service(host: &str) -> bool {
     host.starts_with('_') && host.contains("._")
 }
 
+/// A name server: an address, with its port or without.
+pub(crate) fn name_server(text: &str) -> Option<SocketAddr> {
+    text.parse().ok().or_else(|| Some(SocketAddr::new(text.parse().ok()?, 53)))
+}
+
 /// Every server of a service as `host:port`, sorted. `named`: by its name, for those whose certificate says it; otherwise each of its
 /// addresses is one. `server`: who is asked, instead of those of this machine.
 pub(crate) async fn servers(

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use vigie_collect::http::{Access, HttpClient, HttpFault, HttpLogin, HttpUrl};
 use vigie_collect::source::Backends;
-use vigie_collect::source::redis::Tls;
 use vigie_model::InstanceStatus::Down;
 use vigie_testkit::{WebAnswer, WebServer};
+use vigie_tls::Tls;
 
 use crate::watch::{go_api, haproxy, probe};
 

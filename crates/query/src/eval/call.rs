@@ -282,7 +282,7 @@ impl Context<'_> {
             // The time of the sample itself, not that of the step.
             Kind::Selector(selector) => {
                 let ends = self.shifted(&selector.shift, grid)?;
-                self.select_with(selector, ends, |time, _| {
+                self.select_with(selector, ("timestamp", argument.at), ends, |time, _| {
                     SampleValue::Float(time as f64 / 1000.0)
                 })?
             }

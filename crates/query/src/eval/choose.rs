@@ -163,11 +163,11 @@ impl Context<'_> {
         let any_nan = values.iter().any(|one| one.is_nan());
         let error = |message: String| Err(QueryError::Execution(message));
         if aggregate.op == AggregateOp::LimitRatio {
-            if largest == 0.0 && smallest == 0.0 {
-                return Ok(false);
-            }
             if any_nan {
                 return error("Ratio value is NaN".to_owned());
+            }
+            if largest == 0.0 && smallest == 0.0 {
+                return Ok(false);
             }
             let at = aggregate.parameter.as_ref().map(|one| one.at).unwrap_or_default();
             for (wrong, value, bound) in
@@ -180,11 +180,11 @@ impl Context<'_> {
             }
             return Ok(true);
         }
-        if largest < 1.0 && !(largest == f64::NEG_INFINITY && any_nan) {
-            return Ok(false);
-        }
         if any_nan {
             return error("Parameter value is NaN".to_owned());
+        }
+        if largest < 1.0 {
+            return Ok(false);
         }
         if smallest <= i64::MIN as f64 {
             return error(format!(

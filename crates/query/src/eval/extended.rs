@@ -28,6 +28,7 @@ fn around<'a>(
     how: Ends,
 ) -> Window<'a> {
     let lookback = context.limits.lookback;
+    let lookback = samples.coarse.map_or(lookback, |coarse| lookback.max(coarse.step));
     let behind = if how == Ends::Smoothed { lookback } else { 0 };
     let windows = Windows::new(samples, width.saturating_add(lookback).saturating_add(behind));
     windows.last_at(end.saturating_add(behind))
@@ -104,16 +105,17 @@ pub(crate) fn of_samples(
         // The samples at the ends are in `left` and `right` already.
         first += usize::from(times[first] <= start);
         let behind = if times[last] >= end { last } else { last + 1 };
-        let mut before = left;
+        let (mut before, mut lost) = (left, 0.0);
         for value in values.get(first..behind).unwrap_or_default() {
             if *value < before {
-                change += before;
+                lost += before;
             }
             before = *value;
         }
         if right < before {
-            change += before;
+            lost += before;
         }
+        change += lost;
     }
     if call.name == "rate" {
         change /= width as f64 / 1000.0;

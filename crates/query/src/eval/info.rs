@@ -71,7 +71,9 @@ impl Context<'_> {
                 SampleValue::Float(_) => SampleValue::Float(time as f64),
                 histogram => histogram,
             };
-            if let Evaluated::Vector(found) = self.select_with(&selector, ends, time)? {
+            if let Evaluated::Vector(found) =
+                self.select_with(&selector, ("", arguments[0].at), ends, time)?
+            {
                 infos.extend(found);
             }
         }

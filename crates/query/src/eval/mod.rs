@@ -6,6 +6,7 @@ mod binary;
 mod call;
 mod choose;
 mod classic;
+mod coarse;
 mod context;
 pub(crate) mod date;
 mod element;

@@ -2,7 +2,7 @@
 
 use super::series::{merged, without_name};
 use super::window::{Window, Windows, falls};
-use super::{Context, Evaluated, Grid, Series, extended, rate};
+use super::{Context, Evaluated, Grid, Series, coarse, extended, rate};
 use crate::answer::SampleValue;
 use crate::engine::QueryError;
 use crate::promql::ast::{At, Ends, Expr, Kind, ValueType};
@@ -93,7 +93,7 @@ impl Context<'_> {
                 for (into, values) in call.scalars.iter_mut().zip(&scalars) {
                     *into = values[step];
                 }
-                row.push(match source.how {
+                row.push(match coarse::ends(name, &samples, (end, source.width), source.how) {
                     Ends::Plain => {
                         let window = windows.at(end);
                         match of_values {

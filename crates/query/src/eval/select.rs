@@ -3,6 +3,7 @@
 use vigie_model::Labels;
 use vigie_store::{FoundSeries, Hints, Samples, Stretch, TimeRange, is_stale};
 
+use super::coarse::{RANGE, Reads, nearest, stretch};
 use super::series::Row;
 use super::{Context, Evaluated, Grid, Series};
 use crate::answer::{RangeSeries, SampleValue};
@@ -63,22 +64,28 @@ impl Context<'_> {
         if selector.ends == Ends::Smoothed {
             return self.select_smoothed(selector, at, ends);
         }
-        self.select_with(selector, ends, |_, value| value)
+        self.select_with(selector, ("", at), ends, |_, value| value)
     }
 
-    /// The same, with a function of each sample and its time.
+    /// The same, with a function of each sample and its time, and its name and place.
     pub(crate) fn select_with(
         &self,
         selector: &Selector,
+        (function, at): (&str, At),
         ends: Grid,
         with: impl Fn(i64, SampleValue) -> SampleValue,
     ) -> Result<Evaluated, QueryError> {
         let lookback = self.limits.lookback;
         let mut selected = Vec::new();
-        for found in self.find(selector, ends, (lookback, 0), apart(lookback))? {
+        // Where a sample's own time counts, one that stands for others will not do.
+        let step = if function.is_empty() { lookback } else { 0 };
+        let hints = Hints { step, grid: ends.common(0), ..Hints::default() };
+        for found in self.find(selector, ends, (lookback, 0), hints)? {
             self.check()?;
             let samples = found.reader.read()?;
             self.read(&samples)?;
+            let (metric, start) = (found.labels.metric_name(), ends.start);
+            self.note_coarse(Reads { function, metric, at, start, grid: hints.grid }, &samples);
             let row = newest(&samples, ends, lookback, &with);
             if row.iter().any(Option::is_some) {
                 self.hold(row.len())?;
@@ -96,10 +103,14 @@ impl Context<'_> {
     ) -> Result<Evaluated, QueryError> {
         let lookback = self.limits.lookback;
         let mut selected = Vec::new();
-        for found in self.find(selector, ends, (lookback, lookback), apart(lookback))? {
+        let grid = ends.common(0);
+        let hints = Hints { step: lookback, grid, stretch: Stretch::Line };
+        for found in self.find(selector, ends, (lookback, lookback), hints)? {
             self.check()?;
             let samples = without_stale(found.reader.read()?);
             self.read(&samples)?;
+            let (metric, start) = (found.labels.metric_name(), ends.start);
+            self.note_coarse(Reads { function: "", metric, at, start, grid }, &samples);
             let row = self.smoothed_row((&found.labels, at), &samples, ends, lookback);
             if row.iter().any(Option::is_some) {
                 self.hold(row.len())?;
@@ -126,17 +137,21 @@ impl Context<'_> {
                     Ends::Anchored => (width.saturating_add(lookback), 0),
                     Ends::Smoothed => (width.saturating_add(lookback), lookback),
                 };
-                let hints = Hints {
-                    step: width / SAMPLES_OF_A_WINDOW,
-                    grid: common(common(ends.start, ends.step), width),
-                    stretch: stretch(function),
-                };
+                // What needs every sample gets every one that is there.
+                let step = stretch(function).map_or(0, |_| width / SAMPLES_OF_A_WINDOW);
+                let stretch = stretch(function).unwrap_or_else(|| nearest(function));
+                let (grid, start) = (ends.common(width), ends.start.saturating_sub(width));
+                let hints = Hints { step, grid, stretch };
+                let (at, function) = (expr.at, function.to_owned());
                 let mut series: Vec<(Labels, Read)> = Vec::new();
                 for found in self.find(selector, ends, reach, hints)? {
-                    let reader = found.reader;
+                    let (reader, function) = (found.reader, function.clone());
+                    let metric = found.labels.metric_name().to_owned();
                     let read = move |context: &Context<'_>| {
                         let samples = reader.read()?;
                         context.read(&samples)?;
+                        let reads = Reads { function: &function, metric: &metric, at, start, grid };
+                        context.note_coarse(reads, &samples);
                         Ok(without_stale(samples))
                     };
                     series.push((found.labels, Box::new(read)));
@@ -177,7 +192,7 @@ impl Context<'_> {
 
     /// A range selector or a subquery alone, at one time.
     pub(crate) fn matrix(&self, expr: &Expr, grid: Grid) -> Result<Vec<RangeSeries>, QueryError> {
-        let source = self.source(expr, grid, "")?;
+        let source = self.source(expr, grid, RANGE)?;
         let mut matrix = Vec::new();
         for (labels, read) in &source.series {
             self.check()?;
@@ -202,30 +217,6 @@ impl Context<'_> {
         matrix.sort_by(|one, two| one.labels.cmp(&two.labels));
         Ok(matrix)
     }
-}
-
-/// What a function needs to know of a stretch of which not all samples are there any more.
-fn stretch(function: &str) -> Stretch {
-    match function {
-        "min_over_time" => Stretch::Min,
-        "max_over_time" => Stretch::Max,
-        "sum_over_time" | "count_over_time" | "avg_over_time" => Stretch::Sum,
-        _ => Stretch::Last,
-    }
-}
-
-/// Samples may be so many milliseconds apart.
-fn apart(step: i64) -> Hints {
-    Hints { step, ..Hints::default() }
-}
-
-/// What two numbers are both multiples of.
-fn common(one: i64, two: i64) -> i64 {
-    let (mut one, mut two) = (one.saturating_abs(), two.saturating_abs());
-    while two != 0 {
-        (one, two) = (two, one % two);
-    }
-    one
 }
 
 /// Without the markers of series that ended.

@@ -20,6 +20,7 @@ impl Context<'_> {
         ends: Grid,
         lookback: i64,
     ) -> Row {
+        let lookback = samples.coarse.map_or(lookback, |coarse| lookback.max(coarse.step));
         let mut windows = Windows::new(samples, lookback.saturating_mul(2));
         let value = |time: i64| {
             let window = windows.at(time.saturating_add(lookback));
@@ -29,7 +30,11 @@ impl Context<'_> {
                 return None;
             }
             if window.floats.is_empty() {
-                let Ok(found) = native::extended::at(&window, time) else {
+                let reconciled = |operation: &str| {
+                    let message = "mismatched custom buckets were reconciled during";
+                    self.notes.info(at, format!("{message} {operation}"));
+                };
+                let Ok(found) = native::extended::at(&window, time, &reconciled) else {
                     native::many::mixed_schemas(self, at, labels.metric_name());
                     return None;
                 };

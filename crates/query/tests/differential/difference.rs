@@ -1,7 +1,9 @@
 //! Where Vigie and a Prometheus are known and meant to differ: each by name, with its reason.
 
+use std::collections::BTreeMap;
+
 use vigie_model::Labels;
-use vigie_query::QueryValue;
+use vigie_query::{InstantSample, QueryValue, RangeSeries, SampleValue};
 
 use crate::outcome::{Aspect, Mismatch, Outcome, Strictness, compare};
 use crate::report::Case;
@@ -23,16 +25,18 @@ pub enum Difference {
     QuantilesOfEqualBounds,
     /// A colon in the name of a label to group by.
     ColonInGroup,
+    /// `timestamp` of a selector with both `@` and `offset`.
+    TimestampWithoutOffset,
     /// A warning of sorting within a subquery of one step.
     SortOfOneStep,
+    /// `sort_by_label` of series that lack the label.
+    SortOfMissingLabel,
     /// Of Prometheus 2, as all that follow: label names had to be letters, digits and underscores.
     AnyLabelName,
     /// `rate` and `increase` are not extrapolated to below zero, and by how much they are has changed.
     ExtrapolationToZero,
     /// The deviation of one value that is not finite.
     DeviationOfNotFinite,
-    /// `count_values` of -0.
-    NegativeZero,
     /// Which of several equal values `topk` and `bottomk` keep.
     TiesOfTopk,
     /// `atan2` kept the metric's name.
@@ -47,10 +51,14 @@ pub enum Difference {
     FilteredMatches,
     /// Sums that cancel each other, added up without compensation.
     Cancellation,
+    /// `count_values` by labels.
+    CountValuesByLabels,
+    /// A name that `group_left` or `group_right` brought.
+    NameByGroup,
 }
 
 impl Difference {
-    const OF_BOTH: [Self; 7] = [
+    const OF_BOTH: [Self; 9] = [
         Self::LastDigitAsLabel,
         Self::StatisticsWithoutBuckets,
         Self::NanByLastDigit,
@@ -58,13 +66,14 @@ impl Difference {
         Self::QuantilesOfEqualBounds,
         Self::ColonInGroup,
         Self::SortOfOneStep,
+        Self::SortOfMissingLabel,
+        Self::TimestampWithoutOffset,
     ];
 
-    const OF_PROMETHEUS_2: [Self; 11] = [
+    const OF_PROMETHEUS_2: [Self; 12] = [
         Self::AnyLabelName,
         Self::ExtrapolationToZero,
         Self::DeviationOfNotFinite,
-        Self::NegativeZero,
         Self::TiesOfTopk,
         Self::NameKeptByAtan2,
         Self::ParameterBesideFixedRange,
@@ -72,6 +81,8 @@ impl Difference {
         Self::SubqueryOfFixed,
         Self::FilteredMatches,
         Self::Cancellation,
+        Self::NameByGroup,
+        Self::CountValuesByLabels,
     ];
 
     /// Why they differ, and why that is right.
@@ -95,7 +106,6 @@ impl Difference {
             Self::DeviationOfNotFinite => {
                 "stddev and stdvar of one NaN or infinity are NaN since Prometheus 3, 0 before"
             }
-            Self::NegativeZero => "count_values writes -0 with its sign since Prometheus 3",
             Self::TiesOfTopk => {
                 "which of equal values topk keeps is nowhere promised, and changed with Prometheus 3"
             }
@@ -122,7 +132,20 @@ impl Difference {
             Self::SortOfOneStep => {
                 "a subquery of one step is a range to Prometheus when its end is no multiple of its step: only a warning"
             }
+            Self::SortOfMissingLabel => {
+                "its natural order says of no text and some text that neither comes first, so that they stay as the storage \
+                 had them; Vigie's has what lacks the label first"
+            }
             Self::FilteredMatches => "2.42 looks for duplicates only among what a comparison keeps",
+            Self::TimestampWithoutOffset => {
+                "a Prometheus's timestamp forgets the offset of a selector that has an @, too, which the selector alone does not"
+            }
+            Self::CountValuesByLabels => {
+                "2.42 adds count_values' own label to those of `by` without sorting them, and loses labels by that"
+            }
+            Self::NameByGroup => {
+                "2.42 takes the name away again that group_left(__name__) brought, where the comparison has bool"
+            }
             Self::Cancellation => "2.42 adds up fewer digits where sums cancel each other",
         }
     }
@@ -158,7 +181,6 @@ impl Difference {
             }
             Self::ExtrapolationToZero => calls(&["rate(", "increase("]),
             Self::DeviationOfNotFinite => calls(&["stddev", "stdvar"]),
-            Self::NegativeZero => calls(&["count_values"]),
             Self::TiesOfTopk => calls(&["topk", "bottomk"]),
             Self::NameKeptByAtan2 => calls(&["atan2"]),
             Self::ParameterBesideFixedRange => {
@@ -183,9 +205,27 @@ impl Difference {
                     && case.mismatch.detail.contains("sort is ineffective")
                     && calls(&[":"])
             }
+            Self::SortOfMissingLabel => {
+                case.mismatch.aspect == Aspect::Order
+                    && calls(&["sort_by_label"])
+                    && lacks_labels(&case.vigie)
+            }
             Self::FilteredMatches => {
                 case.mismatch.aspect == Aspect::OnlyVigieFails
                     && case.mismatch.detail.starts_with("multiple matches")
+            }
+            Self::TimestampWithoutOffset => {
+                calls(&["timestamp("]) && calls(&["@"]) && calls(&["offset"])
+            }
+            Self::CountValuesByLabels => {
+                case.mismatch.aspect == Aspect::LabelSets
+                    && calls(&["count_values"])
+                    && calls(&["by"])
+            }
+            Self::NameByGroup => {
+                case.mismatch.aspect == Aspect::LabelSets
+                    && calls(&["(__name__)"])
+                    && calls(&["bool"])
             }
             Self::Cancellation => {
                 case.mismatch.aspect == Aspect::Floats
@@ -199,9 +239,10 @@ impl Difference {
 fn without_buckets(case: &Case) -> bool {
     let calls = |names: &[&str]| names.iter().any(|name| case.question.text.contains(name));
     let Mismatch { aspect, detail } = &case.mismatch;
+    let (ours, theirs) = detail.split_once(", not ").unwrap_or((detail, ""));
     let conflicting = *aspect == Aspect::Warnings
-        && detail.starts_with("[], not")
-        && detail.contains("conflicting counter resets");
+        && !ours.contains("conflicting counter resets")
+        && theirs.contains("conflicting counter resets");
     if conflicting && calls(&["timestamp(", "count(", "group("]) {
         return true;
     }
@@ -213,24 +254,66 @@ fn without_buckets(case: &Case) -> bool {
     calls(&["histogram_avg(", "histogram_count(", "histogram_sum("])
         && match aspect {
             Aspect::Infos => detail.contains("reconciled"),
-            Aspect::Floats => of_gauges(),
+            Aspect::Floats | Aspect::LabelSets => of_gauges(),
             _ => conflicting,
         }
 }
 
-/// With numbers in labels to ten digits.
+/// Whether some series have a label that others lack.
+fn lacks_labels(outcome: &Outcome) -> bool {
+    let Ok((QueryValue::Vector(all), _)) = outcome else { return false };
+    let names = |one: &InstantSample| -> Vec<String> {
+        one.labels.iter().map(|label| label.name.to_string()).collect()
+    };
+    all.windows(2).any(|pair| names(&pair[0]) != names(&pair[1]))
+}
+
+/// With the numbers in a text to ten digits.
+fn rounded_text(text: &str) -> String {
+    let part = |one: char| !(one.is_ascii_alphanumeric() || "+-.".contains(one));
+    let number = |word: &str| match word.trim_end_matches(part).parse::<f64>() {
+        Ok(number) => format!("{number:.9e}{}", &word[word.trim_end_matches(part).len()..]),
+        Err(_) => word.to_owned(),
+    };
+    text.split_inclusive(part).map(number).collect()
+}
+
+/// With numbers in labels to ten digits; what is one series then is added up.
 fn rounded(outcome: &Outcome) -> Outcome {
     let shorter = |labels: &Labels| {
-        Labels::from_pairs(labels.iter().map(|label| {
-            let number = label.value.parse::<f64>();
-            let value = number.map_or(label.value.to_string(), |number| format!("{number:.9e}"));
-            (label.name.to_string(), value)
-        }))
+        Labels::from_pairs(
+            labels.iter().map(|label| (label.name.to_string(), rounded_text(&label.value))),
+        )
     };
     let (mut value, annotations) = outcome.clone()?;
     match &mut value {
-        QueryValue::Vector(all) => all.iter_mut().for_each(|one| one.labels = shorter(&one.labels)),
-        QueryValue::Matrix(all) => all.iter_mut().for_each(|one| one.labels = shorter(&one.labels)),
+        QueryValue::Vector(all) => {
+            all.iter_mut().for_each(|one| one.labels = shorter(&one.labels));
+            all.sort_by(|one, two| one.labels.cmp(&two.labels));
+            all.dedup_by(|two, one| {
+                let same = one.labels == two.labels;
+                if let (true, SampleValue::Float(sum), SampleValue::Float(more)) =
+                    (same, &mut one.value, &two.value)
+                {
+                    *sum += more;
+                }
+                same
+            });
+        }
+        QueryValue::Matrix(all) => {
+            let mut sums: BTreeMap<Labels, BTreeMap<i64, f64>> = BTreeMap::new();
+            for one in all.drain(..) {
+                let sums = sums.entry(shorter(&one.labels)).or_default();
+                for (time, value) in one.floats {
+                    *sums.entry(time).or_default() += value;
+                }
+            }
+            all.extend(sums.into_iter().map(|(labels, sums)| RangeSeries {
+                labels,
+                floats: sums.into_iter().collect(),
+                histograms: Vec::new(),
+            }));
+        }
         QueryValue::Scalar(..) | QueryValue::Text(..) => {}
     }
     Ok((value, annotations))

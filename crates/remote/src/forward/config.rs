@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::ClientConfig;
 use serde::Deserialize;
 use vigie_model::Level;
+use vigie_tls::{RawTls, Secret, Tls};
 
 use super::elastic::Target;
 use super::loki::LokiShape;
-use crate::access::{Access, Secret};
+use crate::access::Access;
 use crate::config::{ConfigError, origin, url};
 
 const DEFAULT_STREAM: &str = "logs-vigie-default";
@@ -50,8 +50,8 @@ pub struct RawForward {
     pub api_key: Option<Secret>,
     /// A file that holds the API key.
     pub api_key_file: Option<PathBuf>,
-    /// A file with the certificates of authorities that are trusted as well, in PEM.
-    pub ca_file: Option<PathBuf>,
+    /// Certificates, for https with a CA of one's own or a client certificate.
+    pub tls: Option<RawTls>,
     /// More headers, such as Loki's `X-Scope-OrgID`.
     #[serde(default)]
     pub headers: BTreeMap<String, Secret>,
@@ -96,7 +96,8 @@ pub struct ForwardConfig {
     pub(crate) origin: String,
     /// Authentication among them.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(crate) authorities: Vec<CertificateDer<'static>>,
+    /// Whom it trusts, and who Vigie is.
+    pub(crate) tls: ClientConfig,
     /// Lines of this level at least.
     pub min_level: Level,
     /// Entries a request.
@@ -117,7 +118,6 @@ impl fmt::Debug for ForwardConfig {
             .field("kind", &self.kind)
             .field("url", &self.origin)
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
-            .field("authorities", &self.authorities.len())
             .field("min_level", &self.min_level)
             .field("batch_entries", &self.batch_entries)
             .field("batch_bytes", &self.batch_bytes)
@@ -176,7 +176,7 @@ impl TryFrom<RawForward> for ForwardConfig {
             base: place.to_string().trim_end_matches('/').to_owned(),
             origin: origin(&place),
             headers: access.headers(&raw.headers)?,
-            authorities: raw.ca_file.as_deref().map(authorities).transpose()?.unwrap_or_default(),
+            tls: Tls::try_from(raw.tls.clone().unwrap_or_default())?.client()?,
             min_level: raw.min_level.as_deref().map(level).transpose()?.unwrap_or_default(),
             batch_entries: within(
                 ("batch_entries", "between 1 and 10000"),
@@ -293,16 +293,6 @@ fn labels(raw: &BTreeMap<String, String>) -> Result<Vec<(String, String)>, Confi
     Ok(raw.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
-fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let wrong = |why: String| ConfigError::File { key: "ca_file", path: path.to_owned(), why };
-    let read = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
-    let all: Vec<_> = read.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))?;
-    if all.is_empty() {
-        return Err(wrong("there is no certificate in it (-----BEGIN CERTIFICATE-----)".into()));
-    }
-    Ok(all)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,7 +349,10 @@ mod tests {
                 r#""url": "http://h", "kind": "loki", "dead_letter_bytes": 5"#,
                 "dead_letter_bytes is 5",
             ),
-            (r#""url": "http://h", "kind": "loki", "ca_file": "/none""#, "ca_file /none"),
+            (
+                r#""url": "http://h", "kind": "loki", "tls": {"ca_file": "/none"}"#,
+                "/none: No such file",
+            ),
             (
                 r#""url": "http://h", "kind": "opensearch", "api_key": "s3cret", "username": "a""#,
                 "api_key excludes",
@@ -376,7 +369,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("ca.pem");
         std::fs::write(&file, "nothing").unwrap();
-        let error = with(&format!(r#"{{"url": "http://h", "kind": "loki", "ca_file": {file:?}}}"#));
+        let tls = format!(r#""tls": {{"ca_file": {file:?}}}"#);
+        let error = with(&format!(r#"{{"url": "http://h", "kind": "loki", {tls}}}"#));
         assert!(error.unwrap_err().contains("no certificate"));
     }
 }

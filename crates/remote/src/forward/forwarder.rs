@@ -65,7 +65,7 @@ impl Forwarder {
     /// says so, with the oldest entry that there is. What comes after this call is not left out.
     ///
     /// # Errors
-    /// When TLS cannot be set up, or the log store does not keep how far it is.
+    /// When the log store does not keep how far it is.
     pub fn open(
         store: LogStore,
         config: ForwardConfig,
@@ -73,8 +73,7 @@ impl Forwarder {
         now: Clock,
     ) -> Result<Self, ForwardError> {
         let name = config.name.clone();
-        let client = Client::trusting(&config.headers, &config.authorities)
-            .map_err(|error| ForwardError::Tls { name: name.clone(), why: error.to_string() })?;
+        let client = Client::new(&config.headers, &config.tls);
         let unkept = |why: String| ForwardError::Position { name: name.clone(), why };
         let known = options.dir.exists();
         let kept = store.position(&reader(&name)).and_then(|bytes| Place::read(&bytes));

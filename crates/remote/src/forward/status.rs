@@ -32,14 +32,6 @@ pub struct ForwardStatus {
 /// Why a destination cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ForwardError {
-    /// TLS cannot be set up.
-    #[error("TLS for {name} cannot be set up: {why}")]
-    Tls {
-        /// The destination.
-        name: String,
-        /// Why.
-        why: String,
-    },
     /// How far it is cannot be kept, so that after a kill entries could be left out.
     #[error("how far {name} is cannot be kept: {why}; see data_dir")]
     Position {

@@ -156,7 +156,8 @@ async fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
     assert!(error.to_lowercase().contains("certificate"), "{error}");
     running.stop().await;
     assert_eq!(server.requests(), 0);
-    let trusted = with(json!({"ca_file": certificates.ca(), "username": "ada", "password": "x"}));
+    let trusted =
+        with(json!({"tls": {"ca_file": certificates.ca()}, "username": "ada", "password": "x"}));
     let running = Running::start(&store, trusted, options(dir.path()));
     running.emptied().await;
     running.stop().await;

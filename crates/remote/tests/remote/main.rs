@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
 
+mod describe;
 mod disk;
 mod faults;
 mod kill;
@@ -10,4 +11,5 @@ mod prometheus;
 mod queries;
 mod receiver;
 mod support;
+mod tls;
 mod victoria_metrics;

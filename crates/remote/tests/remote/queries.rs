@@ -35,9 +35,8 @@ async fn whole(passed: Passed) -> String {
 #[tokio::test]
 async fn answers_are_the_very_bytes_of_the_backend() {
     let (server, start) = filled().await;
-    let query = RemoteQuery::new(&config(&server.url(), &json!({})), QueryOptions::default())
-        .unwrap()
-        .unwrap();
+    let query =
+        RemoteQuery::new(&config(&server.url(), &json!({})), QueryOptions::default()).unwrap();
     let (from, to) = (start / 1_000, start / 1_000 + 9);
     for path in [
         format!("/api/v1/query?query=sum(vigie_test)&time={to}"),
@@ -70,9 +69,8 @@ async fn answers_are_the_very_bytes_of_the_backend() {
 #[tokio::test]
 async fn ranges_are_floats_and_histograms() {
     let (server, start) = filled().await;
-    let query = RemoteQuery::new(&config(&server.url(), &json!({})), QueryOptions::default())
-        .unwrap()
-        .unwrap();
+    let query =
+        RemoteQuery::new(&config(&server.url(), &json!({})), QueryOptions::default()).unwrap();
     let end = start + 9_000;
     let answer = query.range(r#"vigie_test{of="42"}"#, start, end, 1_000).await.unwrap();
     let [series] = &*answer.series else { panic!("{answer:?}") };
@@ -123,7 +121,7 @@ async fn hostile_backends_are_named_and_cost_little() {
     });
     let options = QueryOptions { timeout: Duration::from_millis(500), answer_bytes: 4_999 };
     let own = config(&server.url(), &json!({"query_url": format!("{}/s3cret/", server.url())}));
-    let query = RemoteQuery::new(&own, options).unwrap().unwrap();
+    let query = RemoteQuery::new(&own, options).unwrap();
     for (path, says) in [
         ("/api/v1/query?query=slow", "no answer within 500ms"),
         ("/api/v1/query?query=login", "not as Prometheus does"),
@@ -138,11 +136,11 @@ async fn hostile_backends_are_named_and_cost_little() {
     let error = query.range("large", 0, 1, 1).await.unwrap_err().to_string();
     assert!(error.contains("more than 4999 bytes"), "{error}");
     let large = QueryOptions { answer_bytes: 5_000, ..QueryOptions::default() };
-    let query = RemoteQuery::new(&own, large).unwrap().unwrap();
+    let query = RemoteQuery::new(&own, large).unwrap();
     let error = query.range("large", 0, 1, 1).await.unwrap_err().to_string();
     assert!(error.contains("something else than a matrix"), "{error}");
     let gone = config("http://127.0.0.1:1", &json!({}));
-    let query = RemoteQuery::new(&gone, QueryOptions::default()).unwrap().unwrap();
+    let query = RemoteQuery::new(&gone, QueryOptions::default()).unwrap();
     let error = query.forward("/api/v1/labels", None).await.unwrap_err().to_string();
     assert!(error.starts_with("the metrics backend http://127.0.0.1:1: "), "{error}");
 }
@@ -172,11 +170,11 @@ async fn what_drips_is_cut() {
     });
     let options = QueryOptions { timeout: Duration::from_millis(700), answer_bytes: 1 << 20 };
     let own = config(&format!("http://127.0.0.1:{port}"), &json!({}));
-    let query = RemoteQuery::new(&own, options).unwrap().unwrap();
+    let query = RemoteQuery::new(&own, options).unwrap();
     let error = query.range("drip", 0, 1, 1).await.unwrap_err().to_string();
     assert!(error.contains("no answer within"), "{error}");
     let options = QueryOptions { timeout: Duration::from_secs(60), ..options };
-    let query = RemoteQuery::new(&own, options).unwrap().unwrap();
+    let query = RemoteQuery::new(&own, options).unwrap();
     let error = query.range("endless", 0, 1, 1).await.unwrap_err().to_string();
     assert!(error.contains("more than 1048576 bytes"), "{error}");
 }

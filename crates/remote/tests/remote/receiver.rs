@@ -15,6 +15,8 @@ pub struct Received {
     /// `name{…}` as text, Unix milliseconds, value.
     pub samples: Vec<(String, i64, f64)>,
     pub histograms: usize,
+    /// What metrics are: name, the number of the type, help, unit.
+    pub metrics: Vec<(String, i32, String, String)>,
     pub at: Instant,
 }
 
@@ -139,10 +141,19 @@ fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Received>> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    let mut received = Received { head, samples: Vec::new(), histograms: 0, at: Instant::now() };
+    let mut received = Received {
+        head,
+        samples: Vec::new(),
+        histograms: 0,
+        metrics: Vec::new(),
+        at: Instant::now(),
+    };
     if length > 0 && received.head.contains("/api/v1/write") {
         let message = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
-        for series in WriteRequest::decode(&*message).unwrap().timeseries {
+        let request = WriteRequest::decode(&*message).unwrap();
+        let metrics = request.metadata.into_iter();
+        received.metrics.extend(metrics.map(|one| (one.metric, one.kind, one.help, one.unit)));
+        for series in request.timeseries {
             let labels = series.labels.iter().map(|one| format!("{}={};", one.name, one.value));
             let labels: String = labels.collect();
             received.histograms += series.histograms.len();
@@ -158,6 +169,20 @@ fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Received>> {
 struct WriteRequest {
     #[prost(message, repeated, tag = "1")]
     timeseries: Vec<TimeSeries>,
+    #[prost(message, repeated, tag = "3")]
+    metadata: Vec<Metadata>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Metadata {
+    #[prost(int32, tag = "1")]
+    kind: i32,
+    #[prost(string, tag = "2")]
+    metric: String,
+    #[prost(string, tag = "4")]
+    help: String,
+    #[prost(string, tag = "5")]
+    unit: String,
 }
 
 #[derive(Clone, PartialEq, Message)]

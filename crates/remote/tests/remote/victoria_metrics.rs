@@ -32,7 +32,7 @@ async fn every_sample_arrives_though_it_was_away() {
     let status = outbox.status();
     assert_eq!(status.total(|shard| shard.refused + shard.dropped), 0, "{status:?}");
 
-    let query = RemoteQuery::new(&config, QueryOptions::default()).unwrap().unwrap();
+    let query = RemoteQuery::new(&config, QueryOptions::default()).unwrap();
     let answer = query.range(r#"vigie_test{of="7"}"#, start, start + 149_000, 1_000).await.unwrap();
     let wanted: Vec<_> = (0..150).map(|n| (start + n * 1_000, (n * 100 + 7) as f64)).collect();
     assert_eq!(answer.series[0].floats, wanted);

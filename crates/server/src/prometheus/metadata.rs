@@ -8,6 +8,7 @@ use serde::Serialize;
 use vigie_model::catalogue::{self, MetricKind};
 
 use super::error::{ApiError, ErrorShape};
+use super::metrics::MetricSink;
 use super::params::Params;
 use super::success::success_of;
 use super::write::{MetricMetadata, MetricType};
@@ -35,9 +36,7 @@ pub(crate) async fn metadata(
     let each = number(&params, "limit_per_metric")?.filter(|limit| *limit > 0);
     let metric = Some(params.get("metric")).filter(|name| !name.is_empty());
     let mut found: BTreeMap<String, Vec<Shape>> = BTreeMap::new();
-    for MetricMetadata { name, kind, help, unit } in
-        own(metric).chain(app.metrics()?.sink.metadata(metric))
-    {
+    for MetricMetadata { name, kind, help, unit } in known(&*app.metrics()?.sink, metric) {
         let shapes = found.entry(name).or_default();
         let shape = Shape { kind: kind.as_str(), unit, help };
         if each.is_none_or(|each| shapes.len() < each) && !shapes.contains(&shape) {
@@ -57,6 +56,11 @@ fn number(params: &Params, name: &str) -> Result<Option<usize>, ApiError> {
             Err(_) => Err(ApiError::bad_data(format!("{name} must be a number"))),
         },
     }
+}
+
+/// What is known of metrics, or of one: of Vigie's own, and what a sink was told. A metric may be there twice.
+pub fn known(sink: &dyn MetricSink, metric: Option<&str>) -> Vec<MetricMetadata> {
+    own(metric).chain(sink.metadata(metric)).collect()
 }
 
 /// Vigie's own metrics.

@@ -144,6 +144,12 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// What says what all metrics are: of Vigie's own, and of what was pushed in.
+    pub fn describing(&self) -> impl Fn() -> Vec<MetricMetadata> + Send + Sync + use<> {
+        let sink = Arc::clone(&self.sink);
+        move || super::metadata::known(&*sink, None)
+    }
+
     /// Metrics that are read from `storage` and written to `sink`.
     #[must_use]
     pub fn new(

@@ -6,7 +6,7 @@ use vigie_model::{Name, SourceName};
 
 use super::routes;
 use crate::http::{Access, HttpConfigError, HttpUrl, raw_http, source_name};
-use crate::source::services::is_service;
+use crate::source::services::{self, is_service};
 
 /// Replicas that may be listed.
 pub(super) const MAX_REPLICAS: usize = 500;
@@ -109,9 +109,8 @@ fn with_scheme(text: &str) -> String {
 }
 
 fn name_server(text: &str) -> Result<SocketAddr, HttpConfigError> {
-    let port = || text.parse().map(|ip| SocketAddr::new(ip, 53));
-    let server = text.parse().or_else(|_| port());
-    server.map_err(|_| HttpConfigError::Address("dns_server", text.chars().take(100).collect()))
+    services::name_server(text)
+        .ok_or_else(|| HttpConfigError::Address("dns_server", text.chars().take(100).collect()))
 }
 
 fn service(key: &'static str, text: &str) -> Result<HttpUrl, HttpConfigError> {

@@ -9,8 +9,9 @@ use super::routes;
 use crate::http::{
     Access, HttpConfigError, HttpLogin, HttpUrl, raw_http, secret as checked_secret, source_name,
 };
-use crate::source::redis::{RedisConfig, Secret};
+use crate::source::redis::RedisConfig;
 use crate::tail::{PathFault, PathPatterns};
+use vigie_tls::Secret;
 
 /// Processes of one role that may be listed.
 const MAX_PROCESSES: usize = 200;

@@ -14,7 +14,7 @@ use super::certificate;
 use super::config::{Ask, Expect, ProbeConfig};
 use super::decode::{self, Verdict};
 use super::routes;
-use crate::http::{Access, HttpClient, HttpFault, HttpUrl, tls_config};
+use crate::http::{Access, HttpClient, HttpFault, HttpUrl};
 use crate::source::poller::{self, Look, Poll, check};
 use crate::source::targets::{addresses, ask_all};
 use crate::source::{Backends, RunContext};
@@ -138,7 +138,7 @@ impl Prober {
     pub(crate) fn new(access: &Access, expect: Expect) -> Result<Self, HttpFault> {
         Ok(Self {
             client: HttpClient::connecting(access)?.limited(routes::BODY_BYTES),
-            tls: TlsConnector::from(Arc::new(tls_config(&access.tls)?)),
+            tls: TlsConnector::from(Arc::new(access.tls.client()?)),
             timeout: access.timeout,
             expect,
             certificates: HashMap::new(),

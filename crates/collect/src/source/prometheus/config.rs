@@ -1,15 +1,18 @@
 //! What a source of exporters is configured with: the words of Prometheus's `scrape_config`.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use vigie_model::{Labels, SourceName};
 
 use super::decode::Limits;
+use super::discover::{Lookup, RawDns, lookups};
 use super::relabel::{Action, Anchored, RelabelError, Relabeling};
 use super::routes;
 use super::scrape::SampleSettings;
 use super::target::{Target, TargetSettings};
-use crate::http::{Access, HttpConfigError, raw_http, source_name};
+use crate::http::{Access, BODY_LIMIT, HttpConfigError, raw_http, source_name};
+use crate::source::services;
 
 /// Targets that one source may list.
 const MAX_TARGETS: usize = 1_000;
@@ -26,8 +29,13 @@ raw_http! {
         /// Several lists, each with labels of its own.
         #[serde(default)]
         static_configs: Vec<RawTargets>,
-        /// As one of `targets`, but each address of its host is a target.
+        /// As one of `targets`, but each address of its host is a target; or a service (SRV), each server of which is one.
         dns: Option<String>,
+        /// The same for several names.
+        #[serde(default)]
+        dns_sd_configs: Vec<RawDns>,
+        /// Who is asked for services, instead of the name servers of this machine.
+        dns_server: Option<String>,
         /// The label `job`; the source's name by default.
         job_name: Option<String>,
         /// `http` (the default) or `https`.
@@ -56,6 +64,10 @@ raw_http! {
         label_name_length_limit: Option<usize>,
         /// Bytes of a label's value; 4,096 by default.
         label_value_length_limit: Option<usize>,
+        /// Bytes of one answer, also after it was decompressed; 16 MiB by default, which is the most.
+        body_size_limit: Option<usize>,
+        /// Targets that relabelling leaves; over it, none is asked. 1,000 by default.
+        target_limit: Option<usize>,
     }
 }
 
@@ -100,8 +112,14 @@ pub struct PrometheusConfig {
     pub access: Access,
     /// The targets of the lists.
     pub targets: Vec<Target>,
-    /// A host whose addresses are targets, with its port.
-    pub dns: Option<(String, u16)>,
+    /// Names whose addresses or servers are targets.
+    pub lookups: Vec<Lookup>,
+    /// Who is asked for services.
+    pub dns_server: Option<SocketAddr>,
+    /// Targets at the most.
+    pub target_limit: usize,
+    /// Bytes of one answer at the most.
+    pub body_limit: usize,
     /// The labels of those, and how any target is made.
     pub making: (Labels, TargetSettings),
     /// What is done with samples.
@@ -113,13 +131,11 @@ impl PrometheusConfig {
     #[must_use]
     pub fn display_url(&self) -> String {
         let first = self.targets.first().map(|target| target.url.as_str());
-        match (first, &self.dns, self.targets.len()) {
+        match (first, self.lookups.first(), self.targets.len()) {
             (Some(url), None, 1) => url.to_owned(),
             (Some(url), None, many) => format!("{url} and {} more", many - 1),
-            (Some(url), Some((host, port)), _) => {
-                format!("{url} and the addresses of {host}:{port}")
-            }
-            (None, Some((host, port)), _) => format!("the addresses of {host}:{port}"),
+            (Some(url), Some(lookup), _) => format!("{url} and {lookup}"),
+            (None, Some(lookup), _) => lookup.to_string(),
             (None, None, _) => String::new(),
         }
     }
@@ -150,25 +166,16 @@ impl TryFrom<RawPrometheusConfig> for PrometheusConfig {
                 targets.extend(making.target(&address, &labels).map_err(wrong)?);
             }
         }
-        let dns = match raw.dns {
-            None => None,
-            Some(text) => {
-                let parts = crate::source::targets::host_and_port(&text);
-                Some(parts.ok_or(HttpConfigError::Address("dns", text))?)
-            }
-        };
-        if targets.is_empty() && dns.is_none() {
+        let lookups = lookups(raw.dns, raw.dns_sd_configs)?;
+        let dns_server = raw.dns_server.as_deref().map(name_server).transpose()?;
+        if targets.is_empty() && lookups.is_empty() {
             return Err(HttpConfigError::Missing(
-                "targets, static_configs or dns: at least one target is needed that relabel_configs do not drop",
+                "targets, static_configs, dns or dns_sd_configs: at least one target is needed that relabel_configs do not drop",
             ));
         }
-        if targets.len() > MAX_TARGETS {
-            return Err(HttpConfigError::Range {
-                key: "targets",
-                value: targets.len().to_string(),
-                allowed: format!("at most {MAX_TARGETS}"),
-            });
-        }
+        let target_limit = within("target_limit", raw.target_limit, MAX_TARGETS)?;
+        let body_limit = within("body_size_limit", raw.body_size_limit, BODY_LIMIT)?;
+        within("targets", Some(targets.len().max(1)), target_limit)?;
         let usual = Limits::default();
         let samples = SampleSettings {
             honor_labels: raw.honor_labels,
@@ -181,8 +188,35 @@ impl TryFrom<RawPrometheusConfig> for PrometheusConfig {
                 label_value: raw.label_value_length_limit.unwrap_or(usual.label_value),
             },
         };
-        Ok(Self { name, access, targets, dns, making: (own, making), samples })
+        let making = (own, making);
+        Ok(Self {
+            name,
+            access,
+            targets,
+            lookups,
+            dns_server,
+            target_limit,
+            body_limit,
+            making,
+            samples,
+        })
     }
+}
+
+/// A limit that is set, or the most that may be.
+fn within(key: &'static str, given: Option<usize>, most: usize) -> Result<usize, HttpConfigError> {
+    match given {
+        Some(value) if !(1..=most).contains(&value) => {
+            let allowed = format!("1 to {most}");
+            Err(HttpConfigError::Range { key, value: value.to_string(), allowed })
+        }
+        given => Ok(given.unwrap_or(most)),
+    }
+}
+
+fn name_server(text: &str) -> Result<SocketAddr, HttpConfigError> {
+    services::name_server(text)
+        .ok_or_else(|| HttpConfigError::Address("dns_server", text.chars().take(100).collect()))
 }
 
 fn rules(key: &'static str, raw: Vec<RawRelabeling>) -> Result<Vec<Relabeling>, HttpConfigError> {

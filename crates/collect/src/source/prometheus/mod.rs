@@ -3,6 +3,7 @@
 
 mod config;
 mod decode;
+mod discover;
 mod poll;
 mod protobuf;
 mod relabel;
@@ -15,6 +16,7 @@ mod text;
 
 pub use config::{PrometheusConfig, RawPrometheusConfig, RawRelabeling, RawTargets};
 pub use decode::{DecodeError, Decoded, Format, Limits, decode, figures};
+pub use discover::{Lookup, RawDns, Records};
 pub use poll::run;
 pub use relabel::{Action, Anchored, RelabelError, Relabeling, relabel};
 pub use scrape::{SampleSettings, ScrapeCost, Scraping};

@@ -1,10 +1,10 @@
 //! Asks each target, and hands on what it says.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use vigie_model::{
-    CheckState, Instance, InstanceStatus, Name, ScrapeReading, ScrapedFamily, SourceFault,
+    CheckState, Instance, InstanceStatus, Labels, Name, ScrapeReading, ScrapedFamily, SourceFault,
     SourceName, Time,
 };
 
@@ -17,11 +17,12 @@ use crate::SampleSender;
 use crate::http::{HttpClient, HttpFault, HttpUrl};
 use crate::source::RunContext;
 use crate::source::poller::{self, Look, Poll, check};
-use crate::source::targets::{addresses, ask_all};
+use crate::source::targets::ask_all;
 
 /// Scrapes exporters until told to stop; what they say goes to `samples`.
 pub async fn run(config: PrometheusConfig, samples: SampleSender, context: RunContext) {
-    let poller = Poller { config, samples, client: None, known: HashMap::new() };
+    let found = vec![Vec::new(); config.lookups.len()];
+    let poller = Poller { config, samples, client: None, known: HashMap::new(), found };
     poller::run(poller, context).await;
 }
 
@@ -31,6 +32,8 @@ struct Poller {
     client: Option<HttpClient>,
     /// By URL: what is remembered of each target.
     known: HashMap<String, (Target, Scraping)>,
+    /// What the DNS said last, for each name: it counts until it says something else.
+    found: Vec<Vec<Target>>,
 }
 
 impl Poll for Poller {
@@ -43,11 +46,14 @@ impl Poll for Poller {
     }
 
     async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
-        let targets = self.targets().await?;
+        let (targets, fault) = self.targets().await?;
         self.forget_others(&targets, now);
         let client = match &mut self.client {
             Some(client) => client,
-            none => none.insert(HttpClient::new(&self.config.access)?),
+            none => {
+                let client = HttpClient::new(&self.config.access)?;
+                none.insert(client.limited(self.config.body_limit))
+            }
         };
         let mut asked = Vec::new();
         for target in targets {
@@ -69,24 +75,55 @@ impl Poll for Poller {
         let detail = format!("{up} of {} targets answer", instances.len());
         let first = instances.iter().find_map(|instance| instance.error.clone());
         look.checks = vec![check("targets", state, detail, first)];
+        let fault = fault.map(|fault| check("dns", CheckState::Warning, fault.error, fault.hint));
+        look.checks.extend(fault);
         look.instances = Some(instances);
         Ok(look)
     }
 }
 
 impl Poller {
-    async fn targets(&self) -> Result<Vec<Target>, SourceFault> {
-        let mut targets = self.config.targets.clone();
-        if let Some((host, port)) = &self.config.dns {
-            let (labels, making) = &self.config.making;
-            for address in addresses(host, *port, self.config.access.timeout).await? {
-                let made = making.target(&address, labels);
-                let fault = |error: super::TargetError| SourceFault {
-                    error: format!("dns: {error}"),
-                    hint: None,
-                };
-                targets.extend(made.map_err(fault)?);
+    /// All targets, and what the DNS does not say any more, if it is silent about a name.
+    async fn targets(&mut self) -> Result<(Vec<Target>, Option<SourceFault>), SourceFault> {
+        let (server, timeout) = (self.config.dns_server, self.config.access.timeout);
+        let (mut asked, mut fault) = (Vec::new(), None);
+        for lookup in &self.config.lookups {
+            asked.push(lookup.ask(server, timeout));
+        }
+        for (place, answer) in ask_all(asked).await.into_iter().enumerate() {
+            match answer.and_then(|found| self.made(found)) {
+                Ok(targets) => self.found[place] = targets,
+                Err(wrong) => fault = Some(wrong),
             }
+        }
+        let mut targets = self.config.targets.clone();
+        targets.extend(self.found.iter().flatten().cloned());
+        // Two names may lead to one server.
+        let mut urls = HashSet::new();
+        targets.retain(|target| urls.insert(target.url.clone()));
+        let most = self.config.target_limit;
+        match fault {
+            Some(fault) if targets.is_empty() => Err(fault),
+            _ if targets.len() > most => Err(SourceFault {
+                error: format!("{} targets are more than target_limit: {most}", targets.len()),
+                hint: Some("raise target_limit, or drop targets with relabel_configs".to_owned()),
+            }),
+            fault => Ok((targets, fault)),
+        }
+    }
+
+    /// The targets at addresses that the DNS knows.
+    fn made(&self, found: Vec<(String, Labels)>) -> Result<Vec<Target>, SourceFault> {
+        let (own, making) = &self.config.making;
+        let mut targets = Vec::new();
+        for (address, meta) in found {
+            let labels = Labels::new(own.iter().chain(meta.iter()).cloned().collect());
+            let made = making.target(&address, &labels);
+            let fault = |error: super::TargetError| SourceFault {
+                error: format!("dns: {error}"),
+                hint: None,
+            };
+            targets.extend(made.map_err(fault)?);
         }
         Ok(targets)
     }

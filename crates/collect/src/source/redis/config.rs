@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use vigie_model::{Limits, SourceName};
+use vigie_tls::{RawTls, Secret, Tls};
 
-use super::Secret;
 use super::url::{self, Scheme, UrlError, Where};
 use crate::source::n8n::ExecutionQueue;
 
@@ -47,18 +47,6 @@ pub struct RawRedisConfig {
     pub exact_jobs_per_second: Option<u32>,
     /// What may be remembered.
     pub limits: Option<RawLimits>,
-}
-
-/// Files with certificates, in PEM.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawTls {
-    /// Certificates of the authority that signed the server's; without it, the public ones are trusted.
-    pub ca_file: Option<PathBuf>,
-    /// Vigie's own certificate, when the server asks for one.
-    pub cert_file: Option<PathBuf>,
-    /// The key of `cert_file`.
-    pub key_file: Option<PathBuf>,
 }
 
 /// Sentinels.
@@ -137,15 +125,6 @@ pub struct Login {
     pub username: Option<String>,
     /// The password.
     pub password: Option<Secret>,
-}
-
-/// Certificate files. That they exist and hold what they should is found out when connecting.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tls {
-    /// The authority; `None`: the public ones.
-    pub ca_file: Option<PathBuf>,
-    /// Vigie's certificate and its key.
-    pub client: Option<(PathBuf, PathBuf)>,
 }
 
 /// A Redis source, checked.
@@ -428,12 +407,8 @@ fn tls(scheme: Option<Scheme>, raw: Option<RawTls>) -> Result<Option<Tls>, Confi
         Some(Scheme::Unix) => return Err(ConfigError::Tls("a unix socket has no TLS")),
         Some(Scheme::Tls) | None => {}
     }
-    let client = match (raw.cert_file, raw.key_file) {
-        (Some(certificate), Some(key)) => Some((certificate, key)),
-        (None, None) => None,
-        _ => return Err(ConfigError::Tls("cert_file and key_file belong together")),
-    };
-    Ok(Some(Tls { ca_file: raw.ca_file, client }))
+    let tls = raw.try_into();
+    tls.map(Some).map_err(|_| ConfigError::Tls("cert_file and key_file belong together"))
 }
 
 fn seconds(

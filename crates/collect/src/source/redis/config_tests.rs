@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::config::{ConfigError, Deployment, Endpoint, RawRedisConfig, RedisConfig};
-use super::{Secret, url};
+use super::url;
+use vigie_tls::Secret;
 
 fn config(json: serde_json::Value) -> Result<RedisConfig, ConfigError> {
     let raw: RawRedisConfig = serde_json::from_value(json).expect("the right keys");

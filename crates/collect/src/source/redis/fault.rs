@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError};
-use rustls::{AlertDescription, CertificateError};
 use vigie_model::SourceFault;
+use vigie_tls::TlsFault;
 
 use super::acl::{Forbidden, acl_line};
 
@@ -120,35 +120,6 @@ pub enum Fault {
     /// No node of the cluster answers; the last one's fault.
     #[error("no node of the cluster answers; the last one: {0}")]
     NoNode(Box<Self>),
-}
-
-/// What is wrong with TLS.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TlsFault {
-    /// Unknown authority.
-    #[error("the server's certificate is signed by an authority that is not trusted here")]
-    UnknownAuthority,
-    /// Too old.
-    #[error("the server's certificate has expired")]
-    Expired,
-    /// Too young.
-    #[error("the server's certificate is not valid yet")]
-    NotYet,
-    /// For another name.
-    #[error("the server's certificate is for another name")]
-    WrongName,
-    /// It wants a certificate.
-    #[error("the server asks for a client certificate")]
-    ClientCertificate,
-    /// Ours is no good.
-    #[error("the server refuses Vigie's client certificate")]
-    ClientRefused,
-    /// It does not speak TLS.
-    #[error("the server does not speak TLS on this port")]
-    Plaintext,
-    /// Something else; in the library's words.
-    #[error("{0}")]
-    Other(String),
 }
 
 impl Fault {
@@ -308,56 +279,6 @@ impl From<&Fault> for SourceFault {
 impl From<Fault> for RedisError {
     fn from(fault: Fault) -> Self {
         Self::from((ErrorKind::Client, "no connection", fault.to_string()))
-    }
-}
-
-impl TlsFault {
-    pub(crate) fn of(error: &rustls::Error) -> Self {
-        match error {
-            rustls::Error::InvalidCertificate(certificate) => match certificate {
-                CertificateError::UnknownIssuer => Self::UnknownAuthority,
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                    Self::Expired
-                }
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                    Self::NotYet
-                }
-                CertificateError::NotValidForName
-                | CertificateError::NotValidForNameContext { .. } => Self::WrongName,
-                other => Self::Other(other.to_string()),
-            },
-            rustls::Error::InvalidMessage(_) => Self::Plaintext,
-            rustls::Error::AlertReceived(alert) => match alert {
-                AlertDescription::CertificateRequired => Self::ClientCertificate,
-                AlertDescription::BadCertificate
-                | AlertDescription::UnknownCA
-                | AlertDescription::CertificateUnknown
-                | AlertDescription::CertificateExpired
-                | AlertDescription::DecryptError
-                | AlertDescription::AccessDenied => Self::ClientRefused,
-                // OpenSSL answers a missing certificate with this one under TLS 1.2.
-                AlertDescription::HandshakeFailure => Self::ClientCertificate,
-                other => Self::Other(format!("the server ended the handshake: {other:?}")),
-            },
-            other => Self::Other(other.to_string()),
-        }
-    }
-
-    pub(crate) fn hint(&self) -> &'static str {
-        match self {
-            Self::UnknownAuthority => {
-                "set tls.ca_file to the certificate of the authority that signed it"
-            }
-            Self::Expired => "renew the server's certificate",
-            Self::NotYet => "compare the clocks of this machine and the server",
-            Self::WrongName => "use the name that is in the certificate as host in the url",
-            Self::ClientCertificate => "set tls.cert_file and tls.key_file",
-            Self::ClientRefused => {
-                "use a tls.cert_file that the server's tls-ca-cert-file has signed"
-            }
-            Self::Plaintext => "use redis:// instead of rediss://, or the tls-port",
-            Self::Other(_) => "compare the TLS settings of both sides",
-        }
     }
 }
 

@@ -320,7 +320,7 @@ impl Link {
             }
             Ok(node) => node,
             Err(_) if self.config().tls.is_some() && speaks_plainly(&place).await => {
-                Err(Fault::Tls(name, super::TlsFault::Plaintext))
+                Err(Fault::Tls(name, vigie_tls::TlsFault::Plaintext))
             }
             Err(_) => Err(Fault::Timeout { place: name, after: limit }),
         }
@@ -492,7 +492,7 @@ async fn log_in(
     Ok(forbidden)
 }
 
-async fn certificates(tls: &super::Tls) -> Result<TlsCertificates, Fault> {
+async fn certificates(tls: &vigie_tls::Tls) -> Result<TlsCertificates, Fault> {
     let root_cert = match &tls.ca_file {
         Some(path) => Some(read(path).await?),
         None => None,

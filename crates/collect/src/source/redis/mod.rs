@@ -13,7 +13,6 @@ mod link;
 mod offset;
 mod poll;
 mod readers;
-mod secret;
 mod session;
 mod systems;
 mod url;
@@ -23,14 +22,13 @@ mod config_tests;
 
 pub use acl::acl_line;
 pub use config::{
-    ConfigError, Deployment, Endpoint, Login, RawLimits, RawRedisConfig, RawSentinel, RawTls,
-    RedisConfig, SentinelConfig, Tls,
+    ConfigError, Deployment, Endpoint, Login, RawLimits, RawRedisConfig, RawSentinel, RedisConfig,
+    SentinelConfig,
 };
-pub use fault::{Fault, TlsFault};
+pub use fault::Fault;
 pub(crate) use jitter::{Backoff, Jitter};
 pub use link::Link;
 pub(crate) use offset::Offset;
 pub use poll::run;
-pub use secret::Secret;
 pub use session::{Round, Session};
 pub use url::UrlError;

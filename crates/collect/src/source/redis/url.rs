@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::Secret;
 use super::config::Endpoint;
+use vigie_tls::Secret;
 
 /// The port of a sentinel, where none is given.
 pub(super) const SENTINEL_PORT: u16 = 26_379;

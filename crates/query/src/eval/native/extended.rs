@@ -15,8 +15,8 @@ use crate::promql::ast::Ends;
 fn between(
     (from, one): (i64, &NativeHistogram),
     (to, two): (i64, &NativeHistogram),
-    time: i64,
-    counter: bool,
+    (time, counter): (i64, bool),
+    reconciled: &dyn Fn(&str),
 ) -> Result<NativeHistogram, Incompatible> {
     if time == from {
         return Ok(one.clone());
@@ -28,8 +28,22 @@ fn between(
     if counter && reset::detected(two, one) {
         return Ok(scaled(two, share));
     }
-    let difference = combined(two, one, -1.0)?.value;
-    Ok(combined(&scaled(&difference, share), one, 1.0)?.value)
+    let difference = combine((two, one), false, reconciled)?;
+    combine((&scaled(&difference, share), one), true, reconciled)
+}
+
+/// The sum or the difference of two, and says when their bounds had to be made the same.
+fn combine(
+    (one, two): (&NativeHistogram, &NativeHistogram),
+    add: bool,
+    reconciled: &dyn Fn(&str),
+) -> Result<NativeHistogram, Incompatible> {
+    let (sign, name) = if add { (1.0, "addition") } else { (-1.0, "subtraction") };
+    let found = combined(one, two, sign)?;
+    if found.reconciled {
+        reconciled(name);
+    }
+    Ok(found.value)
 }
 
 /// How much such a window changed.
@@ -58,13 +72,16 @@ pub(crate) fn change(
     }
     let incompatible = |_: Incompatible| call.mixed_schemas();
     let sample = |place: usize| (times[place], &*all[place]);
+    let said: &dyn Fn(&str) = &|operation| call.reconciled(operation);
     let left = if smoothed && times[first] < start {
-        between(sample(first), sample(first + 1), start, counter).map_err(incompatible).ok()?
+        between(sample(first), sample(first + 1), (start, counter), said)
+            .map_err(incompatible)
+            .ok()?
     } else {
         (*all[first]).clone()
     };
     let right = if smoothed && last > 0 && times[last] > end {
-        between(sample(last - 1), sample(last), end, counter).map_err(incompatible).ok()?
+        between(sample(last - 1), sample(last), (end, counter), said).map_err(incompatible).ok()?
     } else {
         (*all[last]).clone()
     };
@@ -72,7 +89,7 @@ pub(crate) fn change(
     if !counter && !gauges {
         call.not_gauge();
     }
-    let mut value = combined(&right, &left, -1.0).map_err(incompatible).ok()?.value;
+    let mut value = combine((&right, &left), false, said).map_err(incompatible).ok()?;
     if counter {
         let mut from = first + 1;
         let mut previous: &NativeHistogram = &left;
@@ -81,14 +98,23 @@ pub(crate) fn change(
             previous = &all[first + 1];
             from += 1;
         }
+        let mut lost: Option<NativeHistogram> = None;
         if from <= last {
             let inner = all[from..last].iter().map(|one| &**one);
             for one in inner.chain(std::iter::once(&right)) {
                 if reset::detected(one, previous) {
-                    value = combined(&value, previous, 1.0).map_err(incompatible).ok()?.value;
+                    lost = Some(match lost {
+                        None => previous.clone(),
+                        Some(lost) => {
+                            combine((&lost, previous), true, said).map_err(incompatible).ok()?
+                        }
+                    });
                 }
                 previous = one;
             }
+        }
+        if let Some(lost) = lost {
+            value = combine((&value, &lost), true, said).map_err(incompatible).ok()?;
         }
     }
     if call.name == "rate" {
@@ -102,6 +128,7 @@ pub(crate) fn change(
 pub(crate) fn at(
     window: &Window<'_>,
     time: i64,
+    reconciled: &dyn Fn(&str),
 ) -> Result<Option<Arc<NativeHistogram>>, Incompatible> {
     let (times, all) = (window.histogram_times, window.histograms);
     let place = times.partition_point(|one| *one < time);
@@ -119,6 +146,6 @@ pub(crate) fn at(
         return Err(Incompatible);
     }
     let gauges = [one.reset_hint, two.reset_hint] == [ResetHint::Gauge; 2];
-    let value = between((times[before], one), (times[place], two), time, !gauges)?;
+    let value = between((times[before], one), (times[place], two), (time, !gauges), reconciled)?;
     Ok(Some(Arc::new(value)))
 }
