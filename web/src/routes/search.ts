@@ -1,4 +1,5 @@
 import { LEVELS, type Level } from '../api/logs.ts';
+import { INSTANCE_SORTS, INSTANCE_STATUSES, type InstanceSort } from '../domain/instance-look.ts';
 import { SORTS, type Direction, type Sort } from '../domain/order.ts';
 import { COMPARISONS, DEFAULT_PRESET, PRESETS, type Comparison, type Preset } from '../domain/span.ts';
 
@@ -18,6 +19,14 @@ export interface QueuesSearch {
 }
 export interface WorkersSearch {
   q?: string | undefined;
+}
+export interface InstancesSearch {
+  q?: string | undefined;
+  status?: (typeof INSTANCE_STATUSES)[number] | undefined;
+  role?: string | undefined;
+  /** The worst first when left out. */
+  sort?: InstanceSort | undefined;
+  dir?: Direction | undefined;
 }
 export interface QueueSearch {
   /** The queue's name when it cannot stand in a path: empty, "." or "..". */
@@ -102,6 +111,14 @@ export const eventsSearch = (raw: Raw): EventsSearch => ({
 });
 
 export const workersSearch = (raw: Raw): WorkersSearch => ({ q: text(raw['q']) });
+
+export const instancesSearch = (raw: Raw): InstancesSearch => ({
+  q: text(raw['q']),
+  status: INSTANCE_STATUSES.find((status) => status === raw['status']),
+  role: text(raw['role']),
+  sort: INSTANCE_SORTS.find((sort) => sort === raw['sort'] && sort !== 'worst'),
+  dir: raw['dir'] === 'asc' || raw['dir'] === 'desc' ? raw['dir'] : undefined,
+});
 
 export const queueSearch = (raw: Raw): QueueSearch => ({
   name: typeof raw['name'] === 'string' ? raw['name'] : undefined,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use tokio_util::sync::CancellationToken;
 use vigie_collect::source::redis::{RedisConfig, acl_line};
-use vigie_collect::source::{Backends, ToldJobs};
+use vigie_collect::source::{Backends, FailedJobs, ToldJobs};
 use vigie_collect::{SystemClock, observations};
 use vigie_model::{Check, CheckState, Observation, PollReport, SourceFault};
 use vigie_remote::RemoteConfig;
@@ -91,7 +91,7 @@ async fn report(source: &SourceConfig, backends: &Backends) -> Option<PollReport
     let clock = Arc::new(SystemClock::start());
     let (samples, _unread) = vigie_collect::samples(0);
     let lines = Arc::new(ReadLines::new(None));
-    let between = (backends.clone(), ToldJobs::default());
+    let between = (backends.clone(), ToldJobs::default(), FailedJobs::default());
     let polling = source.run(clock, sender, between, samples, lines, stop.clone());
     let mut last = None;
     let reporting = async {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use vigie_board::{Board, SourceSettings};
-use vigie_collect::source::{Backends, ToldJobs};
+use vigie_collect::source::{Backends, FailedJobs, ToldJobs};
 use vigie_collect::{
     Clock, LineKeeper, ObservationReceiver, ObservationSender, SampleSender, SystemClock,
     observations, samples,
@@ -24,6 +24,7 @@ use vigie_server::{
 };
 use vigie_store::Store;
 
+use crate::asked_sources::AskedSources;
 use crate::config::{Config, SourceConfig};
 use crate::control;
 use crate::copies::Kept;
@@ -128,6 +129,8 @@ impl Running {
             state = state.with_logs(logs.clone()).with_loki(queries);
         }
         state.forwarders = forwarding::open(config, logs.as_ref(), &now)?;
+        let failed = FailedJobs::default();
+        state.failed = Some(Arc::new(AskedSources(failed.clone())));
         let (sender, receiver) = observations(feed::PENDING);
 
         // What is downstream starts first and stops last.
@@ -151,7 +154,8 @@ impl Running {
         ));
         feed.spawn(hub.run(stop.clone()));
         let to = (sender, samples, Arc::new(ReadLines::new(logs)) as Arc<dyn LineKeeper>);
-        let sources = watch(&config.sources, &(clock as Arc<dyn Clock>), &to, &stop_sources);
+        let clock = clock as Arc<dyn Clock>;
+        let sources = watch(&config.sources, &clock, &to, &failed, &stop_sources);
         Ok(Self { address, sources, feed, server, stop_sources, stop_feed })
     }
 
@@ -186,9 +190,10 @@ fn watch(
     sources: &[SourceConfig],
     clock: &Arc<dyn Clock>,
     (observed, samples, lines): &(ObservationSender, SampleSender, Arc<dyn LineKeeper>),
+    failed: &FailedJobs,
     stop: &CancellationToken,
 ) -> JoinSet<()> {
-    let between = (Backends::default(), ToldJobs::default());
+    let between = (Backends::default(), ToldJobs::default(), failed.clone());
     let mut running = JoinSet::new();
     for source in sources.iter().cloned() {
         let (clock, observed, samples) = (Arc::clone(clock), observed.clone(), samples.clone());

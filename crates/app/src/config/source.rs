@@ -16,7 +16,7 @@ use vigie_collect::source::nginx::{NginxConfig, NginxSource, RawNginxConfig};
 use vigie_collect::source::probe::{ProbeConfig, ProbeSource, RawProbeConfig};
 use vigie_collect::source::prometheus::{PrometheusConfig, PrometheusSource, RawPrometheusConfig};
 use vigie_collect::source::redis::{RawRedisConfig, RedisConfig, RedisSource};
-use vigie_collect::source::{Backends, ToldJobs};
+use vigie_collect::source::{Backends, FailedJobs, ToldJobs};
 use vigie_collect::{Clock, LineKeeper, ObservationSender, SampleSender};
 use vigie_model::{Limits, SourceName};
 
@@ -199,14 +199,15 @@ impl SourceConfig {
         self,
         clock: Arc<dyn Clock>,
         out: ObservationSender,
-        (backends, told): (Backends, ToldJobs),
+        (backends, told, failed): (Backends, ToldJobs, FailedJobs),
         samples: SampleSender,
         lines: Arc<dyn LineKeeper>,
         stop: CancellationToken,
     ) {
         match self {
             Self::Redis(config) => {
-                RedisSource::new(config, clock, out).with_told_jobs(told).run(stop).await;
+                let source = RedisSource::new(config, clock, out).with_told_jobs(told);
+                source.with_failed_jobs(&failed).run(stop).await;
             }
             Self::Haproxy(config) => {
                 HaproxySource::new(config, clock, out, backends).run(stop).await;

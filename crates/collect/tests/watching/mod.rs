@@ -8,12 +8,16 @@ use std::time::{Duration, Instant};
 use redis::Commands as _;
 use tokio_util::sync::CancellationToken;
 use vigie_collect::source::redis::{RedisConfig, RedisSource};
+use vigie_collect::source::{Failed, FailedJobs};
 use vigie_collect::{SystemClock, observations};
-use vigie_model::{Check, Observation, PollReport, QueueReading, SourceFault};
+use vigie_model::{
+    Broker, Check, Observation, PollReport, QueueId, QueueReading, SourceFault, SourceName,
+};
 
 /// A source that runs until dropped.
 pub struct Watching {
     seen: Arc<Mutex<Vec<(Instant, Observation)>>>,
+    failed: FailedJobs,
     stop: CancellationToken,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -36,7 +40,9 @@ impl Watching {
     pub fn config(config: RedisConfig) -> Self {
         let (sender, receiver) = observations(100_000);
         let stop = CancellationToken::new();
-        let source = RedisSource::new(config, Arc::new(SystemClock::start()), sender);
+        let failed = FailedJobs::default();
+        let source = RedisSource::new(config, Arc::new(SystemClock::start()), sender)
+            .with_failed_jobs(&failed);
         let running = tokio::spawn(source.run(stop.clone()));
         let seen: Arc<Mutex<Vec<(Instant, Observation)>>> = Arc::default();
         let log = Arc::clone(&seen);
@@ -47,7 +53,13 @@ impl Watching {
                 log.lock().unwrap().extend(now.into_iter().map(|one| (at, one)));
             }
         });
-        Self { seen, stop, tasks: vec![running, listening] }
+        Self { seen, failed, stop, tasks: vec![running, listening] }
+    }
+
+    /// Asks for the failed jobs of a queue.
+    pub async fn failed(&self, broker: Broker, queue: &str) -> Failed {
+        let source = SourceName::new("main");
+        self.failed.of(&QueueId { source, broker, name: queue.into() }).await
     }
 
     /// Everything observed so far.
