@@ -60,6 +60,9 @@ export interface LogsSearch {
   view?: 'patterns' | undefined;
   /** The line that is open, by its short name. */
   line?: string | undefined;
+  /** What stands before each message, with commas between; the usual when left out. */
+  cols?: string | undefined;
+  wrap?: '1' | undefined;
 }
 export interface EventsSearch {
   q?: string | undefined;
@@ -102,6 +105,8 @@ export const logsSearch = (raw: Raw): LogsSearch => ({
   type: text(raw['type']), source: text(raw['source']), instance: text(raw['instance']), queue: text(raw['queue']), job: text(raw['job']), trace: text(raw['trace']),
   view: raw['view'] === 'patterns' ? 'patterns' : undefined,
   line: text(raw['line'])?.slice(0, 40),
+  cols: typeof raw['cols'] === 'string' ? raw['cols'].slice(0, 100) : undefined,
+  wrap: raw['wrap'] === '1' ? '1' : undefined,
 });
 
 export const eventsSearch = (raw: Raw): EventsSearch => ({

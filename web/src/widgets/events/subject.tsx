@@ -36,5 +36,5 @@ export function EventSubject({ event, shown }: { event: VigieEvent; shown?: stri
   const name = showName(shown ?? eventSubject(event));
   const place = placeOf(target, features);
   const face = <bdi className="name">{name}</bdi>;
-  return place ? <Link {...place} className="q" preload={false} data-row="" data-tip={tipOf(t, target, name)}>{face}</Link> : <span className="q">{face}</span>;
+  return place ? <Link {...place} preload={false} data-row="" data-tip={tipOf(t, target, name)}>{face}</Link> : face;
 }
