@@ -25,9 +25,9 @@ export function compileCatalogue(text: string): Record<string, unknown> {
 /** The sentences of some pages, by the first word of their ids: they come with the page and not with the first route. */
 export const PARTS: Record<string, readonly string[]> = {
   explore: ['explore'],
-  queue: ['active', 'ambiguous', 'depth', 'errors', 'gone', 'heat', 'queue', 'queueWorkers', 'rates', 'timeline', 'times', 'types', 'unknown'],
+  queue: ['active', 'ambiguous', 'depth', 'errors', 'failed', 'gone', 'heat', 'queue', 'queueWorkers', 'rates', 'timeline', 'times', 'types', 'unknown'],
   settings: ['api', 'check', 'first', 'source', 'sources'],
-  watch: ['instances', 'logs', 'events'],
+  watch: ['instances', 'logs', 'events', 'topic'],
 };
 const partOf = (id: string) => Object.keys(PARTS).find((part) => PARTS[part]?.includes(id.split('.')[0] ?? ''));
 

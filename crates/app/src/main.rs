@@ -1,5 +1,6 @@
 //! Vigie: every queue, job and worker of a team's Redis on one live screen.
 
+mod asked_sources;
 mod cli;
 mod client;
 mod command;

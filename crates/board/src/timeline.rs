@@ -21,6 +21,7 @@ pub struct Timeline {
     events: VecDeque<(EventId, Event)>,
     noted: VecDeque<Event>,
     dropped: u64,
+    version: u64,
 }
 
 /// Which events are asked for; `None` is any.
@@ -154,6 +155,7 @@ impl Timeline {
         if is_known || (place == 0 && self.events.len() >= KEPT) {
             return;
         }
+        self.version += 1;
         self.events.insert(place, (id, event));
         if self.events.len() > KEPT {
             self.events.pop_front();
@@ -162,7 +164,14 @@ impl Timeline {
 
     /// Takes an event away again.
     pub fn take_back(&mut self, id: EventId) {
+        self.version += 1;
         self.events.retain(|(known, _)| *known != id);
+    }
+
+    /// Another number whenever something on it changed.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// The newest events that the filter wants, newest first.
@@ -212,6 +221,9 @@ mod tests {
             timeline.tell(EventId { time_nanos: time, number: 9 }, event(time, &[]));
         }
         timeline.tell(EventId { time_nanos: 4, number: 9 }, event(4, &[]));
+        let version = timeline.version();
+        timeline.tell(EventId { time_nanos: 10, number: 9 }, event(10, &[]));
+        assert_eq!(timeline.version(), version, "it is there already");
         let kept = times(&timeline, &EventFilter::default());
         assert_eq!((kept.len(), kept.last()), (KEPT, Some(&10)));
     }

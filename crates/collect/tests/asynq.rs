@@ -69,6 +69,7 @@ struct Line {
     #[serde(rename = "type")]
     job_type: String,
     outcome: Option<String>,
+    job: String,
 }
 
 type Totals = BTreeMap<String, (u64, u64, u64)>;
@@ -164,6 +165,33 @@ fn samples_are_sound(all: &[Observation], types: &BTreeSet<String>) {
     assert!(durations.iter().all(|seconds| (0.0..30.0).contains(seconds)), "{durations:?}");
 }
 
+/// What is told of failed tasks is what asynq keeps and what their handlers wrote down.
+async fn failed_are_the_ledgers(watching: &Watching, server: &RedisServer, files: &[&Path]) {
+    let mut failures: BTreeMap<String, u32> = BTreeMap::new();
+    for file in files {
+        for line in std::fs::read_to_string(file).unwrap().lines() {
+            let line: Line = serde_json::from_str(line).unwrap();
+            if line.outcome.as_deref() == Some("failed") {
+                *failures.entry(line.job).or_default() += 1;
+            }
+        }
+    }
+    let mut told = 0;
+    for queue in ["critical", "default", "low"] {
+        let key = format!("asynq:{{{queue}}}:archived");
+        let kept: BTreeSet<String> =
+            redis::from_redis_value(server.run(&["ZRANGE", &key, "0", "-1"])).unwrap();
+        let jobs = watching.failed(Broker::Asynq, queue).await.unwrap();
+        assert_eq!(jobs.iter().map(|job| job.id.to_string()).collect::<BTreeSet<_>>(), kept);
+        for job in jobs.iter() {
+            assert!(job.error.is_some() && job.job_type.is_some() && job.at.is_some(), "{job:?}");
+            assert_eq!(job.attempt, failures.get(job.id.as_str()).copied(), "{job:?}");
+        }
+        told += jobs.len();
+    }
+    assert!(told > 0, "nothing failed");
+}
+
 /// The workers of the last reading, such that.
 async fn workers(watching: &Watching, seconds: f64, fits: fn(&[Worker]) -> bool) -> Vec<Worker> {
     watching
@@ -221,6 +249,7 @@ async fn totals_are_whole_and_types_are_sampled() {
     assert_eq!(counted(&all), real);
 
     samples_are_sound(&all, &types);
+    failed_are_the_ledgers(&watching, &server, &[&a, &b]).await;
 
     // A server that ends well goes at once, a killed one within its 10 s.
     let [first, second] = processes;

@@ -72,6 +72,29 @@ fn counted(server: &RedisServer) -> (usize, usize) {
     (sum("attemptsMade"), sum("stalledCounter"))
 }
 
+/// What is told of failed jobs is what their hashes say.
+async fn failed_are_kept(watching: &Watching, server: &RedisServer) {
+    let (mut admin, mut told) = (server.admin(), 0);
+    for queue in ["mail", "pdf"] {
+        let kept: Vec<String> = admin.zrevrange(format!("bull:{queue}:failed"), 0, 49).unwrap();
+        let jobs = watching.failed(Broker::Bull, queue).await.unwrap();
+        assert_eq!(jobs.len(), kept.len(), "{jobs:?}");
+        for job in jobs.iter() {
+            assert!(kept.contains(&job.id.to_string()), "{job:?}");
+            let mut text = |field: &str| -> Option<String> {
+                admin.hget(format!("bull:{queue}:{}", job.id), field).unwrap()
+            };
+            assert_eq!(job.error, text("failedReason"), "{job:?}");
+            let (start, end) = (text("processedOn").unwrap(), text("finishedOn").unwrap());
+            let run = (end.parse::<f64>().unwrap() - start.parse::<f64>().unwrap()) / 1e3;
+            assert!((job.run.unwrap() - run).abs() < 1e-6, "{job:?}");
+            assert!(job.attempts >= job.attempt && job.attempt > Some(0), "{job:?}");
+        }
+        told += jobs.len();
+    }
+    assert!(told > 0, "nothing failed");
+}
+
 async fn until_ended(server: &RedisServer, jobs: usize) {
     for _ in 0..600 {
         if ended(server) >= jobs {
@@ -125,6 +148,7 @@ async fn counts_are_equal_and_durations_close_to_the_ledger() {
     // What Bull wrote down of jobs that ended well is told as it is.
     let exact = spread(&pool(&seen, |own| &own.good_runs), &kept_runs(&server));
     assert!(exact.least > -1e-3 && exact.most < 1e-3, "{exact:?}");
+    failed_are_kept(&watching, &server).await;
     let all = watching.all();
     assert!(batches(&all).all(|batch| !batch.gap && !batch.types_sampled));
     let reading = watching.queue("mail", |reading| reading.counts.active == Some(0)).await;

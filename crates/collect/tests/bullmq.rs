@@ -110,6 +110,30 @@ async fn until_busy(server: &RedisServer) {
     panic!("never busy");
 }
 
+/// What is told of failed jobs is what their hashes say.
+async fn failed_are_kept(watching: &Watching, server: &RedisServer) {
+    let (mut admin, mut told) = (server.admin(), 0);
+    for queue in ["emails", "media", "search"] {
+        let kept: Vec<String> = admin.zrevrange(format!("bull:{queue}:failed"), 0, 49).unwrap();
+        let jobs = watching.failed(Broker::BullMq, queue).await.unwrap();
+        assert_eq!(jobs.len(), kept.len(), "{jobs:?}");
+        for job in jobs.iter() {
+            assert!(kept.contains(&job.id.to_string()), "{job:?}");
+            let mut text = |field: &str| -> Option<String> {
+                admin.hget(format!("bull:{queue}:{}", job.id), field).unwrap()
+            };
+            assert_eq!(job.error, text("failedReason"), "{job:?}");
+            assert_eq!(job.worker.as_ref().map(ToString::to_string), text("pb"), "{job:?}");
+            let (start, end) = (text("processedOn").unwrap(), text("finishedOn").unwrap());
+            let run = (end.parse::<f64>().unwrap() - start.parse::<f64>().unwrap()) / 1e3;
+            assert!((job.run.unwrap() - run).abs() < 1e-6, "{job:?}");
+            assert!(job.attempts >= job.attempt && job.attempt > Some(0), "{job:?}");
+        }
+        told += jobs.len();
+    }
+    assert!(told > 0, "nothing failed");
+}
+
 async fn until_ended(server: &RedisServer, jobs: usize) {
     for _ in 0..600 {
         if ended(server).1 >= jobs {
@@ -150,6 +174,7 @@ async fn counts_are_equal_and_durations_close_to_the_ledger_also_for_the_past() 
     let all = watching.all();
     let seen = observed(&all);
     compare(&seen, &real);
+    failed_are_kept(&watching, &server).await;
     let exact = spread(&pool(&seen, |own| &own.runs), &stream_runs(&server));
     assert!(exact.least > -1e-3 && exact.most < 1e-3, "{exact:?}");
     assert!(batches(&all).all(|batch| !batch.gap && !batch.types_sampled));

@@ -21,7 +21,7 @@ mod time_text;
 mod web_files;
 
 pub use access::AllowedHosts;
-pub use api::{openapi_json, wire};
+pub use api::{FailedJobReader, JobsRead, NotRead, openapi_json, wire};
 pub use events::{follow_events, keep_events};
 pub use listener::serve;
 pub use live::Hub;

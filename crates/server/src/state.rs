@@ -7,6 +7,7 @@ use vigie_board::Board;
 use vigie_model::Time;
 use vigie_remote::{Forwarder, Outbox};
 
+use crate::api::FailedJobReader;
 use crate::live::Hub;
 use crate::logs::Logs;
 use crate::loki::{LogQueries, LokiError};
@@ -60,6 +61,8 @@ pub struct AppState {
     pub loki: Option<LogQueries>,
     /// Log entries; `None` while their store is not open.
     pub logs: Option<Logs>,
+    /// Reads failed jobs; `None` where no source can be asked.
+    pub failed: Option<Arc<dyn FailedJobReader>>,
 }
 
 impl AppState {
@@ -79,6 +82,7 @@ impl AppState {
             forwarders: Vec::new(),
             loki: None,
             logs: None,
+            failed: None,
         }
     }
 

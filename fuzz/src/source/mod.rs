@@ -29,6 +29,10 @@ pub fn asynq_messages(data: &[u8]) {
     if let Ok(name) = asynq::task_type(data) {
         assert!(name.as_str().len() <= LONGEST_NAME);
     }
+    if let Ok(task) = asynq::failed_task(data) {
+        let error = vigie_model::FailedJob::error_text(&task.error).unwrap_or_default();
+        assert!(error.len() <= vigie_model::FailedJob::ERROR_BYTES);
+    }
     if let Ok(server) = asynq::server(data) {
         assert!(server.pid != Some(0) && server.concurrency != Some(0));
         assert!(server.queues.iter().all(|name| name.as_str().len() <= LONGEST_NAME));

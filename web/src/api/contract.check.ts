@@ -3,6 +3,7 @@
  * The shapes of `contract.ts` are narrower (words instead of text), which the document cannot say.
  */
 import type * as ours from './contract';
+import type * as failed from './failed';
 import type * as stored from './stored';
 import type { components } from './generated/schema';
 
@@ -25,6 +26,8 @@ export type Checked = [
   Known<Unknown<ours.SourceCheck, Wire['Check']>>,
   Known<Unknown<ours.VigieEvent, Wire['Event']>>,
   Known<Unknown<ours.ActiveJob, Wire['ActiveJob']>>,
+  Known<Unknown<failed.FailedJobs, Wire['FailedJobs']>>,
+  Known<Unknown<failed.FailedJob, Wire['FailedJob']>>,
   Known<Unknown<ours.JobType, Wire['JobType']>>,
   Known<Unknown<ours.Stat, Wire['Stat']>>,
   Known<Unknown<ours.Totals, Wire['Totals']>>,

@@ -4,9 +4,9 @@ import type { VigieEvent } from './contract.ts';
 const at = (second: number) => new Date(1_800_000_000_000 + second * 1_000).toISOString();
 const event = (id: number): VigieEvent => ({ id: String(id), time: at(id), type: 'worker_joined', severity: 'info', source: 'main', message: '' });
 
-const fetchEvents = async (from: number, known: VigieEvent[]) => {
+const fetchEvents = async (from: number) => {
   const stored = await import('./stored.ts');
-  return stored.fetchEvents(null, 1_800_000_000 + from, known, new AbortController().signal);
+  return stored.fetchEvents(null, 1_800_000_000 + from, new AbortController().signal);
 };
 
 describe('events', () => {
@@ -27,36 +27,12 @@ describe('events', () => {
   afterEach(() => vi.unstubAllGlobals());
   it('are paged back to where the chart begins, and no further', async () => {
     serve(1_000);
-    const events = await fetchEvents(650, []);
+    const events = await fetchEvents(650);
     expect(limits).toEqual([200, 200]);
     expect([events[0]?.id, events.at(-1)?.id]).toEqual(['1000', '601']);
   });
-  it('are asked for their news alone once they are known', async () => {
-    serve(300);
-    const known = await fetchEvents(0, []);
-    expect(known).toHaveLength(300);
-    limits = [];
-    serve(305);
-    const events = await fetchEvents(0, known);
-    expect(limits).toEqual([20]);
-    expect(events.map(({ id }) => id)).toEqual(Array.from({ length: 305 }, (_, i) => String(305 - i)));
-  });
-  it('that are told late stand in their place', async () => {
-    serve(30);
-    const known = (await fetchEvents(0, [])).filter(({ id }) => id !== '25');
-    serve(31);
-    expect((await fetchEvents(0, known)).map(({ id }) => id)).toEqual(Array.from({ length: 31 }, (_, i) => String(31 - i)));
-  });
-  it('are fetched anew when the server has started again, and more have come than the news hold', async () => {
-    serve(300);
-    const known = await fetchEvents(0, []);
-    serve(350);
-    expect((await fetchEvents(0, known))).toHaveLength(350);
-    vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ events: [event(2)], next: null })));
-    expect((await fetchEvents(0, known)).map(({ id }) => id)).toEqual(['2']);
-  });
   it('say what the server said when it said no', async () => {
     vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ type: 'x', title: 'Bad', status: 400, detail: 'limit is 0' }, { status: 400 })));
-    await expect(fetchEvents(0, [])).rejects.toThrow('limit is 0');
+    await expect(fetchEvents(0)).rejects.toThrow('limit is 0');
   });
 });

@@ -55,28 +55,18 @@ export const fetchHeatMap = (address: QueueAddress, of: { figure: 'wait' | 'run'
 
 const PAGE = 200;
 const MOST_PAGES = 10;
-const NEWS = 20;
-
-/** Newer ones in front of those that are known; each once, in the order of their times. */
-function withNews(news: readonly VigieEvent[], known: readonly VigieEvent[]): VigieEvent[] {
-  const has = new Set(known.map(({ id }) => id));
-  const all = [...news.filter(({ id }) => !has.has(id)), ...known];
-  return all.toSorted((a, b) => Date.parse(b.time) - Date.parse(a.time)).slice(0, PAGE * MOST_PAGES);
-}
 
 /**
  * Events back to `from` (Unix seconds), newest first; at most 2,000. Of a queue: what is about it or about no queue, such
- * as a deploy. `known` are those of an earlier answer that reached as far back: only what is newer is fetched.
+ * as a deploy.
  */
-export async function fetchEvents(address: QueueAddress | null, from: number, known: readonly VigieEvent[], signal: AbortSignal): Promise<VigieEvent[]> {
+export async function fetchEvents(address: QueueAddress | null, from: number, signal: AbortSignal): Promise<VigieEvent[]> {
   const events: VigieEvent[] = [];
   let cursor: string | undefined;
   for (let page = 0; page < MOST_PAGES; page += 1) {
-    const limit = page === 0 && known.length > 0 ? NEWS : PAGE;
     // oxlint-disable-next-line no-await-in-loop -- the next page is named by the one before
-    const answer = await getJson<{ events: VigieEvent[]; next?: Maybe<string> }>('/api/v1/events', { ...address, general: address ? 'true' : undefined, limit, cursor }, signal);
+    const answer = await getJson<{ events: VigieEvent[]; next?: Maybe<string> }>('/api/v1/events', { ...address, general: address ? 'true' : undefined, limit: PAGE, cursor }, signal);
     events.push(...answer.events);
-    if (answer.events.some(({ id }) => id === known[0]?.id)) return withNews(events, known);
     const oldest = answer.events.at(-1);
     if (!answer.next || !oldest || Date.parse(oldest.time) / 1_000 < from) break;
     cursor = answer.next;

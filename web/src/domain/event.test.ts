@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { VigieEvent } from '../api/contract.ts';
 import { activateLocale } from '../i18n/index.ts';
-import { clusterEvents, clusterText } from './event.ts';
+import { clusterEvents, clusterText, eventTarget, isAboutQueue, withNews } from './event.ts';
 
 beforeAll(() => activateLocale('en'));
 
@@ -26,5 +26,32 @@ describe('event marks', () => {
   });
   it('of an unknown type are shown by its name', () => {
     expect(clusterText({ at: 0, severity: 'info', events: [event(0, { type: 'deploy', subject: null, message: 'v1.2' })] })).toMatch(/deploy: main · v1.2$/);
+  });
+});
+
+const ids = (events: VigieEvent[]) => events.map(({ id }) => Number(id));
+const targetOf = (type: string, change: Partial<VigieEvent> = {}) => eventTarget(event(0, { type, ...change }));
+
+describe('events', () => {
+  it('that are new stand in the order of their times, each once, and the oldest go', () => {
+    expect(ids(withNews([event(4), event(2), event(3)], [event(3), event(1)]))).toEqual([4, 3, 2, 1]);
+    const many = Array.from({ length: 2_000 }, (_, i) => event(2_000 - i));
+    expect(ids(withNews([event(2_001)], many)).slice(-1)).toEqual([2]);
+  });
+  it('are those of a queue when they are about it, or about none', () => {
+    const about = (queue: string, kind = 'bull', source = 'main') => event(1, { source, fields: { queue, kind } });
+    const address = { source: 'main', kind: 'bull', queue: 'mail' };
+    expect([about('mail'), about('pdf'), about('mail', 'asynq'), about('mail', 'bull', 'other'), event(1)].map((one) => isAboutQueue(one, address))).toEqual([true, false, false, false, true]);
+    expect(isAboutQueue(about('pdf'), null)).toBe(true);
+  });
+  it('lead to what they are about', () => {
+    expect(targetOf('worker_left', { subject: 'w1', fields: { queue: 'mail', kind: 'bull' } })).toEqual({ page: 'workers', q: 'w1' });
+    expect(targetOf('queue_paused', { subject: 'mail', fields: { queue: 'mail', kind: 'bull' } })).toEqual({ page: 'queue', source: 'main', kind: 'bull', queue: 'mail' });
+    expect(targetOf('instance_down', { subject: 'api/api-3' })).toEqual({ page: 'instances', q: 'api-3' });
+    expect(targetOf('source_lost', { subject: null })).toEqual({ page: 'sources' });
+    expect(targetOf('restart', { fields: { instance: 'api-2' } })).toEqual({ page: 'instances', q: 'api-2' });
+    expect(targetOf('deploy', { subject: 'api' })).toEqual({ page: 'logs', from: 1_799_999_940, to: 1_800_000_060 });
+    // Of a kind that has no page of its own here, and without a source.
+    expect(targetOf('alert', { fields: { queue: 'mail', kind: 'sqs' } }).page).toBe('logs');
   });
 });

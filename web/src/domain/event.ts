@@ -27,6 +27,48 @@ export function eventQueue(event: VigieEvent): { source: string; kind: Kind; que
   return queue !== null && kind && event.source ? { source: event.source, kind, queue } : null;
 }
 
+/** Whether the page of a queue shows it: it is about that queue, or about none, such as a deploy. */
+export function isAboutQueue(event: VigieEvent, address: { source: string; kind: string; queue: string } | null): boolean {
+  const queue = field(event, 'queue');
+  if (address === null || queue === null) return true;
+  return queue === address.queue && event.source === address.source && field(event, 'kind') === address.kind;
+}
+
+const MOST = 2_000;
+
+/** New ones among those that are known, newest first; each once. */
+export function withNews(news: readonly VigieEvent[], known: readonly VigieEvent[]): VigieEvent[] {
+  const has = new Set(known.map(({ id }) => id));
+  const all = [...news.filter(({ id }) => !has.has(id)), ...known];
+  return all.toSorted((a, b) => Date.parse(b.time) - Date.parse(a.time)).slice(0, MOST);
+}
+
+/** The page of what an event is about, and how it is found there. */
+export type EventTarget =
+  | { page: 'queue'; source: string; kind: Kind; queue: string }
+  | { page: 'workers' | 'instances'; q: string }
+  | { page: 'sources' }
+  /** Nothing that has a page: what was written around it, Unix seconds. */
+  | { page: 'logs'; from: number; to: number };
+
+const AROUND_SECONDS = 60;
+
+/** Where one looks next. */
+export function eventTarget(event: VigieEvent): EventTarget {
+  const about = event.type.split('_')[0];
+  const subject = event.subject ?? '';
+  if (about === 'worker' && subject !== '') return { page: 'workers', q: subject };
+  // An instance is named with its role before it.
+  if (about === 'instance' && subject !== '') return { page: 'instances', q: subject.slice(subject.indexOf('/') + 1) };
+  if (about === 'source') return { page: 'sources' };
+  const queue = eventQueue(event);
+  if (queue) return { page: 'queue', ...queue };
+  const instance = field(event, 'instance');
+  if (instance !== null) return { page: 'instances', q: instance };
+  const at = Date.parse(event.time) / 1_000;
+  return { page: 'logs', from: Math.floor(at - AROUND_SECONDS), to: Math.ceil(at + AROUND_SECONDS) };
+}
+
 /** Who or what it is about. */
 export const eventSubject = (event: VigieEvent): string => event.subject ?? field(event, 'queue') ?? event.source ?? '';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Instance } from '../api/instances.ts';
 import { featuresOf } from '../live/features.ts';
-import { instanceMatches, instanceOrder, instanceTone } from './instance.ts';
+import { instanceMatches, instanceOrder, instancesBy, instanceTone, statusOf } from './instance.ts';
 
 const made = (instance: string, change: Partial<Instance> = {}): Instance => ({ source: 'lb', instance, role: 'api', status: 'up', ...change });
 
@@ -14,6 +14,17 @@ describe('instances', () => {
     expect(instanceTone(made('a', { status: 'down' }))).toBe('critical');
     expect(instanceTone(made('a', { status: 'down', stale: true }))).toBe('unknown');
     expect(instanceTone(made('a', { status: 'strange' as 'up' }))).toBe('unknown');
+  });
+  it('are sorted by any column, what is not known last in either direction', () => {
+    const all = [made('a', { load: 3, version: '1.10.0' }), made('b', { status: 'down', since: '2026-01-01T00:00:00Z' }), made('c', { load: 41, version: '1.9.2', since: '2026-01-02T00:00:00Z' }), made('d', { status: 'up', stale: true })];
+    const by = (...how: Parameters<typeof instancesBy>) => all.toSorted(instancesBy(...how)).map(({ instance }) => instance).join('');
+    expect([by('load', 'desc'), by('load', 'asc')]).toEqual(['cabd', 'acbd']);
+    expect([by('version', 'asc'), by('version', 'desc')]).toEqual(['cabd', 'acbd']);
+    expect([by('since', 'asc'), by('since', 'desc')]).toEqual(['cbad', 'bcad']);
+    expect([by('status', 'desc'), by('status', 'asc')]).toEqual(['bdac', 'acdb']);
+    expect(by('name', 'desc')).toBe('dcba');
+    expect(by('worst', 'desc')).toBe('bacd');
+    expect(all.map(statusOf)).toEqual(['up', 'down', 'up', 'unknown']);
   });
   it('are found by each word, in any of what is said of them', () => {
     const one = made('api-1', { error: 'connection refused' });

@@ -5,10 +5,15 @@ const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202
 const SHORT: Record<string, string> = { '\n': '⏎', '\r': '␍', '\t': '⇥' };
 const LONGEST = 120;
 
+const shown = (text: string): string => text.replace(UNSEEN, (char) => SHORT[char] ?? `‹U+${char.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}›`);
+
+/** A text of several lines as it may be put on the screen: nothing in it can hide or reorder its surroundings. Its length is its owner's business. */
+export const showText = (text: string): string => text.replaceAll('\r\n', '\n').split('\n').map(shown).join('\n');
+
 /** A name as it may be put on the screen: nothing in it can hide, reorder its surroundings or fill the page. */
 export function showName(name: string): string {
   if (name === '') return '∅';
-  const seen = name.replace(UNSEEN, (char) => SHORT[char] ?? `‹U+${char.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}›`);
+  const seen = shown(name);
   const points = Array.from(seen.length > LONGEST * 2 ? seen.slice(0, LONGEST * 2) : seen);
   return points.length > LONGEST || seen.length > LONGEST * 2 ? `${points.slice(0, LONGEST - 1).join('')}…` : seen;
 }

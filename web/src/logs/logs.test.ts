@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LogAnswer, LogEntry } from '../api/logs.ts';
+import { columnsOf, columnsText } from './columns.ts';
 import { LineBuffer } from './buffer.ts';
 import { entryOf, lineId, lineOf, ndjson, Origins } from './line.ts';
 import { patternsOf, shapeOf } from './patterns.ts';
@@ -175,5 +176,14 @@ describe('the tail over the stream', () => {
     expect(asked).toBe(5);
     tail.stop();
     expect(listener).toBeNull();
+  });
+});
+
+describe('columns', () => {
+  it('are those of the address in their own order; nothing there means the usual, and nothing named means none', () => {
+    expect(columnsOf(undefined)).toEqual(['time', 'level', 'who']);
+    expect(columnsOf('job,time,<script>,queue')).toEqual(['time', 'queue', 'job']);
+    expect(columnsOf('')).toEqual([]);
+    expect([columnsText(['who', 'time', 'level']), columnsText(['job', 'time']), columnsText([])]).toEqual([undefined, 'time,job', '']);
   });
 });

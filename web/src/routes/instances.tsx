@@ -6,7 +6,12 @@ import { usePageTitle } from '../widgets/shell/title.ts';
 export function InstancesPage() {
   const t = useSentence();
   usePageTitle(t('page.instances'));
-  const { q } = useSearch({ from: '/instances' });
+  const look = useSearch({ from: '/instances' });
   const navigate = useNavigate({ from: '/instances' });
-  return <InstancesBoard filter={q ?? ''} onFilter={(filter) => void navigate({ search: (old) => ({ ...old, q: filter || undefined }), replace: true })} />;
+  return (
+    <InstancesBoard
+      filter={look.q ?? ''} status={look.status ?? 'all'} role={look.role ?? ''} sort={look.sort ?? 'worst'} direction={look.dir ?? 'desc'}
+      onChange={(change, replace) => void navigate({ search: (old) => ({ ...old, ...change }), replace: replace ?? false })}
+    />
+  );
 }

@@ -3,7 +3,7 @@ import { speak, type Part } from '../i18n/index.ts';
 import { Shell } from '../widgets/shell/shell.tsx';
 import { Lost } from '../widgets/shell/lost.tsx';
 import { NowPage } from './now.tsx';
-import { eventsSearch, exploreSearch, logsSearch, parseSearch, queueSearch, queuesSearch, shellSearch, stringifySearch, workersSearch } from './search.ts';
+import { eventsSearch, exploreSearch, instancesSearch, logsSearch, parseSearch, queueSearch, queuesSearch, shellSearch, stringifySearch, workersSearch } from './search.ts';
 
 /** A page whose script and sentences come when it is opened. */
 const withWords = async <T,>(part: Part, page: Promise<T>): Promise<T> => (await Promise.all([page, speak(part)]))[0];
@@ -38,7 +38,7 @@ const workers = createRoute({
 });
 
 const instances = createRoute({
-  getParentRoute: () => root, path: '/instances', validateSearch: workersSearch,
+  getParentRoute: () => root, path: '/instances', validateSearch: instancesSearch,
   component: lazyRouteComponent(() => withWords('watch', import('./instances.tsx')), 'InstancesPage'),
 });
 

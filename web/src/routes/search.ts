@@ -1,4 +1,5 @@
 import { LEVELS, type Level } from '../api/logs.ts';
+import { INSTANCE_SORTS, INSTANCE_STATUSES, type InstanceSort } from '../domain/instance-look.ts';
 import { SORTS, type Direction, type Sort } from '../domain/order.ts';
 import { COMPARISONS, DEFAULT_PRESET, PRESETS, type Comparison, type Preset } from '../domain/span.ts';
 
@@ -18,6 +19,14 @@ export interface QueuesSearch {
 }
 export interface WorkersSearch {
   q?: string | undefined;
+}
+export interface InstancesSearch {
+  q?: string | undefined;
+  status?: (typeof INSTANCE_STATUSES)[number] | undefined;
+  role?: string | undefined;
+  /** The worst first when left out. */
+  sort?: InstanceSort | undefined;
+  dir?: Direction | undefined;
 }
 export interface QueueSearch {
   /** The queue's name when it cannot stand in a path: empty, "." or "..". */
@@ -51,6 +60,9 @@ export interface LogsSearch {
   view?: 'patterns' | undefined;
   /** The line that is open, by its short name. */
   line?: string | undefined;
+  /** What stands before each message, with commas between; the usual when left out. */
+  cols?: string | undefined;
+  wrap?: '1' | undefined;
 }
 export interface EventsSearch {
   q?: string | undefined;
@@ -93,6 +105,8 @@ export const logsSearch = (raw: Raw): LogsSearch => ({
   type: text(raw['type']), source: text(raw['source']), instance: text(raw['instance']), queue: text(raw['queue']), job: text(raw['job']), trace: text(raw['trace']),
   view: raw['view'] === 'patterns' ? 'patterns' : undefined,
   line: text(raw['line'])?.slice(0, 40),
+  cols: typeof raw['cols'] === 'string' ? raw['cols'].slice(0, 100) : undefined,
+  wrap: raw['wrap'] === '1' ? '1' : undefined,
 });
 
 export const eventsSearch = (raw: Raw): EventsSearch => ({
@@ -102,6 +116,14 @@ export const eventsSearch = (raw: Raw): EventsSearch => ({
 });
 
 export const workersSearch = (raw: Raw): WorkersSearch => ({ q: text(raw['q']) });
+
+export const instancesSearch = (raw: Raw): InstancesSearch => ({
+  q: text(raw['q']),
+  status: INSTANCE_STATUSES.find((status) => status === raw['status']),
+  role: text(raw['role']),
+  sort: INSTANCE_SORTS.find((sort) => sort === raw['sort'] && sort !== 'worst'),
+  dir: raw['dir'] === 'asc' || raw['dir'] === 'desc' ? raw['dir'] : undefined,
+});
 
 export const queueSearch = (raw: Raw): QueueSearch => ({
   name: typeof raw['name'] === 'string' ? raw['name'] : undefined,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use tokio_util::sync::CancellationToken;
 use vigie_collect::source::redis::{RedisConfig, acl_line};
-use vigie_collect::source::{Backends, RunContext, ToldJobs};
+use vigie_collect::source::{Backends, FailedJobs, RunContext, ToldJobs};
 use vigie_collect::{SystemClock, observations};
 use vigie_model::{Check, CheckState, Observation, PollReport, SourceFault};
 use vigie_remote::RemoteConfig;
@@ -91,7 +91,13 @@ async fn report(source: &SourceConfig, backends: &Backends) -> Option<PollReport
     let clock = Arc::new(SystemClock::start());
     let (samples, _unread) = vigie_collect::samples(0);
     let lines = Arc::new(ReadLines::new(None));
-    let shared = Shared { backends: backends.clone(), told: ToldJobs::default(), samples, lines };
+    let shared = Shared {
+        backends: backends.clone(),
+        told: ToldJobs::default(),
+        failed: FailedJobs::default(),
+        samples,
+        lines,
+    };
     let context = RunContext { clock, out: sender, stop: stop.clone() };
     let polling = source.run(context, shared);
     let mut last = None;

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use vigie_board::{Board, SourceSettings};
-use vigie_collect::source::{Backends, RunContext, ToldJobs};
+use vigie_collect::source::{Backends, FailedJobs, RunContext, ToldJobs};
 use vigie_collect::{Clock as _, ObservationReceiver, SystemClock, observations, samples};
 use vigie_model::Limits;
 use vigie_query::EngineLimits;
@@ -21,6 +21,7 @@ use vigie_server::{
 };
 use vigie_store::Store;
 
+use crate::asked_sources::AskedSources;
 use crate::config::{Config, Shared, SourceConfig};
 use crate::control;
 use crate::copies::Kept;
@@ -125,6 +126,8 @@ impl Running {
             state = state.with_logs(logs.clone()).with_loki(queries);
         }
         state.forwarders = forwarding::open(config, logs.as_ref(), &now)?;
+        let failed = FailedJobs::default();
+        state.failed = Some(Arc::new(AskedSources(failed.clone())));
         let (sender, receiver) = observations(feed::PENDING);
 
         // What is downstream starts first and stops last.
@@ -152,6 +155,7 @@ impl Running {
         let shared = Shared {
             backends: Backends::default(),
             told: ToldJobs::default(),
+            failed,
             samples,
             lines: Arc::new(ReadLines::new(logs)),
         };

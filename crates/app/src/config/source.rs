@@ -16,8 +16,8 @@ use vigie_collect::source::probe::{ProbeConfig, RawProbeConfig};
 use vigie_collect::source::prometheus::{PrometheusConfig, RawPrometheusConfig};
 use vigie_collect::source::redis::{RawRedisConfig, RedisConfig};
 use vigie_collect::source::{
-    Backends, RunContext, ToldJobs, caddy, file, go_api, haproxy, n8n, nginx, probe, prometheus,
-    redis,
+    Backends, FailedJobs, RunContext, ToldJobs, caddy, file, go_api, haproxy, n8n, nginx, probe,
+    prometheus, redis,
 };
 use vigie_collect::{LineKeeper, SampleSender};
 use vigie_model::{Limits, SourceName};
@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) backends: Backends,
     /// What workers tell of their jobs.
     pub(crate) told: ToldJobs,
+    /// Who asks for jobs that failed.
+    pub(crate) failed: FailedJobs,
     /// Where samples go.
     pub(crate) samples: SampleSender,
     /// Who keeps lines.
@@ -213,10 +215,10 @@ impl SourceConfig {
     pub(crate) async fn run(
         self,
         context: RunContext,
-        Shared { backends, told, samples, lines }: Shared,
+        Shared { backends, told, failed, samples, lines }: Shared,
     ) {
         match self {
-            Self::Redis(config) => redis::run(config, told, context).await,
+            Self::Redis(config) => redis::run(config, told, failed, context).await,
             Self::Haproxy(config) => haproxy::run(config, backends, context).await,
             Self::Nginx(config) => nginx::run(config, backends, context).await,
             Self::Caddy(config) => caddy::run(config, backends, context).await,

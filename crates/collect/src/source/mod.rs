@@ -18,6 +18,7 @@ pub mod redis;
 
 mod backends;
 mod bull_family;
+mod failed_jobs;
 mod plan;
 mod poller;
 mod services;
@@ -26,6 +27,8 @@ mod targets;
 mod told_jobs;
 
 pub use backends::{Backend, Backends};
+pub use failed_jobs::{Failed, FailedJobs, FailedPlace, MOST_FAILED, NoFailedJobs};
+pub(crate) use failed_jobs::{FailedEntry, FailedFields, Question, Questions};
 pub use plan::{Plan, Replies, Reply, ReplyError};
 pub use poller::RunContext;
 pub use system::{Candidate, ClientLine, PollContext, QueueSystem, ReaderContext, Which};

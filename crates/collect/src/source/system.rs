@@ -5,10 +5,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use vigie_model::{Broker, Limits, Observation, SourceName, Time};
+use vigie_model::{Broker, Limits, Observation, QueueId, SourceName, Time};
 
 use super::redis::Link;
-use super::{Plan, Replies};
+use super::{FailedPlace, Plan, Replies};
 use crate::{Clock, ObservationSender};
 
 /// A queue system that lives in a Redis. At each poll the Redis source gathers what every system asks into at
@@ -49,6 +49,9 @@ pub trait QueueSystem: Send {
     fn troubles(&self) -> &[String] {
         &[]
     }
+
+    /// Where the failed jobs of a queue are kept; `None` when it does not know the queue.
+    fn failed(&self, queue: &QueueId) -> Option<FailedPlace>;
 
     /// Called after a connection was lost and made again: what was remembered about positions may be stale.
     fn reconnected(&mut self);

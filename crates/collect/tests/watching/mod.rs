@@ -8,13 +8,16 @@ use std::time::{Duration, Instant};
 use redis::Commands as _;
 use tokio_util::sync::CancellationToken;
 use vigie_collect::source::redis::{RedisConfig, run};
-use vigie_collect::source::{RunContext, ToldJobs};
+use vigie_collect::source::{Failed, FailedJobs, RunContext, ToldJobs};
 use vigie_collect::{SystemClock, observations};
-use vigie_model::{Check, Observation, PollReport, QueueReading, SourceFault};
+use vigie_model::{
+    Broker, Check, Observation, PollReport, QueueId, QueueReading, SourceFault, SourceName,
+};
 
 /// A source that runs until dropped.
 pub struct Watching {
     seen: Arc<Mutex<Vec<(Instant, Observation)>>>,
+    failed: FailedJobs,
     stop: CancellationToken,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -37,9 +40,11 @@ impl Watching {
     pub fn config(config: RedisConfig) -> Self {
         let (sender, receiver) = observations(100_000);
         let stop = CancellationToken::new();
+        let failed = FailedJobs::default();
         let context =
             RunContext { clock: Arc::new(SystemClock::start()), out: sender, stop: stop.clone() };
-        let running = tokio::spawn(run(config, ToldJobs::default(), context));
+        let running = run(config, ToldJobs::default(), failed.clone(), context);
+        let running = tokio::spawn(running);
         let seen: Arc<Mutex<Vec<(Instant, Observation)>>> = Arc::default();
         let log = Arc::clone(&seen);
         let listening = tokio::spawn(async move {
@@ -49,7 +54,13 @@ impl Watching {
                 log.lock().unwrap().extend(now.into_iter().map(|one| (at, one)));
             }
         });
-        Self { seen, stop, tasks: vec![running, listening] }
+        Self { seen, failed, stop, tasks: vec![running, listening] }
+    }
+
+    /// Asks for the failed jobs of a queue.
+    pub async fn failed(&self, broker: Broker, queue: &str) -> Failed {
+        let source = SourceName::new("main");
+        self.failed.of(&QueueId { source, broker, name: queue.into() }).await
     }
 
     /// Everything observed so far.

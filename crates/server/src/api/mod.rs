@@ -1,5 +1,6 @@
 //! The REST API: one module a resource.
 
+mod failed;
 mod forwarding;
 mod health;
 mod history;
@@ -13,6 +14,7 @@ pub(crate) mod verdict;
 pub mod wire;
 mod workers;
 
+pub use failed::{FailedJobReader, JobsRead, NotRead};
 pub(crate) use history::figures;
 pub use openapi::openapi_json;
 pub(crate) use openapi::{document, name_problems, routes};

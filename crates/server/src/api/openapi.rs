@@ -8,7 +8,9 @@ use utoipa::openapi::{Content, OpenApi, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{forwarding, health, history, instances, kpis, queues, sources, verdict, workers};
+use super::{
+    failed, forwarding, health, history, instances, kpis, queues, sources, verdict, workers,
+};
 use crate::state::AppState;
 use crate::{events, exposition, live};
 
@@ -34,6 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(verdict::show))
         .routes(routes!(queues::status))
         .routes(routes!(queues::detail))
+        .routes(routes!(failed::list))
         .routes(routes!(workers::list))
         .routes(routes!(instances::list))
         .routes(routes!(sources::list))

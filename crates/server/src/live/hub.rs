@@ -58,6 +58,8 @@ struct State {
     sender: Option<broadcast::Sender<Arc<Frame>>>,
     board_version: u64,
     last_full: Time,
+    /// The timeline's version that the topic `events` has told.
+    events_told: Option<u64>,
 }
 
 /// A topic that somebody listens to, or did until a moment ago.
@@ -94,6 +96,7 @@ impl Hub {
             sender: Some(broadcast::Sender::new(BEHIND)),
             board_version: 0,
             last_full: started,
+            events_told: None,
         };
         let boot = format!("{:x}", started.micros());
         Self(Arc::new(Shared {
@@ -217,6 +220,7 @@ impl Hub {
             let patch = match (&topic, full) {
                 (Topic::Queues, _) => state.patch_rows(&board, now, full),
                 // Sums over everything change with everything: once a second is as often as they can be read.
+                (Topic::Events, _) => state.patch_events(&board, now),
                 (Topic::Now | Topic::Workers | Topic::Sources | Topic::Instances, false) => None,
                 _ => state.patch(&topic, document(&topic, &board, now)),
             };
@@ -286,6 +290,15 @@ impl State {
         let patch = difference(&watched.document, &new)?;
         watched.document = new;
         Some(patch)
+    }
+
+    /// Events come seldom, and what they say never changes: nothing is compared while none came.
+    fn patch_events(&mut self, board: &vigie_board::Board, now: Time) -> Option<Value> {
+        let version = Some(board.timeline().version());
+        if std::mem::replace(&mut self.events_told, version) == version {
+            return None;
+        }
+        self.patch(&Topic::Events, document(&Topic::Events, board, now))
     }
 
     /// The topic `queues` has the most to say, so only rows of queues that were observed are made anew between

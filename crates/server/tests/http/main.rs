@@ -4,6 +4,7 @@
 
 mod events;
 mod exposition;
+mod failed;
 mod filled;
 mod hostile_logs;
 mod instances;

@@ -454,6 +454,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/queue/{source}/{queue}/failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest failed jobs of a queue, with what they failed of: as the broker keeps them, and of n8n as its lines tell. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules": {
         parameters: {
             query?: never;
@@ -1317,6 +1334,54 @@ export interface components {
             rows: {
                 [key: string]: components["schemas"]["Event"];
             };
+        };
+        /** @description A job whose last attempt failed. What nobody tells is null. */
+        FailedJob: {
+            /**
+             * Format: int32
+             * @description How many attempts failed.
+             */
+            attempt?: number | null;
+            /**
+             * Format: int32
+             * @description How many it is given.
+             */
+            attempts?: number | null;
+            /** @description What the handler said, at most 2,000 bytes; a longer text ends in `…`. */
+            error?: string | null;
+            /** @description The broker's id of it. */
+            id: string;
+            /** @description The process that wrote lines about it. */
+            instance?: string | null;
+            /**
+             * Format: double
+             * @description From started to finished, of the last attempt.
+             */
+            run_seconds?: number | null;
+            /** @description `failed`: for good; `retry`: it is tried again. */
+            state: string;
+            /** @description When its last attempt failed. */
+            time?: string | null;
+            /** @description The error, or all that the broker keeps of the job, is too long to be read. */
+            too_long: boolean;
+            /** @description The trace that it belongs to, from the job itself or from lines about it. */
+            trace?: string | null;
+            /** @description Its type. */
+            type?: string | null;
+            /**
+             * Format: double
+             * @description From eligible to started, of the last attempt.
+             */
+            wait_seconds?: number | null;
+            /** @description The worker that ran it, as the broker calls it. */
+            worker?: string | null;
+        };
+        /** @description The answer of `/failed`. */
+        FailedJobs: {
+            /** @description When this was read. */
+            at: string;
+            /** @description The jobs, newest first. */
+            jobs: components["schemas"]["FailedJob"][];
         };
         /** @description The answer of `/forwarding`. */
         Forwarding: {
@@ -3611,6 +3676,70 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: {
+                /** @description `asynq`, `bull`, `bullmq` or `n8n`. */
+                kind?: string;
+                /** @description At most so many, up to 50; 20 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The source's name. */
+                source: string;
+                /** @description The queue's name, percent-encoded. */
+                queue: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailedJobs"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such queue */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description several brokers have a queue of this name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the source cannot be asked now, or may not be */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -1,13 +1,13 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import type { VigieEvent } from '../../api/contract.ts';
 import { chartView } from '../../charts/view.ts';
-import { eventQueue, eventSubject, eventWording, eventWords } from '../../domain/event.ts';
+import { eventWording, eventWords } from '../../domain/event.ts';
 import { fullMoment, timeOfDay } from '../../domain/moment.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { eventFeed } from '../../live/event-feed.ts';
 import { Fault, Segmented, Skeleton } from '../../ui/index.tsx';
-import { QueueLink } from '../queue-link.tsx';
+import { EventSubject } from './subject.tsx';
 
 type Loud = 'any' | 'warning' | 'critical';
 export interface EventsChange {
@@ -27,13 +27,12 @@ const hits = (event: VigieEvent, words: string): boolean => {
 
 function EventLine({ event }: { event: VigieEvent }) {
   const t = useSentence();
-  const queue = eventQueue(event);
   const words = eventWords(event);
   return (
     <li className={`e-${event.severity}`}>
       <time dateTime={event.time} data-tip={fullMoment(event.time)}>{timeOfDay(event.time)}</time>
       <b>{t(eventWording(event.type), { type: event.type })}</b>{' '}
-      {queue && event.subject === queue.queue ? <QueueLink {...queue} /> : <bdi className="name">{showName(eventSubject(event))}</bdi>}
+      <EventSubject event={event} />
       {event.source ? <span className="src">{showName(event.source)}</span> : null}
       {words ? <span className="rec">{words}</span> : null}
     </li>

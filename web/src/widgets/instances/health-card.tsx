@@ -2,11 +2,12 @@ import { Link } from '@tanstack/react-router';
 import { memo, useMemo } from 'react';
 import type { Rows } from '../../api/contract.ts';
 import type { Instance } from '../../api/instances.ts';
-import { instanceOrder } from '../../domain/instance.ts';
+import { instanceOrder, statusOf } from '../../domain/instance.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { useLive, useTopic } from '../../live/hooks.ts';
-import { Card, Skeleton } from '../../ui/index.tsx';
+import { Card } from '../../ui/index.tsx';
 import { useSteadyIds } from '../now/queue-status.tsx';
+import { TopicPending } from '../topic-state.tsx';
 import { Amount, InstanceName, InstanceState, Seconds } from './cells.tsx';
 
 const SHOWN = 8;
@@ -32,14 +33,15 @@ export function HealthCard() {
   const ids = useSteadyIds(useMemo(() => Object.entries(rows ?? {}).toSorted(([, a], [, b]) => instanceOrder(a, b)).slice(0, SHOWN).map(([id]) => id), [rows]));
   const all = Object.values(rows ?? {});
   return (
-    <Card className="s5 fill" title={t('instances.health')} small={rows ? t('instances.small', { up: all.filter(({ status, stale }) => status === 'up' && !stale).length, all: all.length }) : ''} info={t('instances.info')} end={<Link to="/instances">{t('instances.all')}</Link>}>
-      <table className="instances" data-rows="">
+    <Card className="s5 fill" title={t('instances.health')} small={rows ? t('instances.small', { up: all.filter((instance) => statusOf(instance) === 'up').length, all: all.length }) : ''} info={t('instances.info')} end={<Link to="/instances">{t('instances.all')}</Link>}>
+      {rows ? null : <TopicPending what={t('instances.title')} />}
+      {rows ? <table className="instances" data-rows="">
         <thead><tr>
           <th scope="col">{t('instances.col.name')}</th><th scope="col" className="l">{t('instances.col.status')}</th>
           <th scope="col">{t('instances.col.p95')}</th><th scope="col" className="ph">{t('instances.col.load')}</th>
         </tr></thead>
-        <tbody>{rows ? ids.map((id) => <HealthRow key={id} id={id} />) : Array.from({ length: 4 }, (_, i) => <tr key={i}><td colSpan={3}><Skeleton width="100%" /></td></tr>)}</tbody>
-      </table>
+        <tbody>{ids.map((id) => <HealthRow key={id} id={id} />)}</tbody>
+      </table> : null}
       {rows && all.length === 0 ? <p className="empty">{t('instances.none')}</p> : null}
     </Card>
   );

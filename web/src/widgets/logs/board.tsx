@@ -1,21 +1,24 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
-import { FACETS, LEVELS, type LogFilter } from '../../api/logs.ts';
+import { FACETS, fetchLogs, LEVELS, type LogFilter } from '../../api/logs.ts';
 import { chartView } from '../../charts/view.ts';
 import { download } from '../../charts/save.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
-import { lineId, ndjson, type Line } from '../../logs/line.ts';
+import { columnsText, LINE_COLUMNS, type LineColumn } from '../../logs/columns.ts';
+import { lineId, lineOf, ndjson, Origins, type Line } from '../../logs/line.ts';
 import { LogTail } from '../../logs/tail.ts';
 import { Menu, Segmented } from '../../ui/index.tsx';
 import { LineDetail } from './detail.tsx';
 import { FacetsCard } from './facets.tsx';
 import { LogHistogramCard } from './histogram.tsx';
-import { LogList } from './list.tsx';
+import { HEADS, LogList } from './list.tsx';
 import './logs.css';
 import { asLevel, logWindow, type OnLogsChange } from './model.ts';
 import { PatternTable } from './patterns.tsx';
 
 const TYPING_MS = 350;
+/** Lines of the same millisecond that are looked through. */
+const ALIKE = 1_000;
 
 /** What is typed is looked for when one stops typing, not with each letter. */
 function SearchField(props: { q: string; onSearch: (q: string) => void }) {
@@ -57,6 +60,52 @@ function Chosen({ filter, onChange }: { filter: LogFilter; onChange: OnLogsChang
   );
 }
 
+/** What stands before each message, and whether long ones wrap. */
+function Layout({ columns, wrap, onChange }: { columns: readonly LineColumn[]; wrap: boolean; onChange: OnLogsChange }) {
+  const t = useSentence();
+  const press = (column: LineColumn, on: boolean) => onChange({ cols: columnsText(on ? [...columns, column] : columns.filter((each) => each !== column)) }, true);
+  return (
+    <Menu label={t('logs.columns')} face={t('logs.columns')} className="btn">
+      {() => (
+        <fieldset className="checks-menu">
+          <legend className="sr">{t('logs.columns')}</legend>
+          {LINE_COLUMNS.map((column) => (
+            <label key={column}><input type="checkbox" checked={columns.includes(column)} onChange={(event) => press(column, event.target.checked)} />{t(HEADS[column])}</label>
+          ))}
+          <label className="apart"><input type="checkbox" checked={wrap} onChange={(event) => onChange({ wrap: event.target.checked ? '1' : undefined }, true)} />{t('logs.wrap')}</label>
+        </fieldset>
+      )}
+    </Menu>
+  );
+}
+
+/** The line that the address names: among what was loaded, else looked up by the moment in its name. */
+function useNamed(tail: LogTail, version: number, line: string | null, opened: Line | null): Line | null {
+  const [found, setFound] = useState<Line | null>(null);
+  const near = useMemo(
+    () => (line === null ? null : opened && lineId(opened) === line ? opened : (tail.buffer.lines.findLast((each) => line.startsWith(each.at.toString(36)) && lineId(each) === line) ?? null)),
+    // oxlint-disable-next-line react/exhaustive-deps -- the version stands for the lines
+    [line, opened, version, tail],
+  );
+  const isMissing = line !== null && near === null && tail.state === 'ready' && (found === null || lineId(found) !== line);
+  useEffect(() => {
+    if (!isMissing) return undefined;
+    const at = Number.parseInt(line.split('-')[0] ?? '', 36) / 1_000;
+    if (!(at > 0 && at < 1e11)) return undefined;
+    const abort = new AbortController();
+    fetchLogs({}, { from: at, to: at + 0.001 }, { limit: ALIKE }, abort.signal).then(
+      ({ entries }) => {
+        const origins = new Origins();
+        setFound(entries.map((entry) => lineOf(entry, origins)).find((each) => lineId(each) === line) ?? null);
+      },
+      // Without it the list is still true: nothing is open, as for a name that no line has.
+      () => undefined,
+    );
+    return () => abort.abort();
+  }, [isMissing, line]);
+  return near ?? (found && line !== null && lineId(found) === line ? found : null);
+}
+
 function GiveAway({ tail }: { tail: LogTail }) {
   const t = useSentence();
   return (
@@ -76,13 +125,15 @@ export interface LogsBoardProps {
   view: 'lines' | 'patterns';
   /** The short name of the line that is open. */
   line: string | null;
+  columns: readonly LineColumn[];
+  wrap: boolean;
   /** Range or stretch; another one is another search. */
   look: string;
   onChange: OnLogsChange;
 }
 
 /** Search and live tail: what was written, by whom, how often, and what stands around it. */
-export function LogsBoard({ filter, view, line, look, onChange }: LogsBoardProps) {
+export function LogsBoard({ filter, view, line, columns, wrap, look, onChange }: LogsBoardProps) {
   const t = useSentence();
   const [tail] = useState(() => new LogTail());
   const search = JSON.stringify([filter, look]);
@@ -97,12 +148,7 @@ export function LogsBoard({ filter, view, line, look, onChange }: LogsBoardProps
   }, [search, tail]);
   const version = useSyncExternalStore(tail.watch, tail.read);
   const [opened, setOpened] = useState<Line | null>(null);
-  // A link names a line that has to be looked for among what was loaded.
-  const named = useMemo(
-    () => (line === null ? null : opened && lineId(opened) === line ? opened : (tail.buffer.lines.findLast((each) => line.startsWith(each.at.toString(36)) && lineId(each) === line) ?? null)),
-    // oxlint-disable-next-line react/exhaustive-deps -- the version stands for the lines
-    [line, opened, version, tail],
-  );
+  const named = useNamed(tail, version, line, opened);
   const open = (one: Line) => {
     setOpened(one);
     onChange({ line: lineId(one) }, true);
@@ -119,6 +165,7 @@ export function LogsBoard({ filter, view, line, look, onChange }: LogsBoardProps
         <Segmented label={t('logs.view')} value={view} onChange={(next) => onChange({ view: next === 'patterns' ? next : undefined })} options={[
           { value: 'lines', label: t('logs.lines') }, { value: 'patterns', label: t('logs.patterns') },
         ]} />
+        {view === 'lines' ? <Layout columns={columns} wrap={wrap} onChange={onChange} /> : null}
         <GiveAway tail={tail} />
         <Chosen filter={filter} onChange={onChange} />
       </div>
@@ -126,7 +173,7 @@ export function LogsBoard({ filter, view, line, look, onChange }: LogsBoardProps
       <div className={named ? 'log-body has-detail' : 'log-body'}>
         <FacetsCard filter={filter} look={look} onChange={onChange} />
         <section className="card" aria-label={t('logs.title')}>
-          {view === 'lines' ? <LogList key={search} tail={tail} q={filter.q} open={line} live={chartView.zoom === null} onOpen={open} /> : <PatternTable tail={tail} onOpen={open} />}
+          {view === 'lines' ? <LogList key={`${search} ${wrap}`} tail={tail} q={filter.q} open={line} live={chartView.zoom === null} columns={columns} wrap={wrap} onOpen={open} /> : <PatternTable tail={tail} onOpen={open} />}
         </section>
         {named ? <LineDetail line={named} onOpen={open} onClose={() => onChange({ line: undefined }, true)} onChange={onChange} /> : null}
       </div>

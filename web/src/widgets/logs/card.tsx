@@ -2,16 +2,17 @@ import { Link } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { fetchLogs } from '../../api/logs.ts';
 import { timeOfDay } from '../../domain/moment.ts';
-import { showName } from '../../domain/queue-name.ts';
+import { showName, showText } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { Refetch } from '../../live/refetch.ts';
-import { lineOf, Origins, type Line } from '../../logs/line.ts';
+import { lineId, lineOf, Origins, type Line } from '../../logs/line.ts';
 import { Card, Fault, Skeleton } from '../../ui/index.tsx';
 import './logs.css';
 import { levelTone, logWindow } from './model.ts';
 
 const SHOWN = 10;
 const EVERY_MS = 3_000;
+const TOLD = 400;
 
 function useNewest(): { lines: Line[] | null; error: string | null; retry: () => void } {
   const [state, setState] = useState<{ lines: Line[] | null; error: string | null }>({ lines: null, error: null });
@@ -41,9 +42,11 @@ export function LogsCard() {
       <ol className="log-card">
         {lines?.map((line, i) => (
           // oxlint-disable-next-line react/no-array-index-key -- alike lines stand beside one another
-          <li key={i} className={`log-row l-${levelTone(line.level)}`}>
-            <time dateTime={line.time}>{timeOfDay(line.at)}</time><span className="lv">{t(`logs.level.${line.level}`)}</span>
-            <span className="who">{showName(line.origin.instance ?? line.origin.source ?? '')}</span><span className="msg" data-tip={line.message.slice(0, 400)}>{line.message.slice(0, 400)}</span>
+          <li key={i}>
+            <Link to="/logs" search={{ level: 'warn', line: lineId(line) }} preload={false} className={`log-row l-${levelTone(line.level)}`} data-row="" data-tip={t('logs.inContext', { message: showText(line.message.slice(0, TOLD)) })}>
+              <time dateTime={line.time}>{timeOfDay(line.at)}</time><span className="lv">{t(`logs.level.${line.level}`)}</span>
+              <span className="who">{showName(line.origin.instance ?? line.origin.source ?? '')}</span><span className="msg">{showText(line.message.slice(0, TOLD)).replaceAll('\n', ' ⏎ ')}</span>
+            </Link>
           </li>
         ))}
         {lines || error ? null : Array.from({ length: 6 }, (_, i) => <li key={i} className="log-row"><Skeleton width="100%" /></li>)}

@@ -83,6 +83,13 @@ function useEscape(close: () => void) {
   }, []);
 }
 
+/** What leads to this line from anywhere, also when the range has moved on. */
+function linkTo(line: Line): string {
+  const address = new URL(location.href);
+  address.searchParams.set('line', lineId(line));
+  return address.href;
+}
+
 /** Everything of one line, the ways on from it, and what stands around it. */
 export function LineDetail(props: { line: Line; onOpen: (line: Line) => void; onClose: () => void; onChange: OnLogsChange }) {
   const t = useSentence();
@@ -101,7 +108,7 @@ export function LineDetail(props: { line: Line; onOpen: (line: Line) => void; on
         {line.trace ? <div><dt>{t('logs.facet.trace')}</dt><dd className="mono"><button type="button" className="as-link" data-tip={t('logs.sameTrace')} onClick={() => onChange({ trace: line.trace ?? undefined, q: undefined, level: undefined })}>{line.trace}</button></dd></div> : null}
         {fields.map(([name, value]) => <div key={name}><dt className="mono">{name}</dt><dd className="mono">{shown(value)}</dd></div>)}
       </dl>
-      <p className="note"><CopyButton text={ndjson([line])} label={t('logs.copy')} done={t('logs.copied')} /></p>
+      <p className="note"><CopyButton text={linkTo(line)} label={t('logs.copyLink')} done={t('logs.copied')} /><CopyButton text={ndjson([line])} label={t('logs.copy')} done={t('logs.copied')} /></p>
       <Context key={lineId(line)} line={line} onOpen={props.onOpen} />
     </Card>
   );

@@ -2,6 +2,7 @@ import { memo, type ReactNode } from 'react';
 import { timeOfDay } from '../../domain/moment.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
+import { USUAL, type LineColumn } from '../../logs/columns.ts';
 import type { Line } from '../../logs/line.ts';
 import { levelTone } from './model.ts';
 
@@ -32,20 +33,30 @@ export function Marked({ text, needle }: { text: string; needle: RegExp | null }
   return <>{parts}{text.slice(at)}</>;
 }
 
-/** One line, one row: what does not fit is seen when it is opened. */
-export const LogRow = memo(function LogRow(props: { line: Line; needle: RegExp | null; open: boolean; focusable: boolean; index: number; onOpen: (line: Line) => void }) {
+function Cell({ line, column }: { line: Line; column: LineColumn }) {
   const t = useSentence();
-  const { line, open } = props;
-  const who = line.origin.instance ?? line.origin.source ?? '';
+  switch (column) {
+    case 'time': return <time dateTime={line.time}>{timeOfDay(line.at)}</time>;
+    case 'level': return <span className="lv">{t(`logs.level.${line.level}`)}</span>;
+    case 'who': return <span className="who">{showName(line.origin.instance ?? line.origin.source ?? '')}</span>;
+    case 'job': return <span className="who more">{line.job ? showName(line.job) : ''}</span>;
+    default: return <span className="who more">{line.origin[column] === null ? '' : showName(line.origin[column])}</span>;
+  }
+}
+
+/** One line, one row, unless rows wrap: what does not fit is seen when it is opened. */
+export const LogRow = memo(function LogRow(props: {
+  line: Line; needle: RegExp | null; open: boolean; focusable: boolean; index: number; columns?: readonly LineColumn[]; wrap?: boolean; onOpen: (line: Line) => void;
+}) {
+  const { line, open, wrap, columns = USUAL } = props;
+  const message = line.message.slice(0, LONGEST);
   return (
     <button
-      type="button" className={`log-row l-${levelTone(line.level)}`} aria-pressed={open} data-row="" data-index={props.index}
+      type="button" className={`log-row l-${levelTone(line.level)}${wrap ? ' wrap' : ''}`} aria-pressed={open} data-row="" data-index={props.index}
       tabIndex={props.focusable ? 0 : -1} onClick={() => props.onOpen(line)}
     >
-      <time dateTime={line.time}>{timeOfDay(line.at)}</time>
-      <span className="lv">{t(`logs.level.${line.level}`)}</span>
-      <span className="who">{showName(who)}</span>
-      <span className="msg"><Marked text={line.message.slice(0, LONGEST).replaceAll('\n', ' ⏎ ')} needle={props.needle} /></span>
+      {columns.map((column) => <Cell key={column} line={line} column={column} />)}
+      <span className="msg"><Marked text={wrap ? message : message.replaceAll('\n', ' ⏎ ')} needle={props.needle} /></span>
     </button>
   );
 });

@@ -6,6 +6,7 @@ import { viewFeed, type ViewFeed } from '../../live/view-feed.ts';
 import { useFeed, useLive, useTopic } from '../../live/hooks.ts';
 import { Skeleton } from '../../ui/index.tsx';
 import { ActiveJobsCard } from './active-jobs.tsx';
+import { FailedCard } from './failed-card.tsx';
 import { QueueCharts } from './charts.tsx';
 import { HeatCard } from './heat-card.tsx';
 import { QueueHeader, StateStrip } from './header.tsx';
@@ -39,6 +40,7 @@ export function QueueBoard(props: { source: string; kind: string; queue: string 
       {detail ? (
         <>
           <TypesCard detail={detail} />
+          <FailedCard address={address} detail={detail} />
           <ActiveJobsCard detail={detail} />
           <QueueWorkersCard address={props} />
           <TimelineCard events={detail.events ?? []} />

@@ -1,15 +1,13 @@
 import type { VigieEvent } from '../../api/contract.ts';
-import { eventQueue, eventSubject, eventWording, eventWords } from '../../domain/event.ts';
+import { eventTarget, eventWording, eventWords } from '../../domain/event.ts';
 import { fullMoment, timeOfDay } from '../../domain/moment.ts';
-import { showName } from '../../domain/queue-name.ts';
+import { showText } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { Card } from '../../ui/index.tsx';
+import { EventSubject } from '../events/subject.tsx';
 
-/** What is not said by the page itself, which is about one queue. */
-const recordOf = (event: VigieEvent): string => {
-  const subject = eventSubject(event);
-  return [subject === eventQueue(event)?.queue ? '' : showName(subject), eventWords(event)].filter(Boolean).join(' · ');
-};
+/** The page itself is about one queue: its events need not name it again. */
+const isAboutThis = (event: VigieEvent): boolean => eventTarget(event).page === 'queue';
 
 /** What happened to the queue, newest first. */
 export function TimelineCard({ events }: { events: VigieEvent[] }) {
@@ -20,8 +18,8 @@ export function TimelineCard({ events }: { events: VigieEvent[] }) {
         {events.map((event) => (
           <li key={event.id} className={`e-${event.severity}`}>
             <time dateTime={event.time} data-tip={fullMoment(event.time)}>{timeOfDay(event.time)}</time>
-            {t(eventWording(event.type), { type: event.type })}
-            {recordOf(event) ? <span className="rec">{recordOf(event)}</span> : null}
+            {t(eventWording(event.type), { type: event.type })} {isAboutThis(event) ? null : <EventSubject event={event} />}
+            {eventWords(event) ? <span className="rec">{showText(eventWords(event))}</span> : null}
           </li>
         ))}
       </ol>

@@ -3,7 +3,6 @@ import { useMemo } from 'react';
 import type { QueueAddress } from '../../api/client.ts';
 import type { Rows, Worker } from '../../api/contract.ts';
 import { count } from '../../domain/quantity.ts';
-import { showName } from '../../domain/queue-name.ts';
 import { workerTone } from '../../domain/worker.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { useLive, useNow, useTopic } from '../../live/hooks.ts';
@@ -11,6 +10,7 @@ import { clock } from '../../live/session.ts';
 import { Bar, Card, Mark } from '../../ui/index.tsx';
 import { workerOrder } from '../workers/order.ts';
 import { inHand, workerState, workerStateShort } from '../workers/state.ts';
+import { WorkerName } from '../workers/worker-name.tsx';
 
 const SHOWN = 50;
 
@@ -31,7 +31,7 @@ export function QueueWorkersCard({ address }: { address: QueueAddress }) {
         {workers.slice(0, SHOWN).map((worker) => (
           <li key={worker.id}>
             <Mark tone={workerTone(worker, now)} label={workerState(t, worker, now)} />
-            <bdi className="name q">{showName(worker.name)}</bdi>
+            <WorkerName worker={worker} />
             {workerTone(worker, now) === 'ok' ? null : <span className="warn">{workerStateShort(t, worker, now)}</span>}
             <span className="load">
               {worker.capacity ? <Bar share={(worker.busy ?? 0) / worker.capacity} tone={(worker.busy ?? 0) >= worker.capacity ? 'full' : 'ok'} /> : null}

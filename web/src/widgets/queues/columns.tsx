@@ -1,5 +1,6 @@
 import type { Direction, Sort } from '../../domain/order.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
+import { SortHead } from '../../ui/sort-head.tsx';
 
 export type QueueColumn = Exclude<Sort, 'worst'> | 'spark';
 
@@ -41,17 +42,10 @@ export function HeadCell({ column, state }: { column: QueueColumn; state?: SortS
   const t = useSentence();
   if (column === 'spark') return <th scope="col" className={columnClass(column)} data-tip={t(tip(column))}>{t(label(column))}</th>;
   if (!state) return <th scope="col" className={columnClass(column)}><button type="button" data-tip={t(tip(column))}>{t(label(column))}</button></th>;
-  const active = state.sort === column;
-  const first = firstDirection(column);
-  const press = () => {
-    if (!active) state.onSort(column, first);
-    else if (state.direction === first) state.onSort(column, first === 'asc' ? 'desc' : 'asc');
-    else state.onSort('worst', 'desc');
-  };
-  const arrow = active ? (state.direction === 'asc' ? ' ↑' : ' ↓') : '';
   return (
-    <th scope="col" className={columnClass(column)} aria-sort={active ? (state.direction === 'asc' ? 'ascending' : 'descending') : undefined}>
-      <button type="button" data-tip={t(tip(column))} onClick={press}>{t(label(column))}{arrow}</button>
-    </th>
+    <SortHead
+      label={t(label(column))} tip={t(tip(column))} className={columnClass(column)} first={firstDirection(column)} active={state.sort === column ? state.direction : null}
+      onSort={(direction) => (direction === null ? state.onSort('worst', 'desc') : state.onSort(column, direction))}
+    />
   );
 }

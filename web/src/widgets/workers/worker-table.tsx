@@ -11,6 +11,7 @@ import { Bar, Mark, ScrollX } from '../../ui/index.tsx';
 import { LinesLink } from '../logs/lines-link.tsx';
 import { QueueLink } from '../queue-link.tsx';
 import { inHand, workerState } from './state.ts';
+import { WorkerName } from './worker-name.tsx';
 
 const HEADS: readonly [label: MessageId, tip: MessageId, className: string][] = [
   ['worker.col.name', 'worker.col.nameTip', 'w-worker'],
@@ -67,23 +68,6 @@ function Load({ worker }: { worker: Worker }) {
   const { busy, capacity } = worker;
   if (typeof capacity !== 'number') return <span data-tip={t('absent.capacity')}>{inHand(t, busy)}</span>;
   return <><Bar share={capacity > 0 ? (busy ?? 0) / capacity : 0} tone={capacity > 0 && (busy ?? 0) >= capacity ? 'full' : 'ok'} />{count(busy)}/{count(capacity)}</>;
-}
-
-/**
- * The name leads to what the worker wrote: a process signs its lines with the name of its host. Bull knows only an address, which
- * signs no lines: there it leads to the lines of the queue, if it is one.
- */
-function WorkerName({ worker }: { worker: Worker }) {
-  const t = useSentence();
-  const [queue, ...more] = worker.queues;
-  const host = worker.kind === 'asynq' ? worker.host : null;
-  const lines = host ? { instance: host } : queue !== undefined && more.length === 0 ? { queue } : null;
-  const address = worker.address ? t('worker.address', { address: worker.address }) : undefined;
-  const name = <bdi className="name">{showName(worker.name)}</bdi>;
-  const bare = <span className="q" data-row="" tabIndex={-1} data-tip={address}>{name}</span>;
-  if (!lines) return bare;
-  const tip = host ? t('instances.linesTip', { name: showName(host) }) : t('worker.queueLines', { queue: showName(queue ?? '') });
-  return <LinesLink of={lines} className="q" isRow tip={[address, tip].filter(Boolean).join('\n')} bare={bare}>{name}</LinesLink>;
 }
 
 const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {

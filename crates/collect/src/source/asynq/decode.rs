@@ -4,7 +4,7 @@
 
 use prost::Message;
 use std::collections::HashMap;
-use vigie_model::{Name, Time};
+use vigie_model::{FailedJob, Name, Time};
 
 /// What is wrong with a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +46,23 @@ const MOST_QUEUES: usize = 1_000;
 struct TaskMessage {
     #[prost(bytes = "vec", tag = "1")]
     kind: Vec<u8>,
+}
+
+/// A task that failed, from `msg` of its hash.
+#[derive(Clone, PartialEq, Message)]
+struct FailedTaskMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    kind: Vec<u8>,
+    #[prost(int32, tag = "5")]
+    retry: i32,
+    #[prost(int32, tag = "6")]
+    retried: i32,
+    #[prost(bytes = "vec", tag = "7")]
+    error: Vec<u8>,
+    #[prost(int64, tag = "11")]
+    last_failed_at: i64,
+    #[prost(map = "string, string", tag = "15")]
+    headers: HashMap<String, String>,
 }
 
 /// A server, from its key.
@@ -139,6 +156,40 @@ fn parse<M: Message + Default>(what: &'static str, bytes: &[u8]) -> Result<M, De
 /// [`DecodeError`] when the bytes are no task message.
 pub fn task_type(bytes: &[u8]) -> Result<Name, DecodeError> {
     parse::<TaskMessage>("task message", bytes).map(|task| Name::from_bytes(&task.kind))
+}
+
+/// What a task says of its failures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedTask {
+    /// Its type.
+    pub kind: Name,
+    /// How often it may be tried again.
+    pub retries: u32,
+    /// How often it was.
+    pub retried: u32,
+    /// What its handler said last.
+    pub error: Vec<u8>,
+    /// When that was, to the second, on the worker's clock.
+    pub failed_at: Option<Time>,
+    /// The trace of whoever enqueued it.
+    pub trace: Option<String>,
+}
+
+/// What a task says of its failures, from its message.
+///
+/// # Errors
+/// [`DecodeError`] when the bytes are no task message.
+pub fn failed_task(bytes: &[u8]) -> Result<FailedTask, DecodeError> {
+    let task: FailedTaskMessage = parse("task message", bytes)?;
+    let parent = task.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("traceparent"));
+    Ok(FailedTask {
+        kind: Name::from_bytes(&task.kind),
+        retries: u32::try_from(task.retry).unwrap_or(0),
+        retried: u32::try_from(task.retried).unwrap_or(0),
+        error: task.error,
+        failed_at: (task.last_failed_at > 0).then(|| Time::from_seconds(task.last_failed_at)),
+        trace: parent.and_then(|(_, parent)| FailedJob::trace_of(parent)),
+    })
 }
 
 /// A server, from the value of its key.

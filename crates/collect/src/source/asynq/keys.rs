@@ -46,12 +46,12 @@ impl QueueKeys {
         self.key(b"scheduled")
     }
 
-    /// ZSET of task ids by the time to run again: how many are retried.
+    /// ZSET of task ids by the time to run again: how many are retried; when somebody asks, which failed last.
     pub(super) fn retry(&self) -> Vec<u8> {
         self.key(b"retry")
     }
 
-    /// ZSET of task ids by when they failed for good: how many are kept.
+    /// ZSET of task ids by when they failed for good: how many are kept; when somebody asks, which failed last.
     pub(super) fn archived(&self) -> Vec<u8> {
         self.key(b"archived")
     }
@@ -86,7 +86,8 @@ impl QueueKeys {
         [&self.prefix, &b"g:"[..], name].concat()
     }
 
-    /// HASH of one task: `msg` (its type), `state`, `pending_since` (how long it waits).
+    /// HASH of one task: `msg` (its type; of a failed one, when somebody asks, its error and attempts), `state`,
+    /// `pending_since` (how long it waits).
     pub(super) fn task(&self, id: &[u8]) -> Vec<u8> {
         [&self.prefix, &b"t:"[..], id].concat()
     }

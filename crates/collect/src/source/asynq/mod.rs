@@ -3,6 +3,7 @@
 
 mod account;
 pub mod decode;
+mod failed;
 mod flow;
 mod folded;
 mod keys;

@@ -11,6 +11,7 @@ use vigie_model::{
 };
 
 use super::account::Poll;
+use super::failed;
 use super::folded::Folded;
 use super::keys;
 use super::queue::{Lookup, Queue};
@@ -18,7 +19,7 @@ use super::registry::Registry;
 use super::told::Told;
 use super::watch::{TaskState, Watch};
 use crate::source::{
-    Candidate, Plan, PollContext, QueueSystem, ReaderContext, Replies, ToldJobs, Which,
+    Candidate, FailedPlace, Plan, PollContext, QueueSystem, ReaderContext, Replies, ToldJobs, Which,
 };
 
 /// Bytes of task messages that are read at each poll.
@@ -374,6 +375,11 @@ impl QueueSystem for AsynqSystem {
 
     fn troubles(&self) -> &[String] {
         &self.wrong
+    }
+
+    fn failed(&self, queue: &QueueId) -> Option<FailedPlace> {
+        let known = self.queues.iter().find(|(_, own)| own.id == *queue);
+        known.map(|(name, _)| failed::place(name))
     }
 
     fn reconnected(&mut self) {

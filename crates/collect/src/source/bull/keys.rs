@@ -52,8 +52,8 @@ pub const KEYS: &[KeyUse] = &[
     KeyUse {
         suffix: FAILED,
         redis_type: "zset",
-        commands: &["ZCARD"],
-        why: "jobs that failed for good and are kept",
+        commands: &["ZCARD", "ZRANGE"],
+        why: "jobs that failed for good and are kept; the 50 newest when somebody asks",
     },
     KeyUse {
         suffix: META_PAUSED,
@@ -88,8 +88,8 @@ pub const KEYS: &[KeyUse] = &[
     KeyUse {
         suffix: "<job>",
         redis_type: "hash",
-        commands: &["HMGET"],
-        why: "name, timestamp, opts, processedOn, finishedOn, attemptsMade, stalledCounter, retriedOn: type and times; never data, of which n8n's queue alone has a part that is read: the workflow's id",
+        commands: &["HMGET", "HSTRLEN"],
+        why: "name, timestamp, opts, processedOn, finishedOn, attemptsMade, stalledCounter, retriedOn: type and times; of failed ones, when somebody asks, failedReason; never data, of which n8n's queue alone has a part that is read: the workflow's id",
     },
 ];
 

@@ -6,6 +6,7 @@ pub(crate) mod client_name;
 pub(crate) mod connections;
 pub(crate) mod dialect;
 pub(crate) mod facts;
+pub(crate) mod failed;
 pub(crate) mod job_hash;
 pub(crate) mod ownership;
 pub(crate) mod rate;
@@ -104,6 +105,13 @@ macro_rules! queue_system {
 
             fn queues(&self) -> usize {
                 self.0.queues()
+            }
+
+            fn failed(
+                &self,
+                queue: &vigie_model::QueueId,
+            ) -> Option<$crate::source::FailedPlace> {
+                self.0.failed(queue)
             }
 
             fn reconnected(&mut self) {

@@ -12,12 +12,15 @@ use vigie_model::{
 
 use super::base::{Base, PLAIN_PREFIXES, after_prefix, is_within, job_key};
 use super::dialect::{Dialect, Reader, Seen};
+use super::failed;
 use super::ownership::{Evidence, Owner};
 use super::shared::{ReaderState, Shared};
 use super::watched::{LookUp, Watched};
 use super::workers::{self, Consumers, Running};
 use crate::source::n8n::ExecutionQueue;
-use crate::source::{Candidate, Plan, PollContext, QueueSystem, ReaderContext, Replies, Which};
+use crate::source::{
+    Candidate, FailedPlace, Plan, PollContext, QueueSystem, ReaderContext, Replies, Which,
+};
 
 /// Candidates that are examined in one poll, at 10 commands each.
 const EXAMINED: usize = 25;
@@ -418,6 +421,11 @@ impl<D: Dialect> QueueSystem for FamilySystem<D> {
 
     fn troubles(&self) -> &[String] {
         &self.wrong
+    }
+
+    fn failed(&self, queue: &QueueId) -> Option<FailedPlace> {
+        let known = self.queues.iter().find(|(_, own)| !own.folded && own.id == *queue);
+        known.map(|(base, _)| failed::place(base))
     }
 
     fn reconnected(&mut self) {

@@ -65,8 +65,8 @@ pub const KEYS: &[KeyUse] = &[
     KeyUse {
         suffix: FAILED,
         redis_type: "zset",
-        commands: &["ZCARD"],
-        why: "jobs that failed for good and are kept",
+        commands: &["ZCARD", "ZRANGE"],
+        why: "jobs that failed for good and are kept; the 50 newest when somebody asks",
     },
     KeyUse {
         suffix: META,
@@ -89,8 +89,8 @@ pub const KEYS: &[KeyUse] = &[
     KeyUse {
         suffix: "<job>",
         redis_type: "hash",
-        commands: &["HMGET"],
-        why: "name, timestamp, opts, processedOn, finishedOn, atm, ats, stc, pb, attemptsMade: type, times and worker; never data",
+        commands: &["HMGET", "HSTRLEN"],
+        why: "name, timestamp, opts, processedOn, finishedOn, atm, ats, stc, pb, attemptsMade: type, times and worker; of failed ones, when somebody asks, failedReason; never data",
     },
 ];
 

@@ -31,6 +31,7 @@ pub(super) const COMMANDS: &[(&str, Need)] = &[
     ("zcard", Need::Queues),
     ("zrange", Need::Queues),
     ("zrangebyscore", Need::Queues),
+    ("hstrlen", Need::Extra("the page of a queue cannot list its failed jobs")),
     ("hmget", Need::Queues),
     ("hgetall", Need::Queues),
     ("cluster|slots", Need::Cluster),

@@ -6,6 +6,7 @@ mod clients;
 mod cluster;
 mod config;
 mod discover;
+mod failed;
 mod fault;
 mod info;
 mod jitter;

@@ -12,6 +12,7 @@ use vigie_model::{Broker, Check, Observation, PollCost, PollReport, ServerFacts,
 use super::checks;
 use super::config::{Deployment, RedisConfig};
 use super::discover::Discovery;
+use super::failed::{self, Answers};
 use super::jitter::{Backoff, Jitter};
 use super::offset::{Offset, server_time};
 use super::readers::Readers;
@@ -19,7 +20,8 @@ use super::session::{Beside, Round, Session};
 use super::systems::{Looks, Parts, Systems};
 use super::{Fault, Link, clients, info};
 use crate::source::{
-    ClientLine, Plan, PollContext, ReaderContext, Reply, ReplyError, RunContext, ToldJobs, Which,
+    ClientLine, FailedJobs, NoFailedJobs, Plan, PollContext, Question, Questions, ReaderContext,
+    Reply, ReplyError, RunContext, ToldJobs, Which,
 };
 use crate::{Clock, ObservationSender};
 
@@ -36,10 +38,12 @@ const QUEUES_A_LOOK: usize = 20;
 /// Nudges that may wait.
 const NUDGES: usize = 1_024;
 
-/// Watches a Redis until told to stop, with what workers tell of its jobs by `told`. Nothing of it outlives the call.
-pub async fn run(config: RedisConfig, told: ToldJobs, context: RunContext) {
+/// Watches a Redis until told to stop: with what workers tell of its jobs by `told`, and an answer to whoever asks for jobs that
+/// `failed`. Nothing of it outlives the call.
+pub async fn run(config: RedisConfig, told: ToldJobs, failed: FailedJobs, context: RunContext) {
     let stop = context.stop.clone();
-    let mut source = RedisSource::new(config, told, context);
+    let questions = failed.open(&config.name);
+    let mut source = RedisSource::new(config, told, questions, context);
     tokio::select! {
         () = stop.cancelled() => {}
         () = source.poll_forever() => {}
@@ -54,6 +58,7 @@ struct RedisSource {
     readers: Readers,
     reader_context: ReaderContext,
     nudges: mpsc::Receiver<(Broker, Vec<u8>)>,
+    questions: Questions,
     jitter: Jitter,
 }
 
@@ -72,10 +77,17 @@ struct Polls {
     checks: Vec<Check>,
     connected_before: bool,
     watches_role: bool,
+    /// What was told of failed jobs.
+    failed: Answers,
 }
 
 impl RedisSource {
-    fn new(config: RedisConfig, told: ToldJobs, context: RunContext) -> Self {
+    fn new(
+        config: RedisConfig,
+        told: ToldJobs,
+        questions: Questions,
+        context: RunContext,
+    ) -> Self {
         let RunContext { clock, out, .. } = context;
         let (nudge, nudges) = mpsc::channel(NUDGES);
         let polls = Polls {
@@ -90,6 +102,7 @@ impl RedisSource {
             checks: Vec::new(),
             connected_before: false,
             watches_role: matches!(config.deployment, Deployment::Sentinel(_)),
+            failed: Answers::default(),
         };
         let (source, limits) = (config.name.clone(), config.limits);
         let exact_jobs_per_second = config.exact_jobs_per_second;
@@ -111,6 +124,7 @@ impl RedisSource {
             readers: Readers::new(),
             reader_context,
             nudges,
+            questions,
             jitter: Jitter::new(),
         }
     }
@@ -177,7 +191,7 @@ impl RedisSource {
         self.polls.poll(&self.link, &*self.clock, &self.out).await
     }
 
-    /// Waits for the next poll; meanwhile takes early looks, and restarts readers that ended.
+    /// Waits for the next poll; meanwhile takes early looks, tells of failed jobs, and restarts readers that ended.
     async fn rest_until(&mut self, next: Instant) -> Result<(), Fault> {
         let mut wanted: HashSet<(Broker, Vec<u8>)> = HashSet::new();
         let mut look_at: Option<Instant> = None;
@@ -197,6 +211,7 @@ impl RedisSource {
                     }
                     look_at.get_or_insert((Instant::now() + GATHER).max(looked + BETWEEN_LOOKS));
                 }
+                question = self.questions.next() => self.polls.tell_failed(question).await?,
                 () = self.readers.ended(&mut self.jitter) => {}
             }
         }
@@ -216,6 +231,10 @@ impl RedisSource {
                     }
                 }
                 _ = self.nudges.recv() => {}
+                question = self.questions.next() => {
+                    let why = fault.map_or_else(String::new, ToString::to_string);
+                    let _ = question.answer.send(Err(NoFailedJobs::Source(why)));
+                }
                 () = self.readers.ended(&mut self.jitter) => {}
             }
         }
@@ -383,6 +402,26 @@ impl Polls {
         self.looks = PollCost { round_trips: 0, seconds: 0.0, ..cost.total };
         self.session = Some(session);
         Ok(())
+    }
+
+    /// Tells of the failed jobs of a queue; who has left meanwhile hears nothing.
+    async fn tell_failed(&mut self, Question { queue, answer }: Question) -> Result<(), Fault> {
+        if let Some(failed) = self.failed.of(&queue) {
+            let _ = answer.send(failed);
+            return Ok(());
+        }
+        let (Some(session), Some(place)) = (&mut self.session, self.systems.failed(&queue)) else {
+            let _ = answer.send(Err(NoFailedJobs::Unknown));
+            return Ok(());
+        };
+        let read = failed::read(session, &place).await;
+        let failed = read.as_ref().map_or_else(
+            |fault| Err(NoFailedJobs::Source(fault.to_string())),
+            |failed| failed.clone(),
+        );
+        let _ = answer.send(failed.clone());
+        self.failed.keep(queue, failed);
+        read.map(drop)
     }
 
     fn context(

@@ -1,12 +1,14 @@
 //! The queue systems that may live in a Redis.
 
-use vigie_model::{Broker, Observation};
+use vigie_model::{Broker, Observation, QueueId};
 
 use super::config::RedisConfig;
 use crate::source::asynq::AsynqSystem;
 use crate::source::bull::BullSystem;
 use crate::source::bullmq::BullMqSystem;
-use crate::source::{Candidate, Plan, PollContext, QueueSystem, Replies, Reply, ToldJobs, Which};
+use crate::source::{
+    Candidate, FailedPlace, Plan, PollContext, QueueSystem, Replies, Reply, ToldJobs, Which,
+};
 
 /// All of them.
 pub(super) struct Systems {
@@ -64,6 +66,11 @@ impl Systems {
     pub(super) fn found(&self) -> Vec<(Broker, usize)> {
         let count = |system: &dyn QueueSystem| (system.broker(), system.queues());
         self.all().into_iter().map(count).filter(|(_, queues)| *queues > 0).collect()
+    }
+
+    /// Where the failed jobs of a queue are, if it is known.
+    pub(super) fn failed(&self, queue: &QueueId) -> Option<FailedPlace> {
+        self.all().into_iter().find(|system| system.broker() == queue.broker)?.failed(queue)
     }
 
     pub(super) fn offer(&mut self, candidates: &[Candidate]) {

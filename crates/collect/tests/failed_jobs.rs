@@ -1,0 +1,140 @@
+//! Failed jobs, asked for: what it costs a real Redis, and what becomes of hostile content.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+mod watching;
+
+use redis::Commands as _;
+use vigie_collect::source::{MOST_FAILED, NoFailedJobs};
+use vigie_model::{Broker, FailedJob, FailedState};
+use vigie_testkit::RedisServer;
+use watching::{Watching, fill_asynq};
+
+/// TaskMessage of asynq.
+fn message(job_type: &[u8], error: &[u8], retried: u8, headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut message = Vec::new();
+    let mut bytes = |tag: u8, value: &[u8]| {
+        message.push(tag << 3 | 2);
+        let mut left = value.len();
+        while left > 127 {
+            message.push((left & 127) as u8 | 128);
+            left >>= 7;
+        }
+        message.push(left as u8);
+        message.extend(value);
+    };
+    bytes(1, job_type);
+    bytes(7, error);
+    for (name, value) in headers {
+        let mut pair = vec![1 << 3 | 2, name.len() as u8];
+        pair.extend(name.as_bytes());
+        pair.extend([2 << 3 | 2, value.len() as u8]);
+        pair.extend(value.as_bytes());
+        bytes(15, &pair);
+    }
+    // retry = 3, retried, last_failed_at = 100
+    message.extend([5 << 3, 3, 6 << 3, retried, 11 << 3, 100]);
+    message
+}
+
+fn keep(admin: &mut redis::Connection, list: &str, id: &str, score: u32, message: &[u8]) {
+    let _: () = admin.hset(format!("asynq:{{q}}:t:{id}"), "msg", message).unwrap();
+    let _: () = admin.zadd(format!("asynq:{{q}}:{list}"), id, score).unwrap();
+}
+
+/// How often the server was asked something, by the command's name.
+fn calls(server: &RedisServer, command: &str) -> usize {
+    let stats: String = redis::cmd("INFO").arg("commandstats").query(&mut server.admin()).unwrap();
+    let line =
+        stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+    line.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
+}
+
+async fn asked(watching: &Watching) -> Vec<FailedJob> {
+    watching.failed(Broker::Asynq, "q").await.unwrap().to_vec()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_content_is_shortened_left_out_or_told_as_it_is() {
+    let server = RedisServer::start();
+    let mut admin = server.admin();
+    fill_asynq(&mut admin, "q", 1);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let parent = format!("00-{trace}-00f067aa0ba902b7-01");
+    let odd = "<img src=x onerror=alert(1)>\u{202e}\n\0\u{1b}[31m";
+    keep(
+        &mut admin,
+        "archived",
+        "odd",
+        9,
+        &message(b"a", odd.as_bytes(), 3, &[("traceparent", &parent)]),
+    );
+    keep(&mut admin, "archived", "bytes", 8, &message(&[0xff; 400], &[0xff; 9_000], 0, &[]));
+    keep(&mut admin, "archived", "huge", 7, &message(b"a", &vec![b'x'; 2 << 20], 3, &[]));
+    keep(&mut admin, "archived", "nonsense", 6, b"\xff\xff\xff");
+    keep(&mut admin, "retry", "again", 4_000_000_000, &message(b"b", b"later", 2, &[]));
+    let _: () = admin.zadd("asynq:{q}:archived", "gone", 5).unwrap();
+    let watching = Watching::url(&server.url());
+    watching.queue("q", |_| true).await;
+
+    let jobs = asked(&watching).await;
+    let job = |id: &str| jobs.iter().find(|job| job.id.as_str() == id).unwrap();
+    assert_eq!(job("odd").error.as_deref(), Some(odd), "as it is: the screen makes it harmless");
+    assert_eq!((job("odd").attempt, job("odd").attempts), (Some(4), Some(4)));
+    assert_eq!(job("odd").trace.as_deref(), Some(trace));
+    let bytes = job("bytes");
+    assert!(bytes.error.as_ref().unwrap().len() <= FailedJob::ERROR_BYTES);
+    assert!(bytes.job_type.as_ref().unwrap().as_str().len() <= 256);
+    let huge = job("huge");
+    assert!(huge.is_too_long && huge.error.is_none() && huge.at.is_some(), "{huge:?}");
+    assert_eq!(job("nonsense").error, None);
+    assert_eq!((job("again").state, job("again").attempt), (FailedState::Retry, Some(2)));
+    assert!(jobs.iter().all(|job| job.id.as_str() != "gone"), "{jobs:?}");
+    assert!(jobs.is_sorted_by(|one, two| one.at >= two.at), "{jobs:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_failed_jobs_cost_three_round_trips_and_no_poll_asks_for_them() {
+    let server = RedisServer::start();
+    let mut admin = server.admin();
+    fill_asynq(&mut admin, "q", 1);
+    for id in 0..300 {
+        keep(&mut admin, "archived", &id.to_string(), 1_000 + id, &message(b"a", b"no", 3, &[]));
+    }
+    let watching = Watching::url(&server.url());
+    watching.queue("q", |_| true).await;
+    watching.good_keeping().await;
+    assert_eq!(calls(&server, "hstrlen"), 0, "polls do not ask");
+    let (one, other) = tokio::join!(asked(&watching), asked(&watching));
+    assert_eq!(one, other);
+    let ids: Vec<&str> = one.iter().map(|job| job.id.as_str()).collect();
+    // All failed in the same second, by their own account.
+    assert_eq!((ids.len(), ids[0]), (MOST_FAILED, "299"));
+    assert_eq!(calls(&server, "hstrlen"), MOST_FAILED, "the second hears what the first was told");
+    assert!(matches!(watching.failed(Broker::Asynq, "none").await, Err(NoFailedJobs::Unknown)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_told_in_the_servers_words() {
+    let server = RedisServer::start();
+    let mut admin = server.admin();
+    fill_asynq(&mut admin, "q", 1);
+    fill_asynq(&mut admin, "wrong", 1);
+    let _: () = admin.set("asynq:{wrong}:archived", "text").unwrap();
+    keep(&mut admin, "archived", "1", 9, &message(b"a", b"no", 3, &[]));
+    let _: () = redis::cmd("ACL")
+        .arg(&["SETUSER", "few", "on", ">pw", "~*", "&*", "+@all", "-hstrlen"])
+        .query(&mut admin)
+        .unwrap();
+    let watching = Watching::url(&format!("redis://few:pw@127.0.0.1:{}", server.port()));
+    watching.queue("q", |_| true).await;
+    let error = watching.failed(Broker::Asynq, "q").await.unwrap_err().to_string();
+    assert!(error.contains("hstrlen") && error.contains("Settings"), "{error}");
+    let error = watching.failed(Broker::Asynq, "wrong").await.unwrap_err().to_string();
+    assert_eq!(error, "the key holds another type of value");
+    watching.good().await;
+
+    drop(server);
+    watching.fault(10.0).await;
+    let error = watching.failed(Broker::Asynq, "q").await.unwrap_err().to_string();
+    assert!(error.contains("127.0.0.1"), "{error}");
+}
