@@ -10,6 +10,7 @@ mod context;
 pub(crate) mod date;
 mod element;
 mod extended;
+mod fold;
 mod grid;
 mod hash;
 mod info;

@@ -3,7 +3,8 @@
 use vigie_model::Labels;
 use vigie_store::{FoundSeries, Hints, Samples, Stretch, TimeRange, is_stale};
 
-use super::series::Row;
+use super::series::{Row, Take};
+use super::window::Walk;
 use super::{Context, Evaluated, Grid, Series};
 use crate::answer::{RangeSeries, SampleValue};
 use crate::engine::QueryError;
@@ -73,19 +74,36 @@ impl Context<'_> {
         ends: Grid,
         with: impl Fn(i64, SampleValue) -> SampleValue,
     ) -> Result<Evaluated, QueryError> {
-        let lookback = self.limits.lookback;
         let mut selected = Vec::new();
-        for found in self.find(selector, ends, (lookback, 0), apart(lookback))? {
+        self.select_each(selector, ends, with, &mut |one| {
+            self.hold(one.row.len())?;
+            selected.push(one);
+            Ok(true)
+        })?;
+        Ok(Evaluated::Vector(selected))
+    }
+
+    /// The same, one series after the other. Whether all were taken.
+    pub(crate) fn select_each(
+        &self,
+        selector: &Selector,
+        ends: Grid,
+        with: impl Fn(i64, SampleValue) -> SampleValue,
+        take: Take<'_>,
+    ) -> Result<bool, QueryError> {
+        let lookback = self.limits.lookback;
+        let hints = Hints { newest: ends.count == 1, ..apart(lookback) };
+        for found in self.find(selector, ends, (lookback, 0), hints)? {
             self.check()?;
             let samples = found.reader.read()?;
             self.read(&samples)?;
             let row = newest(&samples, ends, lookback, &with);
-            if row.iter().any(Option::is_some) {
-                self.hold(row.len())?;
-                selected.push(Series { labels: found.labels, row });
+            let one = Series { labels: found.labels, row };
+            if one.has_values() && !take(one)? {
+                return Ok(false);
             }
         }
-        Ok(Evaluated::Vector(selected))
+        Ok(true)
     }
 
     fn select_smoothed(
@@ -130,6 +148,7 @@ impl Context<'_> {
                     step: width / SAMPLES_OF_A_WINDOW,
                     grid: common(common(ends.start, ends.step), width),
                     stretch: stretch(function),
+                    newest: false,
                 };
                 let mut series: Vec<(Labels, Read)> = Vec::new();
                 for found in self.find(selector, ends, reach, hints)? {
@@ -230,7 +249,9 @@ fn common(one: i64, two: i64) -> i64 {
 
 /// Without the markers of series that ended.
 fn without_stale(mut samples: Samples) -> Samples {
-    if samples.floats.iter().any(|value| is_stale(*value)) {
+    // Usually there is none, which is seen faster without stopping anywhere.
+    let number = samples.floats.iter().fold(true, |number, value| number & !value.is_nan());
+    if !number && samples.floats.iter().any(|value| is_stale(*value)) {
         let keep: Vec<bool> = samples.floats.iter().map(|value| !is_stale(*value)).collect();
         let mut flags = keep.iter();
         samples.float_times.retain(|_| flags.next().copied().unwrap_or_default());
@@ -256,6 +277,16 @@ fn newest(
     lookback: i64,
     with: impl Fn(i64, SampleValue) -> SampleValue,
 ) -> Row {
+    if samples.histograms.is_empty() {
+        let mut walk = Walk::default();
+        let value = |time: i64| {
+            let place = walk.to(&samples.float_times, time).checked_sub(1)?;
+            let (at, value) = (samples.float_times[place], samples.floats[place]);
+            let fresh = at > time - lookback && !is_stale(value);
+            fresh.then(|| with(at, SampleValue::Float(value)))
+        };
+        return ends.times().map(value).collect();
+    }
     let (mut floats, mut histograms) = (0, 0);
     let mut row = Vec::with_capacity(ends.count);
     for time in ends.times() {
