@@ -1,5 +1,6 @@
 //! Labels: what tells one series from every other, as Prometheus has them.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use std::sync::Arc;
 pub const METRIC_NAME: &str = "__name__";
 
 /// One label: a name and its value, both any UTF-8.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Label {
     /// The name, such as `queue`.
     pub name: Arc<str>,
@@ -20,6 +21,23 @@ impl Label {
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         Self { name: name.into(), value: value.into() }
+    }
+}
+
+impl Ord for Label {
+    /// By name, then by value. Series of one store share their texts: those that are one need not be read.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let text = |one: &Arc<str>, two: &Arc<str>| match Arc::ptr_eq(one, two) {
+            true => Ordering::Equal,
+            false => one.cmp(two),
+        };
+        text(&self.name, &other.name).then_with(|| text(&self.value, &other.value))
+    }
+}
+
+impl PartialOrd for Label {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -45,6 +63,24 @@ impl Labels {
         labels.reverse();
         labels.retain(|label| !label.value.is_empty());
         Self(labels.into())
+    }
+
+    /// From labels that are as [`Labels`] are already: by ascending name, each name once, no value empty.
+    #[must_use]
+    pub fn from_sorted(labels: impl IntoIterator<Item = Label>) -> Self {
+        let labels: Arc<[Label]> = labels.into_iter().collect();
+        debug_assert!(labels.windows(2).all(|pair| pair[0].name < pair[1].name));
+        debug_assert!(labels.iter().all(|label| !label.value.is_empty()));
+        Self(labels)
+    }
+
+    /// Those of the labels that are wanted.
+    #[must_use]
+    pub fn only(&self, wanted: impl Fn(&&Label) -> bool) -> Self {
+        if self.0.iter().all(|label| wanted(&label)) {
+            return self.clone();
+        }
+        Self::from_sorted(self.0.iter().filter(wanted).cloned())
     }
 
     /// From pairs of text, such as `[("__name__", "up"), ("job", "api")]`.

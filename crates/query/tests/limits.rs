@@ -33,10 +33,13 @@ fn limit(limits: EngineLimits, query: &str) -> Option<&'static str> {
 #[test]
 fn each_limit_is_named() {
     let all = EngineLimits::default();
-    assert_eq!(limit(all, "sum(rate(a_total[10s]))"), None);
-    for query in ["a_total", "sum(rate(a_total[10s]))", "a_total + 1", "time() + time()"] {
-        assert_eq!(limit(EngineLimits { max_points: 150, ..all }, query), Some("max_points"));
+    let few = EngineLimits { max_points: 150, ..all };
+    for query in ["a_total", "stddev(rate(a_total[10s]))", "a_total + 1", "time() + time()"] {
+        assert_eq!(limit(all, query), None);
+        assert_eq!(limit(few, query), Some("max_points"), "{query}");
     }
+    // Of a sum nothing is held but itself.
+    assert_eq!(limit(few, "sum(rate(a_total[10s]))"), None);
     let few = EngineLimits { max_samples_read: 500, ..all };
     for query in ["a_total", "rate(a_total[10s])", "max_over_time(a_total[10s:1s])"] {
         assert_eq!(limit(few, query), Some("max_samples_read"), "{query}");
@@ -50,15 +53,15 @@ fn each_limit_is_named() {
 
 #[test]
 fn what_a_query_holds_is_counted() {
-    let answer = Engine::default().range(
-        &storage(),
-        "sum(a_total)",
-        (0, 99_000, 1_000),
-        &Control::default(),
-    );
-    let stats = answer.unwrap().stats;
-    assert_eq!((stats.series, stats.samples_read), (10, 1000));
-    assert!((1000..=1200).contains(&stats.peak_points), "{stats:?}");
+    let stats = |query| {
+        let range = (0, 99_000, 1_000);
+        Engine::default().range(&storage(), query, range, &Control::default()).unwrap().stats
+    };
+    for (query, points) in [("stddev(a_total)", 1000..=1200), ("sum(a_total)", 100..=200)] {
+        let stats = stats(query);
+        assert_eq!((stats.series, stats.samples_read), (10, 1000));
+        assert!(points.contains(&stats.peak_points), "{query}: {stats:?}");
+    }
 }
 
 #[test]

@@ -194,12 +194,18 @@ impl ReadFile {
 
     /// `length` bytes from `offset`; an error when there are fewer.
     pub fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read_into(offset, length, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The same, in place of what is in `bytes`.
+    pub fn read_into(&self, offset: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
         if offset.checked_add(length as u64).is_none_or(|end| end > self.length) {
             return Err(ErrorKind::UnexpectedEof.into());
         }
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, offset)?;
-        Ok(bytes)
+        bytes.resize(length, 0);
+        self.file.read_exact_at(bytes, offset)
     }
 
     /// All of it, from the beginning.

@@ -39,6 +39,13 @@ impl Merged {
         Self { weighted: true, ..Self::default() }
     }
 
+    /// The same, with room for so many floats.
+    pub fn with_room(mut self, floats: usize) -> Self {
+        self.samples.float_times.reserve(floats);
+        self.samples.floats.reserve(floats);
+        self
+    }
+
     /// Adds floats.
     pub fn floats(&mut self, run: Run<f64>) {
         let Some(first) = run.times.first() else { return };
@@ -46,6 +53,29 @@ impl Merged {
         self.samples.float_times.extend_from_slice(&run.times);
         self.samples.floats.extend(run.values);
         self.weigh();
+    }
+
+    /// Adds what is within a range of a chunk of floats, without a copy: `decode` appends its values and answers its times.
+    pub fn decoded<E>(
+        &mut self,
+        range: TimeRange,
+        decode: impl FnOnce(&mut Vec<f64>) -> Result<Arc<Vec<i64>>, E>,
+    ) -> Result<(), E> {
+        let before = self.samples.floats.len();
+        let times = decode(&mut self.samples.floats).inspect_err(|_| {
+            self.samples.floats.truncate(before);
+        })?;
+        let start = times.partition_point(|time| *time < range.start);
+        let end = times.partition_point(|time| *time <= range.end).max(start);
+        self.samples.floats.truncate(before + end);
+        self.samples.floats.drain(before..before + start);
+        let times = &times[start..end];
+        if let Some(first) = times.first() {
+            self.overlapping |= !self.follows(*first);
+            self.samples.float_times.extend_from_slice(times);
+            self.weigh();
+        }
+        Ok(())
     }
 
     /// Adds sums of floats with their weights.
@@ -81,6 +111,9 @@ impl Merged {
 
     /// Adds samples whose floats and whose histograms are ascending, without a time in both.
     pub fn add_samples(&mut self, samples: Samples) {
+        if samples.is_empty() {
+            return;
+        }
         if self.samples.is_empty() {
             self.samples = samples;
             return self.weigh();

@@ -113,6 +113,8 @@ pub struct Hints {
     pub grid: i64,
     /// What is to stand for a stretch.
     pub stretch: Stretch,
+    /// Of each series only the newest sample of the range is wanted; those before it may be left out.
+    pub newest: bool,
 }
 
 /// Where series are read from.

@@ -83,7 +83,7 @@ mod tests {
         let options = StoreOptions::new("unused");
         let wanted = |grid, step, stretch| {
             let range = TimeRange { start: 0, end: 8 * DAY };
-            wanted(range, Hints { step, grid, stretch }, &options)
+            wanted(range, Hints { step, grid, stretch, ..Hints::default() }, &options)
         };
         assert_eq!(wanted(Hour.step(), 1, Stretch::Max), Hour);
         assert_eq!(wanted(30 * 60_000, 1, Stretch::Sum), FiveMinutes);

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use roaring::RoaringBitmap;
 use vigie_model::{Labels, ResetHint};
 
-use crate::block::{Aggregates, Block, BlockError, Cache, Kind, Resolution, Values};
+use crate::block::{Aggregates, Block, BlockError, Cache, Kind, Resolution, Room, Values};
 use crate::bytes::Corrupt;
 use crate::head::{Extent, Head};
 use crate::matcher::Matcher;
@@ -24,11 +25,15 @@ struct Sources {
     inner: Arc<Inner>,
     range: TimeRange,
     stretch: Stretch,
+    /// Where only the newest sample is wanted: all that is not in the active head is from before or at this time.
+    passed: Option<i64>,
     /// By generation.
     blocks: Vec<Arc<Block>>,
     frozen: Option<Arc<Head>>,
     active: Arc<Head>,
     cache: Cache,
+    /// How many floats the series before had: the next one has about as many.
+    usual: AtomicUsize,
 }
 
 /// One series of a selection.
@@ -42,12 +47,17 @@ struct Reader {
 impl SeriesReader for Reader {
     fn read(&self) -> Result<Samples, ReadError> {
         let sources = &*self.sources;
+        if let Some(newest) = self.newest() {
+            return Ok(newest);
+        }
         let sum = sources.stretch == Stretch::Sum;
-        let mut merged = if sum { Merged::weighted() } else { Merged::default() };
+        let merged = if sum { Merged::weighted() } else { Merged::default() };
+        let mut merged = merged.with_room(sources.usual.load(Ordering::Relaxed));
+        let mut room = Room::default();
         let mut coarse: Option<Coarse> = None;
         for block in &sources.blocks {
             let step = block.meta.resolution.step();
-            if sources.read_block(block, self.id, &mut merged)? && step > 0 {
+            if sources.read_block(block, self.id, &mut merged, &mut room)? && step > 0 {
                 let one = Coarse { step, until: (day(block.meta.start) + 1) * DAY - 1 };
                 let more = |other: Coarse| Coarse {
                     step: step.max(other.step),
@@ -68,9 +78,24 @@ impl SeriesReader for Reader {
             runs.into_iter().for_each(|run| merged.add_samples(run));
         }
         let samples = Samples { coarse, ..merged.finish() };
+        sources.usual.store(samples.floats.len(), Ordering::Relaxed);
         let hourly = sources.blocks.iter().filter(|block| sources.repeats(block));
         let days: BTreeSet<i64> = hourly.map(|block| day(block.meta.start)).collect();
         Ok(if days.is_empty() { samples } else { repeated(&samples, &days, sources.range) })
+    }
+}
+
+impl Reader {
+    /// The newest sample, where that is all that is wanted and it is known without reading those before it.
+    fn newest(&self) -> Option<Samples> {
+        let (passed, range) = (self.sources.passed?, self.sources.range);
+        let content = self.sources.active.lock();
+        let (time, value) = content.series(self.id)?.newest(self.active?)?;
+        (time > passed && time >= range.start && time <= range.end).then(|| Samples {
+            float_times: vec![time],
+            floats: vec![value],
+            ..Samples::default()
+        })
     }
 }
 
@@ -81,6 +106,7 @@ impl Sources {
         block: &Arc<Block>,
         id: u32,
         merged: &mut Merged,
+        room: &mut Room,
     ) -> Result<bool, ReadError> {
         let low = block.meta.resolution != Resolution::Raw;
         let line = if self.stretch == Stretch::Line { block.meta.resolution.step() } else { 0 };
@@ -96,6 +122,12 @@ impl Sources {
         };
         let has_sums = rows.iter().any(|row| row.kind == Kind::Merged);
         for row in rows.iter().filter(|row| self.wants(row.kind, low)) {
+            if row.kind == Kind::Floats {
+                let decoded =
+                    merged.decoded(range, |floats| block.floats(row, &self.cache, room, floats));
+                decoded.or_else(|error| self.damaged(block, &error))?;
+                continue;
+            }
             let (times, values) = match block.chunk(row, &self.cache) {
                 Ok(chunk) => chunk,
                 Err(error) => {
@@ -207,14 +239,25 @@ impl Storage for Store {
         let view = self.0.view();
         let found = self.candidates(matchers, range, &view);
         let overlapping = |head: &Arc<Head>| head.overlaps(range.start, range.end);
+        let blocks = choose(&view.blocks, range, hints, &self.0.options);
+        let frozen = view.frozen.filter(overlapping);
+        // Hourly values are repeated after their time.
+        let whole = blocks.iter().all(|block| block.meta.resolution == Resolution::Raw);
+        let passed = || {
+            let ends = blocks.iter().map(|block| block.meta.end);
+            let bounds = frozen.as_ref().and_then(|head| head.lock().bounds);
+            ends.chain(bounds.map(|bounds| bounds.1)).max().unwrap_or(i64::MIN)
+        };
         let sources = Arc::new(Sources {
             inner: self.0.clone(),
             range,
             stretch: hints.stretch,
-            blocks: choose(&view.blocks, range, hints, &self.0.options),
-            frozen: view.frozen.filter(overlapping),
+            passed: (hints.newest && whole).then(passed),
+            blocks,
+            frozen,
             active: view.active,
             cache: Cache::default(),
+            usual: AtomicUsize::new(0),
         });
         let index = self.0.known.index();
         let frozen = sources.frozen.as_ref().map(|head| head.lock());

@@ -14,14 +14,14 @@ use crate::engine::QueryError;
 use crate::promql::ast::{Aggregate, AggregateOp, Grouping, Kind};
 
 /// The labels of the group that labels belong to.
-fn group_labels(labels: &Labels, grouping: &Grouping) -> Labels {
+pub(super) fn group_labels(labels: &Labels, grouping: &Grouping) -> Labels {
     let wanted = |label: &&Label| match grouping {
         Grouping::By(names) => names.iter().any(|name| **name == *label.name),
         Grouping::Without(names) => {
             !of_metric(&label.name) && !names.iter().any(|name| **name == *label.name)
         }
     };
-    Labels::new(labels.iter().filter(wanted).cloned().collect())
+    labels.only(wanted)
 }
 
 /// Groups by first appearance: their labels and their members.
@@ -59,6 +59,9 @@ impl Context<'_> {
             },
             None => Vec::new(),
         };
+        if let Some(groups) = self.fold(aggregate, grid)? {
+            return Ok(Evaluated::Vector(groups));
+        }
         let Evaluated::Vector(series) = self.eval(&aggregate.expr, grid)? else {
             return Err(QueryError::Execution("an aggregation needs a vector".to_owned()));
         };

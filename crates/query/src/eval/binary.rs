@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use vigie_model::{Label, Labels};
 
-use super::element::{compute, drops_name};
-use super::series::{merged, of_metric, twice, without_name};
+use super::element::{compute, drops_name, of_floats};
+use super::series::{Row, merged, of_metric, twice, without_name};
 use super::{Context, Evaluated, Grid, Series};
 use crate::answer::SampleValue;
 use crate::engine::QueryError;
@@ -17,7 +17,15 @@ fn signature(labels: &Labels, matching: &Matching) -> Labels {
     let wanted = |label: &&Label| {
         if matching.on { named(label) } else { !named(label) && !of_metric(&label.name) }
     };
-    Labels::new(labels.iter().filter(wanted).cloned().collect())
+    labels.only(wanted)
+}
+
+/// What an operator answers of a value that a filter keeps or does not keep.
+fn result(binary: &Binary, value: SampleValue, keep: bool) -> Option<SampleValue> {
+    if binary.bool_result {
+        return Some(SampleValue::Float(f64::from(u8::from(keep))));
+    }
+    keep.then_some(value)
 }
 
 impl Context<'_> {
@@ -65,15 +73,20 @@ impl Context<'_> {
             self.check()?;
             for (value, scalar) in one.row.iter_mut().zip(values) {
                 let Some(element) = value.take() else { continue };
+                if let SampleValue::Float(one) = element {
+                    let (left, right) = if swapped { (*scalar, one) } else { (one, *scalar) };
+                    if let Some((found, keep)) = of_floats(op, left, right) {
+                        // A filter keeps the element, wherever it stands.
+                        let found = if op.compares() { one } else { found };
+                        *value = result(binary, SampleValue::Float(found), keep);
+                        continue;
+                    }
+                }
                 let scalar = SampleValue::Float(*scalar);
                 let both = if swapped { (&scalar, &element) } else { (&element, &scalar) };
                 let Some((found, keep)) = self.element(op, both, at) else { continue };
-                if binary.bool_result {
-                    *value = Some(SampleValue::Float(f64::from(u8::from(keep))));
-                } else if keep {
-                    // A filter keeps the element, wherever it stands.
-                    *value = Some(if op.compares() { element } else { found });
-                }
+                let found = if op.compares() { element } else { found };
+                *value = result(binary, found, keep);
             }
             if drops_name(op) || binary.bool_result {
                 one.labels = without_name(&one.labels);
@@ -187,6 +200,13 @@ impl Results {
         number
     }
 
+    /// The values of a result that has none yet.
+    fn put(&mut self, number: usize, row: Row) {
+        let Named { labels, place, .. } = &mut self.named[number];
+        *place = Some(self.series.len());
+        self.series.push(Series { labels: labels.clone(), row });
+    }
+
     fn set(
         &mut self,
         number: usize,
@@ -229,6 +249,10 @@ impl Matcher<'_> {
         let groups = groups_of(&many, &one, matching);
         for (number, (labels, group)) in groups.iter().enumerate() {
             self.context.check()?;
+            if let ([only_many], [only_one], false) = (&*group.many, &*group.one, filled) {
+                self.couple(&many[*only_many], &one[*only_one], &mut results)?;
+                continue;
+            }
             let sides = Sides { number, labels, group, many: &many, one: &one };
             self.group(&sides, &wanted, &fills, &mut results)?;
         }
@@ -305,15 +329,36 @@ impl Matcher<'_> {
             return Err(multiple("grouping labels must ensure unique matches"));
         }
         *seen = Some((group, step));
-        let value = if self.binary.bool_result {
-            SampleValue::Float(f64::from(u8::from(keep)))
-        } else if keep {
-            value
-        } else {
-            return Ok(true);
-        };
-        results.set(result, (step, self.grid.count), value)?;
+        if let Some(value) = self::result(self.binary, value, keep) {
+            results.set(result, (step, self.grid.count), value)?;
+        }
         Ok(true)
+    }
+
+    /// The results of two series that are alone in their group: nothing else can go together with one of them.
+    fn couple(&self, many: &Series, one: &Series, results: &mut Results) -> Result<(), QueryError> {
+        let swapped = self.binary.matching.cardinality == Cardinality::OneToMany;
+        let op = self.binary.op;
+        let value = |(many, one): (&Option<SampleValue>, &Option<SampleValue>)| {
+            let (many, one) = (many.as_ref()?, one.as_ref()?);
+            let (left, right) = if swapped { (one, many) } else { (many, one) };
+            let (value, keep) = self.context.element(op, (left, right), self.at)?;
+            result(self.binary, value, keep)
+        };
+        let row: Row = many.row.iter().zip(&one.row).map(value).collect();
+        if !row.iter().any(Option::is_some) {
+            return Ok(());
+        }
+        let number = results.number(self.result_labels(&many.labels, &one.labels));
+        if results.named[number].place.is_none() {
+            results.put(number, row);
+            return Ok(());
+        }
+        let steps = row.len();
+        let values = row.into_iter().enumerate();
+        values
+            .filter_map(|(step, value)| Some((step, value?)))
+            .try_for_each(|(step, value)| results.set(number, (step, steps), value))
     }
 
     /// The only series of the side of one at a step.
@@ -347,6 +392,9 @@ impl Matcher<'_> {
             let dropped = nameless && of_metric(&label.name);
             !dropped && !included && (!one_to_one || named == matching.on)
         };
+        if matching.include.is_empty() {
+            return many.only(wanted);
+        }
         let mut labels: Vec<Label> = many.iter().filter(wanted).cloned().collect();
         for name in &matching.include {
             labels.extend(one.get(name).map(|value| Label::new(name.as_str(), value)));

@@ -5,11 +5,12 @@ use std::cell::Cell;
 use vigie_store::{Samples, Storage};
 
 use super::notes::Notes;
+use super::series::Take;
 use super::{Evaluated, Grid};
 use crate::answer::{Answer, QueryValue, Stats};
 use crate::control::Control;
 use crate::engine::{EngineLimits, QueryError};
-use crate::promql::ast::{Expr, Fixed, Shift, Span, ValueType};
+use crate::promql::ast::{Ends, Expr, Fixed, Kind, Shift, Span, ValueType};
 
 /// A running query.
 pub(crate) struct Context<'a> {
@@ -105,6 +106,28 @@ impl<'a> Context<'a> {
         self.held.set(before);
         self.hold(usize::try_from(value.points()).unwrap_or(usize::MAX))?;
         Ok(value)
+    }
+
+    /// Hands over the series of a vector one after the other, so that they are never held as a whole. `false` where not all
+    /// were taken, or where they cannot be computed one by one.
+    pub(crate) fn each(&self, expr: &Expr, grid: Grid, take: Take<'_>) -> Result<bool, QueryError> {
+        self.check()?;
+        if grid.count == 0 || self.is_once(expr, grid) {
+            return Ok(false);
+        }
+        match &expr.bare().kind {
+            Kind::Selector(selector) if selector.ends != Ends::Smoothed => {
+                let ends = self.shifted(&selector.shift, grid)?;
+                self.select_each(selector, ("", expr.at), ends, |_, value| value, take)
+            }
+            Kind::Call(function, arguments)
+                if function.name != "absent_over_time"
+                    && arguments.iter().any(|one| matches!(one.bare().kind, Kind::Matrix(..))) =>
+            {
+                self.range_call_each(function.name, arguments, grid, take)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// The milliseconds of a duration.

@@ -46,6 +46,15 @@ fn kind(value: &SampleValue) -> &'static str {
     }
 }
 
+/// Two numbers as one, and whether a filter keeps it; nothing where the operator is none of numbers.
+#[inline]
+pub(crate) fn of_floats(op: BinaryOp, left: f64, right: f64) -> Option<(f64, bool)> {
+    if op.compares() {
+        return Some((left, holds(op, left, right)));
+    }
+    drops_name(op).then(|| (compute(op, left, right), true))
+}
+
 impl Context<'_> {
     /// Two elements as one, and whether a filter keeps it; nothing where they do not go together.
     pub(crate) fn element(
@@ -56,13 +65,12 @@ impl Context<'_> {
     ) -> Option<(SampleValue, bool)> {
         use SampleValue::{Float, Histogram};
         let of = |value| Some((Histogram(Arc::new(value)), true));
+        if let (Float(left), Float(right)) = (left, right)
+            && let Some((value, keep)) = of_floats(op, *left, *right)
+        {
+            return Some((Float(value), keep));
+        }
         match (left, right, op) {
-            (Float(left), Float(right), _) if op.compares() => {
-                return Some((Float(*left), holds(op, *left, *right)));
-            }
-            (Float(left), Float(right), _) if drops_name(op) => {
-                return Some((Float(compute(op, *left, *right)), true));
-            }
             (Float(factor), Histogram(one), BinaryOp::Mul)
             | (Histogram(one), Float(factor), BinaryOp::Mul) => {
                 return of(math::compact(math::scaled(one, *factor)));

@@ -42,15 +42,20 @@ fn is_invariant(expr: &Expr) -> bool {
 }
 
 impl Context<'_> {
+    /// Whether an expression is to be evaluated at the first step alone.
+    pub(crate) fn is_once(&self, expr: &Expr, grid: Grid) -> bool {
+        let constant = matches!(expr.kind, Kind::Number { .. } | Kind::Text(_));
+        let single = grid.count < 2 && grid.step == 0;
+        !single && !constant && is_invariant(expr)
+    }
+
     /// Evaluates at the first step alone where that is enough; `None` where it is not.
     pub(crate) fn eval_once(
         &self,
         expr: &Expr,
         grid: Grid,
     ) -> Result<Option<Evaluated>, QueryError> {
-        let constant = matches!(expr.kind, Kind::Number { .. } | Kind::Text(_));
-        let single = grid.count < 2 && grid.step == 0;
-        if single || constant || !is_invariant(expr) {
+        if !self.is_once(expr, grid) {
             return Ok(None);
         }
         let once = self.eval_kind(expr, Grid { count: 1, step: 0, ..grid })?;

@@ -11,6 +11,7 @@ mod context;
 pub(crate) mod date;
 mod element;
 mod extended;
+mod fold;
 mod grid;
 mod hash;
 mod info;

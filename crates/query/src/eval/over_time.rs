@@ -51,16 +51,20 @@ pub(crate) fn compute(
     Ok(Some(SampleValue::Float(value)))
 }
 
-/// What a function makes of floats, where nothing but their values counts: found once for a series, not at each step.
-pub(crate) fn of_values(name: &str) -> Option<fn(&[f64]) -> f64> {
-    match name {
-        "min_over_time" => Some(|floats| best(floats, |best, value| value < best)),
-        "max_over_time" => Some(|floats| best(floats, |best, value| value > best)),
-        "sum_over_time" => {
-            Some(|floats| floats.iter().fold(Sum::default(), |sum, one| sum.add(*one)).total())
-        }
-        _ => None,
-    }
+/// The smallest of floats.
+pub(crate) fn smallest(floats: &[f64]) -> Option<f64> {
+    best(floats, |best, value| value < best)
+}
+
+/// The largest of floats.
+pub(crate) fn largest(floats: &[f64]) -> Option<f64> {
+    best(floats, |best, value| value > best)
+}
+
+/// The sum of floats; none of none.
+pub(crate) fn sum(floats: &[f64]) -> Option<f64> {
+    let sum = || floats.iter().fold(Sum::default(), |sum, one| sum.add(*one)).total();
+    (!floats.is_empty()).then(sum)
 }
 
 /// The first or last sample, whatever it is.
@@ -138,10 +142,10 @@ fn of_floats(call: &Call<'_>, window: &Window<'_>) -> Result<Option<f64>, QueryE
     }
     let floats = window.floats;
     let [first, second] = call.scalars;
-    if let Some(of_values) = of_values(call.name) {
-        return Ok(Some(of_values(floats)));
-    }
     Ok(Some(match call.name {
+        "min_over_time" => return Ok(smallest(floats)),
+        "max_over_time" => return Ok(largest(floats)),
+        "sum_over_time" => return Ok(sum(floats)),
         "avg_over_time" if window.float_weights.is_empty() => mean(floats.iter().copied()),
         "avg_over_time" => {
             let sum = floats.iter().fold(Sum::default(), |sum, one| sum.add(*one));
@@ -183,10 +187,11 @@ fn check_smoothing([smoothing, trend]: [f64; 2]) -> Result<(), QueryError> {
     Ok(())
 }
 
-/// The value of the best sample, as [`extreme`] finds it, of four at once.
-fn best(floats: &[f64], better: impl Fn(f64, f64) -> bool + Copy) -> f64 {
+/// The value of the best sample, as [`extreme`] finds it, of four at once; none of none.
+#[inline]
+fn best(floats: &[f64], better: impl Fn(f64, f64) -> bool + Copy) -> Option<f64> {
     const LANES: usize = 4;
-    let mut bests = [floats.first().copied().unwrap_or(f64::NAN); LANES];
+    let mut bests = [*floats.first()?; LANES];
     let chunks = floats.chunks_exact(LANES);
     let rest = chunks.remainder();
     for chunk in chunks {
@@ -198,7 +203,7 @@ fn best(floats: &[f64], better: impl Fn(f64, f64) -> bool + Copy) -> f64 {
     let found =
         rest.iter().fold(found, |best, value| if better(best, *value) { *value } else { best });
     // A NaN at the beginning is never bettered, and which of two zeros comes first is seen by their signs.
-    if found.is_nan() || found == 0.0 { extreme(floats, better).1 } else { found }
+    Some(if found.is_nan() || found == 0.0 { extreme(floats, better).1 } else { found })
 }
 
 /// The place and the value of the best sample; NaN is worse than everything.

@@ -1,8 +1,14 @@
 //! Functions of range vectors: one series at a time, one window a step.
 
-use super::series::{merged, without_name};
+use std::collections::HashSet;
+
+use vigie_model::Labels;
+use vigie_store::Samples;
+
+use super::select::Source;
+use super::series::{Row, Take, merged, without_name};
 use super::window::{Window, Windows, falls};
-use super::{Context, Evaluated, Grid, Series, coarse, extended, rate};
+use super::{Context, Evaluated, Grid, Series, coarse, extended, over_time, rate};
 use crate::answer::SampleValue;
 use crate::engine::QueryError;
 use crate::promql::ast::{At, Ends, Expr, Kind, ValueType};
@@ -48,14 +54,25 @@ fn place(argument: &Expr) -> At {
     }
 }
 
-impl Context<'_> {
-    /// A function of a range vector.
-    pub(crate) fn range_call(
-        &self,
-        name: &str,
-        arguments: &[Expr],
+/// A function of a range vector that is about to be computed, one series at a time.
+struct Ranged<'a> {
+    context: &'a Context<'a>,
+    name: &'a str,
+    arguments: &'a [Expr],
+    matrix: &'a Expr,
+    /// At each step.
+    scalars: Vec<Vec<f64>>,
+    source: Source,
+    grid: Grid,
+}
+
+impl<'a> Ranged<'a> {
+    fn new(
+        context: &'a Context<'a>,
+        name: &'a str,
+        arguments: &'a [Expr],
         grid: Grid,
-    ) -> Result<Evaluated, QueryError> {
+    ) -> Result<Self, QueryError> {
         let matrix = arguments.iter().find(|one| one.value_type() == ValueType::Matrix);
         let Some(matrix) = matrix else {
             return Err(QueryError::Execution(format!("{name}() needs a range vector")));
@@ -65,68 +82,131 @@ impl Context<'_> {
         }
         let mut scalars = Vec::new();
         for argument in arguments.iter().filter(|one| one.value_type() == ValueType::Scalar) {
-            scalars.push(self.scalar(argument, grid)?);
+            scalars.push(context.scalar(argument, grid)?);
         }
-        let source = self.source(matrix, grid, name)?;
-        let keeps_name = matches!(name, "last_over_time" | "first_over_time");
-        let mut computed = Vec::new();
-        for (labels, read) in &source.series {
-            self.check()?;
-            let samples = read(self)?;
-            let falls = matches!(name, "rate" | "increase").then(|| falls(&samples.floats));
-            let mut windows = Windows::new(&samples, source.width).with_falls(falls.as_deref());
-            let mut row = Vec::with_capacity(grid.count);
-            let mut call = Call {
-                context: self,
-                name,
-                metric: labels.metric_name(),
-                at: place(matrix.bare()),
-                first_at: place(&arguments[0]),
-                second_at: arguments.get(1).map(place).unwrap_or_default(),
-                scalars: [f64::NAN; 2],
-                time: 0,
-            };
-            let of_values =
-                super::over_time::of_values(name).filter(|_| samples.histograms.is_empty());
-            for (step, end) in source.ends.times().enumerate() {
-                call.time = grid.time(step);
-                for (into, values) in call.scalars.iter_mut().zip(&scalars) {
+        let source = context.source(matrix, grid, name)?;
+        Ok(Self { context, name, arguments, matrix, scalars, source, grid })
+    }
+
+    /// The labels of what is computed of a series.
+    fn result_labels(&self, labels: &Labels) -> Labels {
+        let keeps_name = matches!(self.name, "last_over_time" | "first_over_time");
+        if keeps_name { labels.clone() } else { without_name(labels) }
+    }
+
+    /// Computes one series after the other, those that have values. Whether all of them were taken.
+    fn each(&self, take: Take<'_>) -> Result<bool, QueryError> {
+        for (labels, read) in &self.source.series {
+            self.context.check()?;
+            let row = self.row(labels, &read(self.context)?)?;
+            let one = Series { labels: self.result_labels(labels), row };
+            if one.has_values() && !take(one)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn row(&self, labels: &Labels, samples: &Samples) -> Result<Row, QueryError> {
+        let (name, arguments) = (self.name, self.arguments);
+        let falls = matches!(name, "rate" | "increase").then(|| falls(&samples.floats));
+        let mut windows = Windows::new(samples, self.source.width).with_falls(falls.as_deref());
+        let mut call = Call {
+            context: self.context,
+            name,
+            metric: labels.metric_name(),
+            at: place(self.matrix.bare()),
+            first_at: place(&arguments[0]),
+            second_at: arguments.get(1).map(place).unwrap_or_default(),
+            scalars: [f64::NAN; 2],
+            time: 0,
+        };
+        let ends = self.source.ends.times();
+        let plain = self.source.how == Ends::Plain;
+        let plain = plain && samples.coarse.is_none() && samples.histograms.is_empty();
+        let of_floats = of_floats(name).filter(|_| plain);
+        let row = if let Some(of_floats) = of_floats {
+            ends.map(|end| of_floats(&windows.at(end)).map(SampleValue::Float)).collect()
+        } else {
+            let mut row = Vec::with_capacity(self.grid.count);
+            for (step, end) in ends.enumerate() {
+                call.time = self.grid.time(step);
+                for (into, values) in call.scalars.iter_mut().zip(&self.scalars) {
                     *into = values[step];
                 }
-                row.push(match coarse::ends(name, &samples, (end, source.width), source.how) {
+                row.push(match coarse::ends(name, samples, (end, self.source.width), self.source.how) {
                     Ends::Plain => {
                         let window = windows.at(end);
-                        match of_values {
-                            _ if window.is_empty() => None,
-                            Some(of_values) => Some(SampleValue::Float(of_values(window.floats))),
-                            None => call.of_window(&window)?,
-                        }
+                        if window.is_empty() { None } else { call.of_window(&window)? }
                     }
-                    how => extended::of_samples(&call, &samples, (end, source.width), how),
+                    how => extended::of_samples(&call, samples, (end, self.source.width), how),
                 });
             }
-            self.hold(row.len())?;
-            let labels = if keeps_name { labels.clone() } else { without_name(labels) };
-            let one = Series { labels, row };
-            self.note_counter(name, &call, &one);
-            if one.has_values() {
-                computed.push(one);
-            }
-        }
+            row
+        };
+        self.context.note_counter(name, &call, &row);
+        Ok(row)
+    }
+}
+
+/// What a function makes of a window of floats, where it needs nothing else and has nothing to say: found once for a
+/// series, not at each step.
+fn of_floats(name: &str) -> Option<fn(&Window<'_>) -> Option<f64>> {
+    match name {
+        "rate" => Some(|window| rate::of_floats(window, true, true)),
+        "increase" => Some(|window| rate::of_floats(window, true, false)),
+        "delta" => Some(|window| rate::of_floats(window, false, false)),
+        "min_over_time" => Some(|window| over_time::smallest(window.floats)),
+        "max_over_time" => Some(|window| over_time::largest(window.floats)),
+        "sum_over_time" => Some(|window| over_time::sum(window.floats)),
+        _ => None,
+    }
+}
+
+impl Context<'_> {
+    /// A function of a range vector.
+    pub(crate) fn range_call(
+        &self,
+        name: &str,
+        arguments: &[Expr],
+        grid: Grid,
+    ) -> Result<Evaluated, QueryError> {
+        let ranged = Ranged::new(self, name, arguments, grid)?;
+        let mut computed = Vec::new();
+        ranged.each(&mut |one| {
+            self.hold(one.row.len())?;
+            computed.push(one);
+            Ok(true)
+        })?;
         if name == "absent_over_time" {
-            return self.absent(matrix, &computed, grid);
+            return self.absent(ranged.matrix, &computed, grid);
         }
         Ok(Evaluated::Vector(merged(computed)?))
     }
 
+    /// The same, one series after the other. `false` where not all were taken, or where some become one by losing their names.
+    pub(crate) fn range_call_each(
+        &self,
+        name: &str,
+        arguments: &[Expr],
+        grid: Grid,
+        take: Take<'_>,
+    ) -> Result<bool, QueryError> {
+        let ranged = Ranged::new(self, name, arguments, grid)?;
+        let mut seen = HashSet::new();
+        let series = &ranged.source.series;
+        let different = series.iter().all(|(one, _)| seen.insert(ranged.result_labels(one)));
+        if different { ranged.each(take) } else { Ok(false) }
+    }
+
     /// Says when something is taken for a counter whose name is none of one.
-    fn note_counter(&self, name: &str, call: &Call<'_>, one: &Series) {
+    fn note_counter(&self, name: &str, call: &Call<'_>, row: &Row) {
         let counters = ["_total", "_sum", "_count", "_bucket"];
         let metric = call.metric;
         let suspicious = matches!(name, "rate" | "increase")
             && !metric.is_empty()
             && !counters.iter().any(|ending| metric.ends_with(ending))
-            && one.row.iter().any(|value| matches!(value, Some(SampleValue::Float(_))));
+            && row.iter().any(|value| matches!(value, Some(SampleValue::Float(_))));
         if suspicious {
             self.notes.info(
                 call.at,
@@ -151,7 +231,7 @@ impl Call<'_> {
             "delta" => Ok(rate::extrapolated(self, window, false, false)),
             "irate" => Ok(rate::instant(self, window, true)),
             "idelta" => Ok(rate::instant(self, window, false)),
-            _ => super::over_time::compute(self, window),
+            _ => over_time::compute(self, window),
         }
     }
 

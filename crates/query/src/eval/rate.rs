@@ -20,16 +20,40 @@ pub(crate) fn extrapolated(
         call.mixed();
         return None;
     }
-    let times = if window.floats.is_empty() { window.histogram_times } else { window.float_times };
-    let (first, last) = (*times.first()?, *times.last()?);
+    if window.histograms.is_empty() {
+        return of_floats(window, counter, per_second).map(SampleValue::Float);
+    }
+    let times = window.histogram_times;
     if times.len() < 2 {
         return None;
     }
-    let mut value = if window.floats.is_empty() {
-        SampleValue::Histogram(Arc::new(native::rate::increase(call, window.histograms, counter)?))
-    } else {
-        SampleValue::Float(increase(window, counter))
-    };
+    let value = native::rate::increase(call, window.histograms, counter)?;
+    let first = window.histograms.first().map_or(0.0, |first| first.count);
+    let zero = (counter && value.count > 0.0 && first >= 0.0).then(|| first / value.count);
+    let factor = factor(times, window, zero, per_second)?;
+    Some(SampleValue::Histogram(Arc::new(math::scaled(&value, factor))))
+}
+
+/// The same of a window of floats.
+#[inline]
+pub(crate) fn of_floats(window: &Window<'_>, counter: bool, per_second: bool) -> Option<f64> {
+    let floats = window.floats;
+    let [first, .., last] = floats else { return None };
+    let mut total = last - first;
+    match window.falls {
+        _ if !counter => {}
+        Some(falls) => falls.places().for_each(|place| total += floats[place - 1]),
+        None => falls(floats).into_iter().for_each(|place| total += floats[place - 1]),
+    }
+    let zero = (counter && total > 0.0 && *first >= 0.0).then(|| first / total);
+    Some(total * factor(window.float_times, window, zero, per_second)?)
+}
+
+/// By what a change between the first and the last of several samples is multiplied. A counter was at 0 before it was
+/// below 0: `zero` is how long before the first sample, in lengths of the time between both.
+#[inline]
+fn factor(times: &[i64], window: &Window<'_>, zero: Option<f64>, per_second: bool) -> Option<f64> {
+    let (first, last) = (*times.first()?, *times.last()?);
     let interval = (last - first) as f64 / 1000.0;
     let average = interval / (times.len() - 1) as f64;
     let threshold = average * 1.1;
@@ -38,51 +62,14 @@ pub(crate) fn extrapolated(
     if to_start >= threshold {
         to_start = average / 2.0;
     }
-    if counter {
-        // A counter was at 0 before it was below 0.
-        to_start = to_start.min(to_zero(window, &value, interval).unwrap_or(to_start));
+    if let Some(zero) = zero {
+        to_start = to_start.min(interval * zero);
     }
     if to_end >= threshold {
         to_end = average / 2.0;
     }
-    let mut factor = if interval == 0.0 { 1.0 } else { (interval + to_start + to_end) / interval };
-    if per_second {
-        factor /= window.seconds();
-    }
-    value = match value {
-        SampleValue::Float(value) => SampleValue::Float(value * factor),
-        SampleValue::Histogram(value) => {
-            SampleValue::Histogram(Arc::new(math::scaled(&value, factor)))
-        }
-    };
-    Some(value)
-}
-
-/// Seconds before the first sample at which the counter would have been 0.
-fn to_zero(window: &Window<'_>, value: &SampleValue, interval: f64) -> Option<f64> {
-    match value {
-        SampleValue::Float(value) => {
-            let first = window.floats.first().filter(|first| *value > 0.0 && **first >= 0.0)?;
-            Some(interval * (first / value))
-        }
-        SampleValue::Histogram(value) => {
-            let first = window.histograms.first()?;
-            let counts = value.count > 0.0 && first.count >= 0.0;
-            counts.then(|| interval * (first.count / value.count))
-        }
-    }
-}
-
-fn increase(window: &Window<'_>, counter: bool) -> f64 {
-    let floats = window.floats;
-    let (first, last) = (floats.first().copied(), floats.last().copied());
-    let mut total = last.unwrap_or(f64::NAN) - first.unwrap_or(f64::NAN);
-    match window.falls {
-        _ if !counter => {}
-        Some(falls) => falls.places().for_each(|place| total += floats[place - 1]),
-        None => falls(floats).into_iter().for_each(|place| total += floats[place - 1]),
-    }
-    total
+    let factor = if interval == 0.0 { 1.0 } else { (interval + to_start + to_end) / interval };
+    Some(if per_second { factor / window.seconds() } else { factor })
 }
 
 /// One of the last two samples.

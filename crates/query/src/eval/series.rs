@@ -27,6 +27,9 @@ pub(crate) enum Evaluated {
     Vector(Vec<Series>),
 }
 
+/// Takes the series of a vector one after the other; `false` where no more of them are wanted.
+pub(crate) type Take<'a> = &'a mut dyn FnMut(Series) -> Result<bool, QueryError>;
+
 impl Evaluated {
     /// How many points it holds.
     pub(crate) fn points(&self) -> u64 {
@@ -41,7 +44,9 @@ impl Evaluated {
 impl Series {
     /// With the times of its steps.
     pub(crate) fn with_times(self, grid: Grid) -> RangeSeries {
+        let is_float = |value: &&Option<SampleValue>| matches!(value, Some(SampleValue::Float(_)));
         let mut with = RangeSeries { labels: self.labels, ..RangeSeries::default() };
+        with.floats.reserve_exact(self.row.iter().filter(is_float).count());
         for (time, value) in grid.times().zip(self.row) {
             match value {
                 Some(SampleValue::Float(value)) => with.floats.push((time, value)),
@@ -84,10 +89,7 @@ pub(crate) fn of_metric(label: &str) -> bool {
 
 /// Labels without those of the metric itself.
 pub(crate) fn without_name(labels: &Labels) -> Labels {
-    if !labels.iter().any(|one| of_metric(&one.name)) {
-        return labels.clone();
-    }
-    Labels::new(labels.iter().filter(|one| !of_metric(&one.name)).cloned().collect())
+    labels.only(|one| !of_metric(&one.name))
 }
 
 /// The error of a vector in which labels occur twice at one step.

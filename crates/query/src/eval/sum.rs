@@ -26,27 +26,55 @@ impl Sum {
     }
 }
 
-/// The mean of values; of none it is NaN.
-pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values = values.into_iter();
-    let Some(first) = values.next() else { return f64::NAN };
-    let (mut sum, mut count, mut incremental) = (Sum { sum: first, lost: 0.0 }, 1.0, false);
-    for value in values {
-        count += 1.0;
-        if !incremental {
-            let next = sum.add(value);
+/// The mean of values, one added after the other.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Mean {
+    sum: Sum,
+    count: f64,
+    /// The sum would be too large for a number, the mean is not: `sum` is the mean so far.
+    incremental: bool,
+}
+
+impl Mean {
+    pub(crate) fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        let count = self.count;
+        if count == 1.0 {
+            self.sum.sum = value;
+            return;
+        }
+        if !self.incremental {
+            let next = self.sum.add(value);
             if !next.sum.is_infinite() {
-                sum = next;
-                continue;
+                self.sum = next;
+                return;
             }
-            // The sum is too large for a number, the mean is not.
-            incremental = true;
-            sum = Sum { sum: sum.sum / (count - 1.0), lost: sum.lost / (count - 1.0) };
+            self.incremental = true;
+            self.sum =
+                Sum { sum: self.sum.sum / (count - 1.0), lost: self.sum.lost / (count - 1.0) };
         }
         let share = (count - 1.0) / count;
-        sum = Sum { sum: share * sum.sum, lost: share * sum.lost }.add(value / count);
+        self.sum =
+            Sum { sum: share * self.sum.sum, lost: share * self.sum.lost }.add(value / count);
     }
-    if incremental { sum.sum + sum.lost } else { sum.sum / count + sum.lost / count }
+
+    /// Whether anything was added.
+    pub(crate) fn is_of_some(&self) -> bool {
+        self.count > 0.0
+    }
+
+    /// Of no values it is NaN.
+    pub(crate) fn value(&self) -> f64 {
+        let Self { sum, count, incremental } = *self;
+        if incremental { sum.sum + sum.lost } else { sum.sum / count + sum.lost / count }
+    }
+}
+
+/// The mean of values; of none it is NaN.
+pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut mean = Mean::default();
+    values.into_iter().for_each(|value| mean.add(value));
+    mean.value()
 }
 
 /// The variance of values; of none it is NaN.

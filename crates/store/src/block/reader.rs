@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::chunk::{self, Values};
 use super::layout::{END, MAGIC, Meta, PageRef, Row, TRAILER, decode_page};
 use crate::bytes::Corrupt;
-use crate::codec::times;
+use crate::codec::{floats, times};
 use crate::disk::ReadFile;
 
 /// Why a block, or a part of it, cannot be read.
@@ -158,18 +158,30 @@ impl Block {
 
     /// Bytes whose checksum holds.
     fn checked(&self, offset: u64, length: u32) -> Result<Vec<u8>, BlockError> {
+        let mut bytes = Vec::new();
+        self.checked_into(offset, length, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The same, in place of what is in `bytes`.
+    fn checked_into(
+        &self,
+        offset: u64,
+        length: u32,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), BlockError> {
         let length = length as usize;
-        let mut bytes = match self.file.read(offset, length + 4) {
-            Ok(bytes) => bytes,
+        match self.file.read_into(offset, length + 4, bytes) {
+            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(self.damage(offset, "the file is too short"));
             }
             Err(error) => return Err(BlockError::Disk { file: self.name(), error }),
-        };
-        let sum = word(&bytes, length);
+        }
+        let sum = word(bytes, length);
         bytes.truncate(length);
-        if crc32fast::hash(&bytes) == sum {
-            Ok(bytes)
+        if crc32fast::hash(bytes) == sum {
+            Ok(())
         } else {
             Err(self.damage(offset, "a checksum does not hold"))
         }
@@ -200,9 +212,24 @@ impl Block {
             return Err(self.damage(0, "a series without a page"));
         };
         let rows = self.page(*page, cache)?;
-        let wanted =
-            |row: &&Row| row.id == id && row.column.start <= end && row.column.end >= start;
-        Ok(rows.iter().filter(wanted).copied().collect())
+        let first = rows.partition_point(|row| row.id < id);
+        let own = rows.iter().skip(first).take_while(|row| row.id == id);
+        let wanted = |row: &&Row| row.column.start <= end && row.column.end >= start;
+        Ok(own.filter(wanted).copied().collect())
+    }
+
+    /// The times of a chunk.
+    fn times(&self, row: &Row, cache: &Cache) -> Result<Arc<Vec<i64>>, BlockError> {
+        let column = &row.column;
+        let count = column.count as usize;
+        let known = cache.columns.find(self.meta.number, column.offset);
+        if let Some(known) = known.filter(|known| known.len() == count) {
+            return Ok(known);
+        }
+        let bytes = self.checked(column.offset, column.length)?;
+        let decoded = times::decode(&bytes, count)
+            .map_err(|Corrupt(what)| self.damage(column.offset, what))?;
+        Ok(cache.columns.put(self.meta.number, column.offset, decoded))
     }
 
     /// The times of a chunk, and its values as they are in the file.
@@ -211,19 +238,7 @@ impl Block {
         row: &Row,
         cache: &Cache,
     ) -> Result<(Arc<Vec<i64>>, Vec<u8>), BlockError> {
-        let column = &row.column;
-        let count = column.count as usize;
-        let known = cache.columns.find(self.meta.number, column.offset);
-        let times = match known.filter(|known| known.len() == count) {
-            Some(known) => known,
-            None => {
-                let bytes = self.checked(column.offset, column.length)?;
-                let decoded = times::decode(&bytes, count)
-                    .map_err(|Corrupt(what)| self.damage(column.offset, what))?;
-                cache.columns.put(self.meta.number, column.offset, decoded)
-            }
-        };
-        Ok((times, self.checked(row.offset, row.length)?))
+        Ok((self.times(row, cache)?, self.checked(row.offset, row.length)?))
     }
 
     /// The times and values of a chunk.
@@ -233,6 +248,28 @@ impl Block {
             .map_err(|Corrupt(what)| self.damage(row.offset, what))?;
         Ok((times, values))
     }
+
+    /// The times of a chunk of floats, whose values are appended to `out`. After an error anything may be appended.
+    pub fn floats(
+        &self,
+        row: &Row,
+        cache: &Cache,
+        room: &mut Room,
+        out: &mut Vec<f64>,
+    ) -> Result<Arc<Vec<i64>>, BlockError> {
+        let times = self.times(row, cache)?;
+        self.checked_into(row.offset, row.length, &mut room.bytes)?;
+        floats::decode_into(&room.bytes, times.len(), &mut room.integers, out)
+            .map_err(|Corrupt(what)| self.damage(row.offset, what))?;
+        Ok(times)
+    }
+}
+
+/// Memory that reading one chunk after the other uses again and again.
+#[derive(Debug, Default)]
+pub struct Room {
+    bytes: Vec<u8>,
+    integers: Vec<i64>,
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {

@@ -174,18 +174,36 @@ fn scale(values: &[f64], integers: &mut Vec<i64>) -> Option<u8> {
 
 /// `count` values.
 pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<f64>, Corrupt> {
+    let mut values = Vec::with_capacity(count);
+    decode_into(bytes, count, &mut Vec::new(), &mut values)?;
+    Ok(values)
+}
+
+/// Appends `count` values to `out`; after an error there may be anything behind what was there. `integers` is room that is
+/// used again: what is in it does not matter.
+pub fn decode_into(
+    bytes: &[u8],
+    count: usize,
+    integers: &mut Vec<i64>,
+    out: &mut Vec<f64>,
+) -> Result<(), Corrupt> {
     let mut bytes = Bytes(bytes);
+    let first = out.len();
     if count == 0 {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let tag = bytes.byte()?;
-    match tag {
-        CONSTANT => return Ok(vec![bytes.float()?; count]),
+    let constant = match tag {
+        CONSTANT => Some(bytes.float()?),
         CONSTANT_DECIMAL => {
             let power = power(bytes.byte()?)?;
-            return Ok(vec![bytes.signed()? as f64 / power; count]);
+            Some(bytes.signed()? as f64 / power)
         }
-        _ => {}
+        _ => None,
+    };
+    if let Some(constant) = constant {
+        out.resize(first + count, constant);
+        return Ok(());
     }
     let (special, tag) =
         if tag >= WITH_SPECIAL { (true, tag - WITH_SPECIAL) } else { (false, tag) };
@@ -205,33 +223,32 @@ pub fn decode(bytes: &[u8], count: usize) -> Result<Vec<f64>, Corrupt> {
             exceptions.push((at, bytes.float()?));
         }
     }
-    let mut values = numbers(tag, bytes, power, count)?;
+    match tag {
+        FLOATS => {
+            out.resize(first + count, 0.0);
+            decompress(bytes.0, &mut out[first..])?;
+        }
+        SMALL_DECIMALS => {
+            let mut integer = 0i64;
+            for _ in 0..count {
+                integer = integer.wrapping_add(bytes.signed()?);
+                out.push(integer as f64 / power);
+            }
+        }
+        _ => {
+            integers.resize(count, 0);
+            decompress(bytes.0, integers)?;
+            // Most are integers: no need to divide them.
+            match power {
+                1.0 => out.extend(integers.iter().map(|integer| *integer as f64)),
+                power => out.extend(integers.iter().map(|integer| *integer as f64 / power)),
+            }
+        }
+    }
     for (at, value) in exceptions {
-        values[at] = value;
+        out[first + at] = value;
     }
-    Ok(values)
-}
-
-fn numbers(tag: u8, mut bytes: Bytes<'_>, power: f64, count: usize) -> Result<Vec<f64>, Corrupt> {
-    if tag == FLOATS {
-        let mut values = vec![0.0; count];
-        decompress(bytes.0, &mut values)?;
-        return Ok(values);
-    }
-    if tag == SMALL_DECIMALS {
-        let mut integer = 0i64;
-        let next = |_| {
-            integer = integer.wrapping_add(bytes.signed()?);
-            Ok(integer as f64 / power)
-        };
-        return (0..count).map(next).collect();
-    }
-    let mut integers = vec![0i64; count];
-    decompress(bytes.0, &mut integers)?;
-    if power == 1.0 {
-        return Ok(integers.into_iter().map(|integer| integer as f64).collect());
-    }
-    Ok(integers.into_iter().map(|integer| integer as f64 / power).collect())
+    Ok(())
 }
 
 fn power(k: u8) -> Result<f64, Corrupt> {

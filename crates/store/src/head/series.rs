@@ -383,6 +383,18 @@ impl HeadSeries {
         in_order.into_iter().flatten().chain(late).max().map(|latest| (earliest, latest))
     }
 
+    /// The newest sample, where `extent` is still all there is, and all of it are floats that came in order.
+    #[must_use]
+    pub fn newest(&self, extent: Extent) -> Option<(i64, f64)> {
+        let floats = &self.floats;
+        let others = self
+            .rare
+            .as_ref()
+            .is_some_and(|rare| rare.histograms.count > 0 || !rare.late.is_empty());
+        let all = floats.count > 0 && floats.count == extent.floats;
+        (all && !others).then(|| (floats.clock.time, f64::from_bits(floats.bits)))
+    }
+
     /// How much there is now.
     #[must_use]
     pub fn extent(&self) -> Extent {

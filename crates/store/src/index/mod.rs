@@ -107,7 +107,7 @@ impl Index {
             name: self.symbols.text(*name).clone(),
             value: self.symbols.text(*value).clone(),
         };
-        Some(Labels::new(self.series.get(&id)?.iter().map(label).collect()))
+        Some(Labels::from_sorted(self.series.get(&id)?.iter().map(label)))
     }
 
     /// The series that match all of `matchers`.

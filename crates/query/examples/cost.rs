@@ -1,0 +1,63 @@
+//! What queries cost in processor time, over a store's folder that `cargo xtask bench store` has left behind:
+//! `cargo run --profile quick -p vigie-query --example cost -- FOLDER HOURS [PART-OF-A-NAME] [SECONDS]`.
+//!
+//! Linux only: CPU time comes from `/proc/self`.
+
+use std::error::Error;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use vigie_query::{Control, Engine, QueryValue};
+use vigie_store::{Store, StoreOptions};
+
+const QUERIES: [(&str, &str); 7] = [
+    ("one series", "job_queue_waiting{queue=\"team07/orders-00007\"}"),
+    ("rate by type", "sum by (type)(rate(jobs_enqueued_total[5m]))"),
+    ("rate by queue", "sum by (queue)(rate(jobs_enqueued_total[5m]))"),
+    ("max over time", "max by (type)(max_over_time(job_queue_waiting[10m]))"),
+    (
+        "mean duration",
+        "sum by (type)(rate(job_run_seconds_sum[5m])) / sum by (type)(rate(job_run_seconds_count[5m]))",
+    ),
+    ("join", "job_queue_waiting / on(queue) group_left() job_queue_workers > 100"),
+    ("everything now", "{job=\"queues\"}"),
+];
+
+/// User and system time of this process, in seconds.
+fn cpu() -> Result<f64, Box<dyn Error>> {
+    let text = std::fs::read_to_string("/proc/self/schedstat")?;
+    let nanos: f64 = text.split_whitespace().next().ok_or("an empty schedstat")?.parse()?;
+    Ok(nanos / 1e9)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let argument = |place: usize| arguments.get(place).map(String::as_str);
+    let folder = argument(0).ok_or("the folder of a store is needed")?;
+    let hours: f64 = argument(1).unwrap_or("24").parse()?;
+    let wanted = argument(2).unwrap_or_default();
+    let seconds: f64 = argument(3).unwrap_or("1.5").parse()?;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    let (store, _) = Store::open(StoreOptions::new(Path::new(folder)), now.as_millis() as i64)?;
+    let newest = store.status().newest.ok_or("the store is empty")?;
+    let engine = Engine::default();
+    for (name, query) in QUERIES.into_iter().filter(|(name, _)| name.contains(wanted)) {
+        let start = match name {
+            "everything now" => newest,
+            _ => newest - (hours * 3_600_000.0) as i64 + 10_000,
+        };
+        let (mut asked, mut points) = (0, 0);
+        let ask = || engine.range(&store, query, (start, newest, 60_000), &Control::default());
+        ask()?;
+        let (begin, before) = (Instant::now(), cpu()?);
+        while asked == 0 || begin.elapsed() < Duration::from_secs_f64(seconds) {
+            if let QueryValue::Matrix(series) = ask()?.value {
+                points = series.iter().map(|one| one.floats.len()).sum();
+            }
+            asked += 1;
+        }
+        let each = (cpu()? - before) / f64::from(asked) * 1e3;
+        println!("{name:16} {each:9.3} ms  {points} points");
+    }
+    Ok(())
+}
