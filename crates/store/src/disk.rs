@@ -3,12 +3,13 @@
 //! Everything that the store writes goes through here. Where a test may mount a small file system or fill a real disk is
 //! not everybody's to say, so the faults are made here, just before the operating system is asked.
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// What the disk does.
@@ -38,7 +39,12 @@ struct State {
     space: AtomicI64,
     /// Milliseconds that each sync takes more.
     delay: AtomicU64,
+    /// Where each file is that was written to, and how much of it is on the disk, by its number; nothing where nobody
+    /// wants to know.
+    synced: OnceLock<Mutex<Synced>>,
 }
+
+type Synced = HashMap<u64, (PathBuf, u64)>;
 
 impl Default for Disk {
     fn default() -> Self {
@@ -46,6 +52,7 @@ impl Default for Disk {
             fault: AtomicU8::new(Fault::None as u8),
             space: AtomicI64::new(-1),
             delay: AtomicU64::new(0),
+            synced: OnceLock::new(),
         }))
     }
 }
@@ -66,6 +73,38 @@ impl Disk {
     pub fn slow(&self, delay: Duration) {
         let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         self.0.delay.store(millis, Ordering::SeqCst);
+    }
+
+    /// A disk that knows what of its files was synced, for [`Self::lose_power`].
+    #[must_use]
+    pub fn that_may_lose_power() -> Self {
+        let disk = Self::default();
+        disk.0.synced.get_or_init(Mutex::default);
+        disk
+    }
+
+    /// The power is gone: from now on nothing is written, and of each file only what was synced is left. What a folder
+    /// says of its files is not looked at.
+    ///
+    /// # Errors
+    /// When a file cannot be cut.
+    pub fn lose_power(&self) -> io::Result<()> {
+        let Some(synced) = self.synced() else { return Ok(()) };
+        self.set(Fault::Broken);
+        for (path, length) in synced.values() {
+            match OpenOptions::new().write(true).open(path) {
+                Ok(file) => file.set_len(*length)?,
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// While it is held, nothing is written.
+    fn synced(&self) -> Option<MutexGuard<'_, Synced>> {
+        let synced = self.0.synced.get()?;
+        Some(synced.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes the time that a slow disk takes.
@@ -113,6 +152,9 @@ impl Disk {
     pub fn create(&self, path: &Path) -> io::Result<DiskFile> {
         self.check(false)?;
         let file = OpenOptions::new().create(true).write(true).truncate(true).open(path)?;
+        if let Some(mut synced) = self.synced() {
+            synced.insert(file.metadata()?.ino(), (path.to_owned(), 0));
+        }
         Ok(DiskFile { file, disk: self.clone() })
     }
 
@@ -124,6 +166,9 @@ impl Disk {
             file.set_len(length)?;
         }
         io::Seek::seek(&mut file, io::SeekFrom::Start(length))?;
+        if let Some(mut synced) = self.synced() {
+            synced.insert(file.metadata()?.ino(), (path.to_owned(), length));
+        }
         Ok(DiskFile { file, disk: self.clone() })
     }
 
@@ -131,6 +176,10 @@ impl Disk {
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.check(false)?;
         fs::rename(from, to)?;
+        if let Some(mut synced) = self.synced() {
+            synced.retain(|_, (path, _)| path != to);
+            synced.values_mut().filter(|one| one.0 == from).for_each(|one| one.0 = to.to_owned());
+        }
         self.sync_folder(to)
     }
 
@@ -160,6 +209,7 @@ pub struct DiskFile {
 impl DiskFile {
     /// Writes all of it. After an error any part of it may be there.
     pub fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let _powered = self.disk.synced();
         self.disk.check(false)?;
         let room = self.disk.room(bytes.len());
         self.file.write_all(bytes.get(..room).unwrap_or(bytes))?;
@@ -169,8 +219,17 @@ impl DiskFile {
     /// Returns when all that was written is on the disk.
     pub fn sync(&self) -> io::Result<()> {
         self.disk.check(true)?;
+        let before = self.disk.synced().map(|_| self.file.metadata()).transpose()?;
         self.disk.wait();
-        self.file.sync_data()
+        self.file.sync_data()?;
+        if let (Some(before), Some(mut synced)) = (before, self.disk.synced()) {
+            // The power may have gone meanwhile.
+            self.disk.check(true)?;
+            if let Some(file) = synced.get_mut(&before.ino()) {
+                file.1 = before.len();
+            }
+        }
+        Ok(())
     }
 }
 

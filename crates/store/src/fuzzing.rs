@@ -11,7 +11,7 @@ use crate::bytes::Bytes;
 use crate::codec::{CHUNK, histogram, times};
 use crate::frame;
 use crate::open::parse_registry;
-use crate::registry::Record;
+use crate::registry;
 use crate::wal::{record, replay};
 
 /// A block's file; `scratch` is a path that may be written to.
@@ -116,12 +116,18 @@ pub fn log(data: &[u8]) {
 /// The registry's file.
 pub fn registry(data: &[u8]) {
     let mut damaged = Vec::new();
-    let (index, _, end) = parse_registry(data, &mut damaged);
-    assert!(end <= data.len() && index.len() as u64 == index.all().len());
-    if let Ok(record) = Record::read(data) {
-        let mut file = crate::registry::MAGIC.to_vec();
-        record.put(&mut file);
-        let body = file.get(frame::MAGIC + frame::HEAD..).unwrap_or_default();
-        assert_eq!(Record::read(body), Ok(record));
+    let parsed = parse_registry(data, &mut damaged);
+    let index = &parsed.index;
+    assert!(parsed.end <= data.len() && index.len() as u64 == index.all().len());
+    if let Ok(records) = registry::read(data) {
+        let mut file = Vec::new();
+        records.iter().for_each(|record| record.put(&mut file));
+        let mut again = Vec::new();
+        let file = registry::grouped(&file);
+        for body in frame::scan(&file, 0).bodies {
+            let read = registry::read(file.get(body).unwrap_or_default());
+            again.extend(read.expect("what was just written can be read"));
+        }
+        assert_eq!(again, records);
     }
 }

@@ -31,7 +31,9 @@ pub const FORMAT_FILE: &str = "format";
 /// The file that the process which has the store open holds locked.
 pub const LOCK_FILE: &str = "lock";
 /// The format that is written, and the newest that is read.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
+/// A registry is written anew at a start when so many bytes of it are in no group.
+const LOOSE_BYTES: usize = 64 << 10;
 const FORMAT_WORD: &str = "vigie-store ";
 
 /// A block's file.
@@ -250,11 +252,12 @@ fn read_registry(
         }
     };
     let mut damaged = Vec::new();
-    let end = parse_registry(&bytes, &mut damaged);
-    let (index, metadata, end) = (end.0, end.1, end.2);
+    let Parsed { index, metadata, end, loose } = parse_registry(&bytes, &mut damaged);
     recovery.torn_bytes += (bytes.len() - end) as u64;
-    let rewrite = !damaged.is_empty();
-    if rewrite && let Err(error) = fs::copy(&path, dir.join("registry.damaged")) {
+    let rewrite = !damaged.is_empty() || loose > LOOSE_BYTES;
+    if !damaged.is_empty()
+        && let Err(error) = fs::copy(&path, dir.join("registry.damaged"))
+    {
         tracing::warn!(%error, "the damaged registry could not be copied");
     }
     recovery
@@ -264,12 +267,20 @@ fn read_registry(
     Ok(FromRegistry { index, metadata, file, length: end as u64, rewrite })
 }
 
-/// All that a registry's bytes say, what is wrong with them, and where the last whole record ends.
-pub(crate) fn parse_registry(
-    bytes: &[u8],
-    damaged: &mut Vec<String>,
-) -> (Index, BTreeMap<String, Metadata>, usize) {
-    let (mut index, mut metadata) = (Index::default(), BTreeMap::new());
+/// What a registry's bytes say.
+#[derive(Default)]
+pub(crate) struct Parsed {
+    pub index: Index,
+    metadata: BTreeMap<String, Metadata>,
+    /// Where the last whole record ends.
+    pub end: usize,
+    /// Bytes of records that are in no group.
+    loose: usize,
+}
+
+/// All that a registry's bytes say, and what is wrong with them.
+pub(crate) fn parse_registry(bytes: &[u8], damaged: &mut Vec<String>) -> Parsed {
+    let mut parsed = Parsed::default();
     if !bytes.starts_with(registry::MAGIC) {
         damaged.push("it does not begin like a registry; its records were read".into());
     }
@@ -278,16 +289,26 @@ pub(crate) fn parse_registry(
         let (at, length) = (gap.start, gap.len());
         damaged.push(format!("byte {at}: {length} bytes are damaged; the rest was read"));
     }
-    for body in found.bodies {
-        let at = body.start;
-        match Record::read(bytes.get(body).unwrap_or_default()) {
-            Ok(Record::Series(id, labels)) => index.insert(id, &labels),
-            Ok(Record::Metadata(metric, one)) => drop(metadata.insert(metric, one)),
-            Ok(Record::Next(next)) => index.reserve(next),
+    parsed.end = found.end;
+    for range in found.bodies {
+        let (at, body) = (range.start, bytes.get(range).unwrap_or_default());
+        parsed.loose += if registry::is_group(body) { 0 } else { body.len() };
+        match registry::read(body) {
+            Ok(records) => records.into_iter().for_each(|record| parsed.take(record)),
             Err(error) => damaged.push(format!("byte {at}: {error}; the rest was read")),
         }
     }
-    (index, metadata, found.end)
+    parsed
+}
+
+impl Parsed {
+    fn take(&mut self, record: Record) {
+        match record {
+            Record::Series(id, labels) => self.index.insert(id, &labels),
+            Record::Metadata(metric, one) => drop(self.metadata.insert(metric, one)),
+            Record::Next(next) => self.index.reserve(next),
+        }
+    }
 }
 
 /// Reads the log into a head, and finds series that have samples but no labels any more.

@@ -15,8 +15,8 @@ pub struct StoreOptions {
     pub dir: PathBuf,
     /// How long samples stay in the head before a block is written: 30 min.
     pub head_span_ms: i64,
-    /// How many samples the head holds before blocks are written, however short the time: 20 million. A day that is
-    /// pushed in a minute does not fill the memory.
+    /// How many samples the head holds at most before blocks are written, however short the time: 20 million. A day that
+    /// is pushed in a minute does not fill the memory; with few series it is less, an hour or so of each.
     pub head_samples: u64,
     /// How old samples get: 30 days.
     pub retention_ms: i64,

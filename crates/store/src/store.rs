@@ -16,7 +16,7 @@ use crate::maintain::Maintainer;
 use crate::metadata::Metadata;
 use crate::names::Names;
 use crate::options::StoreOptions;
-use crate::registry::Record;
+use crate::registry::{self, Record};
 use crate::sample::SeriesHandle;
 use crate::status::{Damage, Refusals, StoreStatus};
 use crate::wal::Wal;
@@ -63,7 +63,7 @@ impl Known {
     /// The bytes of a registry with only what is known now.
     pub fn registry(&self) -> Vec<u8> {
         let index = self.index();
-        let mut out = crate::registry::MAGIC.to_vec();
+        let mut out = Vec::new();
         Record::Next(index.next()).put(&mut out);
         for id in index.all() {
             if let Some(labels) = index.labels(id) {
@@ -74,7 +74,7 @@ impl Known {
         for (metric, one) in metadata.iter() {
             Record::Metadata(metric.clone(), one.clone()).put(&mut out);
         }
-        out
+        [&registry::MAGIC[..], &registry::grouped(&out)].concat()
     }
 }
 

@@ -46,8 +46,9 @@ pub struct Running {
     pub bulk_cpu: f64,
     /// Processor seconds of the requests that come as if scraped.
     pub live_cpu: f64,
-    /// Bytes of memory after writing, and the most so far.
+    /// Bytes of memory after writing, of which no file backs, and the most so far.
     pub resident: f64,
+    pub anonymous: f64,
     pub peak: f64,
     /// Bytes on the disk once all is in blocks.
     pub bytes: f64,
@@ -76,6 +77,7 @@ impl Running {
             bulk_cpu: 0.0,
             live_cpu: 0.0,
             resident: 0.0,
+            anonymous: 0.0,
             peak: 0.0,
             bytes: 0.0,
             queries: Vec::new(),

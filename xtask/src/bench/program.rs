@@ -85,6 +85,11 @@ impl Program {
         self.memory("VmRSS:")
     }
 
+    /// Of that what no file backs, in bytes: it is not given back when others need it.
+    pub fn anonymous(&self) -> Result<f64> {
+        self.memory("RssAnon:")
+    }
+
     /// The most memory that it has held so far, in bytes.
     pub fn peak(&self) -> Result<f64> {
         self.memory("VmHWM:")
@@ -124,7 +129,9 @@ mod tests {
         command.args(["-c", "echo ready; sleep 600"]);
         let mut program = Program::start(&command, "sleeper", &dir).unwrap();
         program.wait(|text| text.contains("ready")).unwrap();
-        assert!(program.resident().unwrap() > 0.0 && program.cpu_seconds().unwrap() < 1.0);
+        let (resident, anonymous) = (program.resident().unwrap(), program.anonymous().unwrap());
+        assert!(anonymous > 0.0 && anonymous < resident);
+        assert!(program.cpu_seconds().unwrap() < 1.0);
         drop(program);
         std::fs::remove_dir_all(&dir).unwrap();
     }

@@ -52,7 +52,8 @@ pub fn measure(cast: &Cast<'_>) -> Result<Section> {
          (snappy) into Vigie, Prometheus and VictoriaMetrics (Debian's packages) in turns, in one run; the last 10 minutes one \
          step a request of at most 2,000 series, as scraping brings them. *CPU* is processor time of the process a million samples, HTTP and \
          decoding included: in bulk that of the whole time, so that making blocks counts, and as scraped that of the requests alone. \
-         *bytes* is what all is on the disk, index included, once it is in blocks, a sample: Vigie is stopped and started again, \
+         *resident* is memory once all is written (`VmRSS`), *anonymous* what of it no file backs (`RssAnon`; the rest is program and \
+         mapped files, which the system takes back when others need memory), *peak* the most until then (`VmHWM`). *bytes* is what all is on the disk, index included, once it is in blocks, a sample: Vigie is stopped and started again, \
          of Prometheus it is a snapshot's folder, VictoriaMetrics is told to merge. Queries are range \
          queries over everything in steps of 60 s, as processor time of one. \
          Budgets: bytes ≤ 0.35 × Prometheus and ≤ 0.9 × VictoriaMetrics, ingest as scraped ≤ 0.25 × Prometheus, memory ≤ 0.25 × Prometheus \
@@ -70,6 +71,7 @@ pub fn measure(cast: &Cast<'_>) -> Result<Section> {
         "in bulk, CPU s a million",
         "as scraped, CPU s a million",
         "resident MB",
+        "anonymous MB",
         "peak MB",
     ]);
     for size in sizes {
@@ -101,6 +103,7 @@ fn run(cast: &Cast<'_>, size: Size) -> Result<Vec<Running>> {
     for one in &mut running {
         one.attempt("measuring its memory", |one| {
             (one.resident, one.peak) = (one.program()?.resident()?, one.program()?.peak()?);
+            one.anonymous = one.program()?.anonymous()?;
             Ok(())
         })?;
         one.attempt("asking it", |one| {
@@ -228,6 +231,7 @@ fn report(section: &mut Section, size: Size, running: &[Running]) {
     row("ingest in bulk, CPU s a million", &|one| one.told(one.bulk_cpu / bulk * 1e6), &seconds);
     row("ingest as scraped, CPU s a million", &|one| one.told(one.live_cpu / live * 1e6), &seconds);
     row("resident MB", &|one| one.told(one.resident / MEGABYTE), &count);
+    row("of it anonymous MB", &|one| one.told(one.anonymous / MEGABYTE), &count);
     row("peak MB", &|one| one.told(one.peak / MEGABYTE), &count);
     row("bytes a sample", &|one| one.told(one.bytes / samples), &|value| format!("{value:.2}"));
     for (place, (name, query)) in QUERIES.iter().enumerate() {
@@ -258,6 +262,7 @@ fn grow(table: &mut Table, size: Size, running: &[Running]) {
             cell(one.bulk_cpu / bulk * 1e6, &seconds),
             cell(one.live_cpu / live * 1e6, &seconds),
             cell(one.resident / MEGABYTE, &count),
+            cell(one.anonymous / MEGABYTE, &count),
             cell(one.peak / MEGABYTE, &count),
         ]);
     }

@@ -13,6 +13,10 @@ use crate::read::Samples;
 
 /// Bytes are written this many at a time.
 const BUFFER: usize = 1 << 18;
+/// Chunks are remembered until they are so many bytes, to be shared: equal ones are of one scrape, and follow each other.
+const SHARED: usize = 1 << 19;
+/// A shorter chunk is written again: to say that it is elsewhere takes as much.
+const WORTH_SHARING: usize = 24;
 
 /// A block that is being made. Dropped without [`BlockWriter::finish`], its file is taken away.
 #[derive(Debug)]
@@ -25,12 +29,33 @@ pub struct BlockWriter {
     /// Where the buffer begins in the file.
     flushed: u64,
     columns: HashMap<Vec<u8>, Column>,
+    chunks: Chunks,
     rows: Vec<Row>,
     pages: Vec<u8>,
     page_refs: Vec<PageRef>,
     effort: Effort,
     meta: Meta,
     finished: bool,
+}
+
+/// Where the latest chunks are, by their bytes: what was started is as often what was added, and the count of a summary.
+#[derive(Debug, Default)]
+struct Chunks {
+    places: HashMap<Vec<u8>, (u64, u32)>,
+    bytes: usize,
+}
+
+impl Chunks {
+    fn remember(&mut self, chunk: Vec<u8>, place: (u64, u32)) {
+        if chunk.len() < WORTH_SHARING {
+            return;
+        }
+        if self.bytes >= SHARED {
+            *self = Self::default();
+        }
+        self.bytes += chunk.len();
+        self.places.insert(chunk, place);
+    }
 }
 
 impl BlockWriter {
@@ -46,6 +71,7 @@ impl BlockWriter {
             buffer: MAGIC.to_vec(),
             flushed: 0,
             columns: HashMap::new(),
+            chunks: Chunks::default(),
             rows: Vec::new(),
             pages: Vec::new(),
             page_refs: Vec::new(),
@@ -142,7 +168,14 @@ impl BlockWriter {
                 place
             }
         };
-        let (offset, length) = self.put(&bytes)?;
+        let (offset, length) = match self.chunks.places.get(&bytes) {
+            Some(place) => *place,
+            None => {
+                let place = self.put(&bytes)?;
+                self.chunks.remember(bytes, place);
+                place
+            }
+        };
         self.rows.push(Row { id, kind, column, offset, length });
         self.meta.series.insert(id);
         self.meta.samples += chunk_times.len() as u64;

@@ -12,6 +12,11 @@ pub use series::{Extent, HeadSeries, Verdict};
 
 /// Series are kept this many together, so that numbers of dead ones cost nothing.
 const PAGE: usize = 64;
+/// A head with this many samples a series becomes blocks before its time is over, unless it is a small one: it makes
+/// good chunks, and more of them only take memory.
+const ENOUGH_EACH: u64 = 360;
+/// What a small one has in all.
+const SMALL: u64 = 2_000_000;
 
 /// One generation of the head. Its log records carry its number.
 #[derive(Debug)]
@@ -108,9 +113,31 @@ impl Content {
         Ok(verdict)
     }
 
+    /// Whether it is to become blocks, whatever the time: at `most` samples, or when there are enough of each series.
+    #[must_use]
+    pub fn is_full(&self, most: u64) -> bool {
+        self.samples >= most.min(SMALL.max(self.ids.len() * ENOUGH_EACH))
+    }
+
     /// Bytes of memory, roughly.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.pages.iter().flatten().flat_map(|page| page.iter()).map(HeadSeries::memory).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_full_when_there_is_enough_of_each_series() {
+        let full = |series: u32, samples: u64| {
+            let ids = (0..series).collect();
+            Content { ids, samples, ..Content::default() }.is_full(20_000_000)
+        };
+        assert!(!full(10, 1_999_999) && full(10, 2_000_000), "few series");
+        assert!(!full(10_000, 3_599_999) && full(10_000, 3_600_000));
+        assert!(!full(200_000, 19_999_999) && full(200_000, 20_000_000), "many");
     }
 }

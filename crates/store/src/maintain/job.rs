@@ -266,6 +266,10 @@ impl Job {
 
     /// Puts the new blocks in the place of what they were made of.
     pub fn finish(self, inner: &Inner, done: &mut Maintenance) -> Result<(), StoreError> {
+        if let Source::Head(_) = self.source {
+            // A block must not name series that the registry does not know yet.
+            inner.wal.flush()?;
+        }
         let finishing = StoreError::disk("a block could not be finished");
         let mut made: Vec<PathBuf> = Vec::new();
         let finished = (|| {

@@ -125,7 +125,7 @@ impl Inner {
         // A clock that was set back must not make the head wait for what it said before.
         let due = now >= maintainer.cut_at || maintainer.cut_at.saturating_sub(now) > span;
         let view = self.view();
-        let full = || view.active.lock().samples >= self.options.head_samples;
+        let full = || view.active.lock().is_full(self.options.head_samples);
         if view.frozen.is_some() || !(due || full()) {
             return;
         }

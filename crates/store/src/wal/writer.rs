@@ -173,9 +173,10 @@ impl Writer {
             Some(file) => file,
             none => none.insert(self.disk.continue_at(&path, self.registry_length)?),
         };
-        file.write_all(&self.registry_waits)?;
+        let records = registry::grouped(&self.registry_waits);
+        file.write_all(&records)?;
         file.sync()?;
-        self.registry_length += self.registry_waits.len() as u64;
+        self.registry_length += records.len() as u64;
         self.registry_waits.clear();
         Ok(())
     }

@@ -161,10 +161,10 @@ fn a_second_process_and_a_newer_format_are_refused() {
     let again = Store::open(StoreOptions::new(dir.path()), T0).err().unwrap();
     assert!(matches!(again, OpenError::Locked(_)), "{again}");
     store.close();
-    std::fs::write(dir.path().join("format"), "vigie-store 3\n").unwrap();
+    std::fs::write(dir.path().join("format"), "vigie-store 4\n").unwrap();
     let newer = Store::open(StoreOptions::new(dir.path()), T0).err().unwrap();
     assert!(
-        newer.to_string().contains("has format 3, this Vigie knows formats up to 2"),
+        newer.to_string().contains("has format 4, this Vigie knows formats up to 3"),
         "{newer}"
     );
     std::fs::write(dir.path().join("format"), "something\n").unwrap();
@@ -232,4 +232,23 @@ fn a_head_with_many_samples_becomes_blocks_early() {
     }
     assert!(store.status().blocks > 0);
     assert_eq!(read(&store, "pushed").len(), 24 * 300);
+}
+
+#[test]
+fn series_with_the_same_values_take_the_bytes_of_one() {
+    let value = |n: i64| (n * n * 7919 % 10_007) as f64;
+    let bytes = |count: usize| {
+        let dir = folder();
+        let (store, _) = open(dir.path(), T0);
+        let names: Vec<String> = (0..count).map(|one| format!("series_{one}")).collect();
+        let samples: Vec<(i64, f64)> = (0..400).map(|n| (T0 + n * SECOND, value(n))).collect();
+        for name in &names {
+            write(&store, name, &samples);
+        }
+        settle(&store, T0 + HOUR);
+        names.iter().for_each(|name| assert_eq!(floats(&read(&store, name)), samples, "{name}"));
+        store.status().block_bytes
+    };
+    let (one, many) = (bytes(1), bytes(20));
+    assert!(one > 600 && many < one + 20 * 16, "{one} of one, {many} of 20");
 }

@@ -219,3 +219,50 @@ fn a_slow_disk_delays_acknowledgements_and_nothing_else() {
     assert_eq!(read(&store, "burst").len(), there);
     assert_eq!(floats(&read(&store, "after")), [(T0, 2.0)]);
 }
+
+/// Writes until the disk takes no more; the last write that was acknowledged.
+fn write_until_power_is_gone(store: &Store, thread: i64) -> Option<i64> {
+    let handle = series(store, &format!("series_{thread}"));
+    let write = |n: &i64| store.append_wait(vec![float(handle, T0 + n, *n as f64)]).is_ok();
+    (0..).take_while(write).last()
+}
+
+#[test]
+fn what_a_slow_disk_acknowledged_survives_the_loss_of_power() {
+    let mut acknowledged = 0;
+    for run in 0..8 {
+        let dir = quick_folder();
+        let disk = Disk::that_may_lose_power();
+        let options = StoreOptions { disk: disk.clone(), ..StoreOptions::new(dir.path()) };
+        let store = Store::open(options, T0).unwrap().0;
+        disk.slow(Duration::from_millis(12));
+        let last: Vec<Option<i64>> = std::thread::scope(|scope| {
+            let write = |n| {
+                scope.spawn({
+                    let store = &store;
+                    move || write_until_power_is_gone(store, n)
+                })
+            };
+            let writers: Vec<_> = (0..6).map(write).collect();
+            // Blocks are made meanwhile, and take the place of the log.
+            std::thread::sleep(Duration::from_millis(60));
+            let blocks =
+                scope.spawn(|| while store.maintain(T0 + HOUR).is_ok_and(|done| done.more) {});
+            std::thread::sleep(Duration::from_millis(20 + 17 * run));
+            disk.lose_power().unwrap();
+            blocks.join().unwrap();
+            writers.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        drop(store);
+        let (store, recovery) = open(dir.path(), T0 + HOUR);
+        assert!(recovery.damaged.is_empty() && recovery.lost_series == 0, "{recovery:?}");
+        for (thread, last) in (0..).zip(last) {
+            let Some(last) = last else { continue };
+            let there = floats(&read(&store, &format!("series_{thread}")));
+            let expected: Vec<_> = (0..=last).map(|n| (T0 + n, n as f64)).collect();
+            assert!(there.starts_with(&expected), "run {run}: {last} acknowledged, {there:?}");
+            acknowledged += last + 1;
+        }
+    }
+    assert!(acknowledged > 48, "the disk hardly took anything: {acknowledged}");
+}

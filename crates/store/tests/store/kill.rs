@@ -1,8 +1,8 @@
 //! The store's process is killed at random moments; what it acknowledged is there afterwards, and nothing else.
 //!
 //! The test starts its own program again as the writer, which says on its standard output what was acknowledged.
-//! `VIGIE_KILLS=200` makes it as many as issue 4 asks for; it prints how many samples a second were acknowledged, and
-//! how long the starts took. With `--profile quick` the writer is as fast as Vigie is.
+//! The writer offers samples as fast as they are taken. The test says how many a second that were, and how long the starts
+//! took, which no assertion looks at: the machine may be busy. CONTRIBUTING.md has the command for 200 kills with 10,000 series.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -15,7 +15,17 @@ use vigie_store::{Sample, Store, StoreOptions};
 use crate::support::*;
 
 const WRITER: &str = "VIGIE_STORE_WRITER";
-const SERIES: u64 = 400;
+
+/// `VIGIE_KILLS`: how often the writer is killed.
+fn kills() -> u64 {
+    std::env::var("VIGIE_KILLS").map_or(12, |text| text.parse().unwrap())
+}
+
+/// `VIGIE_KILL_SERIES`: how many series it writes.
+fn all_series() -> u64 {
+    std::env::var("VIGIE_KILL_SERIES").map_or(400, |text| text.parse().unwrap())
+}
+
 /// Milliseconds between two writes, in the store's time: heads are cut and blocks merged while it runs.
 const STEP: i64 = 20 * SECOND;
 
@@ -44,7 +54,8 @@ fn writer_that_is_killed() {
     let Ok(dir) = std::env::var(WRITER) else { return };
     let (store, recovery) = Store::open(options(Path::new(&dir)), T0).unwrap();
     assert!(recovery.damaged.is_empty(), "{recovery:?}");
-    let handles: Vec<_> = (0..SERIES).map(|n| series(&store, &format!("series_{n}"))).collect();
+    let handles: Vec<_> =
+        (0..all_series()).map(|n| series(&store, &format!("series_{n}"))).collect();
     let out = Arc::new(Mutex::new(std::io::stdout()));
     let first =
         read(&store, "series_0").float_times.last().map_or(0, |time| (time - T0) / STEP + 1);
@@ -101,14 +112,14 @@ fn run_and_kill(dir: &Path, after: Duration) -> Told {
 }
 
 /// Everything up to `acknowledged` is there, and every value that is there is right. The newest write that is there,
-/// the number of blocks, and how long the start took.
-fn check(dir: &Path, acknowledged: u64) -> (u64, u64, Duration) {
+/// and the start.
+fn check(dir: &Path, acknowledged: u64) -> (u64, Start) {
     let opening = Instant::now();
     let (store, recovery) = Store::open(options(dir), T0).unwrap();
     let opened = opening.elapsed();
     assert!(recovery.damaged.is_empty() && recovery.lost_series == 0, "{recovery:?}");
     let mut newest = 0;
-    for one in 0..SERIES {
+    for one in 0..all_series() {
         let mut missing = 0;
         for (time, found) in floats(&read(&store, &format!("series_{one}"))) {
             let n = ((time - T0) / STEP).cast_unsigned();
@@ -128,17 +139,27 @@ fn check(dir: &Path, acknowledged: u64) -> (u64, u64, Duration) {
             "write {missing} of series {one} is lost ({acknowledged} acknowledged)"
         );
     }
-    (newest, recovery.blocks as u64, opened)
+    let (blocks, replayed) = (recovery.blocks, recovery.replayed);
+    (newest, Start { took: opened, blocks, replayed })
+}
+
+/// A start after a kill: how long it took, how many blocks there were, and samples in the log.
+#[derive(Debug, Clone, Copy, Default)]
+struct Start {
+    took: Duration,
+    blocks: usize,
+    replayed: u64,
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
-    let kills: u64 =
-        std::env::var("VIGIE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
+    let (kills, series) = (kills(), all_series());
+    // Opening and registering takes the writer longer with more.
+    let least = 150 + series / 10;
     let mut dir = folder();
     let mut pseudo_random = 0x2545_F491_4F6C_DD1Du64;
-    let (mut acknowledged, mut blocks, mut most) = (None, 0, 0);
-    let (mut writes, mut time, mut slowest) = (0, Duration::ZERO, Duration::ZERO);
+    let (mut acknowledged, mut most) = (None, 0);
+    let (mut writes, mut time, mut starts) = (0, Duration::ZERO, Vec::new());
     for kill in 0..kills {
         if kill % PER_FOLDER == PER_FOLDER - 1 {
             (dir, acknowledged) = (folder(), None);
@@ -146,21 +167,28 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         pseudo_random ^= pseudo_random << 13;
         pseudo_random ^= pseudo_random >> 7;
         pseudo_random ^= pseudo_random << 17;
-        let after = Duration::from_millis(150 + pseudo_random % 700);
+        let after = Duration::from_millis(least + pseudo_random % 700);
         let told = run_and_kill(dir.path(), after);
         acknowledged = acknowledged.max(told.last);
         (writes, time) = (writes + told.writes, time + told.time);
         if let Some(acknowledged) = acknowledged {
-            let (newest, there, opened) = check(dir.path(), acknowledged);
-            (blocks, most) = (blocks.max(there), most.max(acknowledged));
-            slowest = slowest.max(opened);
+            let (newest, start) = check(dir.path(), acknowledged);
+            most = most.max(acknowledged);
+            starts.push(start);
             println!(
-                "kill {kill} after {after:?}: {acknowledged} acknowledged, {newest} there, {there} blocks, open in {opened:?}"
+                "kill {kill} after {after:?}: {acknowledged} acknowledged, {newest} there, open in {:?}",
+                start.took
             );
         }
     }
-    let rate = (writes * SERIES) as f64 / time.as_secs_f64().max(1e-9);
-    println!("{kills} kills under {rate:.0} samples a second; the slowest start took {slowest:?}");
+    let rate = (writes * series) as f64 / time.as_secs_f64().max(1e-9);
+    starts.sort_by_key(|start| start.took);
+    let (median, slowest) = (starts[starts.len() / 2], starts[starts.len() - 1]);
+    println!(
+        "{kills} kills under {rate:.0} samples a second of {series} series; the median start took {:?}, the slowest {:?} \
+         with {} blocks and {} samples in the log",
+        median.took, slowest.took, slowest.blocks, slowest.replayed
+    );
     assert!(most > 30, "the writer hardly wrote: {most}");
-    assert!(blocks > 0, "no block was made while it was killed");
+    assert!(starts.iter().any(|start| start.blocks > 0), "no block was made while it was killed");
 }

@@ -31,6 +31,7 @@ fn value(name: &str, n: i64) -> f64 {
         ("gauge", _) => (n % 13) as f64 / 10.0,
         ("constant", _) => 0.1 + 0.2,
         ("noise", _) => (n as f64).sqrt(),
+        ("pages", _) => (n * n % 50 * 4096) as f64,
         (_, _) => (n * n % 100_000) as f64,
     }
 }
@@ -52,6 +53,10 @@ fn exponential(n: i64) -> NativeHistogram {
 }
 
 const FLOATS: [&str; 4] = ["gauge", "constant", "noise", "counter_total"];
+/// Since format 3: one with a step, and one that is the same as another.
+const MORE: [&str; 2] = ["pages", "twin_total"];
+/// So many series with a sample each, which are registered at once.
+const MANY: usize = 60;
 /// A day, and an hour and a half of the next.
 const COUNT: i64 = (DAY + HOUR + 30 * MINUTE) / STEP;
 
@@ -60,10 +65,12 @@ fn fill(dir: &Path) {
     let help =
         Metadata { kind: "gauge".into(), unit: "ratio".into(), help: "Of the fixture.".into() };
     store.metadata_set("gauge", help);
+    let many = (0..MANY).map(|one| float(series(&store, &many(one)), T0, one as f64));
+    store.append_wait(many.collect()).unwrap();
     for n in 0..COUNT {
         let time = T0 + n * STEP;
         let float = |name: &&str| float(series(&store, name), time, value(name, n));
-        let mut samples: Vec<Sample> = FLOATS.iter().map(float).collect();
+        let mut samples: Vec<Sample> = FLOATS.iter().chain(&MORE).map(float).collect();
         for (name, one) in [("custom", custom(n)), ("exponential", exponential(n))] {
             samples.push(Sample {
                 series: series(&store, name),
@@ -79,6 +86,10 @@ fn fill(dir: &Path) {
     store.close();
 }
 
+fn many(one: usize) -> String {
+    format!("many_of_them_and_with_a_name_that_is_long_enough_to_be_worth_it_{one}")
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -92,14 +103,18 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+fn says(store: &Store, name: &str, all: TimeRange) {
+    let found = floats(&read_in(store, name, all, 0));
+    assert_eq!(found.len() as i64, COUNT, "{name}");
+    for (n, (time, read)) in (0..).zip(found) {
+        assert_eq!((time, read.to_bits()), (T0 + n * STEP, value(name, n).to_bits()), "{name}");
+    }
+}
+
 fn says_what_it_said(store: &Store, now: i64) {
     let all = TimeRange { start: T0, end: now };
     for name in FLOATS {
-        let found = floats(&read_in(store, name, all, 0));
-        assert_eq!(found.len() as i64, COUNT, "{name}");
-        for (n, (time, read)) in (0..).zip(found) {
-            assert_eq!((time, read.to_bits()), (T0 + n * STEP, value(name, n).to_bits()), "{name}");
-        }
+        says(store, name, all);
     }
     for (name, make) in
         [("custom", custom as fn(i64) -> NativeHistogram), ("exponential", exponential)]
@@ -134,7 +149,7 @@ fn opened_and_goes_on(format: &str) -> (tempfile::TempDir, i64) {
     assert_eq!(found.float_weights.iter().sum::<f64>(), (DAY / STEP - 1) as f64, "one marker");
     let sum: f64 = (0..DAY / STEP).map(|n| value("gauge", n)).filter(|one| !one.is_nan()).sum();
     assert!((found.floats.iter().sum::<f64>() - sum).abs() < 1e-9);
-    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "vigie-store 2\n");
+    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "vigie-store 3\n");
     drop(store);
     let (store, _) = Store::open(self::options(dir.path()), now).unwrap();
     settle(&store, now + DAY);
@@ -150,13 +165,6 @@ fn the_folder_of_format_1_is_opened_and_goes_on() {
 
 #[test]
 fn the_folder_of_format_2_is_opened_and_has_sums_of_histograms() {
-    let kept = fixture("format-2");
-    if std::env::var_os("VIGIE_WRITE_FIXTURE").is_some() {
-        assert!(!kept.join("format").exists(), "there is one already");
-        fs::create_dir_all(&kept).unwrap();
-        fill(&kept);
-        fs::remove_file(kept.join("lock")).unwrap();
-    }
     let (dir, now) = opened_and_goes_on("format-2");
     let options = StoreOptions { long_range_ms: 0, ..options(dir.path()) };
     let (store, _) = Store::open(options, now).unwrap();
@@ -173,5 +181,26 @@ fn the_folder_of_format_2_is_opened_and_has_sums_of_histograms() {
         .map(|n| value("counter_total", n - 1));
     for peak in falls {
         assert!(counter.iter().any(|one| one.1 == peak), "{peak}");
+    }
+}
+
+#[test]
+fn the_folder_of_format_3_is_opened_with_its_groups_of_series() {
+    let kept = fixture("format-3");
+    if std::env::var_os("VIGIE_WRITE_FIXTURE").is_some() {
+        assert!(!kept.join("format").exists(), "there is one already");
+        fs::create_dir_all(&kept).unwrap();
+        fill(&kept);
+        fs::remove_file(kept.join("lock")).unwrap();
+    }
+    let registry = fs::read(kept.join("registry")).unwrap();
+    let plain = MANY * many(0).len();
+    assert!(registry.len() < plain / 2, "{} bytes: its series are in a group", registry.len());
+    let (dir, now) = opened_and_goes_on("format-3");
+    let (store, _) = open(dir.path(), now);
+    let all = TimeRange { start: T0, end: now };
+    MORE.iter().for_each(|name| says(&store, name, all));
+    for one in 0..MANY {
+        assert_eq!(floats(&read(&store, &many(one))), [(T0, one as f64)]);
     }
 }
