@@ -64,7 +64,7 @@ func jobOf(ctx context.Context, task *asynq.Task, book *retryBook) vigie.Job {
 		return job
 	}
 	job.Enqueued = read.enqueued
-	if due, again := book.take(read.id); again {
+	if due, again := book.take(read.id, retried); again {
 		job.Eligible = due
 	} else if known && retried == 0 {
 		job.Eligible = read.eligible

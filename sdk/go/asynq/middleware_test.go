@@ -40,12 +40,26 @@ func TestDueTimesAreAsynqs(t *testing.T) {
 }
 
 func TestTheRetryBookIsBounded(t *testing.T) {
-	book := &retryBook{due: map[string]time.Time{}}
+	book := &retryBook{due: map[string]planned{}}
 	for n := range maxRetries + 100 {
-		book.put(newStamp(time.Unix(int64(n), 0), time.Time{}), time.Now())
+		book.put(newStamp(time.Unix(int64(n), 0), time.Time{}), 1, time.Now())
 	}
 	if len(book.due) != maxRetries {
 		t.Errorf("%d remembered", len(book.due))
+	}
+}
+
+func TestAPlanIsForOneRetry(t *testing.T) {
+	book := &retryBook{due: map[string]planned{}}
+	at := time.Unix(1_795_442_619, 0)
+	book.put("a", 1, at)
+	if due, known := book.take("a", 1); !known || !due.Equal(at) {
+		t.Errorf("got %v %v", due, known)
+	}
+	// The first retry ran and failed in another process; this is the second.
+	book.put("a", 1, at)
+	if due, known := book.take("a", 2); known {
+		t.Errorf("got %v, when the first retry was due", due)
 	}
 }
 

@@ -16,18 +16,24 @@ const maxRetries = 20_000
 type retryBook struct {
 	count atomic.Int64
 	mu    sync.Mutex
-	due   map[string]time.Time
+	due   map[string]planned
+}
+
+// planned is the retry that was counted as number retried, and when it is due.
+type planned struct {
+	retried int
+	due     time.Time
 }
 
 // books has one retryBook a recorder: Middleware and RetryDelay meet there.
 var books sync.Map
 
 func bookOf(v *vigie.Recorder) *retryBook {
-	book, _ := books.LoadOrStore(v, &retryBook{due: make(map[string]time.Time)})
+	book, _ := books.LoadOrStore(v, &retryBook{due: make(map[string]planned)})
 	return book.(*retryBook)
 }
 
-func (b *retryBook) put(id string, due time.Time) {
+func (b *retryBook) put(id string, retried int, due time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, known := b.due[id]; !known && len(b.due) >= maxRetries {
@@ -37,20 +43,22 @@ func (b *retryBook) put(id string, due time.Time) {
 			break
 		}
 	}
-	b.due[id] = due
+	b.due[id] = planned{retried, due}
 	b.count.Store(int64(len(b.due)))
 }
 
-func (b *retryBook) take(id string) (time.Time, bool) {
+// take says when this retry was due, if it was planned here. A plan for an earlier retry, which ran in another process, is
+// passed over: the wait of this one began later.
+func (b *retryBook) take(id string, retried int) (time.Time, bool) {
 	if b.count.Load() == 0 {
 		return time.Time{}, false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	due, known := b.due[id]
+	plan, known := b.due[id]
 	delete(b.due, id)
 	b.count.Store(int64(len(b.due)))
-	return due, known
+	return plan.due, known && plan.retried == retried
 }
 
 // RetryDelay returns a RetryDelayFunc for asynq.Config that answers as next does (nil:
@@ -68,7 +76,7 @@ func RetryDelay(v *vigie.Recorder, next asynq.RetryDelayFunc) asynq.RetryDelayFu
 		delay := next(retried, err, task)
 		if read, ok := parseStamp(task.Headers()[Header]); ok {
 			now := time.Now()
-			book.put(read.id, dueAt(now.Add(delay), now))
+			book.put(read.id, retried+1, dueAt(now.Add(delay), now))
 		}
 		return delay
 	}

@@ -15,6 +15,8 @@ const REMEMBERED: usize = 500;
 const PENDING: usize = 500;
 /// A failure is told after so many seconds, whatever is known of it by then.
 const PATIENCE: f64 = 30.0;
+/// So many seconds a worker's word may be behind what the API lists, and the API's own words behind its list.
+const SETTLED: f64 = 3.0;
 /// Lines that are kept in one step.
 const AT_ONCE: usize = 200;
 /// Executions whose error is asked for in one look.
@@ -95,12 +97,13 @@ impl Failures {
     }
 
     /// Those whose error is known to nobody but the API; a few at a time.
-    pub fn to_ask(&self) -> Vec<String> {
-        let unknown = |failed: &&Failed| {
-            failed.asked.is_none() && failed.run.as_ref().is_none_or(|run| run.message.is_none())
-        };
-        let wanted =
-            self.pending.iter().filter(|(_, failed)| failed.listed.is_some() && unknown(failed));
+    pub fn to_ask(&self, now: Time) -> Vec<String> {
+        let wanted = self.pending.iter().filter(|(_, failed)| {
+            failed.asked.is_none()
+                && failed.listed.is_some()
+                && failed.run.as_ref().is_none_or(|run| run.message.is_none())
+                && now.since(failed.seen) >= SETTLED
+        });
         wanted.map(|(id, _)| id.clone()).take(ASKED).collect()
     }
 

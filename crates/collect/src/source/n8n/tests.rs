@@ -1,5 +1,7 @@
 use super::config::{N8nConfig, RawN8nConfig};
 use super::decode::{Execution, Page, QueueFigures, Workflow, failure, list, metrics};
+use super::failures::{Failures, Place, Position};
+use super::link::FailedRun;
 use proptest::prelude::*;
 use vigie_model::{SourceName, Time};
 
@@ -88,6 +90,41 @@ fn of_a_failed_execution_only_the_error_is_taken() {
     assert_eq!(why.node.as_deref(), Some("Stop and Error"));
     assert_eq!(failure(br#"{"id":"1"}"#).unwrap().message, None);
     assert!(failure(b"[").is_err());
+}
+
+#[test]
+fn a_failure_that_is_listed_first_waits_for_its_workers_word() {
+    let listed = executions(br#"{"data":[{"id":"13","workflowId":"w","status":"error"}]}"#);
+    let name = |_: &str| vigie_model::Name::from("Fails");
+    let place = Place { source: "n8n", queue: "jobs", name: &name };
+    let at = |seconds: f64| Time::from_millis(1_795_442_619_000) + seconds;
+    let mut position = Position::default();
+    let told = |failures: &Failures, seconds| {
+        failures.lines(&place, true, &mut Position::default(), at(seconds)).lines
+    };
+    let mut failures = Failures::default();
+    failures.listed(&listed, &position, at(0.0));
+    assert!(failures.to_ask(at(1.0)).is_empty() && told(&failures, 1.0).is_empty());
+    let run = FailedRun {
+        execution: "13".to_owned(),
+        job: "7".to_owned(),
+        status: "error".to_owned(),
+        message: Some("no disk".to_owned()),
+        node: None,
+        worker: Some("worker-a".to_owned()),
+    };
+    failures.heard(run, &position, at(1.5));
+    let lines = failures.lines(&place, true, &mut position, at(2.0)).lines;
+    assert_eq!(lines[0].message, "Fails: execution 13 failed: no disk");
+    assert!(&*lines[0].job == "7" && lines[0].fields.contains("worker-a"), "{lines:?}");
+
+    // Nobody heard a worker: the API is asked, and its word is the last.
+    let mut failures = Failures::default();
+    failures.listed(&listed, &Position::default(), at(0.0));
+    assert_eq!(failures.to_ask(at(3.0)), ["13"]);
+    failures.asked("13", Default::default());
+    let lines = told(&failures, 3.0);
+    assert_eq!(lines[0].message, "Fails: execution 13 ended as error");
 }
 
 #[test]

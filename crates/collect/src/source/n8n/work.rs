@@ -167,7 +167,7 @@ impl Work {
         if let Some(position) = &self.position {
             self.failures.listed(&listed, position, now);
         }
-        for id in self.failures.to_ask() {
+        for id in self.failures.to_ask(now) {
             let body = api.execution(&id, true).await;
             // One that is too large, or gone, is told without its words.
             let failure = body.ok().flatten().and_then(|body| decode::failure(&body).ok());
