@@ -3,7 +3,7 @@ import type { Maybe, Rows, Worker } from '../../api/contract.ts';
 import { age, secondsSince } from '../../domain/duration.ts';
 import { fullMoment } from '../../domain/moment.ts';
 import { showName } from '../../domain/queue-name.ts';
-import { count } from '../../domain/quantity.ts';
+import { count, usedShare } from '../../domain/quantity.ts';
 import { workerTone } from '../../domain/worker.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { useLive, useNow } from '../../live/hooks.ts';
@@ -66,7 +66,7 @@ function Load({ worker }: { worker: Worker }) {
   const t = useSentence();
   const { busy, capacity } = worker;
   if (typeof capacity !== 'number') return <span data-tip={t('absent.capacity')}>{inHand(t, busy)}</span>;
-  return <><Bar share={capacity > 0 ? (busy ?? 0) / capacity : 0} tone={capacity > 0 && (busy ?? 0) >= capacity ? 'full' : 'ok'} />{count(busy)}/{count(capacity)}</>;
+  return <><Bar share={usedShare(worker)} />{count(busy)}/{count(capacity)}</>;
 }
 
 /**
