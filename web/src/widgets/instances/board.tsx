@@ -4,6 +4,7 @@ import type { Rows } from '../../api/contract.ts';
 import type { Instance } from '../../api/instances.ts';
 import { instanceMatches, instanceOrder } from '../../domain/instance.ts';
 import { showName } from '../../domain/queue-name.ts';
+import { inWords } from '../../domain/server-words.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { useLive, useTopic } from '../../live/hooks.ts';
@@ -30,7 +31,8 @@ const InstanceRow = memo(function InstanceRow({ id }: { id: string }) {
   const { logs } = useSyncExternalStore(watchFeatures, readFeatures);
   const instance = useLive<Rows<Instance>, Instance | undefined>('instances', (doc) => doc?.rows[id]);
   if (!instance) return null;
-  const { since, latency, load, version, restarts, balancer, probe, error, disagree } = instance;
+  const { since, latency, load, version, restarts, balancer, probe, disagree } = instance;
+  const why = instance.error ? inWords(instance.error) : '';
   return (
     <>
       <tr className={instance.stale ? 'stale-row' : undefined}>
@@ -42,14 +44,14 @@ const InstanceRow = memo(function InstanceRow({ id }: { id: string }) {
         <td className="ph"><Amount value={load} /></td>
         <td className="l ph cut"><Told>{version ? showName(version) : null}</Told></td>
         <td className="ph">{typeof restarts === 'number' && restarts > 0 ? <b>{restarts}</b> : <Amount value={restarts} />}</td>
-        <td className={`l ph cut ${disagree ? 'warn' : ''}`}>{balancer || probe ? t('instances.views', { balancer: balancer ?? '–', probe: probe ?? '–' }) : <Told>{null}</Told>}</td>
+        <td className={`l ph cut ${disagree ? 'warn' : ''}`}>{balancer || probe ? t('instances.views', { balancer: balancer ?? '–', probe: probe ? inWords(probe) : '–' }) : <Told>{null}</Told>}</td>
         <td className="l ph cut w-error">
           {logs ? <Link className="lines" to="/logs" search={{ instance: instance.instance }} preload={false} data-tip={t('instances.linesTip', { name: showName(instance.instance) })}>{t('instances.lines')}</Link> : null}
-          {error ? <span className="reason" data-tip={error}>{error}</span> : null}
+          {why ? <span className="reason" data-tip={why}>{why}</span> : null}
         </td>
       </tr>
       {/* A phone has no room for the column, and the reason is what one opens the page for. */}
-      {error ? <tr className="only-phone"><td colSpan={3} className="l reason-row">{error}</td></tr> : null}
+      {why ? <tr className="only-phone"><td colSpan={3} className="l reason-row">{why}</td></tr> : null}
     </>
   );
 });
