@@ -1,4 +1,3 @@
-import { Link } from '@tanstack/react-router';
 import { memo, useMemo, useSyncExternalStore } from 'react';
 import type { Rows } from '../../api/contract.ts';
 import type { Instance } from '../../api/instances.ts';
@@ -10,6 +9,7 @@ import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { useLive, useTopic } from '../../live/hooks.ts';
 import { Card, ScrollX, Skeleton } from '../../ui/index.tsx';
 import { useSteadyIds } from '../now/queue-status.tsx';
+import { LinesLink } from '../logs/lines-link.tsx';
 import { SinceCell } from '../workers/worker-table.tsx';
 import { Amount, InstanceName, InstanceState, Seconds, Told } from './cells.tsx';
 
@@ -26,9 +26,13 @@ const HEADS: readonly [label: MessageId, tip: MessageId, className: string][] = 
   ['instances.col.error', 'instances.col.errorTip', 'l ph w-error'],
 ];
 
+function Lines({ instance }: { instance: string }) {
+  const t = useSentence();
+  return <LinesLink of={{ instance }} className="lines" tip={t('instances.linesTip', { name: showName(instance) })}>{t('instances.lines')}</LinesLink>;
+}
+
 const InstanceRow = memo(function InstanceRow({ id }: { id: string }) {
   const t = useSentence();
-  const { logs } = useSyncExternalStore(watchFeatures, readFeatures);
   const instance = useLive<Rows<Instance>, Instance | undefined>('instances', (doc) => doc?.rows[id]);
   if (!instance) return null;
   const { since, latency, load, version, restarts, balancer, probe, disagree } = instance;
@@ -46,12 +50,12 @@ const InstanceRow = memo(function InstanceRow({ id }: { id: string }) {
         <td className="ph">{typeof restarts === 'number' && restarts > 0 ? <b>{restarts}</b> : <Amount value={restarts} />}</td>
         <td className={`l ph cut ${disagree ? 'warn' : ''}`}>{balancer || probe ? t('instances.views', { balancer: balancer ?? '–', probe: probe ? inWords(probe) : '–' }) : <Told>{null}</Told>}</td>
         <td className="l ph cut w-error">
-          {logs ? <Link className="lines" to="/logs" search={{ instance: instance.instance }} preload={false} data-tip={t('instances.linesTip', { name: showName(instance.instance) })}>{t('instances.lines')}</Link> : null}
+          <Lines instance={instance.instance} />
           {why ? <span className="reason" data-tip={why}>{why}</span> : null}
         </td>
       </tr>
       {/* A phone has no room for the column, and the reason is what one opens the page for. */}
-      {why ? <tr className="only-phone"><td colSpan={3} className="l reason-row">{why}</td></tr> : null}
+      {why ? <tr className="only-phone"><td colSpan={3} className="l reason-row"><Lines instance={instance.instance} />{why}</td></tr> : null}
     </>
   );
 });
