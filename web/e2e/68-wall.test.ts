@@ -4,7 +4,7 @@ import { live, visit } from './browser.ts';
 
 describe('wall mode', () => {
   it('is large, without surroundings, goes from page to page, and is left by Escape', async () => {
-    const { page, leave } = await visit('/?wall=3&range=1h');
+    const { page, leave } = await visit('/?wall=3&range=1h', { viewport: { width: 1920, height: 1080 } });
     await page.locator('.wall-corner .live').waitFor();
     expect(await page.locator('header.top, nav.phone-nav, .toolbar .field').filter({ visible: true }).count()).toBe(0);
     await page.locator('.verdict h1').waitFor();

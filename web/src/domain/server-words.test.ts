@@ -71,7 +71,7 @@ describe('what the server says', () => {
     expect(inWords('1 files, 7 lines read, 12 bytes to go')).toBe('1 fichier, 7 lignes lues, encore 12 octets');
   });
   it('is known in pieces, and one within another', () => {
-    expect(inWords('1 of 2 replicas answer; http://h:1/api: connection refused')).toBe('1 des 2 répliques répond\u00a0; http://h:1/api\u00a0: connexion refusée');
+    expect(inWords('1 of 2 replicas answer; http://h:1/api: connection refused')).toBe('1 réplique sur 2 répond\u00a0; http://h:1/api\u00a0: connexion refusée');
     expect(inWords('HAProxy says DOWN: L4CON: Connection refused')).toBe('HAProxy dit DOWN\u00a0: L4CON: Connection refused');
     expect(inWords('HAProxy says no check: it has no health check')).toContain('il n’a pas de contrôle de santé');
     expect(inWords('asynq queue mail: pending: the key holds another type of value')).toBe('asynq queue mail\u00a0: pending\u00a0: la clé contient une valeur d’un autre type');

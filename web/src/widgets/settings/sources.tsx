@@ -91,7 +91,7 @@ function SourceCard({ id }: { id: string }) {
         <Mark tone={tone} label={word} />
         <h2>{showName(source.source)}</h2>
         <span className={tone === 'critical' ? 'crit' : tone === 'warning' ? 'warn' : 'dim'}>{word}</span>
-        <code className="dim">{source.url}</code>
+        <code className="dim">{inWords(source.url)}</code>
         {source.kind === 'redis' ? null : <span className="tag">{source.kind}</span>}
         {source.kinds.map((kind) => <span key={kind} className="tag">{kind}</span>)}
       </div>

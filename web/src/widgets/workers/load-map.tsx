@@ -111,6 +111,7 @@ export function LoadMapCard() {
       {rows && rows.length > 0 ? (
         <>
           <table className="strips">
+            <colgroup><col className="c-who" /><col /><col className="c-mean" /></colgroup>
             <thead className="sr"><tr><th scope="col">{t('worker.col.name')}</th><th scope="col">{t('loadMap.title')}</th><th scope="col">{t('stat.avg')}</th></tr></thead>
             <tbody>
               {shown.map((row) => (
