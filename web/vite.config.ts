@@ -18,7 +18,7 @@ export default defineConfig({
     port: 5173,
     strictPort: true,
     proxy: {
-      '^/(api/(?!docs)|metrics|healthz|readyz)': { target: server, changeOrigin: true },
+      '^/(api/(?!docs)|loki|metrics|healthz|readyz)': { target: server, changeOrigin: true },
     },
   },
 });

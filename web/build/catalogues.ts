@@ -6,7 +6,9 @@ import type { Plugin } from 'vite';
 const PREFIX = 'virtual:catalogue/';
 const LOCALES = ['en', 'fr'] as const;
 
-const fileOf = (locale: string) => fileURLToPath(new URL(`../src/i18n/${locale}.json`, import.meta.url));
+const fileOf = (name: string) => fileURLToPath(new URL(`../src/i18n/${name}.json`, import.meta.url));
+/** What the server says in English, in French: a catalogue of its own, with the English as ids. */
+const SERVER = 'server';
 
 /** Turns one catalogue of ICU sentences into Lingui's compiled form; a sentence that does not parse stops the build. */
 export function compileCatalogue(text: string): Record<string, unknown> {
@@ -47,15 +49,16 @@ export function catalogues(): Plugin {
     resolveId(id) {
       if (!id.startsWith(PREFIX)) return undefined;
       const [locale = '', part] = id.slice(PREFIX.length).split('/');
-      const isKnown = LOCALES.some((known) => known === locale) && (part === undefined || part in PARTS);
+      const isKnown = LOCALES.some((known) => known === locale) && (part === undefined || part in PARTS || (part === SERVER && locale === 'fr'));
       return isKnown ? `\0${id}` : undefined;
     },
     load(id) {
       if (!id.startsWith(`\0${PREFIX}`)) return undefined;
       const [locale = '', part] = id.slice(PREFIX.length + 1).split('/');
-      const file = fileOf(locale);
+      const file = fileOf(part === SERVER ? `${SERVER}.${locale}` : locale);
       this.addWatchFile(file);
-      const compiled = compileCatalogue(share(readFileSync(file, 'utf8'), part));
+      const text = readFileSync(file, 'utf8');
+      const compiled = compileCatalogue(part === SERVER ? text : share(text, part));
       return `export default JSON.parse(${JSON.stringify(JSON.stringify(compiled))})`;
     },
   };

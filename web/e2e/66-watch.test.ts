@@ -53,6 +53,19 @@ describe('instances', () => {
     expect(new Set(await page.locator('.log-list .who').allTextContents())).toEqual(new Set(['api-3']));
     await leave();
   });
+
+  it('lead to their lines on a phone, too: by the name, and beside what is wrong', async () => {
+    const { page, leave } = await open('/instances', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+    await live(page);
+    await ready(page, '/instances');
+    const bad = page.locator('tr.only-phone', { hasText: 'connection refused' });
+    await bad.getByRole('link', { name: 'Lines' }).tap();
+    await expect.poll(() => page.url()).toMatch(/\/logs\?.*instance=api-3/);
+    await page.goBack();
+    await page.locator('table.instances a[data-row]', { hasText: 'api-1' }).tap();
+    await expect.poll(() => page.url()).toMatch(/\/logs\?.*instance=api-1/);
+    await leave();
+  });
 });
 
 describe('logs', () => {

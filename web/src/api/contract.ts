@@ -119,6 +119,9 @@ export interface SourceCheck {
 }
 export interface Source {
   source: string;
+  /** What the configuration calls it: `redis`, `haproxy`, `file`, … */
+  kind: string;
+  /** The brokers found in it. */
   kinds: Kind[];
   url: string;
   up: boolean;
@@ -132,6 +135,8 @@ export interface Source {
   error?: Maybe<string>;
   hint?: Maybe<string>;
   redis_version?: Maybe<string>;
+  product?: Maybe<string>;
+  version?: Maybe<string>;
   mode?: Maybe<string>;
   queues: Partial<Record<Kind, number>>;
   cost?: Maybe<{ round_trips: number; commands: number; redis_cpu_seconds?: Maybe<number>; bytes_in?: Maybe<number> }>;

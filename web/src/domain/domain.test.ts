@@ -6,7 +6,7 @@ import { age, dataAge, duration } from './duration.ts';
 import { axisMoment, followAddressZone, spanText } from './moment.ts';
 import { matches, rowOrder } from './order.ts';
 import { parsePreferences } from './preferences.ts';
-import { bytes, count, percent, rate, signedRate } from './quantity.ts';
+import { bytes, count, failedShare, percent, rate, signedRate, usedShare } from './quantity.ts';
 import { queueTopic, showName } from './queue-name.ts';
 
 beforeAll(() => activateLocale('en'));
@@ -18,7 +18,7 @@ const row = (change: Partial<Row>): Row => ({
 
 describe('durations', () => {
   it.each([
-    [0, '0 s'], [0.0004, '0 s'], [0.0031, '3.1 ms'], [0.038, '38 ms'], [0.9994, '999 ms'], [0.9996, '1.0 s'], [3.24, '3.2 s'], [9.94, '9.9 s'], [9.96, '10 s'],
+    [0, '0 s'], [0.00002, '<0.1 ms'], [0.00039, '0.4 ms'], [0.0031, '3.1 ms'], [0.038, '38 ms'], [0.9994, '999 ms'], [0.9996, '1.0 s'], [3.24, '3.2 s'], [9.94, '9.9 s'], [9.96, '10 s'],
     [59.4, '59 s'], [59.6, '1 min'], [252, '4 min 12 s'], [3_599.6, '1 h'], [5_400, '1 h 30 min'], [90_000, '1 d 1 h'], [-98, '−1 min 38 s'],
     [null, '–'], [undefined, '–'], [Number.NaN, '–'],
   ])('%s is %s', (seconds, text) => expect(duration(seconds)).toBe(text));
@@ -38,6 +38,11 @@ describe('durations', () => {
 describe('quantities', () => {
   it('never turn the unknown into 0', () => {
     for (const format of [count, rate, percent, signedRate, bytes]) expect([format(null), format(undefined)]).toEqual(['–', '–']);
+  });
+  it('have no share of nothing: where no attempt ended, none failed either', () => {
+    expect([failedShare(0, 0), failedShare(null, 3), failedShare(1, undefined), failedShare(0, 4), failedShare(1, 4), failedShare(5, 4)]).toEqual([null, null, null, 0, 0.25, 1]);
+    expect([usedShare({ busy: null, capacity: 4 }), usedShare({ busy: 2 }), usedShare({ busy: 0, capacity: 0 }), usedShare({ busy: 0, capacity: 4 }), usedShare({ busy: 3, capacity: 4 })]).toEqual([null, null, null, 0, 0.75]);
+    expect(names([row({ queue: 'untold', capacity: 4 }), row({ queue: 'idle', capacity: 4, busy: 0 })].toSorted(rowOrder('busy', 'asc')))).toEqual(['idle', 'untold']);
   });
   it('are read at a glance', () => {
     expect([count(1_284), count(2_410_000), count(0)]).toEqual(['1,284', '2.41M', '0']);

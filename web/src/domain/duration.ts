@@ -10,7 +10,8 @@ export function duration(seconds: Maybe<number>): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return '–';
   const size = Math.abs(seconds);
   const sign = seconds < 0 ? '−' : '';
-  if (size < 0.0005) return sentence('unit.s', { n: '0' });
+  if (size === 0) return sentence('unit.s', { n: '0' });
+  if (size < 0.00005) return sign + sentence('unit.ms', { n: `<${numberFormat(1, 1).format(0.1)}` });
   if (size < 0.9995) return sign + sentence('unit.ms', { n: numberFormat(size < 0.00995 ? 1 : 0).format(size * 1_000) });
   if (size < 9.95) return sign + sentence('unit.s', { n: numberFormat(1, 1).format(size) });
   if (size < MINUTE - 0.5) return sign + sentence('unit.s', { n: numberFormat(0).format(size) });

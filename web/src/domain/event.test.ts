@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { VigieEvent } from '../api/contract.ts';
 import { activateLocale } from '../i18n/index.ts';
-import { clusterEvents, clusterText, eventTarget, isAboutQueue, withNews } from './event.ts';
+import { clusterEvents, clusterText, eventQueue, eventTarget, isAboutQueue, withNews } from './event.ts';
 
 beforeAll(() => activateLocale('en'));
 
@@ -23,6 +23,12 @@ describe('event marks', () => {
     expect(lines).toHaveLength(7);
     expect(lines[0]).toMatch(/Worker joined: w0$/);
     expect(lines[6]).toBe('3 more');
+  });
+  it('of an n8n say which workflow, and lead to its queue', () => {
+    const late = event(0, { type: 'workflow_overdue', severity: 'warning', subject: 'Nightly', message: 'Nightly should have run by its schedule 90 s ago and has not' });
+    expect(clusterText({ at: 0, severity: 'warning', events: [late] })).toMatch(/Workflow overdue: Nightly · Nightly should have run/);
+    expect(eventQueue(event(0, { type: 'queue_appeared', fields: { kind: 'n8n', queue: 'executions' } }))).toEqual({ source: 'main', kind: 'n8n', queue: 'executions' });
+    expect(eventQueue(event(0, { type: 'queue_appeared', fields: { kind: 'redis', queue: 'x' } }))).toBeNull();
   });
   it('of an unknown type are shown by its name', () => {
     expect(clusterText({ at: 0, severity: 'info', events: [event(0, { type: 'deploy', subject: null, message: 'v1.2' })] })).toMatch(/deploy: main · v1.2$/);

@@ -2,18 +2,25 @@ import type { Kind, VigieEvent } from '../api/contract.ts';
 import { sentence, type MessageId } from '../i18n/index.ts';
 import { timeOfDay } from './moment.ts';
 import { showName } from './queue-name.ts';
+import { inWords } from './server-words.ts';
 
-const KNOWN = [
+/** Vigie's own: what they are about is said by these words, the subject and the detail. */
+const OWN = [
   'source_found', 'source_lost', 'source_recovered', 'queue_appeared', 'queue_gone', 'queue_paused', 'queue_resumed', 'worker_joined', 'worker_left',
   'instance_joined', 'instance_left', 'instance_down', 'instance_up',
 ] as const;
 
+/** Those that its sources tell, with a message. */
+const TOLD_KINDS = ['workflow_overdue', 'workflow_on_time'] as const;
+
+const isOwn = (type: string): boolean => OWN.some((kind) => kind === type);
+
 export const eventWording = (type: string): MessageId => {
-  const known = KNOWN.find((candidate) => candidate === type);
+  const known = [...OWN, ...TOLD_KINDS].find((candidate) => candidate === type);
   return known ? `event.${known}` : 'event.other';
 };
 
-const BROKERS = ['asynq', 'bull', 'bullmq'] as const satisfies Kind[];
+const BROKERS = ['asynq', 'bull', 'bullmq', 'n8n'] as const satisfies Kind[];
 
 const field = (event: VigieEvent, name: string): string | null => {
   const value = event.fields?.[name];
@@ -73,8 +80,7 @@ export function eventTarget(event: VigieEvent): EventTarget {
 export const eventSubject = (event: VigieEvent): string => event.subject ?? field(event, 'queue') ?? event.source ?? '';
 
 /** What was said beside type and subject: of Vigie's own events, which are put into words here, only the detail. */
-export const eventWords = (event: VigieEvent): string =>
-  eventWording(event.type) === 'event.other' ? event.message : (field(event, 'detail') ?? '');
+export const eventWords = (event: VigieEvent): string => inWords(isOwn(event.type) ? (field(event, 'detail') ?? '') : event.message);
 
 /** Who it is about and what was said, where anything was. */
 const about = (event: VigieEvent): string => [eventSubject(event), eventWords(event)].filter(Boolean).map((part) => showName(part)).join(' · ');

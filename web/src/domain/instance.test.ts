@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Instance } from '../api/instances.ts';
 import { featuresOf } from '../live/features.ts';
-import { instanceMatches, instanceOrder, instancesBy, instanceTone, statusOf } from './instance.ts';
+import { instanceMatches, instanceOrder, instancesBy, instanceTone, statusOf, versionOf } from './instance.ts';
 
 const made = (instance: string, change: Partial<Instance> = {}): Instance => ({ source: 'lb', instance, role: 'api', status: 'up', ...change });
 
 describe('instances', () => {
+  it('tell the version of a host, unless they contradict each other', () => {
+    const all = [made('a', { version: '1.2' }), made('a'), made('b', { version: '1' }), made('b', { version: '2' }), made('c')];
+    expect(['a', 'b', 'c', 'd', null].map((name) => versionOf(all, [name]))).toEqual(['1.2', null, null, null, null]);
+  });
   it('stand with the troubled first, then by name as one counts', () => {
     const all = [made('api-10'), made('api-2'), made('n8n', { status: 'unknown' }), made('x', { status: 'degraded' }), made('y', { status: 'down' })];
     expect(all.toSorted(instanceOrder).map(({ instance }) => instance)).toEqual(['y', 'x', 'n8n', 'api-2', 'api-10']);

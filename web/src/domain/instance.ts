@@ -57,3 +57,10 @@ export function instanceMatches(instance: Instance, filter: string): boolean {
   const text = [name, role, source, status, address, version, error, balancer, probe].join(' ').toLowerCase();
   return filter.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
+
+/** The version that the instances of one of these names run; null where none tells one, or not all the same. */
+export function versionOf(instances: readonly Instance[], names: readonly (string | null)[]): string | null {
+  const told = new Set(instances.filter(({ instance }) => names.includes(instance)).flatMap(({ version }) => (version ? [version] : [])));
+  const [version] = told;
+  return told.size === 1 && version !== undefined ? version : null;
+}

@@ -1,4 +1,5 @@
 import type { Maybe, Row } from '../api/contract.ts';
+import { usedShare } from './quantity.ts';
 import { severityRank } from './severity.ts';
 
 export const SORTS = [
@@ -30,7 +31,7 @@ const KEYS: Record<Exclude<Sort, 'worst' | 'name'>, (row: Row) => Maybe<number>>
   wait: (row) => row.wait_p95,
   run: (row) => row.run_p95,
   errors: (row) => row.error_ratio,
-  busy: (row) => (row.capacity ? (row.busy ?? 0) / row.capacity : row.busy),
+  busy: (row) => (row.capacity ? usedShare(row) : row.busy),
 };
 
 const byName = (a: Row, b: Row): number =>

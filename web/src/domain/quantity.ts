@@ -39,6 +39,17 @@ export function percent(ratio: Maybe<number>): string {
   return sentence('unit.percent', { n: numberFormat(places).format(ratio * 100) });
 }
 
+/** The failed among the finished, at most all of them; null where nothing finished, for that is not "0 failed". */
+export function failedShare(failed: Maybe<number>, finished: Maybe<number>): number | null {
+  if (!known(failed) || !known(finished) || finished <= 0) return null;
+  return Math.min(1, failed / finished);
+}
+
+/** The slots in use among all slots; null where either is not told. */
+export function usedShare({ busy, capacity }: { busy?: Maybe<number>; capacity?: Maybe<number> }): number | null {
+  return known(busy) && known(capacity) && capacity > 0 ? busy / capacity : null;
+}
+
 const BYTES = ['unit.B', 'unit.kB', 'unit.MB', 'unit.GB'] as const;
 
 export function bytes(value: Maybe<number>): string {

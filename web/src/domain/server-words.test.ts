@@ -1,22 +1,64 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { compileCatalogue } from '../../build/catalogues.ts';
 import { activateLocale } from '../i18n/index.ts';
-import { inWords, SERVER_WORDS } from './server-words.ts';
+import fr from '../i18n/fr.json';
+import words from '../i18n/server.fr.json';
+import { CHECKS, checkLabel } from './checks.ts';
+import { eventWording } from './event.ts';
+import { inWords, loadServerWords, sayingOf } from './server-words.ts';
 
-const server = new URL('../../../crates/collect/src/source/redis/', import.meta.url).pathname;
-const code = readdirSync(server).filter((name) => name.endsWith('.rs')).map((name) => readFileSync(join(server, name), 'utf8')).join('\n');
+const crates = new URL('../../../crates/', import.meta.url).pathname;
+
+/** Rust without its tests and comments, its long texts on one line. */
+function read(path: string): string {
+  const code = readFileSync(join(crates, path), 'utf8').split('#[cfg(test)]\nmod')[0] ?? '';
+  return code.replaceAll(/^\s*\/\/.*$/gm, '').replaceAll(/\\\n\s*/g, '');
+}
+const files = readdirSync(join(crates, 'collect/src'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.rs') && !/tests?\.rs$|testing/.test(name)).map((name) => `collect/src/${name}`);
+const sources = new Map([...files, 'board/src/board.rs', 'board/src/source.rs'].map((path) => [path, read(path)]));
+const code = [...sources.values()].join('\n');
+
+/** Where the checks, hints and errors of the sources are put into words. */
+const SPEAKING = /(?:\/(?:checks|fault|standing|overdue|acl)|n8n\/work|source\/(?:caddy|file|go_api|haproxy|nginx|probe|prometheus)\/poll)\.rs$/;
+/** What stands there and is said to no one, or to the log alone. */
+const UNSAID = /^(?:ACL SETUSER .*|lookup address|max number of clients|without any password configured|no password is set|invalid password|no connection|asynq:queues.*|GET |text\/plain.*|JSON or Prometheus's text|Prometheus's text.*|the page of stub_status.*|the statistics as CSV.*|show \w+|the server ended the handshake.*|log lines|.*under the prefix \{prefix\})$/;
+
+function spoken(text: string): string[] {
+  const pieces = [...text.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, piece = '']) => piece.replaceAll(/^[;,:] | \(and .*$/g, ''));
+  return pieces.filter((piece) => / /.test(piece.trim()) && (piece.replaceAll(/\{[^}]*\}/g, '').match(/[a-z]{2,}/gi) ?? []).length >= 2 && !UNSAID.test(piece));
+}
+/** A text of the Rust code with something in its places. */
+const filled = (text: string): string => text.replaceAll(/\{[^}]*\}/g, '1');
 
 describe('what the server says', () => {
-  beforeAll(() => activateLocale('fr'));
+  beforeAll(async () => {
+    await activateLocale('fr');
+    await loadServerWords();
+  });
 
   it('is still said so by the server: a word changed there is changed here', () => {
-    for (const [words] of SERVER_WORDS) {
+    for (const id of Object.keys(words)) {
       // The longest stretch of plain words of each.
-      const [plain = ''] = words.source.replaceAll('\\/', '/').replaceAll(/\\[().?]|\([^)]*\)|[$^]|s\?/g, '\n').split('\n').map((piece) => piece.trim()).toSorted((a, b) => b.length - a.length);
-      expect(plain.length, words.source).toBeGreaterThan(3);
+      const [plain = ''] = id.split(/\{\w+\}|\(s\)/).map((piece) => piece.trim()).toSorted((a, b) => b.length - a.length);
+      expect(plain.length, id).toBeGreaterThan(3);
       expect(code.includes(plain), plain).toBe(true);
     }
+  });
+  it('is known here: each check, hint and error of each source', () => {
+    const unknown = [...sources].filter(([path]) => SPEAKING.test(path)).flatMap(([path, text]) => spoken(text).filter((piece) => inWords(filled(piece)) === filled(piece)).map((piece) => `${path}: ${piece}`));
+    expect(unknown).toEqual([]);
+  });
+  it('has a sentence that fills in the same', () => {
+    const compiled = compileCatalogue(JSON.stringify(words));
+    const filledIn = (message: unknown): string[] => !Array.isArray(message) ? [] : message.flatMap((token: unknown) => {
+      if (!Array.isArray(token)) return [];
+      const [name, , format] = token as [string, string?, unknown?];
+      return [name, ...(typeof format === 'object' && format !== null ? Object.values(format).flatMap(filledIn) : [])];
+    }).filter((name) => name !== '#');
+    for (const id of Object.keys(words)) expect(new Set(filledIn(compiled[id])), id).toEqual(new Set(sayingOf(id).names));
   });
   it('is said in French, with what it is about', () => {
     expect(inWords('127.0.0.1:6379: connection refused')).toBe('127.0.0.1:6379\u00a0: connexion refusée');
@@ -25,9 +67,41 @@ describe('what the server says', () => {
     expect(inWords('Redis 7.0.15 (standalone) at redis://h:1')).toBe('Redis 7.0.15 (standalone) à redis://h:1');
     expect(inWords('no queue in database 2 under the prefix a b')).toContain('a b');
     expect(inWords('h:1: no answer within 0.8 s: the server hangs or the network drops packets')).toContain('0.8 s');
+    expect(inWords('refused')).toBe('refusée');
+    expect(inWords('1 files, 7 lines read, 12 bytes to go')).toBe('1 fichier, 7 lignes lues, encore 12 octets');
   });
-  it('stays as it is where it is not known', () => {
-    expect(inWords('something new')).toBe('something new');
-    expect(inWords('')).toBe('');
+  it('is known in pieces, and one within another', () => {
+    expect(inWords('1 of 2 replicas answer; http://h:1/api: connection refused')).toBe('1 réplique sur 2 répond\u00a0; http://h:1/api\u00a0: connexion refusée');
+    expect(inWords('HAProxy says DOWN: L4CON: Connection refused')).toBe('HAProxy dit DOWN\u00a0: L4CON: Connection refused');
+    expect(inWords('HAProxy says no check: it has no health check')).toContain('il n’a pas de contrôle de santé');
+    expect(inWords('asynq queue mail: pending: the key holds another type of value')).toBe('asynq queue mail\u00a0: pending\u00a0: la clé contient une valeur d’un autre type');
+    expect(inWords('http://h:1/: connection refused (is it running, and are host and port right?)')).toMatch(/connexion refusée \(est-il en marche/);
+    expect(inWords('3 log entries of 1 of 2 replicas; 1 were gone before they could be read')).toBe('3 entrées de journal de 1 des 2 répliques\u00a0; 1 a disparu avant d’être lus');
+  });
+  it('stays as it is where it is not known', async () => {
+    for (const text of ['something new', 'a: b; c, d (e)', '']) expect(inWords(text)).toBe(text);
+    await activateLocale('en');
+    expect(inWords('127.0.0.1:6379: connection refused')).toBe('127.0.0.1:6379: connection refused');
+    await activateLocale('fr');
+  });
+});
+
+describe('what the server names', () => {
+  it('has a label: every check of every source', () => {
+    const inCalls = [...code.matchAll(/\bcheck\(\s*"(\w+)"/g)].map(([, id]) => id ?? '');
+    const brokers = ['asynq', 'bull', 'bullmq'];
+    const [, feeds = ''] = /fn word\(self\)([\s\S]*?)\n {4}\}/.exec(sources.get('collect/src/source/go_api/feed.rs') ?? '') ?? [];
+    const inFeeds = [...feeds.matchAll(/=> "(\w+)"/g)].map(([, id]) => id ?? '');
+    expect(inCalls.length).toBeGreaterThan(25);
+    expect(inFeeds).toContain('jobs');
+    const ids = [...new Set([...inCalls, ...inFeeds, ...brokers])].toSorted();
+    expect([...CHECKS]).toEqual(ids);
+    for (const id of ids) expect(fr, id).toHaveProperty([checkLabel(id) ?? '']);
+  });
+  it('has words: every kind of event', () => {
+    const own = /fn as_str\(self\)([\s\S]*?)\n {4}\}/.exec(read('model/src/event.rs').split('impl EventKind')[1] ?? '')?.[1] ?? '';
+    const kinds = [...own.matchAll(/=> "(\w+)"/g), ...(sources.get('collect/src/source/n8n/overdue.rs') ?? '').matchAll(/\("(workflow_\w+)", "/g)].map(([, kind]) => kind ?? '');
+    expect(kinds.length).toBeGreaterThan(14);
+    for (const kind of kinds) expect(eventWording(kind), kind).toBe(`event.${kind}`);
   });
 });

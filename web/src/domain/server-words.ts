@@ -1,43 +1,89 @@
+import { i18n } from '@lingui/core';
 import { sentence, type MessageId, type Values } from '../i18n/index.ts';
 
-/** What the server says in English of a source, and advises: the words, their sentence here, and the names of what stands in between. */
-export const SERVER_WORDS: readonly [words: RegExp, id: MessageId, names: readonly string[]][] = [
-  [/^Redis (\S+) \((\w+)\) at (.+)$/, 'said.connected', ['version', 'mode', 'url']],
-  [/^everything that Vigie asked for is allowed$/, 'said.allowed', []],
-  [/^(\d+) queues?$/, 'said.queues', ['n']],
-  [/^no asynq queue in database (\d+) \(no asynq:queues\)$/, 'said.noQueue', ['database']],
-  [/^no queue in database (\d+)$/, 'said.noQueue', ['database']],
-  [/^no queue in database (\d+) under the prefix (.+)$/, 'said.noQueueUnder', ['database', 'prefix']],
-  [/^no queue yet; the keys are still being looked through$/, 'said.looking', []],
-  [/^queues cannot be looked for: SCAN is forbidden$/, 'said.noScan', []],
-  [/^job events are read: totals and durations are exact$/, 'said.events', []],
-  [/^asynq has no job events: types and durations are sampled$/, 'said.noEvents', []],
-  [/^no queue yet whose jobs could be followed$/, 'said.noneToFollow', []],
-  [/^CLIENT LIST may be read$/, 'said.clientList', []],
-  [/^the workers of Bull and BullMQ cannot be seen: CLIENT LIST is forbidden$/, 'said.noClientList', []],
-  [/^waiting for (\S+)$/, 'said.waiting', ['url']],
-  [/^(\S+): connection refused$/, 'said.refused', ['place']],
-  [/^(\S+): no answer within ([\d.]+) s: the server hangs or the network drops packets$/, 'said.hangs', ['place', 'seconds']],
-  [/^(\S+): the server closed the connection$/, 'said.closed', ['place']],
-  [/^(\S+): wrong user or password$/, 'said.wrongPassword', ['place']],
-  [/^(\S+): a password is required$/, 'said.password', ['place']],
-  [/^(\S+): unknown host$/, 'said.unknownHost', ['place']],
-  [/^(\S+): user (\S+) may not use (?:the command )(.+)$/, 'said.forbidden', ['place', 'user', 'command']],
-  [/^(\S+): the server is loading its data from disk$/, 'said.loading', ['place']],
-  [/^is Redis running, and are host and port right\?$/, 'hint.refused', []],
-  [/^check user and password; the user of a plain requirepass is default$/, 'hint.wrongPassword', []],
-  [/^check the host in the url, and the DNS of this machine$/, 'hint.unknownHost', []],
-  [/^it answers again by itself when it is done$/, 'hint.later', []],
-  [/^a Redis with TLS needs rediss:\/\/; else see the server's log$/, 'hint.tls', []],
-];
+/** One sentence of the server: how it is known, and what the stretches that differ are called. */
+interface Saying {
+  id: string;
+  pattern: RegExp;
+  names: string[];
+}
 
-/** The server's words in the language on the screen; as they are where they are not known here. */
-export function inWords(text: string): string {
-  for (const [words, id, names] of SERVER_WORDS) {
-    const found = words.exec(text);
+const COUNTS = new Set(['n', 'm', 'k']);
+const MOST_KEPT = 1_000;
+
+const capture = (name: string): string => (COUNTS.has(name) ? String.raw`(\d+)` : name === 's' ? String.raw`([\d.]+)` : '(.+?)');
+
+/**
+ * The server's sentences are the ids of `i18n/server.fr.json`, with names where it fills something in: `{n}`, `{m}` and `{k}` are
+ * counts, `{s}` a decimal, `{why}` another sentence of its own, others anything; `(s)` may be there or not.
+ */
+export function sayingOf(id: string): Saying {
+  const names: string[] = [];
+  const pattern = id.replaceAll(/\{(\w+)\}|\(s\)|[.*+?^${}()|[\]\\]/g, (found, name: string | undefined) => {
+    if (name === undefined) return found === '(s)' ? 's?' : `\\${found}`;
+    names.push(name);
+    return capture(name);
+  });
+  return { id, pattern: new RegExp(`^${pattern}$`), names };
+}
+
+let sayings: Saying[] | null = null;
+let loading: Promise<void> | null = null;
+const known = new Map<string, string | null>();
+
+/** Fetches the words; whoever follows the language is drawn again when they are there. */
+export function loadServerWords(): Promise<void> {
+  loading ??= import('virtual:catalogue/fr/server').then(({ default: catalogue }) => {
+    sayings = Object.keys(catalogue).map(sayingOf);
+    i18n.load('fr', catalogue);
+  });
+  return loading;
+}
+
+function asSaying(text: string): string | null {
+  for (const { id, pattern, names } of sayings ?? []) {
+    const found = pattern.exec(text);
     if (!found) continue;
-    const values: Values = Object.fromEntries(names.map((name, i) => [name, name === 'n' ? Number(found[i + 1]) : found[i + 1]]));
-    return sentence(id, values);
+    const values: Values = Object.fromEntries(names.map((name, i) => {
+      const part = found[i + 1] ?? '';
+      return [name, COUNTS.has(name) ? Number(part) : name === 'why' ? (translated(part) ?? part) : part];
+    }));
+    return sentence(id as MessageId, values);
   }
-  return text;
+  return null;
+}
+
+/** Several sentences after one another, or what one is about and a sentence: what is not known stays as it is. */
+function asParts(text: string): string | null {
+  for (const [between, here] of [['; ', '\u00a0; '], [': ', '\u00a0: '], [', ', ', ']] as const) {
+    const cut = text.indexOf(between);
+    if (cut < 0) continue;
+    const [head, tail] = [text.slice(0, cut), text.slice(cut + between.length)];
+    const [first, rest] = [translated(head), translated(tail)];
+    if (first !== null || rest !== null) return `${first ?? head}${here}${rest ?? tail}`;
+  }
+  const advised = /^(.+) \((.+)\)$/.exec(text);
+  const [said, hint] = [translated(advised?.[1] ?? ''), translated(advised?.[2] ?? '')];
+  return said === null || hint === null ? null : `${said} (${hint})`;
+}
+
+function translated(text: string): string | null {
+  if (text === '') return null;
+  const kept = known.get(text);
+  if (kept !== undefined) return kept;
+  const found = asSaying(text) ?? asParts(text);
+  if (known.size >= MOST_KEPT) known.clear();
+  known.set(text, found);
+  return found;
+}
+
+/** What the server says in English, in the language on the screen; as it is where it is not known here. */
+export function inWords(text: string): string {
+  if (i18n.locale !== 'fr') return text;
+  if (!sayings) {
+    // Without them the sentence stays English, which is no reason to break anything.
+    loadServerWords().catch(() => undefined);
+    return text;
+  }
+  return translated(text) ?? text;
 }

@@ -12,8 +12,6 @@ export const ERROR_RATIO_WARNS = 0.02;
 export const isStuck = (reason: Row['reason'] | undefined): boolean =>
   reason === 'stuck_workers_idle' || reason === 'stuck_jobs_hang';
 
-export function poolTone(row: Pick<Row, 'reason' | 'busy' | 'capacity'>): 'ok' | 'full' | 'dead' {
-  if (isStuck(row.reason) || row.reason === 'no_workers') return 'dead';
-  if (row.capacity && row.busy !== null && row.busy !== undefined && row.busy >= row.capacity) return 'full';
-  return 'ok';
-}
+/** Nobody consumes there, whatever the slots say. */
+export const isPoolDead = (row: Pick<Row, 'reason' | 'capacity'>): boolean =>
+  isStuck(row.reason) || row.reason === 'no_workers' || (row.capacity === 0 && Boolean(row.reason));

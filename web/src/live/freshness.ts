@@ -17,7 +17,13 @@ export interface Freshness {
   age: number | null;
   source: string | null;
   reason: string | null;
+  /** Of how many sources the figures are old, and how many there are. */
+  old: number;
+  sources: number;
 }
+
+/** Nothing is known of the sources, or nothing is wrong with them. */
+const WELL = { source: null, reason: null, old: 0 } as const;
 
 /** Polls are jittered by a tenth; so much more may one be late before its figures count as old. */
 const JITTER = 1.1;
@@ -61,14 +67,15 @@ export const isLate = (source: Source, now: number, lag: number): boolean => {
 };
 
 export function judgeFreshness(link: Link, doc: Rows<Source> | undefined, now: number, local: number, lags = new LagMeter()): Freshness {
-  if (link.state === 'asleep') return { state: 'asleep', age: null, source: null, reason: null };
+  if (link.state === 'asleep') return { ...WELL, state: 'asleep', age: null, sources: 0 };
   const sources = Object.values(doc?.rows ?? {});
   const ages = sources.map((source) => ageOf(source, now)).filter((age) => age !== null);
   const age = ages.length > 0 ? Math.max(...ages) : null;
   const lost = link.state === 'broken' && local - link.since >= LOST_AFTER_MS;
-  if (lost) return { state: 'lost', age, source: null, reason: link.reason };
-  if (!doc) return { state: link.state === 'broken' ? 'lost' : 'waiting', age, source: null, reason: link.reason };
-  const bad = sources.find((source) => !source.up) ?? sources.find((source) => isLate(source, now, lags.of(source.source)));
-  if (!bad) return { state: sources.length > 0 ? 'fresh' : 'waiting', age, source: null, reason: null };
-  return { state: 'stale', age: ageOf(bad, now), source: bad.source, reason: bad.error ?? null };
+  if (lost) return { state: 'lost', age, source: null, reason: link.reason, old: sources.length, sources: sources.length };
+  if (!doc) return { state: link.state === 'broken' ? 'lost' : 'waiting', age, source: null, reason: link.reason, old: 0, sources: 0 };
+  const old = sources.filter((source) => !source.up || isLate(source, now, lags.of(source.source)));
+  const bad = old.find((source) => !source.up) ?? old[0];
+  if (!bad) return { ...WELL, state: sources.length > 0 ? 'fresh' : 'waiting', age, sources: sources.length };
+  return { state: 'stale', age: ageOf(bad, now), source: bad.source, reason: bad.error ?? null, old: old.length, sources: sources.length };
 }

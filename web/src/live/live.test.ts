@@ -85,6 +85,12 @@ describe('freshness', () => {
     const doc = source(t - 300, { up: false, error: 'Connection refused' });
     expect(judgeFreshness(open, doc, t, t)).toMatchObject({ state: 'stale', reason: 'Connection refused', source: 'main' });
   });
+  it('says of how many sources the figures are old, and of which first', () => {
+    const all = [source(t - 300), source(t - 60_000, { source: 'late' }), source(t - 300, { source: 'dead', up: false, error: 'no' })];
+    const rows = Object.fromEntries(all.flatMap((one) => Object.values(one.rows)).map((one) => [one.source, one]));
+    expect(judgeFreshness(open, { rows }, t, t)).toMatchObject({ state: 'stale', source: 'dead', old: 2, sources: 3 });
+    expect(judgeFreshness(open, source(t - 300), t, t)).toMatchObject({ state: 'fresh', old: 0, sources: 1 });
+  });
   it('tells a broken stream from a silent source', () => {
     const broken: Link = { state: 'broken', reason: 'silence', since: t - 1_500 };
     expect(judgeFreshness(broken, source(t - 2_500), t, t)).toMatchObject({ state: 'lost', age: 2_500 });

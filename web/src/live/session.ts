@@ -52,7 +52,7 @@ export const secondTicker = new Ticker(1_000, () => Math.round(shownNow() / 1_00
 
 const CALM_MS = 950;
 let toldAt = 0;
-let freshness: Freshness = { state: 'waiting', age: null, source: null, reason: null };
+let freshness: Freshness = { state: 'waiting', age: null, source: null, reason: null, old: 0, sources: 0 };
 
 /** Looks five times a second whether the data is still fresh, whatever comes or does not come over the stream. */
 export const freshnessTicker = new Ticker(200, () => {

@@ -12,7 +12,7 @@ const root = createRootRoute({
   component: Shell,
   notFoundComponent: Lost,
   validateSearch: shellSearch,
-  search: { middlewares: [retainSearchParams(['range', 'from', 'to', 'cmp', 'tz'])] },
+  search: { middlewares: [retainSearchParams(['range', 'from', 'to', 'cmp', 'tz', 'wall'])] },
 });
 
 const now = createRoute({ getParentRoute: () => root, path: '/', component: NowPage });

@@ -11,6 +11,7 @@ describe('the address', () => {
     expect(shellSearch({ range: '7d', from: '100', to: '200.4', cmp: 'week', tz: 'utc' })).toEqual({ range: '7d', from: 100, to: 200, cmp: 'week', tz: 'utc' });
     expect(shellSearch({ range: '15m' }).range).toBeUndefined();
   });
+  it('says that the screen is a wall', () => expect(['1', '60', '9999', '-1', 'x', undefined].map((wall) => shellSearch({ wall }).wall)).toEqual([1, 60, undefined, undefined, undefined, undefined]));
   it.each([{ range: '99y', cmp: 'century', tz: 'mars' }, { from: '200', to: '100' }, { from: 'x', to: '100' }, { from: '100' }, { range: ['1h', '6h'] }])('leaves out what makes no sense: %j', (raw) => {
     expect(Object.values(shellSearch(raw)).every((value) => value === undefined)).toBe(true);
   });

@@ -10,6 +10,8 @@ export interface ShellSearch {
   to?: number | undefined;
   cmp?: Comparison | undefined;
   tz?: 'utc' | 'local' | undefined;
+  /** The screen hangs on a wall: 1, or how many seconds a page stays. */
+  wall?: number | undefined;
 }
 export interface QueuesSearch {
   q?: string | undefined;
@@ -77,6 +79,12 @@ const second = (value: unknown): number | undefined => {
   return value !== undefined && Number.isFinite(number) && number > 0 ? Math.round(number) : undefined;
 };
 
+/** 1 is the usual pace; a pace of its own has at least two seconds, and at most an hour. */
+const wallSeconds = (value: unknown): number | undefined => {
+  const seconds = second(value);
+  return seconds !== undefined && seconds <= 3_600 ? seconds : undefined;
+};
+
 export function shellSearch(raw: Raw): ShellSearch {
   const from = second(raw['from']);
   const to = second(raw['to']);
@@ -86,6 +94,7 @@ export function shellSearch(raw: Raw): ShellSearch {
     from: zoomed ? from : undefined,
     to: zoomed ? to : undefined,
     cmp: COMPARISONS.find((comparison) => comparison === raw['cmp']),
+    wall: wallSeconds(raw['wall']),
     tz: raw['tz'] === 'utc' || raw['tz'] === 'local' ? raw['tz'] : undefined,
   };
 }

@@ -35,10 +35,12 @@ export function Info(props: { text: string }) {
   );
 }
 
-export function Bar(props: { share: number; tone: 'ok' | 'full' | 'dead' }) {
-  const share = props.tone === 'dead' ? 1 : Math.max(0, Math.min(1, props.share));
+/** How much is in use; nothing where that is not known, for an empty bar would say "none". */
+export function Bar(props: { share: number | null; dead?: boolean }) {
+  const share = props.dead ? 1 : props.share === null ? null : Math.max(0, Math.min(1, props.share));
+  if (share === null) return null;
   return (
-    <span className={`bar ${props.tone}`} aria-hidden="true">
+    <span className={`bar ${props.dead ? 'dead' : share >= 1 ? 'full' : 'ok'}`} aria-hidden="true">
       <i style={{ width: `${share * 100}%` }} />
     </span>
   );

@@ -1,4 +1,3 @@
-import { Link } from '@tanstack/react-router';
 import { memo, useMemo, useSyncExternalStore } from 'react';
 import type { Rows } from '../../api/contract.ts';
 import type { Instance, InstanceStatus } from '../../api/instances.ts';
@@ -6,12 +5,14 @@ import { instanceMatches, instancesBy, statusOf } from '../../domain/instance.ts
 import { INSTANCE_STATUSES, type InstanceSort } from '../../domain/instance-look.ts';
 import type { Direction } from '../../domain/order.ts';
 import { showName } from '../../domain/queue-name.ts';
+import { inWords } from '../../domain/server-words.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { useLive, useTopic } from '../../live/hooks.ts';
 import { Card, ScrollX, Segmented } from '../../ui/index.tsx';
 import { SortHead } from '../../ui/sort-head.tsx';
 import { useSteadyIds } from '../now/queue-status.tsx';
+import { LinesLink } from '../logs/lines-link.tsx';
 import { TopicPending, TopicStale } from '../topic-state.tsx';
 import { SinceCell } from '../workers/worker-table.tsx';
 import { Amount, InstanceName, InstanceState, Seconds, Told } from './cells.tsx';
@@ -45,12 +46,17 @@ export interface InstancesChange {
   dir?: Direction | undefined;
 }
 
+function Lines({ instance }: { instance: string }) {
+  const t = useSentence();
+  return <LinesLink of={{ instance }} className="lines" tip={t('instances.linesTip', { name: showName(instance) })}>{t('instances.lines')}</LinesLink>;
+}
+
 const InstanceRow = memo(function InstanceRow({ id }: { id: string }) {
   const t = useSentence();
-  const { logs } = useSyncExternalStore(watchFeatures, readFeatures);
   const instance = useLive<Rows<Instance>, Instance | undefined>('instances', (doc) => doc?.rows[id]);
   if (!instance) return null;
-  const { since, latency, load, version, restarts, balancer, probe, error, disagree } = instance;
+  const { since, latency, load, version, restarts, balancer, probe, disagree } = instance;
+  const why = instance.error ? inWords(instance.error) : '';
   return (
     <>
       <tr className={instance.stale ? 'stale-row' : undefined}>
@@ -62,14 +68,14 @@ const InstanceRow = memo(function InstanceRow({ id }: { id: string }) {
         <td className="ph"><Amount value={load} /></td>
         <td className="l ph cut"><Told>{version ? showName(version) : null}</Told></td>
         <td className="ph">{typeof restarts === 'number' && restarts > 0 ? <b>{restarts}</b> : <Amount value={restarts} />}</td>
-        <td className={`l ph cut ${disagree ? 'warn' : ''}`}>{balancer || probe ? t('instances.views', { balancer: balancer ?? '–', probe: probe ?? '–' }) : <Told>{null}</Told>}</td>
+        <td className={`l ph cut ${disagree ? 'warn' : ''}`}>{balancer || probe ? t('instances.views', { balancer: balancer ?? '–', probe: probe ? inWords(probe) : '–' }) : <Told>{null}</Told>}</td>
         <td className="l ph cut w-error">
-          {logs ? <Link className="lines" to="/logs" search={{ instance: instance.instance }} preload={false} data-tip={t('instances.linesTip', { name: showName(instance.instance) })}>{t('instances.lines')}</Link> : null}
-          {error ? <span className="reason" data-tip={error}>{error}</span> : null}
+          <Lines instance={instance.instance} />
+          {why ? <span className="reason" data-tip={why}>{why}</span> : null}
         </td>
       </tr>
       {/* A phone has no room for the column, and the reason is what one opens the page for. */}
-      {error ? <tr className="only-phone"><td colSpan={3} className="l reason-row">{error}</td></tr> : null}
+      {why ? <tr className="only-phone"><td colSpan={3} className="l reason-row"><Lines instance={instance.instance} />{why}</td></tr> : null}
     </>
   );
 });

@@ -4,6 +4,7 @@ import { duration } from '../../domain/duration.ts';
 import { instanceTone } from '../../domain/instance.ts';
 import { count } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
+import { inWords } from '../../domain/server-words.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { Mark } from '../../ui/index.tsx';
 import { LinesLink } from '../logs/lines-link.tsx';
@@ -35,7 +36,7 @@ export function InstanceName({ instance }: { instance: Instance }) {
 export function InstanceState({ instance }: { instance: Instance }) {
   const t = useSentence();
   const tone = { critical: 'crit', warning: 'warn', ok: '', unknown: 'unk' }[instanceTone(instance)];
-  const tip = instance.disagree ? t('instances.disagreeTip', { balancer: instance.balancer ?? '–', probe: instance.probe ?? '–' }) : undefined;
+  const tip = instance.disagree ? t('instances.disagreeTip', { balancer: instance.balancer ?? '–', probe: instance.probe ? inWords(instance.probe) : '–' }) : undefined;
   return <span className={tone} data-tip={tip}>{instanceState(t, instance)}</span>;
 }
 

@@ -2,7 +2,7 @@ import { useEffect, useState, type ReactNode } from 'react';
 import type { Column, Overview } from '../../api/contract.ts';
 import { age, duration, secondsSince } from '../../domain/duration.ts';
 import type { Span } from '../../domain/span.ts';
-import { count, percent, rate } from '../../domain/quantity.ts';
+import { count, failedShare, percent, rate } from '../../domain/quantity.ts';
 import { ERROR_RATIO_WARNS } from '../../domain/severity.ts';
 import { useSentence, type MessageId, type Translate } from '../../i18n/index.ts';
 import { viewFeed, type ViewFeed } from '../../live/view-feed.ts';
@@ -16,11 +16,6 @@ const REFRESH_MS = 5_000;
 
 type Read = (track: Track, at: number) => number | null;
 const column = (name: Column): Read => (track, at) => track[name][at] ?? null;
-const failedShare: Read = (track, at) => {
-  const failed = track.failed_rate[at];
-  const out = track.out_rate[at];
-  return typeof failed === 'number' && typeof out === 'number' ? (out > 0 ? failed / out : 0) : null;
-};
 
 /** The mean of each sixtieth of the window; a part without a figure is a gap. */
 function thin(track: Track, { from, to }: Span, read: Read): (number | null)[] {
@@ -99,7 +94,7 @@ function OldestFoot({ overview }: { overview: Overview }) {
 }
 
 const READ = {
-  waiting: column('waiting'), in: column('in_rate'), out: column('out_rate'), failed: failedShare, wait: column('wait_p95'), busy: column('busy'),
+  waiting: column('waiting'), in: column('in_rate'), out: column('out_rate'), failed: (track, at) => failedShare(track.failed_rate[at], track.out_rate[at]), wait: column('wait_p95'), busy: column('busy'),
 } satisfies Record<string, Read>;
 
 function poolFoot(t: Translate, overview: Overview): string {

@@ -1,16 +1,12 @@
 import { ChartCard } from '../../charts/chart-card.tsx';
 import { duration } from '../../domain/duration.ts';
-import { count, percent, rate, rateTick } from '../../domain/quantity.ts';
+import { count, failedShare, percent, rate, rateTick } from '../../domain/quantity.ts';
 import { useSentence } from '../../i18n/index.ts';
 import type { ViewFeed } from '../../live/view-feed.ts';
 import type { Track } from '../../live/track.ts';
 
 const errorShare = (track: Track): (number | null)[] =>
-  track.failed_rate.map((failed, i) => {
-    const out = track.out_rate[i];
-    if (typeof failed !== 'number' || typeof out !== 'number') return null;
-    return out > 0 ? Math.min(1, failed / out) : 0;
-  });
+  track.failed_rate.map((failed, i) => failedShare(failed, track.out_rate[i]));
 
 /** Four charts under one cursor: how much, how fast, how long, how well. */
 export function QueueCharts({ feed }: { feed: ViewFeed }) {

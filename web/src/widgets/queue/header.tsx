@@ -24,7 +24,7 @@ export function QueueHeader({ address, detail }: { address: QueueAddress; detail
       <Mark tone={tone} label={why} />
       <h1 className="page"><bdi className="name">{showName(address.queue)}</bdi></h1>
       {detail?.reason ? <span className={tone === 'critical' ? 'crit' : tone === 'warning' ? 'warn' : 'dim'}>{why}</span> : null}
-      <span className="dim">{address.kind} · {showName(address.source)}{detail ? ` · ${t('queue.workers', { n: detail.workers ?? 0 })}` : ''}</span>
+      <span className="dim">{address.kind} · {showName(address.source)}{typeof detail?.workers === 'number' ? ` · ${t('queue.workers', { n: detail.workers })}` : ''}</span>
       {detail?.paused ? <span className="tag gap">{t('state.paused')}</span> : null}
       {detail?.stale ? <span className="tag gap">{t('row.stale')} {age(secondsSince(detail.seen, now))}</span> : null}
       {detail ? <><QualityTag quality={detail.totals.quality} /><span className="dim">{t('queue.countedSince', { at: timeOfDay(detail.totals.since) })}</span></> : null}

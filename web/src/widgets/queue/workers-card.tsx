@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import type { QueueAddress } from '../../api/client.ts';
 import type { Rows, Worker } from '../../api/contract.ts';
-import { count } from '../../domain/quantity.ts';
+import { count, usedShare } from '../../domain/quantity.ts';
 import { workerTone } from '../../domain/worker.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { useLive, useNow, useTopic } from '../../live/hooks.ts';
@@ -34,7 +34,7 @@ export function QueueWorkersCard({ address }: { address: QueueAddress }) {
             <WorkerName worker={worker} />
             {workerTone(worker, now) === 'ok' ? null : <span className="warn">{workerStateShort(t, worker, now)}</span>}
             <span className="load">
-              {worker.capacity ? <Bar share={(worker.busy ?? 0) / worker.capacity} tone={(worker.busy ?? 0) >= worker.capacity ? 'full' : 'ok'} /> : null}
+              <Bar share={usedShare(worker)} />
               {worker.capacity ? <b>{`${count(worker.busy)}/${count(worker.capacity)}`}</b> : <span data-tip={t('absent.capacity')}>{inHand(t, worker.busy)}</span>}
             </span>
           </li>

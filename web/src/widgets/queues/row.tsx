@@ -2,8 +2,8 @@ import { memo, type ReactNode } from 'react';
 import type { Row, Rows, Severity, Source } from '../../api/contract.ts';
 import { age, duration, secondsSince } from '../../domain/duration.ts';
 import { netRate } from '../../domain/order.ts';
-import { ABSENT, count, percent, rate, signedRate } from '../../domain/quantity.ts';
-import { ERROR_RATIO_WARNS, isStuck, poolTone } from '../../domain/severity.ts';
+import { ABSENT, count, percent, rate, signedRate, usedShare } from '../../domain/quantity.ts';
+import { ERROR_RATIO_WARNS, isPoolDead, isStuck } from '../../domain/severity.ts';
 import { useSentence, type MessageId, type Translate } from '../../i18n/index.ts';
 import { useLive, useNow } from '../../live/hooks.ts';
 import { Bar, Mark, Spark } from '../../ui/index.tsx';
@@ -54,10 +54,10 @@ function Busy({ row }: { row: Row }) {
   if (typeof row.busy !== 'number' && typeof row.workers !== 'number') return <span className="dim" data-tip={t('absent.workers')}>–</span>;
   if (row.workers === 0 && !row.busy) return <span className={row.reason === 'no_workers' ? 'crit' : 'dim'}>{t('busy.none')}</span>;
   if (typeof row.capacity !== 'number') {
-    return <span data-tip={t('busy.noCapacityTip', { busy: count(row.busy), workers: row.workers ?? 0 })}>{t('busy.noCapacity', { busy: count(row.busy), workers: count(row.workers) })}</span>;
+    const tip = typeof row.workers === 'number' ? t('busy.noCapacityTip', { busy: count(row.busy), workers: row.workers }) : t('absent.capacity');
+    return <span data-tip={tip}>{t('busy.noCapacity', { busy: count(row.busy), workers: count(row.workers) })}</span>;
   }
-  const share = row.capacity > 0 ? (row.busy ?? 0) / row.capacity : 0;
-  return <><Bar share={share} tone={row.capacity === 0 && row.reason ? 'dead' : poolTone(row)} />{count(row.busy)}/{count(row.capacity)}</>;
+  return <><Bar share={usedShare(row)} dead={isPoolDead(row)} />{count(row.busy)}/{count(row.capacity)}</>;
 }
 
 function SparkCell({ id, severity }: { id: string; severity: Severity }) {

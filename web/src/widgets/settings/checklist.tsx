@@ -1,4 +1,5 @@
 import type { Rows, Source, SourceCheck } from '../../api/contract.ts';
+import { checkLabel } from '../../domain/checks.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { inWords } from '../../domain/server-words.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
@@ -10,7 +11,6 @@ const STATE: Record<SourceCheck['state'], MessageId> = { ok: 'check.ok', missing
 /** Without these nothing works; that a broker is not there, or has nothing to tell yet, is just so. */
 const VITAL: ReadonlySet<string> = new Set(['connect', 'auth', 'acl']);
 const toneOf = (check: SourceCheck): Tone => (check.state === 'missing' && !VITAL.has(check.id) ? 'unknown' : (TONE[check.state] ?? 'unknown'));
-const NAMES = ['connect', 'auth', 'acl', 'asynq', 'bull', 'bullmq', 'events', 'workers'] as const;
 
 /** What mends it: a command to copy, or advice to read. */
 export function Fix({ text }: { text: string }) {
@@ -26,19 +26,21 @@ export function Fix({ text }: { text: string }) {
 
 function Check({ check }: { check: SourceCheck }) {
   const t = useSentence();
-  const name = NAMES.find((known) => known === check.id);
+  const label = checkLabel(check.id);
   return (
     <li className={`check k-${check.state}`}>
       <Mark tone={toneOf(check)} label={t(STATE[check.state] ?? 'check.unknown')} />
       <div>
-        <b>{name ? t(`check.${name}`) : check.id}</b> <span className="dim">{inWords(check.detail)}</span>
+        <b>{label ? t(label) : check.id}</b> <span className="dim">{inWords(check.detail)}</span>
         {check.fix ? <Fix text={check.fix} /> : null}
       </div>
     </li>
   );
 }
 
-export const Checks = ({ checks }: { checks: SourceCheck[] }) => <ul className="checks">{checks.map((check) => <Check key={check.id} check={check} />)}</ul>;
+// The order is the server's, and a name may stand there twice.
+// oxlint-disable-next-line react/no-array-index-key
+export const Checks = ({ checks }: { checks: SourceCheck[] }) => <ul className="checks">{checks.map((check, i) => <Check key={`${check.id} ${i}`} check={check} />)}</ul>;
 
 /** The first run: what was found in each source, what is missing, and the line that mends it. */
 export function Checklist(props: { className?: string }) {

@@ -31,7 +31,8 @@ function NowPill() {
   const fresh = useFreshness();
   const paused = usePaused();
   const state = paused ? 'paused' : fresh.state;
-  const word = paused ? t('live.paused') : t(WORD[fresh.state]);
+  const partly = fresh.state === 'stale' && fresh.old < fresh.sources;
+  const word = paused ? t('live.paused') : partly ? t('live.partly', { old: fresh.old, all: fresh.sources }) : t(WORD[fresh.state]);
   const tail = paused ? timeOfDay(store.pausedAt) : fresh.age === null ? '' : dataAge(fresh.age);
   return (
     <button type="button" className={`pill live s-${state}`} onClick={togglePause} aria-pressed={paused} data-tip={t(paused ? 'live.pausedTip' : 'live.tip')} data-state={state}>

@@ -41,6 +41,7 @@ function useEntries(onShortcuts: () => void): Entry[] {
     act('fr', 'Français', () => setPreferences({ locale: 'fr' })),
     act('utc', t('palette.utc'), () => setZone('utc')),
     act('local', t('palette.local'), () => setZone('local')),
+    act('wall', t('palette.wall'), () => void navigate({ to: '.', search: (old) => ({ ...old, wall: 1 }) })),
     act('api', t('page.apidocs'), () => void navigate({ to: '/api/docs' })),
     act('keys', t('shortcuts.title'), onShortcuts),
   ];

@@ -12,6 +12,7 @@ import { VerdictBar } from './verdict-bar.tsx';
 
 const loadPalette = () => import('./palette.tsx');
 const Palette = lazy(async () => ({ default: (await loadPalette()).Palette }));
+const Wall = lazy(async () => ({ default: (await import('./wall.tsx')).Wall }));
 const ShortcutList = lazy(async () => ({ default: (await import('./shortcut-list.tsx')).ShortcutList }));
 
 export const usePreferences = () => useSyncExternalStore(watchPreferences, readPreferences);
@@ -34,7 +35,7 @@ function useChartView(): void {
 export function Shell() {
   const t = useSentence();
   const [open, setOpen] = useState<'palette' | 'shortcuts' | null>(null);
-  const { tz } = useSearch({ from: '__root__' });
+  const { tz, wall } = useSearch({ from: '__root__' });
   usePreferences();
   followAddressZone(tz);
   useTopic('now');
@@ -46,13 +47,14 @@ export function Shell() {
   return (
     <>
       <a className="skip" href="#page">{t('shell.skip')}</a>
-      <Header onPalette={palette} onShortcuts={shortcuts} />
+      {wall ? null : <Header onPalette={palette} onShortcuts={shortcuts} />}
       <main id="page" tabIndex={-1}>
         <VerdictBar />
         <Outlet />
       </main>
-      <PhoneNav />
+      {wall ? null : <PhoneNav />}
       <Suspense fallback={null}>
+        {wall ? <Wall /> : null}
         {open === 'palette' ? <Palette onClose={() => setOpen(null)} onShortcuts={() => setOpen('shortcuts')} /> : null}
         {open === 'shortcuts' ? <ShortcutList onClose={() => setOpen(null)} /> : null}
       </Suspense>

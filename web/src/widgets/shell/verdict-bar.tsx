@@ -59,7 +59,7 @@ function StaleNotice() {
   return (
     <div className="stale" role="alert">
       <Mark tone="warning" label={t('severity.warning')} />
-      <strong>{t('stale.title')}</strong> <span>{text}</span>
+      <strong>{fresh.old < fresh.sources ? t('stale.some', { source: showName(fresh.source ?? ''), n: fresh.old }) : t('stale.title')}</strong> <span>{text}</span>
     </div>
   );
 }

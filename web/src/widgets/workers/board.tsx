@@ -6,6 +6,7 @@ import { clock } from '../../live/session.ts';
 import { Card, Skeleton } from '../../ui/index.tsx';
 import { useSteadyIds } from '../now/queue-status.tsx';
 import { WorkerLoadCard } from './load-card.tsx';
+import { LoadMapCard } from './load-map.tsx';
 import { workerOrder } from './order.ts';
 import { PoolCard } from './pool-card.tsx';
 import { WorkerTable } from './worker-table.tsx';
@@ -39,6 +40,7 @@ export function WorkersBoard(props: { filter: string; onFilter: (filter: string)
       </div>
       <PoolCard className="s8" />
       <WorkerLoadCard className="s4 fill" limit={6} />
+      <LoadMapCard />
       <Card className="s12" title={t('workers.title')} small={t('workers.small')} info={t('workers.info')}>
         {rows ? <WorkerTable ids={ids} /> : <div className="note"><Skeleton width="100%" /></div>}
         {rows && ids.length === 0 ? <p className="empty">{t(all === 0 ? 'workers.none' : 'workers.noMatch')}</p> : null}

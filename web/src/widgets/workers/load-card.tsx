@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { memo, useMemo } from 'react';
 import type { Rows, Worker } from '../../api/contract.ts';
 import { showName } from '../../domain/queue-name.ts';
-import { count } from '../../domain/quantity.ts';
+import { count, usedShare } from '../../domain/quantity.ts';
 import { workerTone } from '../../domain/worker.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { useLive, useNow, useTopic } from '../../live/hooks.ts';
@@ -26,7 +26,7 @@ const LoadRow = memo(function LoadRow({ id }: { id: string }) {
       <Link className="q" to="/workers" search={{ q: worker.name }} preload={false}><bdi className="name">{showName(worker.name)}</bdi></Link>
       {tone === 'ok' ? <span className="src">{worker.kind}</span> : <span className={tone === 'unknown' ? 'unk' : 'warn'}>{workerStateShort(t, worker, now)}</span>}
       <span className="load" data-tip={known ? t('load.tip') : t('absent.capacity')}>
-        {known ? <Bar share={(busy ?? 0) / capacity} tone={(busy ?? 0) >= capacity ? 'full' : 'ok'} /> : null}
+        <Bar share={usedShare(worker)} />
         <b>{known ? `${count(busy)}/${count(capacity)}` : inHand(t, busy)}</b>
       </span>
     </li>

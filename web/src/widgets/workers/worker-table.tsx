@@ -1,12 +1,15 @@
-import { memo, useState } from 'react';
+import { memo, useState, useSyncExternalStore } from 'react';
 import type { Maybe, Rows, Worker } from '../../api/contract.ts';
+import type { Instance } from '../../api/instances.ts';
 import { age, secondsSince } from '../../domain/duration.ts';
 import { fullMoment } from '../../domain/moment.ts';
 import { showName } from '../../domain/queue-name.ts';
-import { count } from '../../domain/quantity.ts';
+import { count, usedShare } from '../../domain/quantity.ts';
+import { versionOf } from '../../domain/instance.ts';
 import { workerTone } from '../../domain/worker.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
-import { useLive, useNow } from '../../live/hooks.ts';
+import { readFeatures, watchFeatures } from '../../live/features.ts';
+import { useLive, useNow, useTopic } from '../../live/hooks.ts';
 import { Bar, Mark, ScrollX } from '../../ui/index.tsx';
 import { LinesLink } from '../logs/lines-link.tsx';
 import { QueueLink } from '../queue-link.tsx';
@@ -21,6 +24,7 @@ const HEADS: readonly [label: MessageId, tip: MessageId, className: string][] = 
   ['worker.col.queues', 'worker.col.queuesTip', 'l ph w-queues'],
   ['worker.col.busy', 'worker.col.busyTip', 'l w-load'],
   ['worker.col.jobs', 'worker.col.jobsTip', 'l ph w-jobs'],
+  ['worker.col.version', 'worker.col.versionTip', 'l ph w-version'],
   ['worker.col.heartbeat', 'worker.col.heartbeatTip', 'ph w-beat'],
 ];
 const JOBS_SHOWN = 1;
@@ -67,7 +71,14 @@ function Load({ worker }: { worker: Worker }) {
   const t = useSentence();
   const { busy, capacity } = worker;
   if (typeof capacity !== 'number') return <span data-tip={t('absent.capacity')}>{inHand(t, busy)}</span>;
-  return <><Bar share={capacity > 0 ? (busy ?? 0) / capacity : 0} tone={capacity > 0 && (busy ?? 0) >= capacity ? 'full' : 'ok'} />{count(busy)}/{count(capacity)}</>;
+  return <><Bar share={usedShare(worker)} />{count(busy)}/{count(capacity)}</>;
+}
+
+/** What the process of this host runs, as its instance tells it. */
+function Version({ host, name }: { host: string | null; name: string }) {
+  const t = useSentence();
+  const version = useLive<Rows<Instance>, string | null>('instances', (doc) => versionOf(Object.values(doc?.rows ?? {}), [host, name]));
+  return version === null ? <span data-tip={t('absent.version')}>–</span> : <>{showName(version)}</>;
 }
 
 const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {
@@ -89,6 +100,7 @@ const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {
       <td className="l ph cut"><Queues worker={worker} /></td>
       <td className="l"><Load worker={worker} /></td>
       <td className="l ph cut"><Jobs worker={worker} /></td>
+      <td className="l ph cut"><Version host={worker.host ?? null} name={worker.name} /></td>
       <td className="ph">{worker.heartbeat ? <SinceCell at={worker.heartbeat} /> : <span data-tip={t('absent.heartbeat')}>–</span>}</td>
     </tr>
   );
@@ -96,6 +108,8 @@ const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {
 
 export function WorkerTable({ ids }: { ids: string[] }) {
   const t = useSentence();
+  const { instances } = useSyncExternalStore(watchFeatures, readFeatures);
+  useTopic(instances ? 'instances' : null);
   return (
     <ScrollX label={t('workers.small')}>
       <table className="workers" data-rows="">

@@ -1,0 +1,137 @@
+import { Link } from '@tanstack/react-router';
+import { useEffect, useState, useSyncExternalStore } from 'react';
+import { chartView } from '../../charts/view.ts';
+import { axisMoment, cursorMoment } from '../../domain/moment.ts';
+import { showName } from '../../domain/queue-name.ts';
+import { rateTick } from '../../domain/quantity.ts';
+import type { Span } from '../../domain/span.ts';
+import { ask } from '../../explore/asking.ts';
+import { endOf, gridFor, type Grid } from '../../explore/matrix.ts';
+import { useSentence } from '../../i18n/index.ts';
+import { Refetch } from '../../live/refetch.ts';
+import { clock, store } from '../../live/session.ts';
+import { Card, Fault, Skeleton } from '../../ui/index.tsx';
+import { cellSpan, loadRows, workerLabel, type LoadCell, type LoadRow } from './load.ts';
+import './load-map.css';
+
+const POINTS = 120;
+const SHOWN_AT_FIRST = 12;
+/** Shorter than this a step may lie between two samples. */
+const LEAST_WINDOW_SECONDS = 10;
+const LEAST_PAUSE_MS = 10_000;
+
+interface Answer {
+  key: string;
+  rows: LoadRow[] | null;
+  grid: Grid;
+  error: string | null;
+}
+
+const watchView = (listener: () => void) => chartView.watch(listener);
+const viewKey = () => JSON.stringify(chartView.look);
+
+const windowNow = (): Span => {
+  if (chartView.zoom) return chartView.zoom;
+  const to = Math.round((store.pausedAt ?? clock.now()) / 1_000);
+  return { from: to - chartView.rangeSeconds, to };
+};
+
+/** The queries of the map. Scraped copies of them, as from a second Vigie, have a job and an instance, and are not meant. */
+const queryOf = (figure: 'busy' | 'capacity', window: number): string => `avg_over_time(vigie_worker_${figure}{job="",instance=""}[${window}s])`;
+
+async function fetchLoad(span: Span, signal: AbortSignal): Promise<{ rows: LoadRow[]; grid: Grid }> {
+  const window = Math.max(LEAST_WINDOW_SECONDS, gridFor(span, POINTS).step);
+  const question = (figure: 'busy' | 'capacity') => ({ query: queryOf(figure, window), kind: 'range' as const, span, points: POINTS });
+  const [busy, capacity] = await Promise.all([ask(question('busy'), signal), ask(question('capacity'), signal)]);
+  return { rows: loadRows(busy.answer.lines, capacity.answer.lines), grid: busy.answer.grid };
+}
+
+/** The loads of what the page looks at; asked for again while it ends now. */
+function useLoad(): Answer & { busy: boolean; reload: () => void } {
+  const [answer, setAnswer] = useState<Answer>({ key: '', rows: null, grid: { start: 0, step: 1, length: 1 }, error: null });
+  const [attempt, setAttempt] = useState(0);
+  const view = useSyncExternalStore(watchView, viewKey);
+  const key = JSON.stringify([view, attempt]);
+  useEffect(() => {
+    const fetching = new Refetch();
+    let step = 0;
+    fetching.run({
+      ask: (signal) => fetchLoad(windowNow(), signal),
+      done: ({ rows, grid }) => {
+        ({ step } = grid);
+        setAnswer({ key, rows, grid, error: null });
+      },
+      failed: (error) => setAnswer((old) => ({ ...old, key, error })),
+      again: () => (chartView.zoom ? null : Math.max(LEAST_PAUSE_MS, step * 1_000)),
+    });
+    return () => fetching.stop();
+  }, [key]);
+  return { ...answer, busy: answer.key !== key, reload: () => setAttempt((n) => n + 1) };
+}
+
+const RowName = ({ row }: { row: LoadRow }) => <Link className="q" to="/workers" search={{ q: workerLabel(row) }} preload={false}><bdi className="name">{showName(workerLabel(row))}</bdi></Link>;
+
+function Strip({ row, grid }: { row: LoadRow; grid: Grid }) {
+  const t = useSentence();
+  const seconds = endOf(grid) - grid.start;
+  const tip = (cell: LoadCell): string => {
+    const [from, to] = cellSpan(grid, cell);
+    const busy = rateTick(cell.busy);
+    const what = row.capacity === null ? t('loadMap.inHand', { busy }) : t('loadMap.ofSlots', { busy, capacity: row.capacity });
+    return `${cursorMoment(from, seconds)} – ${cursorMoment(to, seconds)}\n${what}`;
+  };
+  return (
+    <svg className="strip-map" viewBox={`0 0 ${grid.length} 1`} preserveAspectRatio="none" aria-hidden="true">
+      {row.cells.map((cell) => <rect key={cell.first} className={`l-${cell.level}`} x={cell.first} y={0} width={cell.steps} height={1} data-tip={tip(cell)} />)}
+    </svg>
+  );
+}
+
+/** How many of its slots it used over the whole stretch, for those who do not see the colours. */
+function Mean({ row }: { row: LoadRow }) {
+  const t = useSentence();
+  const steps = row.cells.reduce((sum, cell) => sum + cell.steps, 0);
+  const busy = rateTick(row.cells.reduce((sum, cell) => sum + cell.busy * cell.steps, 0) / steps);
+  return <span data-tip={t('loadMap.meanTip')}>{row.capacity === null ? busy : `${busy}/${row.capacity}`}</span>;
+}
+
+/** Who carried how much and when: a strip a worker, the busiest first. */
+export function LoadMapCard() {
+  const t = useSentence();
+  const { rows, grid, error, busy, reload } = useLoad();
+  const [all, setAll] = useState(false);
+  const shown = all ? (rows ?? []) : (rows ?? []).slice(0, SHOWN_AT_FIRST);
+  const rest = (rows?.length ?? 0) - shown.length;
+  const ticks = [grid.start, (grid.start + endOf(grid)) / 2, endOf(grid)];
+  return (
+    <Card className={`s12 load-map ${busy && rows ? 'busy' : ''}`} title={t('loadMap.title')} small={t('loadMap.small')} info={t('loadMap.info')}
+      end={rows && error !== null ? <span className="tag gap" data-tip={t('fault.history', { reason: error })}>{t('row.stale')}</span> : null}>
+      {!rows && error !== null ? <Fault text={t('fault.history', { reason: error })} retry={t('action.retry')} onRetry={reload} /> : null}
+      {!rows && error === null ? <div className="note"><Skeleton width="100%" /></div> : null}
+      {rows && rows.length > 0 ? (
+        <>
+          <table className="strips">
+            <colgroup><col className="c-who" /><col /><col className="c-mean" /></colgroup>
+            <thead className="sr"><tr><th scope="col">{t('worker.col.name')}</th><th scope="col">{t('loadMap.title')}</th><th scope="col">{t('stat.avg')}</th></tr></thead>
+            <tbody>
+              {shown.map((row) => (
+                <tr key={`${row.source} ${row.kind} ${row.worker}`}>
+                  <th scope="row"><RowName row={row} /></th>
+                  <td><Strip row={row} grid={grid} /></td>
+                  <td><Mean row={row} /></td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+          <div className="strip-axis dim" aria-hidden="true">{ticks.map((at) => <span key={at}>{axisMoment(at, grid.step < 60 ? 5 : grid.step)}</span>)}</div>
+          <div className="legend">
+            <span className="heat-scale" role="img" aria-label={t('loadMap.scale')}><span><i className="l-0" />{t('worker.resting')}</span><span><i className="h-1" /><i className="h-3" /><i className="h-6" />{t('loadMap.full')}</span></span>
+            <span className="dim">{t('loadMap.gap')}</span>
+            {rest > 0 ? <button type="button" className="btn quiet" onClick={() => setAll(true)}>{t('load.more', { n: rest })}</button> : null}
+          </div>
+        </>
+      ) : null}
+      {rows && rows.length === 0 ? <p className="empty">{t('loadMap.none')}</p> : null}
+    </Card>
+  );
+}
