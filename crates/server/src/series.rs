@@ -290,10 +290,13 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
         (&catalogue::STORE_SERIES, store.map(|store| store.series as f64)),
         (&catalogue::STORE_BYTES, store.map(|store| store.bytes as f64)),
         (&catalogue::STORE_DAMAGED, store.map(|store| store.damaged as f64)),
-        (&catalogue::STORE_FAILING, match &app.metrics {
-            None => Some(1.0),
-            Some(_) => store.map(|store| yes(store.failing)),
-        }),
+        (
+            &catalogue::STORE_FAILING,
+            match &app.metrics {
+                None => Some(1.0),
+                Some(_) => store.map(|store| yes(store.failing)),
+            },
+        ),
         (&catalogue::LOGS_DAMAGED, logs.as_ref().map(|logs| logs.damaged.len() as f64)),
         (&catalogue::LOGS_FAILING, Some(yes(logs.is_none_or(|logs| logs.write_error.is_some())))),
         (&catalogue::STORE_REFUSED, store.map(|store| store.refused as f64)),

@@ -160,10 +160,8 @@ impl Running {
             lines: Arc::new(ReadLines::new(logs)),
         };
         let context = RunContext { clock, out: sender, stop: stop_sources.clone() };
-        let mut sources = JoinSet::new();
-        for source in config.sources.iter().cloned() {
-            sources.spawn(source.run(context.clone(), shared.clone()));
-        }
+        let running = |source: SourceConfig| source.run(context.clone(), shared.clone());
+        let sources = config.sources.iter().cloned().map(running).collect();
         Ok(Self { address, sources, feed, server, stop_sources, stop_feed })
     }
 

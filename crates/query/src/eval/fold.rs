@@ -37,7 +37,7 @@ impl Cell for Counted<Sum> {
     }
 
     fn value(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.value.sum + self.value.lost)
+        (self.count > 0).then_some(self.value.sum + self.value.lost)
     }
 }
 
@@ -47,7 +47,7 @@ impl Cell for Counted<()> {
     }
 
     fn value(&self) -> Option<f64> {
-        (self.count > 0).then(|| f64::from(self.count))
+        (self.count > 0).then_some(f64::from(self.count))
     }
 }
 

@@ -134,13 +134,15 @@ impl<'a> Ranged<'a> {
                 for (into, values) in call.scalars.iter_mut().zip(&self.scalars) {
                     *into = values[step];
                 }
-                row.push(match coarse::ends(name, samples, (end, self.source.width), self.source.how) {
-                    Ends::Plain => {
-                        let window = windows.at(end);
-                        if window.is_empty() { None } else { call.of_window(&window)? }
-                    }
-                    how => extended::of_samples(&call, samples, (end, self.source.width), how),
-                });
+                row.push(
+                    match coarse::ends(name, samples, (end, self.source.width), self.source.how) {
+                        Ends::Plain => {
+                            let window = windows.at(end);
+                            if window.is_empty() { None } else { call.of_window(&window)? }
+                        }
+                        how => extended::of_samples(&call, samples, (end, self.source.width), how),
+                    },
+                );
             }
             row
         };

@@ -98,8 +98,7 @@ impl Context<'_> {
         // Where a sample's own time counts, one that stands for others will not do.
         let step = if function.is_empty() { lookback } else { 0 };
         let newest_alone = ends.count == 1;
-        let hints =
-            Hints { step, grid: ends.common(0), newest: newest_alone, ..Hints::default() };
+        let hints = Hints { step, grid: ends.common(0), newest: newest_alone, ..Hints::default() };
         for found in self.find(selector, ends, (lookback, 0), hints)? {
             self.check()?;
             let samples = found.reader.read()?;

@@ -82,12 +82,7 @@ struct Polls {
 }
 
 impl RedisSource {
-    fn new(
-        config: RedisConfig,
-        told: ToldJobs,
-        questions: Questions,
-        context: RunContext,
-    ) -> Self {
+    fn new(config: RedisConfig, told: ToldJobs, questions: Questions, context: RunContext) -> Self {
         let RunContext { clock, out, .. } = context;
         let (nudge, nudges) = mpsc::channel(NUDGES);
         let polls = Polls {
