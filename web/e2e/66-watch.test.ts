@@ -20,6 +20,7 @@ const READY: Record<string, string> = {
 const open = (path: string, options: Parameters<typeof visit>[1] = {}) => visit(path, { ...options, origin: server.url });
 const ready = (page: Page, path: string) => page.locator(READY[path] ?? 'main').first().waitFor();
 const scrollable = (page: Page) => page.locator('.log-list').evaluate((list) => list.scrollHeight - list.clientHeight - list.scrollTop);
+const names = (page: Page) => page.locator('table.instances a[data-row]').allTextContents();
 
 describe.each(['light', 'dark'] as const)('instances, logs and events, %s', (colorScheme) => {
   it.each(Object.keys(READY))('axe finds nothing on %s, wide and on a phone', async (path) => {
@@ -64,6 +65,96 @@ describe('instances', () => {
     await page.goBack();
     await page.locator('table.instances a[data-row]', { hasText: 'api-1' }).tap();
     await expect.poll(() => page.url()).toMatch(/\/logs\?.*instance=api-1/);
+    await leave();
+  });
+});
+
+describe('the table of instances', () => {
+  it('sorts by a press, chooses by status and role, and keeps all of it in the address', async () => {
+    const { page, leave } = await open('/instances');
+    await live(page);
+    await ready(page, '/instances');
+    expect(await names(page)).toEqual(['api-3', 'api-2', 'n8n-worker-2', 'api-1']);
+    const head = page.getByRole('columnheader', { name: 'p95' });
+    await head.getByRole('button').focus();
+    await page.keyboard.press('Enter');
+    await expect.poll(() => names(page)).toEqual(['api-2', 'api-1', 'api-3', 'n8n-worker-2']);
+    expect(await head.getAttribute('aria-sort')).toBe('descending');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => names(page)).toEqual(['api-1', 'api-2', 'api-3', 'n8n-worker-2']);
+    await page.getByRole('combobox', { name: 'Role' }).selectOption('api');
+    await expect.poll(() => names(page)).toEqual(['api-1', 'api-2', 'api-3']);
+    // What there is of each status, of those that the rest of the choice leaves.
+    expect(await page.getByRole('group', { name: 'Status' }).getByRole('button').allTextContents()).toEqual(['all 3', 'up 1', 'degraded 1', 'down 1', 'unknown 0']);
+    await page.getByRole('button', { name: 'down 1' }).click();
+    await expect.poll(() => names(page)).toEqual(['api-3']);
+    expect(Object.fromEntries(new URL(page.url()).searchParams)).toEqual({ sort: 'p95', dir: 'asc', role: 'api', status: 'down' });
+    await page.reload();
+    await ready(page, '/instances');
+    expect(await names(page)).toEqual(['api-3']);
+    await page.goBack();
+    await expect.poll(() => names(page)).toEqual(['api-1', 'api-2', 'api-3']);
+    await page.getByRole('button', { name: 'unknown 0' }).click();
+    await page.getByRole('button', { name: 'Show all' }).click();
+    await expect.poll(() => names(page)).toHaveLength(4);
+    await head.getByRole('button').click();
+    await expect.poll(() => names(page)).toEqual(['api-3', 'api-2', 'n8n-worker-2', 'api-1']);
+    await leave();
+  });
+
+  it('says why it is not there when the stream does not come', async () => {
+    const { page, leave } = await open('/settings/sources', { tolerate: /./ });
+    // The shared worker's stream is out of the test's reach; without one the page has its own.
+    await page.addInitScript(() => { Reflect.deleteProperty(globalThis, 'SharedWorker'); });
+    await page.route('**/api/v1/stream*', (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ title: 'No', status: 503, detail: 'Vigie is stopping.' }) }));
+    await page.goto(new URL('/instances', server.url).href);
+    await page.locator('main .card [role=alert]', { hasText: 'Instances did not come' }).waitFor();
+    await page.unroute('**/api/v1/stream*');
+    await ready(page, '/instances');
+    await leave();
+  });
+});
+
+describe('the look of lines', () => {
+  it('has the columns that one chooses, and wraps, as the address says', async () => {
+    const { page, leave } = await open('/logs?level=error');
+    await live(page);
+    await ready(page, '/logs');
+    await page.getByRole('button', { name: 'Columns' }).click();
+    await page.getByRole('checkbox', { name: 'Job' }).check();
+    await page.getByRole('checkbox', { name: 'From' }).uncheck();
+    await page.getByRole('checkbox', { name: 'Wrap long lines' }).check();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => new URL(page.url()).searchParams.get('cols')).toBe('time,level,job');
+    expect(new URL(page.url()).searchParams.get('wrap')).toBe('1');
+    await page.reload();
+    await page.locator('.log-list.wraps .msg').first().waitFor();
+    expect(await page.locator('.log-head span').allTextContents()).toEqual(['Time', 'Level', 'Job', 'Message']);
+    expect(await scrollable(page)).toBeLessThan(40);
+    server.write(2, `a line of just now ${'that does not fit '.repeat(40)}`);
+    await page.goto(new URL('/logs?wrap=1&q=of+just+now', server.url).href);
+    const row = page.locator('.log-list .log-row', { hasText: 'of just now' }).first();
+    await row.waitFor();
+    expect((await row.boundingBox())?.height).toBeGreaterThan(40);
+    expect(await findings(page)).toEqual([]);
+    await leave();
+  });
+
+  it('from the card on Now is the line in its context, also by a link that is old', async () => {
+    const { page, leave } = await open('/');
+    await live(page);
+    await ready(page, '/');
+    const said = await page.locator('.log-card .msg').first().textContent();
+    await page.locator('.log-card a[data-row]').first().click();
+    const detail = page.locator('.log-detail');
+    await detail.locator('.log-context [aria-pressed=true]').waitFor();
+    expect((await detail.locator('.log-message').textContent())?.replaceAll('\n', ' ⏎ ')).toBe(said);
+    // The newest thousand of all lines of another queue do not have it: it is looked up.
+    const address = new URL(page.url());
+    address.searchParams.set('q', 'nothing says this');
+    await page.goto(address.href);
+    await detail.locator('.log-message').waitFor();
+    expect((await detail.locator('.log-message').textContent())?.replaceAll('\n', ' ⏎ ')).toBe(said);
     await leave();
   });
 });
@@ -216,8 +307,36 @@ describe('lines', () => {
 });
 
 describe('events', () => {
-  it('are filtered by type and words', async () => {
+  it('come over the stream, and lead to what they are about', async () => {
     const { page, leave } = await open('/events');
+    const asked: string[] = [];
+    page.on('request', (request) => { if (request.url().includes('/api/v1/events')) asked.push(request.method()); });
+    await page.reload();
+    await live(page);
+    await ready(page, '/events');
+    const name = `release-${Date.now()}`;
+    const posted = await fetch(new URL('/api/v1/events', server.url), { method: 'POST', body: JSON.stringify({ type: 'deploy', subject: name, message: 'it is out', source: 'ci' }) });
+    expect(posted.ok).toBe(true);
+    await page.locator('.tl li', { hasText: name }).waitFor();
+    // The past was asked for once; more than the 5 s after which it used to be asked for again change nothing.
+    await page.waitForTimeout(6_000);
+    expect(asked).toEqual(['GET']);
+    await page.locator('.tl li', { hasText: name }).getByRole('link').click();
+    await expect.poll(() => page.url()).toMatch(/\/logs\?from=\d+&to=\d+/);
+    await page.goto(new URL('/events?type=worker_joined&range=1h', server.url).href);
+    await page.locator('.tl li a').first().click();
+    await expect.poll(() => page.url()).toMatch(/\/workers\?q=./);
+    await page.goto(new URL('/events?type=queue_appeared&range=1h', server.url).href);
+    await page.locator('.tl li a').first().click();
+    await expect.poll(() => page.url()).toMatch(/\/queues\/./);
+    // The same event stands as a mark on the charts.
+    await page.locator('.event-mark').first().waitFor();
+    await expect.poll(async () => (await page.locator('.event-mark').evaluateAll((marks) => marks.map((mark) => mark.ariaLabel))).join()).toContain(name);
+    await leave();
+  });
+
+  it('are filtered by type and words', async () => {
+    const { page, leave } = await open('/events?range=1h');
     await live(page);
     await ready(page, '/events');
     await page.getByRole('combobox', { name: 'Type' }).selectOption('queue_appeared');

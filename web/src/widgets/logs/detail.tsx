@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { fetchLogs } from '../../api/logs.ts';
 import { fullMoment } from '../../domain/moment.ts';
-import { showName } from '../../domain/queue-name.ts';
+import { showName, showText } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { identity, lineId, lineOf, ndjson, Origins, type Line } from '../../logs/line.ts';
@@ -56,7 +56,7 @@ function Context({ line, onOpen }: { line: Line; onOpen: (line: Line) => void })
   );
 }
 
-const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+const shown = (value: unknown): string => showText(typeof value === 'string' ? value : JSON.stringify(value));
 
 /** From the line to the page of what wrote it or what it is about. */
 function Onward({ name, value }: { name: string; value: string }) {
@@ -99,7 +99,7 @@ export function LineDetail(props: { line: Line; onOpen: (line: Line) => void; on
   const origin = (['type', 'source', 'instance', 'queue'] as const).flatMap((name) => (line.origin[name] === null ? [] : [[name, line.origin[name]] as const]));
   return (
     <Card className="log-detail" title={t('logs.detail')} end={<button type="button" className="btn quiet" onClick={props.onClose}>{t('logs.close')}</button>}>
-      <pre className="log-message">{line.message}</pre>
+      <pre className="log-message">{showText(line.message)}</pre>
       <dl className="fields">
         <div><dt>{t('logs.time')}</dt><dd className="mono">{fullMoment(line.time)}</dd></div>
         <div><dt>{t('logs.facet.level')}</dt><dd>{t(`logs.level.${line.level}`)}</dd></div>

@@ -1,6 +1,6 @@
 import { memo, type ReactNode } from 'react';
 import { timeOfDay } from '../../domain/moment.ts';
-import { showName } from '../../domain/queue-name.ts';
+import { showName, showText } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { USUAL, type LineColumn } from '../../logs/columns.ts';
 import type { Line } from '../../logs/line.ts';
@@ -49,7 +49,7 @@ export const LogRow = memo(function LogRow(props: {
   line: Line; needle: RegExp | null; open: boolean; focusable: boolean; index: number; columns?: readonly LineColumn[]; wrap?: boolean; onOpen: (line: Line) => void;
 }) {
   const { line, open, wrap, columns = USUAL } = props;
-  const message = line.message.slice(0, LONGEST);
+  const message = showText(line.message.slice(0, LONGEST));
   return (
     <button
       type="button" className={`log-row l-${levelTone(line.level)}${wrap ? ' wrap' : ''}`} aria-pressed={open} data-row="" data-index={props.index}

@@ -124,7 +124,7 @@ export function FailedCard({ address, detail }: { address: QueueAddress; detail:
       {jobs && jobs.length > 0 ? (
         // A region that scrolls has to be reachable without a mouse.
         // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-        <div className="scroll tall-list" tabIndex={0} role="region" aria-label={t('failed.title')}>
+        <div className="scroll tall-list" tabIndex={0} role="region" aria-label={t('failed.info')}>
           <table className="failed" data-rows="">
             <thead className="stick"><tr>{HEADS.map(([label, className]) => <th key={label} scope="col" className={className}>{t(label)}</th>)}<th scope="col" className="l ph f-way"><span className="sr">{t('failed.lines')}</span></th></tr></thead>
             <tbody>
