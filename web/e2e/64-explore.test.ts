@@ -197,3 +197,30 @@ describe.each(['en-GB', 'fr-FR'])('Explore on a phone, %s', (locale) => {
     await leave();
   });
 });
+
+describe('LogQL', () => {
+  it('finds lines as a list and figures as a chart, proposes labels, and is in the address', async () => {
+    const { page, leave } = await visit('/explore', { tolerate: /400/ });
+    await live(page);
+    await page.getByRole('button', { name: 'LogQL', exact: true }).click();
+    await editor(page).click();
+    await page.keyboard.type('{');
+    await page.getByRole('listbox', { name: 'Proposals' }).getByRole('option', { name: 'source', exact: true }).waitFor();
+    await page.keyboard.press('Escape');
+    await editor(page).fill('{source=~".+"}');
+    await page.keyboard.press('Control+Enter');
+    await page.locator('.explore-lines li').first().waitFor();
+    await expect.poll(() => page.locator('.explain .hint').textContent()).toMatch(/lines? · [\d,]+ lines? read/);
+    expect(new URL(page.url()).searchParams.get('logql')).toBe('A');
+    expect(await findings(page)).toEqual([]);
+    await editor(page).fill('sum by (source) (count_over_time({source=~".+"}[1h]))');
+    await page.keyboard.press('Control+Enter');
+    await page.locator('.series-chart canvas').waitFor();
+    await page.reload();
+    await page.locator('.series tbody td.mono').first().waitFor();
+    await editor(page).fill('{source=~".+"} |= ');
+    await page.keyboard.press('Control+Enter');
+    await page.locator('.query-fault').getByText(/^At sign \d+:/).waitFor();
+    await leave();
+  });
+});

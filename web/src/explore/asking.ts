@@ -1,9 +1,12 @@
 import { answerOf, endOf, gridFor, type Grid, type QueryAnswer, type WireAnswer } from './matrix.ts';
+import { lex } from './lexer.ts';
 import type { Span } from '../domain/span.ts';
 
 /** What the worker is asked. */
 export interface Question {
   query: string;
+  /** LogQL, not PromQL. */
+  isLog?: boolean;
   /** A moment is a query at the end of the span. */
   kind: 'range' | 'instant';
   span: Span;
@@ -54,7 +57,22 @@ export async function boundedText(response: Response, most: number): Promise<{ t
   return { text: parts.join(''), bytes };
 }
 
-function parameters({ query, kind }: Question, grid: Grid): [path: string, body: URLSearchParams] {
+/** The most log lines of an answer. */
+export const MOST_LINES = 1_000;
+
+/** A query for log lines begins with a selector; one for figures, with a function. */
+export const isForLines = (query: string): boolean => lex(query).find(({ kind }) => kind !== 'comment')?.text === '{';
+
+function logParameters({ query, kind, span }: Question, grid: Grid): [path: string, body: URLSearchParams] {
+  // Log lines are of a stretch of time, even where figures are of a moment.
+  if (isForLines(query)) return ['/loki/api/v1/query_range', new URLSearchParams({ query, start: String(span.from), end: String(span.to), limit: String(MOST_LINES), direction: 'backward' })];
+  if (kind === 'instant') return ['/loki/api/v1/query', new URLSearchParams({ query, time: String(endOf(grid)) })];
+  return ['/loki/api/v1/query_range', new URLSearchParams({ query, start: String(grid.start), end: String(endOf(grid)), step: String(grid.step) })];
+}
+
+function parameters(question: Question, grid: Grid): [path: string, body: URLSearchParams] {
+  if (question.isLog) return logParameters(question, grid);
+  const { query, kind } = question;
   const common = { query, stats: 'all' };
   if (kind === 'instant') return ['/api/v1/query', new URLSearchParams({ ...common, time: String(endOf(grid)) })];
   return ['/api/v1/query_range', new URLSearchParams({ ...common, start: String(grid.start), end: String(endOf(grid)), step: String(grid.step) })];
@@ -76,7 +94,9 @@ function parse(text: string, status: number): WireAnswer {
     const wire = JSON.parse(text) as WireAnswer & { detail?: string; title?: string };
     return typeof wire.status === 'string' ? wire : { status: 'error', error: wire.detail ?? wire.title ?? `HTTP ${status}` };
   } catch {
-    return { status: 'error', error: `HTTP ${status}` };
+    // Loki's errors are plain text; a page is what some proxy says.
+    const isSaid = status >= 400 && text.length < 2_000 && /^\s*[^<\s]/.test(text);
+    return { status: 'error', error: isSaid ? text : `HTTP ${status}` };
   }
 }
 

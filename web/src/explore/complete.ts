@@ -8,6 +8,8 @@ export interface Proposal {
   help: string;
 }
 
+/** An empty selector, to be filled. */
+export const SELECTOR = '{}';
 export const MOST_PROPOSALS = 50;
 export const DURATIONS = ['30s', '1m', '2m', '5m', '10m', '15m', '30m', '1h', '6h', '1d', '1w'] as const;
 
@@ -69,9 +71,11 @@ export function apply(text: string, context: Context, proposal: Proposal): Edit 
       return put(`${escaped(proposal.text)}${quote}`);
     }
     case 'operand':
+      if (proposal.text === SELECTOR) return put(SELECTOR, 1);
       return proposal.kind === 'metric' || after.startsWith('(') ? put(proposal.text) : put(`${proposal.text}(`);
+    case 'stage':
     case 'word':
-      return put(`${proposal.text} `);
+      return proposal.text.endsWith('""') ? put(proposal.text, 1) : put(`${proposal.text} `);
     default:
       return put(proposal.text);
   }

@@ -1,9 +1,9 @@
 import { lex, type Token } from './lexer.ts';
-import { AGGREGATION_NAMES, GROUPING, WORDS } from './vocabulary.ts';
+import { AGGREGATION_NAMES, GROUPING, NAMING_STAGES, WORDS } from './vocabulary.ts';
 
 /** What is being typed: which words may stand there, the part that a choice replaces, and what narrows the choice. */
 export interface Context {
-  kind: 'operand' | 'word' | 'label' | 'grouping' | 'value' | 'duration';
+  kind: 'operand' | 'word' | 'stage' | 'label' | 'grouping' | 'value' | 'duration';
   /** What is typed of it already. */
   prefix: string;
   from: number;
@@ -73,8 +73,22 @@ function isInGrouping(tokens: readonly Token[], at: number): boolean {
 const endsOperand = (token: Token | undefined): boolean =>
   token !== undefined && (token.kind === 'close' || token.kind === 'number' || token.kind === 'string' || (token.kind === 'name' && !WORDS.has(token.text)));
 
-/** Where the cursor stands; null where nothing can be proposed. */
-export function contextAt(text: string, cursor: number): Context | null {
+/** The stream selector that is closed last before a place of a LogQL query. */
+function streamsBefore(text: string, tokens: readonly Token[], place: number): string {
+  const close = tokens.findLastIndex((token) => token.text === '}' && token.to <= place);
+  const open = tokens.findLastIndex((token, i) => i < close && token.text === '{');
+  return close < 0 || open < 0 ? '' : text.slice(tokens[open]?.from, tokens[close]?.to);
+}
+
+/** What may follow a `|` of LogQL, or a stage that names labels; null where it is neither. */
+function stageContext(text: string, tokens: readonly Token[], before: Token | undefined, span: Pick<Context, 'prefix' | 'from' | 'to'>): Context | null {
+  const selector = streamsBefore(text, tokens, span.from);
+  if (before?.text === '|') return { kind: 'stage', ...span, selector };
+  return before?.kind === 'name' && NAMING_STAGES.has(before.text) ? { kind: 'grouping', ...span, selector } : null;
+}
+
+/** Where the cursor stands in PromQL, or in LogQL; null where nothing can be proposed. */
+export function contextAt(text: string, cursor: number, isLog = false): Context | null {
   const tokens = lex(text);
   const here = tokens.findIndex((token) => token.from < cursor && (cursor < token.to || (cursor === token.to && (token.kind === 'name' || token.kind === 'number' || token.isOpen === true || token.kind === 'comment'))));
   const token = tokens[here];
@@ -97,6 +111,8 @@ export function contextAt(text: string, cursor: number): Context | null {
     return { kind: 'grouping', ...span, selector: groupedSelector(tokens, frame.at - 1, close < 0 ? tokens.length : close) };
   }
   if (word?.kind === 'number') return null;
+  const stage = isLog ? stageContext(text, tokens, before, span) : null;
+  if (stage) return stage;
   return { kind: endsOperand(before) ? 'word' : 'operand', ...span, selector: '' };
 }
 

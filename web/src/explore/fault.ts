@@ -6,7 +6,7 @@ export interface QueryFault {
 
 /** "1:12: parse error: …", "parse error at char 12: …": the place in what was sent. */
 export function placeOf(message: string, query: string): number | null {
-  const lined = /(?:^|[\s"])(\d+):(\d+): (?:parse error|lexer error)/.exec(message) ?? /(?:^|[\s"])(\d+):(\d+): /.exec(message);
+  const lined = /at line (\d+), col (\d+): /.exec(message) ?? /(?:^|[\s"])(\d+):(\d+): (?:parse error|lexer error)/.exec(message) ?? /(?:^|[\s"])(\d+):(\d+): /.exec(message);
   if (lined) {
     const lines = query.split('\n').slice(0, Number(lined[1]) - 1);
     const start = lines.reduce((sum, line) => sum + line.length + 1, 0);
@@ -27,4 +27,4 @@ export function faultSpan(at: number, query: string): [from: number, to: number]
 }
 
 /** Without what the address bar or the underline says already. */
-export const plainFault = (message: string): string => message.replace(/^invalid parameter "query": /, '').replace(/^(\d+:\d+: )?/, '');
+export const plainFault = (message: string): string => message.replace(/^invalid parameter "query": /, '').replace(/^(\d+:\d+: )?/, '').replace(/^parse error at line \d+, col \d+: /, '');

@@ -1,5 +1,5 @@
 import { lex, type Token } from './lexer.ts';
-import { AGGREGATION_NAMES, GROUPING, WORDS } from './vocabulary.ts';
+import { AGGREGATION_NAMES, GROUPING, STAGES, WORDS } from './vocabulary.ts';
 
 /** A stretch of a query with its class: "fn", "word", "label", "metric", "string", "number", "comment", "" for the rest. */
 export interface Piece {
@@ -11,7 +11,7 @@ export interface Piece {
 function nameLook(tokens: readonly Token[], i: number, inBraces: boolean, inGrouping: boolean): string {
   const text = tokens[i]?.text ?? '';
   if (inBraces || inGrouping) return 'label';
-  if (WORDS.has(text)) return 'word';
+  if (WORDS.has(text) || (tokens[i - 1]?.text === '|' && STAGES.has(text))) return 'word';
   if (AGGREGATION_NAMES.has(text) || tokens[i + 1]?.text === '(') return 'fn';
   return 'metric';
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ask, boundedText, TooLarge } from './asking.ts';
 import { answerOf, endOf, gridFor, highest, onGrid, seriesText, tellingLabels, type Line } from './matrix.ts';
-import { parseRecent, withRecent } from './recent.ts';
+import { parseRecent, withRecent, type Query } from './recent.ts';
 
 const line = (values: number[], max = Math.max(...values)): Line => ({ labels: {}, values: Float64Array.from(values), last: 0, min: 0, max, mean: 0, isHistogram: false });
 
@@ -116,8 +116,11 @@ describe('names and memory', () => {
     expect(seriesText(all[0] ?? {}, telling)).toBe('up{job="x", a="1"}');
   });
   it('keep the latest queries once, whatever the storage holds', () => {
-    expect(withRecent(['b', 'a'], ['a ', '', 'c'])).toEqual(['a', 'c', 'b']);
+    const [of, texts] = [(...all: string[]) => all.map((text) => ({ text, isLog: false })), (all: Query[]) => all.map(({ text, isLog }) => (isLog ? `LogQL ${text}` : text))];
+    expect(texts(withRecent(of('b', 'a'), of('a ', '', 'c')))).toEqual(['a', 'c', 'b']);
+    expect(texts(withRecent(of('a'), [{ text: 'a', isLog: true }]))).toEqual(['LogQL a', 'a']);
+    expect(texts(parseRecent('["a",{"logql":"{b}"},{"logql":7}]'))).toEqual(['a', 'LogQL {b}']);
     for (const text of [null, '{', '7', '{"a":1}', '[1,null,""]']) expect(parseRecent(text)).toEqual([]);
-    expect(withRecent(Array.from({ length: 40 }, (_, i) => `q${i}`), ['x'])).toHaveLength(30);
+    expect(withRecent(of(...Array.from({ length: 40 }, (_, i) => `q${i}`)), of('x'))).toHaveLength(30);
   });
 });

@@ -21,10 +21,20 @@ export interface Line {
   isHistogram: boolean;
 }
 
+/** A log line of an answer. */
+export interface Entry {
+  /** Unix milliseconds; the nanoseconds of the answer do not fit into a number. */
+  at: number;
+  labels: Record<string, string>;
+  text: string;
+}
+
 export interface QueryAnswer {
-  type: 'matrix' | 'vector' | 'scalar' | 'string';
+  type: 'matrix' | 'vector' | 'scalar' | 'string' | 'streams';
   grid: Grid;
   lines: Line[];
+  /** Its log lines, newest first; null of an answer that has figures. */
+  entries: Entry[] | null;
   /** Its native histograms, all series together; null when it has none, or answers for one moment. */
   heat: HeatMap | null;
   /** What a `string` says. */
@@ -36,6 +46,8 @@ export interface QueryAnswer {
   /** Series that the engine read; null when it does not tell (Prometheus does not). */
   touched: number | null;
   evalSeconds: number | null;
+  /** Log lines that the engine read; null when it does not tell. */
+  linesRead: number | null;
 }
 
 const STEPS = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1_200, 1_800, 3_600, 7_200, 10_800, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800];
@@ -58,6 +70,11 @@ export interface WireHistogram {
   count?: string;
   buckets?: [number, string, string, string][];
 }
+/** Log lines of the same labels: nanoseconds as text, and the line. */
+interface WireStream {
+  stream: Record<string, string>;
+  values: [string, string][];
+}
 interface WireSeries {
   metric: Record<string, string>;
   values?: Pair[];
@@ -72,8 +89,12 @@ export interface WireAnswer {
   infos?: string[];
   data?: {
     resultType: QueryAnswer['type'];
-    result: WireSeries[] | Pair;
-    stats?: { timings?: { evalTotalTime?: number }; samples?: { totalQueryableSamples?: number; seriesTouched?: number } };
+    result: WireSeries[] | WireStream[] | Pair;
+    stats?: {
+      timings?: { evalTotalTime?: number }; samples?: { totalQueryableSamples?: number; seriesTouched?: number };
+      /** Of queries for logs. */
+      summary?: { execTime?: number; totalLinesProcessed?: number };
+    };
   };
 }
 
@@ -120,13 +141,22 @@ export function heatOf(all: readonly WireSeries[], grid: Grid): HeatMap | null {
   return { at: start, start, step_seconds: grid.step, bounds, counts };
 }
 
-/** An answer of the Prometheus API as columns on a grid. */
+/** The lines of all streams, newest first. Of the same nanosecond they stand as the server gave them. */
+function entriesOf(streams: readonly WireStream[]): Entry[] {
+  const all = streams.flatMap(({ stream, values }) => values.map(([nanos, text]) => ({ nanos, entry: { at: Number(nanos) / 1e6, labels: stream, text } })));
+  // As text of one length they stand in their order to the nanosecond.
+  return all.toSorted((a, b) => b.nanos.length - a.nanos.length || (a.nanos < b.nanos ? 1 : a.nanos > b.nanos ? -1 : 0)).map(({ entry }) => entry);
+}
+
+/** An answer of Prometheus's or Loki's API: figures as columns on a grid, or log lines. */
 export function answerOf(wire: WireAnswer, grid: Grid): QueryAnswer {
   const data = wire.data ?? { resultType: 'vector' as const, result: [] };
   const base = {
     type: data.resultType, grid, text: '', warnings: wire.warnings ?? [], infos: wire.infos ?? [],
-    samples: data.stats?.samples?.totalQueryableSamples ?? null, touched: data.stats?.samples?.seriesTouched ?? null, evalSeconds: data.stats?.timings?.evalTotalTime ?? null,
+    samples: data.stats?.samples?.totalQueryableSamples ?? null, touched: data.stats?.samples?.seriesTouched ?? null,
+    evalSeconds: data.stats?.timings?.evalTotalTime ?? data.stats?.summary?.execTime ?? null, linesRead: data.stats?.summary?.totalLinesProcessed ?? null, entries: null,
   };
+  if (data.resultType === 'streams') return { ...base, lines: [], heat: null, entries: entriesOf(data.result as WireStream[]) };
   if (data.resultType === 'string') return { ...base, text: String((data.result as Pair)[1]), lines: [], heat: null };
   const series: WireSeries[] = data.resultType === 'scalar' ? [{ metric: {}, value: data.result as Pair }] : (data.result as WireSeries[]);
   // One piece of memory for all: it is handed from the worker to the page at once, not ten thousand times.

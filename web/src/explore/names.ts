@@ -1,7 +1,7 @@
 import { getJson, type FunctionHelp } from '../api/stored.ts';
 import type { Context } from './context.ts';
-import { DURATIONS, type Proposal } from './complete.ts';
-import { BUILT_IN } from './vocabulary.ts';
+import { DURATIONS, SELECTOR, type Proposal } from './complete.ts';
+import { BUILT_IN, LOG_FOLLOWING, LOG_OPERANDS, LOG_STAGES } from './vocabulary.ts';
 
 const KEEP_MS = 60_000;
 const MOST_KEPT = 100;
@@ -79,8 +79,57 @@ async function narrowed(path: string, selector: string): Promise<string[]> {
 const OPERANDS: ReadonlySet<string> = new Set(['function', 'aggregation']);
 const FOLLOWING: ReadonlySet<string> = new Set(['keyword', 'modifier']);
 
+/** Labels of logs are looked for so far back. */
+const LOGS_SINCE = '168h';
+
+const logList = (path: string, selector: string): Promise<string[]> =>
+  keep(`${path} ${selector}`, () => data<string[]>(path, { query: selector || undefined, since: LOGS_SINCE }));
+
+/** What the selector finds; everything where it is not whole yet, or finds nothing. */
+async function narrowedLogs(path: string, selector: string): Promise<string[]> {
+  const some = selector === '' ? [] : await orElse(logList(path, selector), []);
+  return some.length > 0 ? some : logList(path, '');
+}
+
+/** The fields within the lines that a selector finds: what a parser would make labels of. */
+const fields = (selector: string): Promise<string[]> => selector === '' ? Promise.resolve([]) : orElse(keep(`fields ${selector}`, async () => {
+  const told = await getJson<{ fields?: { label: string }[] | null }>('/loki/api/v1/detected_fields', { query: selector }, AbortSignal.timeout(PATIENCE_MS));
+  return (told.fields ?? []).map(({ label }) => label);
+}), []);
+
+const asProposals = (all: readonly FunctionHelp[]): Proposal[] => all.map(({ name, kind, signature, help }) => ({ text: name, kind, detail: signature, help }));
+const FILTERS = plain(['|= ""', '!= ""', '|~ ""', '!~ ""'], 'keyword');
+
+async function logLabels(selector: string): Promise<Proposal[]> {
+  const [labels, within] = await Promise.all([orElse(narrowedLogs('/loki/api/v1/labels', selector), []), fields(selector)]);
+  return plain([...new Set([...labels, ...within])], 'label');
+}
+
+/** The same for LogQL. */
+async function logCandidates(context: Context): Promise<Proposal[]> {
+  switch (context.kind) {
+    case 'duration':
+      return plain(DURATIONS, 'duration');
+    case 'word':
+      return [...FILTERS, ...plain(LOG_STAGES.map(({ name }) => `| ${name}`), 'keyword'), ...asProposals(LOG_FOLLOWING)];
+    case 'stage':
+      return [...asProposals(LOG_STAGES), ...await logLabels(context.selector)];
+    case 'operand':
+      return [...plain([SELECTOR], 'keyword'), ...asProposals(LOG_OPERANDS)];
+    case 'label':
+      return plain(await narrowedLogs('/loki/api/v1/labels', context.selector), 'label');
+    case 'grouping':
+      return logLabels(context.selector);
+    case 'value':
+      return plain(await narrowedLogs(`/loki/api/v1/label/${encodeURIComponent(context.label ?? '')}/values`, context.selector), 'value');
+    default:
+      return [];
+  }
+}
+
 /** Everything that may stand where the cursor is, not yet ranked. */
-export async function candidates(context: Context): Promise<Proposal[]> {
+export async function candidates(context: Context, isLog = false): Promise<Proposal[]> {
+  if (isLog) return logCandidates(context);
   switch (context.kind) {
     case 'duration':
       return plain(DURATIONS, 'duration');
@@ -100,6 +149,6 @@ export async function candidates(context: Context): Promise<Proposal[]> {
   }
 }
 
-export const formatted = (query: string): Promise<string> => data<string>('/api/v1/format_query', { query });
+export const formatted = (query: string, isLog = false): Promise<string> => data<string>(isLog ? '/loki/api/v1/format_query' : '/api/v1/format_query', { query });
 
 export const metricNames = (): Promise<string[]> => list('/api/v1/label/__name__/values', '');

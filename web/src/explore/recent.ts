@@ -1,21 +1,41 @@
 const KEY = 'vigie.explore.recent';
 const MOST = 30;
 
+/** A query in its language. */
+export interface Query {
+  text: string;
+  /** LogQL, not PromQL. */
+  isLog: boolean;
+}
+
+/** A query of the storage: PromQL is a plain text, LogQL says so. */
+function stored(item: unknown): Query[] {
+  const isLog = typeof item === 'object' && item !== null && 'logql' in item;
+  const text: unknown = isLog ? item.logql : item;
+  return typeof text === 'string' && text !== '' ? [{ text, isLog }] : [];
+}
+
 /** What was stored, with anything that is no query left out: the storage belongs to the user and may hold whatever. */
-export function parseRecent(text: string | null): string[] {
+export function parseRecent(text: string | null): Query[] {
   try {
-    const stored: unknown = JSON.parse(text ?? '[]');
-    return Array.isArray(stored) ? stored.filter((query): query is string => typeof query === 'string' && query !== '').slice(0, MOST) : [];
+    const all: unknown = JSON.parse(text ?? '[]');
+    return Array.isArray(all) ? all.flatMap(stored).slice(0, MOST) : [];
   } catch {
     return [];
   }
 }
 
 /** The newest first, each once, at most 30. */
-export const withRecent = (recent: readonly string[], queries: readonly string[]): string[] =>
-  [...new Set([...queries.map((query) => query.trim()).filter(Boolean), ...recent])].slice(0, MOST);
+export function withRecent(recent: readonly Query[], queries: readonly Query[]): Query[] {
+  const all = [...queries.map(({ text, isLog }) => ({ text: text.trim(), isLog })).filter(({ text }) => text !== ''), ...recent];
+  const seen = new Set<string>();
+  return all.filter(({ text, isLog }) => {
+    const key = `${isLog} ${text}`;
+    return !seen.has(key) && seen.add(key);
+  }).slice(0, MOST);
+}
 
-export function readRecent(): string[] {
+export function readRecent(): Query[] {
   try {
     return parseRecent(localStorage.getItem(KEY));
   } catch {
@@ -23,9 +43,9 @@ export function readRecent(): string[] {
   }
 }
 
-export function remember(queries: readonly string[]): void {
+export function remember(queries: readonly Query[]): void {
   try {
-    localStorage.setItem(KEY, JSON.stringify(withRecent(readRecent(), queries)));
+    localStorage.setItem(KEY, JSON.stringify(withRecent(readRecent(), queries).map(({ text, isLog }) => (isLog ? { logql: text } : text))));
   } catch {
     // A browser that stores nothing has no history of queries.
   }

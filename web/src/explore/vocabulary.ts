@@ -18,3 +18,19 @@ export const BUILT_IN: readonly FunctionHelp[] = [...all(AGGREGATIONS, 'aggregat
 export const GROUPING: ReadonlySet<string> = new Set(['by', 'without', 'on', 'ignoring', 'group_left', 'group_right']);
 export const WORDS: ReadonlySet<string> = new Set(`${MODIFIERS} ${OPERATORS}`.split(' '));
 export const AGGREGATION_NAMES: ReadonlySet<string> = new Set(AGGREGATIONS.split(' '));
+
+const LOG_RANGES =
+  'rate rate_counter count_over_time bytes_rate bytes_over_time sum_over_time avg_over_time min_over_time max_over_time stddev_over_time stdvar_over_time ' +
+  'quantile_over_time first_over_time last_over_time absent_over_time';
+const LOG_AGGREGATIONS = 'sum avg min max count stddev stdvar topk bottomk sort sort_desc';
+const STAGE_NAMES = 'json logfmt regexp pattern unpack line_format label_format decolorize drop keep unwrap';
+
+/** What may stand behind a `|` of LogQL. */
+export const STAGES: ReadonlySet<string> = new Set(STAGE_NAMES.split(' '));
+/** Those of them that names of labels follow. */
+export const NAMING_STAGES: ReadonlySet<string> = new Set(['drop', 'keep', 'label_format', 'unwrap']);
+
+/** The words of LogQL. */
+export const LOG_OPERANDS: readonly FunctionHelp[] = [...all(LOG_AGGREGATIONS, 'aggregation'), ...all(`${LOG_RANGES} vector label_replace`, 'function')];
+export const LOG_STAGES: readonly FunctionHelp[] = all(STAGE_NAMES, 'keyword');
+export const LOG_FOLLOWING: readonly FunctionHelp[] = [...all(MODIFIERS, 'modifier'), ...all('and or unless', 'keyword')];

@@ -20,8 +20,8 @@ describe('the address', () => {
     expect(queueSearch({ heat: 'x', name: '' })).toEqual({ name: '', heat: undefined, type: undefined });
   });
   it('of Explore holds one query or several, at most eight', () => {
-    expect(exploreSearch({ q: 'up' })).toEqual({ q: ['up'], off: undefined, at: undefined, view: undefined });
-    expect(exploreSearch({ q: ['a', 'b'], off: 'BXZ', at: 'instant', view: 'table' })).toEqual({ q: ['a', 'b'], off: 'B', at: 'instant', view: 'table' });
+    expect(exploreSearch({ q: 'up' })).toEqual({ q: ['up'], logql: undefined, off: undefined, at: undefined, view: undefined });
+    expect(exploreSearch({ q: ['a', 'b'], logql: 'B<x>', off: 'BXZ', at: 'instant', view: 'table' })).toEqual({ q: ['a', 'b'], logql: 'B', off: 'B', at: 'instant', view: 'table' });
     expect(exploreSearch({ q: Array.from({ length: 20 }, () => 'up') }).q).toHaveLength(8);
     expect(exploreSearch({}).q).toBeUndefined();
   });

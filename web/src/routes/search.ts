@@ -41,6 +41,8 @@ export interface QueueSearch {
 export interface ExploreSearch {
   /** The queries, A first. */
   q?: string[] | undefined;
+  /** The letters of those that are LogQL; the others are PromQL. */
+  logql?: string | undefined;
   /** The letters of those that are switched off. */
   off?: string | undefined;
   /** At one moment only, the end of the range. */
@@ -144,13 +146,15 @@ export const queueSearch = (raw: Raw): QueueSearch => ({
 export const MOST_QUERIES = 8;
 const LONGEST_QUERY = 8_000;
 
+const letters = (value: unknown): string | undefined => text(value)?.replaceAll(/[^A-H]/g, '') || undefined;
+
 export function exploreSearch(raw: Raw): ExploreSearch {
   const given = Array.isArray(raw['q']) ? raw['q'] : [raw['q']];
   const queries = given.filter((query): query is string => typeof query === 'string').slice(0, MOST_QUERIES).map((query) => query.slice(0, LONGEST_QUERY));
-  const off = text(raw['off'])?.replaceAll(/[^A-H]/g, '');
   return {
     q: queries.length > 0 ? queries : undefined,
-    off: off || undefined,
+    logql: letters(raw['logql']),
+    off: letters(raw['off']),
     at: raw['at'] === 'instant' ? 'instant' : undefined,
     view: raw['view'] === 'table' ? 'table' : undefined,
   };

@@ -8,6 +8,8 @@ import { useSentence } from '../../i18n/index.ts';
 export interface EditorProps {
   label: string;
   value: string;
+  /** LogQL, not PromQL. */
+  isLog: boolean;
   /** The stretch that the server's complaint is about. */
   fault: readonly [number, number] | null;
   faultId: string | undefined;
@@ -35,7 +37,7 @@ const TYPING_MS = 60;
 const KIND_SIGN: Record<Proposal['kind'], string> = { metric: 'm', function: 'ƒ', aggregation: 'Σ', keyword: '∧', modifier: '↳', label: '◇', value: '"', duration: '◷' };
 
 /** Opens by itself where something has been typed or a choice is what comes next. */
-const opensByItself = (context: Context): boolean => context.prefix !== '' || ['label', 'value', 'grouping', 'duration'].includes(context.kind);
+const opensByItself = (context: Context): boolean => context.prefix !== '' || ['label', 'value', 'grouping', 'duration', 'stage'].includes(context.kind);
 
 /** Where the popup belongs: under the first sign of what is typed, and never out of the editor. */
 function placeUnder(ghost: HTMLElement | null, offset: number): Place {
@@ -58,7 +60,7 @@ function popupOf(context: Context, found: Proposal[], place: Place): Popup | nul
 }
 
 /** What may stand at the cursor; the latest question wins. */
-function useCompletion(ghost: RefObject<HTMLElement | null>) {
+function useCompletion(ghost: RefObject<HTMLElement | null>, isLog: boolean) {
   const [popup, setPopup] = useState<Popup | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
   const latest = useRef(0);
@@ -71,7 +73,7 @@ function useCompletion(ghost: RefObject<HTMLElement | null>) {
     latest.current += 1;
     const turn = latest.current;
     if (timer.current !== null) clearTimeout(timer.current);
-    const context = contextAt(text, cursor);
+    const context = contextAt(text, cursor, isLog);
     if (!context || !(isAsked || opensByItself(context))) {
       setPopup(null);
       return;
@@ -80,7 +82,7 @@ function useCompletion(ghost: RefObject<HTMLElement | null>) {
     if (popup && isSamePlace(popup.context, context)) setPopup(popupOf(context, popup.found, popup.place));
     else setPopup(null);
     timer.current = setTimeout(() => {
-      candidates(context).then((found) => {
+      candidates(context, isLog).then((found) => {
         if (turn !== latest.current) return;
         setPopup(popupOf(context, found, placeUnder(ghost.current, context.from)));
       }, () => turn === latest.current && setPopup(null));
@@ -119,14 +121,14 @@ function Proposals(props: { id: string; popup: Popup; onTake: (proposal: Proposa
 }
 
 /**
- * A text field for PromQL. What is typed is coloured by a copy that lies exactly over it, and proposals stand under the
+ * A text field for PromQL or LogQL. What is typed is coloured by a copy that lies exactly over it, and proposals stand under the
  * cursor; it stays a plain text field for the keyboard, the phone and a reader.
  */
 export function Editor(props: EditorProps) {
   const id = useId();
   const field = useRef<HTMLTextAreaElement>(null);
   const ghost = useRef<HTMLPreElement>(null);
-  const { popup, close, look, move, pick } = useCompletion(ghost);
+  const { popup, close, look, move, pick } = useCompletion(ghost, props.isLog);
   const { value, fault, onChange } = props;
   const shown = useMemo(() => marked(pieces(value), fault), [value, fault]);
   // What a proposal made of the text, and where the cursor belongs in it.

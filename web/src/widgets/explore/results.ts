@@ -14,6 +14,8 @@ export type Letter = (typeof LETTERS)[number];
 export interface Asked {
   letter: Letter;
   query: string;
+  /** LogQL, not PromQL. */
+  isLog: boolean;
 }
 
 /** What came of a query. */
@@ -21,6 +23,7 @@ export interface Slot {
   key: string;
   span: Span;
   query: string;
+  isLog: boolean;
   outcome: Outcome | null;
   error: string | null;
 }
@@ -37,11 +40,11 @@ export function useAnswers(asked: Asked[], kind: 'range' | 'instant', look: stri
     const abort = new AbortController();
     const to = Math.round(clock.now() / 1_000);
     const span = chartView.zoom ?? { from: to - chartView.rangeSeconds, to };
-    for (const { letter, query } of all) {
+    for (const { letter, query, isLog } of all) {
       const put = (outcome: Outcome | null, error: string | null) => {
-        if (!abort.signal.aborted) setSlots((old) => ({ ...old, [letter]: { key, span, query, outcome, error } }));
+        if (!abort.signal.aborted) setSlots((old) => ({ ...old, [letter]: { key, span, query, isLog, outcome, error } }));
       };
-      run({ query, kind: of, span, points: POINTS }, abort.signal).then((outcome) => put(outcome, null), (error: unknown) => put(null, error instanceof Error ? error.message : String(error)));
+      run({ query, isLog, kind: of, span, points: POINTS }, abort.signal).then((outcome) => put(outcome, null), (error: unknown) => put(null, error instanceof Error ? error.message : String(error)));
     }
     return () => abort.abort();
   }, [key]);
