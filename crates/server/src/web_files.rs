@@ -17,6 +17,9 @@ struct WebFiles;
 /// Compressed variants, best first, with their suffix on disk.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
+/// What paths begin with that programs ask for, and no page has: Vigie's own, Loki's, OTLP's and Elasticsearch's.
+const API: [&str; 4] = ["api/", "loki/", "v1/", "_"];
+
 /// Serves a file, or the page itself for paths that the dashboard routes; what looks like an API or a file that
 /// is not there is a 404.
 pub(crate) async fn serve(request: Request) -> Response {
@@ -29,8 +32,11 @@ pub(crate) async fn serve(request: Request) -> Response {
     }
     let path = request.uri().path().trim_start_matches('/');
     let is_file = WebFiles::get(path).is_some();
-    let is_page =
-        !is_file && !names_a_file(path) && (!path.starts_with("api/") || path == "api/docs");
+    let of_api = API.iter().any(|prefix| path.starts_with(prefix)) && path != "api/docs";
+    let is_page = !is_file && !names_a_file(path) && !of_api;
+    if path.starts_with("loki/") {
+        return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
+    }
     if !is_file && !is_page {
         let shown: String = path.chars().take(200).collect();
         return Problem::not_found(format!("There is nothing at /{shown}; see /api/docs."))

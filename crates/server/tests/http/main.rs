@@ -10,6 +10,7 @@ mod instances;
 mod logs;
 mod loki;
 mod prometheus;
+mod refused_logs;
 mod resources;
 mod security;
 mod stream;
