@@ -45,7 +45,7 @@ impl ReadLines {
         }
         let position = Position { reader: position.reader, bytes: position.bytes };
         // Without a time there is no rate: what is read and then dropped would be lost.
-        let taken = logs.take_in(entries, Some(position), None).await;
+        let taken = logs.take_in(entries, Some(position)).await;
         taken.map(|_| ()).map_err(|error| LinesNotKept(error.to_string()))
     }
 }
@@ -69,6 +69,13 @@ impl LineKeeper for ReadLines {
             };
             kept
         })
+    }
+
+    fn altered(&self, reader: &str, why: &'static str, lines: u64) {
+        let source = reader.split_once('/').map_or(reader, |(source, _)| source);
+        if let Some(logs) = &self.logs {
+            logs.altered(source, why, lines);
+        }
     }
 }
 

@@ -28,6 +28,9 @@ pub trait LineKeeper: Send + Sync {
         entries: Vec<LogEntry>,
         position: LinePosition,
     ) -> BoxFuture<'_, Result<(), LinesNotKept>>;
+
+    /// Counts lines of a reader that are not kept as they were: `why` is `cut` or `encoding`.
+    fn altered(&self, _reader: &str, _why: &'static str, _lines: u64) {}
 }
 
 /// Why lines were not kept: the disk is full, or there is no log store. To be tried again, slower.

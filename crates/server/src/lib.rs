@@ -25,7 +25,7 @@ pub use api::{FailedJobReader, JobsRead, NotRead, openapi_json, wire};
 pub use events::{follow_events, keep_events};
 pub use listener::serve;
 pub use live::Hub;
-pub use logs::{LogRules, LogRulesError, LogTaken, Logs};
+pub use logs::{LogRules, LogRulesError, Logs};
 pub use loki::{LogQueries, LogQueryLimits, StoredLogs};
 pub use problem::Problem;
 pub use prometheus::{

@@ -276,6 +276,10 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
     for ((source, reason), count) in logs.map(|logs| logs.drops()).unwrap_or_default() {
         number(visitor, &catalogue::LOGS_DROPPED, &[&*source, reason], count as f64);
     }
+    visitor.family(&catalogue::LOG_LINES_ALTERED);
+    for ((source, reason), count) in logs.map(|logs| logs.altered_lines()).unwrap_or_default() {
+        number(visitor, &catalogue::LOG_LINES_ALTERED, &[&*source, reason], count as f64);
+    }
     visitor.family(&catalogue::LOGS_BYTES);
     let bytes = logs.map(|logs| logs.bytes() as f64);
     number(visitor, &catalogue::LOGS_BYTES, &[], bytes);

@@ -26,6 +26,10 @@ pub(crate) async fn serve(request: Request) -> Response {
     }
     let path = request.uri().path().trim_start_matches('/');
     let is_file = WebFiles::get(path).is_some();
+    // As Loki says it: Grafana takes this for a server that has no such feature.
+    if path.starts_with("loki/") {
+        return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
+    }
     if !is_file && !is_page(path) {
         let shown: String = path.chars().take(200).collect();
         return Problem::not_found(format!("There is nothing at /{shown}; see /api/docs."))

@@ -74,6 +74,17 @@ impl<'a> Bytes<'a> {
     /// What [`put_varint`] wrote.
     #[inline]
     pub fn varint(&mut self) -> Result<u64, Corrupt> {
+        match self.0.split_first() {
+            // Most have one byte.
+            Some((&byte, rest)) if byte < 128 => {
+                self.0 = rest;
+                Ok(u64::from(byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Corrupt> {
         let (mut value, mut shift) = (0u64, 0u32);
         loop {
             let byte = self.byte()?;
@@ -106,6 +117,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// A [`Self::varint`] of at most 32 bits.
+    #[inline]
     pub fn small(&mut self) -> Result<u32, Corrupt> {
         u32::try_from(self.varint()?).map_err(|_| Corrupt("a number has more than 32 bits"))
     }

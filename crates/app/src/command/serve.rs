@@ -103,19 +103,14 @@ impl Running {
             let clock = Arc::clone(&clock);
             Arc::new(move || clock.now())
         };
-        let settings = config.sources.iter().map(|source| SourceSettings {
-            name: source.name().clone(),
-            kind: source.kind(),
-            url: source.display_url(),
-            poll_interval_seconds: source.poll().as_secs_f64(),
-        });
         let sending = sending::open(config)?;
         let store = match config.metrics.backend {
             None => keeping::open(config, now().millis())?,
             Some(_) => None,
         };
         let logs = keeping::open_logs(config, now().millis())?;
-        let board = Board::new(settings.collect(), limits(&config.sources), now());
+        let settings = config.sources.iter().map(settings).collect();
+        let board = Board::new(settings, limits(&config.sources), now());
         let mut state = AppState::new(board, Arc::clone(&now));
         state.outboxes = sending.iter().map(|sending| sending.outbox.clone()).collect();
         state.metrics = metrics(config, store.as_ref(), &state.outboxes)?;
@@ -263,6 +258,16 @@ fn keep(
     let Some(store) = store else { return };
     let look_after = move |now| store.maintain(now).map(|done| done.more);
     feed.spawn(keeping::maintain("store", look_after, now, stop.clone()));
+}
+
+/// What the board knows of a source before it runs.
+fn settings(source: &SourceConfig) -> SourceSettings {
+    SourceSettings {
+        name: source.name().clone(),
+        kind: source.kind(),
+        url: source.display_url(),
+        poll_interval_seconds: source.poll().as_secs_f64(),
+    }
 }
 
 /// The board's bounds are for each source; with several configured differently, the widest holds.

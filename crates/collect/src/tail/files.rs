@@ -127,6 +127,7 @@ impl Tail {
         self.status.lines += out.lines;
         self.status.bytes += out.bytes;
         self.status.cut += out.cut;
+        self.status.mangled += out.mangled;
         self.status.files = self.files.len();
         self.status.behind_bytes = self.files.values().map(Followed::behind).sum();
         Batch { entries: out.entries, position: moved.then_some(position), more: self.more }

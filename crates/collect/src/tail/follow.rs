@@ -38,6 +38,8 @@ async fn follow_forever(
 ) {
     let (reader, poll) = (options.reader.clone(), options.poll);
     let mut tail = Tail::new(options, make, keeper.position(&reader));
+    // Cut lines, and those that are not UTF-8.
+    let mut told = (0, 0);
     loop {
         let clock = Arc::clone(&clock);
         let looking = tokio::task::spawn_blocking(move || {
@@ -58,6 +60,14 @@ async fn follow_forever(
         let position = position.or_else(|| (!entries.is_empty()).then(|| tail.position()));
         let status = tail.status();
         watch.set(status.clone());
+        for (why, sum, before) in
+            [("cut", status.cut, &mut told.0), ("encoding", status.mangled, &mut told.1)]
+        {
+            if sum > *before {
+                keeper.altered(&reader, why, sum - *before);
+                *before = sum;
+            }
+        }
         if let Some(bytes) = position {
             let position = LinePosition { reader: reader.clone(), bytes };
             keep(entries, position, keeper, &status, watch).await;
@@ -105,12 +115,15 @@ mod tests {
 
     /// Keeps in memory, and refuses so many times first.
     #[derive(Default)]
-    struct Memory(Mutex<(usize, Vec<String>, Option<Vec<u8>>)>);
+    struct Memory {
+        kept: Mutex<(usize, Vec<String>, Option<Vec<u8>>)>,
+        altered: Mutex<Vec<(String, &'static str, u64)>>,
+    }
 
     impl LineKeeper for Memory {
         fn position(&self, reader: &str) -> Option<Vec<u8>> {
             assert_eq!(reader, "app/files");
-            self.0.lock().unwrap().2.clone()
+            self.kept.lock().unwrap().2.clone()
         }
 
         fn keep(
@@ -119,7 +132,7 @@ mod tests {
             position: LinePosition,
         ) -> BoxFuture<'_, Result<(), LinesNotKept>> {
             async move {
-                let (refusals, kept, last) = &mut *self.0.lock().unwrap();
+                let (refusals, kept, last) = &mut *self.kept.lock().unwrap();
                 if *refusals > 0 {
                     *refusals -= 1;
                     return Err(LinesNotKept("the disk is full".to_owned()));
@@ -130,6 +143,10 @@ mod tests {
             }
             .boxed()
         }
+
+        fn altered(&self, reader: &str, why: &'static str, lines: u64) {
+            self.altered.lock().unwrap().push((reader.to_owned(), why, lines));
+        }
     }
 
     #[tokio::test]
@@ -137,7 +154,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("app.log");
         std::fs::write(&path, "1\n2\n").unwrap();
-        let keeper = Arc::new(Memory(Mutex::new((2, Vec::new(), None))));
+        let keeper =
+            Arc::new(Memory { kept: Mutex::new((2, Vec::new(), None)), ..Memory::default() });
         let mut refused = false;
         for lines in [2, 4] {
             let paths = PathPatterns::new(&[path.display().to_string()], &[]).unwrap();
@@ -154,7 +172,7 @@ mod tests {
                 watch.clone(),
                 stop.clone(),
             ));
-            while keeper.0.lock().unwrap().1.len() < lines {
+            while keeper.kept.lock().unwrap().1.len() < lines {
                 let status = watch.status();
                 refused |= status.is_some_and(|status| status.not_kept.is_some());
                 sleep(Duration::from_millis(2)).await;
@@ -164,6 +182,38 @@ mod tests {
             std::fs::write(&path, "1\n2\n3\n4\n").unwrap();
         }
         assert!(refused);
-        assert_eq!(keeper.0.lock().unwrap().1, ["1", "2", "3", "4"]);
+        assert_eq!(keeper.kept.lock().unwrap().1, ["1", "2", "3", "4"]);
+    }
+
+    #[tokio::test]
+    async fn lines_that_are_not_kept_as_they_were_are_counted_by_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.log");
+        std::fs::write(&path, b"far too long\n\xff\nalso too long\n").unwrap();
+        let keeper = Arc::new(Memory::default());
+        let paths = PathPatterns::new(&[path.display().to_string()], &[]).unwrap();
+        let options = TailOptions {
+            poll: Duration::from_millis(5),
+            longest_line: 4,
+            ..TailOptions::new("app/files", paths)
+        };
+        let stop = CancellationToken::new();
+        let following = tokio::spawn(follow(
+            options,
+            Box::new(|_| Box::new(Holding::new(0))),
+            keeper.clone(),
+            Arc::new(SystemClock::start()),
+            TailWatch::default(),
+            stop.clone(),
+        ));
+        while keeper.kept.lock().unwrap().1.len() < 3 {
+            sleep(Duration::from_millis(2)).await;
+        }
+        stop.cancel();
+        following.await.unwrap();
+        let told = keeper.altered.lock().unwrap();
+        let sum = |why| told.iter().filter(|one| one.1 == why).map(|one| one.2).sum::<u64>();
+        assert!(told.iter().all(|one| one.0 == "app/files"));
+        assert_eq!((sum("cut"), sum("encoding")), (2, 1));
     }
 }

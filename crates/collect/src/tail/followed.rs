@@ -1,5 +1,6 @@
 //! One file that is followed: its bytes become lines, its lines entries.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -35,6 +36,7 @@ pub(super) struct Gathered {
     pub bytes: u64,
     pub lines: u64,
     pub cut: u64,
+    pub mangled: u64,
 }
 
 impl Gathered {
@@ -347,6 +349,9 @@ impl Followed {
         self.held.drain(..put_out);
         out.lines += 1;
         out.cut += u64::from(cut.is_some());
+        // The end of a cut line may be half a letter.
+        let whole = cut.is_some() || matches!(text, Cow::Borrowed(_));
+        out.mangled += u64::from(!whole);
         self.line.clear();
         // One very long line must not stay for as long as the file.
         self.line.shrink_to(64 << 10);

@@ -16,6 +16,8 @@ pub struct TailStatus {
     pub bytes: u64,
     /// Lines that were too long, and were cut.
     pub cut: u64,
+    /// Lines that are not UTF-8: a mark stands for what could not be read.
+    pub mangled: u64,
     /// Bytes that are there and not read yet.
     pub behind_bytes: u64,
     /// What cannot be read, and why.

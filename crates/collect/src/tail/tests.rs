@@ -178,6 +178,15 @@ fn long_lines_are_cut_and_counted() {
 }
 
 #[test]
+fn lines_that_are_not_utf_8_are_kept_with_a_mark_and_counted() {
+    let mut world = World::new("app.log", 0);
+    world.append("app.log", b"caf\xe9\nfine \xc3\xa9\n");
+    world.read();
+    assert_eq!(world.take(), ["caf\u{fffd}", "fine é"]);
+    assert_eq!((world.tail.status().mangled, world.tail.status().cut), (1, 0));
+}
+
+#[test]
 fn held_lines_are_read_again_after_a_crash() {
     let mut world = World::new("app.log", 2);
     world.append("app.log", "1\n2\n3\n");

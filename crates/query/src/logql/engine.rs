@@ -11,7 +11,7 @@ use super::metric::{self, Grid};
 use super::parse;
 use super::pipeline::Pipeline;
 use super::pipeline::labels::{LabelSet, Origin};
-use super::source::{Direction, LogSource, Selection, Streams, metadata};
+use super::source::{Direction, LogSource, Required, Selection, Streams, metadata};
 use crate::answer::QueryValue;
 use crate::control::{Control, StopReason};
 
@@ -317,7 +317,7 @@ impl<'a> Reader<'a> {
     pub(super) fn entries(
         &mut self,
         matchers: &[Matcher],
-        required: &[String],
+        required: &[Required],
         (start, end, direction): (i64, i64, Direction),
         mut visit: impl FnMut(
             &Labels,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use regex::Regex;
 use vigie_model::{Label, Labels, Level, LogEntry};
 use vigie_store::{Matcher, ReadError};
 
@@ -31,10 +32,28 @@ pub struct Selection<'a> {
     /// Conditions on the labels of streams, as [`stream_labels`] has them. A source may leave out what does not match
     /// and need not: the engine looks again. Beware of [`LogEntry::labels`], which win over the other fields.
     pub matchers: &'a [Matcher],
-    /// Texts that each wanted message holds. A source may leave out what does not.
-    pub required: &'a [String],
+    /// What each wanted message holds. A source may leave out what does not.
+    pub required: &'a [Required],
     /// Whether nobody waits any more: a source asks it now and then, and ends early.
     pub stopped: &'a dyn Fn() -> bool,
+}
+
+/// What is somewhere in a message.
+#[derive(Debug, Clone)]
+pub enum Required {
+    /// A text.
+    Text(String),
+    /// What a regular expression matches.
+    Regex(Regex),
+}
+
+impl Required {
+    fn is_in(&self, message: &str) -> bool {
+        match self {
+            Self::Text(text) => message.contains(text.as_str()),
+            Self::Regex(regex) => regex.is_match(message),
+        }
+    }
 }
 
 /// Where lines are read from.
@@ -149,7 +168,7 @@ impl LogSource for MemoryLog {
         let to = self.0.partition_point(|entry| entry.time_nanos < selection.end).max(from);
         let entries = self.0.get(from..to).unwrap_or_default().iter();
         let wanted = |entry: &&LogEntry| {
-            selection.required.iter().all(|text| entry.message.contains(text.as_str()))
+            selection.required.iter().all(|required| required.is_in(&entry.message))
         };
         let mut visit = |entry: &LogEntry| {
             if (selection.stopped)() { ControlFlow::Break(()) } else { visit(entry) }

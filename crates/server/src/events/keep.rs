@@ -129,7 +129,7 @@ async fn append(logs: &Logs, entries: Vec<vigie_model::LogEntry>) -> Result<(), 
         return Ok(());
     }
     // Without a time there is no rate: what Vigie itself saw is not asked for again.
-    match logs.take_in(entries, None, None).await {
+    match logs.take_in(entries, None).await {
         // It is found, and is written when the disk works.
         Ok(_) | Err(LogAppendError::NotWritten(_)) => Ok(()),
         // It is found, and nothing is written any more.

@@ -34,7 +34,8 @@ fn failed(status: StatusCode, kind: &str, reason: &str) -> Response {
 /// document becomes a log entry, as at `POST /api/v1/logs`, with its index as a label.
 #[utoipa::path(post, path = "/_bulk", tag = "logs", request_body(content_type = "application/x-ndjson", description = "Plain or in gzip."),
     responses((status = 200, description = "As Elasticsearch answers: `errors`, and one of `items` for each action"),
-        (status = 400, description = "An action is none"), (status = 503, description = "Not now")))]
+        (status = 400, description = "An action is none"),
+        (status = 429, description = "Not now, or over a source's rate: nothing is kept")))]
 pub(crate) async fn bulk(State(app): State<AppState>, request: Request) -> Response {
     take_in(app, request, String::new()).await
 }
@@ -68,40 +69,41 @@ async fn take_in(app: AppState, request: Request, index: String) -> Response {
             .read(&parts.headers, body, encoding, move |bytes| Ok(read(bytes, &index, now)))
             .await?;
         let documents = read.map_err(Refusal::Bad)?;
-        let (mut items, mut entries) =
-            (Vec::with_capacity(documents.len()), Vec::with_capacity(documents.len()));
+        let (mut items, mut entries, mut of) = (Vec::new(), Vec::new(), Vec::new());
         for document in documents {
-            items.push((document.action, document.index, document.entry.as_ref().err().cloned()));
-            entries.extend(document.entry.ok());
+            let error = match document.entry {
+                Ok(entry) => {
+                    entries.push(entry);
+                    of.push(items.len());
+                    None
+                }
+                Err(error) => Some(error),
+            };
+            items.push((document.action, document.index, error));
         }
-        let taken = taking::push(&logs, entries, now).await?;
-        Ok::<_, Refusal>((items, taken))
+        for one in taking::push(&logs, entries, now).await?.refused {
+            if let Some(item) = of.get(one.index).and_then(|place| items.get_mut(*place)) {
+                item.2 = Some(one.why.to_string());
+            }
+        }
+        Ok::<_, Refusal>(items)
     };
     match taken.await {
-        Ok((_, taken)) if taken.accepted == 0 && taken.over_rate > 0 => failed(
-            StatusCode::TOO_MANY_REQUESTS,
-            "es_rejected_execution_exception",
-            "every document is over the rate of this source",
-        ),
-        Ok((items, _)) => {
+        Ok(items) => {
             let errors = items.iter().any(|item| item.2.is_some());
             let items: Vec<Value> = items.into_iter().map(item).collect();
             let took = (app.time().millis() - begun.millis()).max(0);
             elastic(StatusCode::OK, &json!({ "took": took, "errors": errors, "items": items }))
         }
         Err(refusal) => {
-            let kind = if matches!(refusal, Refusal::NotNow(_)) {
-                "es_rejected_execution_exception"
-            } else {
-                "illegal_argument_exception"
-            };
             // Senders wait and try again after a 429, as with Elasticsearch.
-            let status = if matches!(refusal, Refusal::NotNow(_)) {
-                StatusCode::TOO_MANY_REQUESTS
+            let later = matches!(refusal, Refusal::NotNow(_) | Refusal::TooFast { .. });
+            let (status, kind) = if later {
+                (StatusCode::TOO_MANY_REQUESTS, "es_rejected_execution_exception")
             } else {
-                refusal.status()
+                (refusal.status(), "illegal_argument_exception")
             };
-            failed(status, kind, &refusal.message())
+            refusal.headed(failed(status, kind, &refusal.message()))
         }
     }
 }

@@ -57,14 +57,10 @@ pub(crate) async fn push(State(app): State<AppState>, request: Request) -> Respo
         taking::push(&logs, vec![made], now).await
     };
     match taken.await {
-        Ok(taken) if taken.accepted == 1 => {
-            (StatusCode::CREATED, Json(json!({ "accepted": 1 }))).into_response()
-        }
-        Ok(taken) if taken.over_rate == 1 => {
-            (StatusCode::TOO_MANY_REQUESTS, "over the rate of this source\n").into_response()
-        }
-        Ok(_) => Refusal::Bad("its time is outside of the retention, or it is too long".to_owned())
-            .into_response(),
+        Ok(taken) => match taken.refused.first() {
+            None => (StatusCode::CREATED, Json(json!({ "accepted": 1 }))).into_response(),
+            Some(refused) => Refusal::Bad(refused.why.to_string()).into_response(),
+        },
         Err(refusal) => refusal.into_response(),
     }
 }

@@ -25,8 +25,10 @@ fn is_protobuf(headers: &HeaderMap) -> Result<bool, Refusal> {
 #[utoipa::path(post, path = "/loki/api/v1/push", tag = "logs",
     request_body(content_type = "application/x-protobuf",
         description = "logproto.PushRequest in snappy, or Loki's JSON, plain or in gzip."),
-    responses((status = 204, description = "Durable"), (status = 400, description = "Malformed"),
-        (status = 413, description = "Over a limit, which is named"), (status = 429, description = "All of it is over the source's rate"),
+    responses((status = 204, description = "Durable"),
+        (status = 400, description = "Malformed, and nothing is kept; or some entries are refused for good, and all others are durable"),
+        (status = 413, description = "Over a limit, which is named"),
+        (status = 429, description = "Over a source's rate: nothing is kept, try again after Retry-After seconds"),
         (status = 503, description = "Not now: try again after Retry-After seconds")))]
 pub(crate) async fn push(State(app): State<AppState>, request: Request) -> Response {
     let Some(logs) = app.logs.clone() else {
@@ -46,18 +48,13 @@ pub(crate) async fn push(State(app): State<AppState>, request: Request) -> Respo
             .doors
             .read(&parts.headers, body, encoding, move |bytes| decode(bytes, now))
             .await?;
-        taking::push(&logs, entries, now).await
+        let given = entries.len();
+        let taken = taking::push(&logs, entries, now).await?;
+        // As Loki: the sender is told, and need not send the rest again.
+        taking::refused(&taken.refused, given).map_or(Ok(()), |why| Err(Refusal::Bad(why)))
     };
     match taken.await {
-        Ok(taken) if taken.accepted == 0 && taken.over_rate > 0 => {
-            (StatusCode::TOO_MANY_REQUESTS, "every line is over the rate of this source\n")
-                .into_response()
-        }
-        Ok(taken) if taken.accepted == 0 && taken.dropped() > 0 => {
-            (StatusCode::BAD_REQUEST, "every line is outside of the retention, or too long\n")
-                .into_response()
-        }
-        Ok(_) => StatusCode::NO_CONTENT.into_response(),
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }

@@ -14,8 +14,10 @@ mod taking;
 pub(crate) use read::{LogLine, LogQuery, parse_time, search};
 pub use redact::{LogRules, LogRulesError};
 pub(crate) use tails::Tail;
-pub use taking::{LogTaken, Logs};
-pub(crate) use taking::{appends as entries_in_appends, push as push_entries};
+pub use taking::Logs;
+pub(crate) use taking::{
+    appends as entries_in_appends, push as push_entries, refused as refused_entries,
+};
 
 use axum::routing::{any, get};
 use utoipa_axum::router::OpenApiRouter;

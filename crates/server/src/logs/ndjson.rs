@@ -28,9 +28,9 @@ pub struct LinesTaken {
     accepted: usize,
     /// Lines that are no entry; `errors` says which.
     failed: usize,
-    /// Entries that were not kept: over the source's rate, outside of the retention, or too long.
+    /// Entries that are refused for good: outside of the retention, or too long; `errors` says which.
     dropped: usize,
-    /// The first 100 lines that failed.
+    /// The first 100 lines that are not kept.
     errors: Vec<BadLine>,
 }
 
@@ -52,8 +52,9 @@ pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
 #[utoipa::path(post, path = "/api/v1/logs", tag = "logs",
     request_body(content_type = "application/x-ndjson", description = "Plain, or in gzip or zstd."),
     responses((status = 200, body = LinesTaken, description = "Durable, but for what it names"),
-        (status = 400, body = LinesTaken, description = "No line was an entry"),
+        (status = 400, body = LinesTaken, description = "No line is kept"),
         (status = 413, description = "Over a limit, which is named"),
+        (status = 429, description = "Over a source's rate: nothing is kept, try again after Retry-After seconds"),
         (status = 503, description = "Not now: try again after Retry-After seconds")))]
 pub(crate) async fn push(State(app): State<AppState>, request: Request) -> Response {
     let Some(logs) = app.logs.clone() else {
@@ -62,20 +63,24 @@ pub(crate) async fn push(State(app): State<AppState>, request: Request) -> Respo
     let (parts, body) = request.into_parts();
     let now = app.time();
     let taken = async {
-        let lines = logs
+        let mut lines = logs
             .doors
             .read(&parts.headers, body, encoding(&parts.headers)?, move |bytes| read(bytes, now))
             .await?;
-        let taken = taking::push(&logs, lines.entries, now).await?;
+        let taken = taking::push(&logs, std::mem::take(&mut lines.entries), now).await?;
+        for one in &taken.refused {
+            let line = lines.numbers.get(one.index).copied().unwrap_or(0);
+            lines.wrong(line, one.why.to_string());
+        }
         Ok::<_, Refusal>(LinesTaken {
             accepted: taken.accepted,
             failed: lines.failed,
-            dropped: taken.dropped(),
+            dropped: taken.refused.len(),
             errors: lines.errors.into_iter().map(|(line, error)| BadLine { line, error }).collect(),
         })
     };
     match taken.await {
-        Ok(taken) if taken.failed > 0 && taken.accepted + taken.dropped == 0 => {
+        Ok(taken) if taken.accepted == 0 && taken.failed + taken.dropped > 0 => {
             (StatusCode::BAD_REQUEST, Json(taken)).into_response()
         }
         Ok(taken) => Json(taken).into_response(),

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 use vigie_model::{EVENT_KIND, Level, LogEntry, Time};
-use vigie_store::logs::{LARGEST_APPEND, LogAppendError, LogStore, Position};
+use vigie_store::logs::{
+    LARGEST_APPEND, LogAppendError, LogAppended, LogRefused, LogStore, Position,
+};
 
 use super::redact::{LogRules, LogRulesError, Redaction};
 use super::tails::Tails;
@@ -49,27 +51,8 @@ struct State {
     buckets: HashMap<Arc<str>, (f64, Time)>,
     counts: Counts,
     drops: Drops,
-}
-
-/// What became of entries that were given.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LogTaken {
-    /// They are on the disk.
-    pub accepted: usize,
-    /// Over their source's rate.
-    pub over_rate: usize,
-    /// Outside of the retention, or from the future.
-    pub out_of_time: usize,
-    /// Longer than an entry may be.
-    pub too_long: usize,
-}
-
-impl LogTaken {
-    /// Entries that were not kept.
-    #[must_use]
-    pub fn dropped(&self) -> usize {
-        self.over_rate + self.out_of_time + self.too_long
-    }
+    /// Lines of files that are not kept as they were.
+    altered: Drops,
 }
 
 impl Logs {
@@ -121,8 +104,8 @@ impl Logs {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes entries in, and with them how far their reader has come. The answer comes once they are on the disk. What is
-    /// pushed comes with `now`, and is held to its source's rate; what Vigie reads itself comes without, for it would be lost.
+    /// Takes entries in, and with them how far their reader has come. The answer comes once they are on the disk. There is no
+    /// rate here: what Vigie reads itself would be lost by it.
     ///
     /// # Errors
     /// As [`LogStore::append`] has them.
@@ -130,12 +113,7 @@ impl Logs {
         &self,
         mut entries: Vec<LogEntry>,
         position: Option<Position>,
-        now: Option<Time>,
-    ) -> Result<LogTaken, LogAppendError> {
-        let mut taken = LogTaken::default();
-        if let Some(now) = now {
-            taken.over_rate = self.hold(&mut entries, now);
-        }
+    ) -> Result<LogAppended, LogAppendError> {
         let logs = self.clone();
         let (send, receive) = oneshot::channel();
         // Redaction reads every byte, and the store's lock may be waited for: not on the server's own threads.
@@ -163,56 +141,69 @@ impl Logs {
             });
         });
         work.await.map_err(|_| LogAppendError::Closed)?;
-        let appended = receive.await.unwrap_or(Err(LogAppendError::Closed))?;
-        taken.accepted = appended.accepted;
-        taken.out_of_time = appended.too_old + appended.too_new;
-        taken.too_long = appended.too_long;
-        Ok(taken)
+        receive.await.unwrap_or(Err(LogAppendError::Closed))
     }
 
-    /// Leaves out what is over its source's rate. How many.
-    fn hold(&self, entries: &mut Vec<LogEntry>, now: Time) -> usize {
-        let (rate, before) = (self.shared.rate, entries.len());
+    /// Holds what one request brings to the rates of its sources: all of it, or nothing, so that a sender may send the same
+    /// again. A full allowance lets any request through, however large, and is paid back before the next one.
+    fn hold(&self, entries: &[LogEntry], now: Time) -> Result<(), Refusal> {
+        let (rate, most) = (self.shared.rate, self.shared.rate * BURST_SECONDS);
         let mut state = self.state();
         let State { buckets, drops, .. } = &mut *state;
-        entries.retain(|entry| {
-            let source = known(&entry.source, buckets);
-            let bucket = buckets.entry(source.clone()).or_insert((rate * BURST_SECONDS, now));
+        let mut brought: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+        for run in entries.chunk_by(|one, two| one.source == two.source) {
+            let Some(first) = run.first() else { continue };
+            let source = known(&first.source, buckets);
+            buckets.entry(source.clone()).or_insert((most, now));
+            *brought.entry(source).or_default() += run.len();
+        }
+        let mut over: Option<(&str, f64)> = None;
+        for (source, count) in &brought {
+            let Some(bucket) = buckets.get_mut(source) else { continue };
             let passed = (now.micros() - bucket.1.micros()).max(0) as f64 / 1e6;
-            *bucket = ((bucket.0 + passed * rate).min(rate * BURST_SECONDS), now);
-            if bucket.0 >= 1.0 {
-                bucket.0 -= 1.0;
-                return true;
+            *bucket = ((bucket.0 + passed * rate).min(most), now);
+            let lacks = (*count as f64).min(most) - bucket.0;
+            if lacks > 0.0 {
+                *drops.entry((source.clone(), "rate")).or_default() += *count as u64;
+                let wait = lacks / rate;
+                over = over.filter(|before| before.1 >= wait).or(Some((source, wait)));
             }
-            *drops.entry((source, "rate")).or_default() += 1;
-            false
-        });
-        before - entries.len()
+        }
+        if let Some((source, wait)) = over {
+            return Err(Refusal::TooFast {
+                why: format!(
+                    "the source {source:?} is over its rate of {rate} entries a second (logs.entries_per_second): nothing \
+                     of this request is kept, send it again later"
+                ),
+                seconds: wait.ceil() as u64,
+            });
+        }
+        for (source, count) in brought {
+            if let Some(bucket) = buckets.get_mut(&source) {
+                bucket.0 -= count as f64;
+            }
+        }
+        Ok(())
     }
 
-    fn note(
-        &self,
-        result: &Result<vigie_store::logs::LogAppended, LogAppendError>,
-        counts: Counts,
-    ) {
+    fn note(&self, result: &Result<LogAppended, LogAppendError>, counts: Counts) {
         let mut state = self.state();
-        let mut drop = |reason, count: usize| {
-            if count > 0 {
-                // The store does not say whose they were.
-                *state.drops.entry((Arc::from(""), reason)).or_default() += count as u64;
-            }
+        let mut drop = |source: &Arc<str>, reason: &'static str, count: u64| {
+            let room = state.drops.len() < MOST_COUNTS;
+            let key = (if room { source.clone() } else { Arc::from("other") }, reason);
+            *state.drops.entry(key).or_default() += count;
         };
         match result {
             Ok(appended) => {
-                drop("too_old", appended.too_old);
-                drop("too_new", appended.too_new);
-                drop("too_long", appended.too_long);
+                appended.refused.iter().for_each(|one| drop(&one.source, one.why.as_str(), 1));
             }
             // They are kept, and written later.
             Err(LogAppendError::NotWritten(_)) => {}
             Err(_) => {
-                let all: u64 = counts.values().sum();
-                return drop("refused", usize::try_from(all).unwrap_or(usize::MAX));
+                counts
+                    .into_iter()
+                    .for_each(|((source, ..), count)| drop(&source, "refused", count));
+                return;
             }
         }
         for (key, count) in counts {
@@ -230,6 +221,16 @@ impl Logs {
     /// Entries that were not kept, by source and reason.
     pub(crate) fn drops(&self) -> Drops {
         self.state().drops.clone()
+    }
+
+    /// Counts lines of a source that are not kept as they were, by reason.
+    pub fn altered(&self, source: &str, reason: &'static str, lines: u64) {
+        *self.state().altered.entry((Arc::from(source), reason)).or_default() += lines;
+    }
+
+    /// Lines that are not kept as they were, by source and reason.
+    pub(crate) fn altered_lines(&self) -> Drops {
+        self.state().altered.clone()
     }
 
     /// Bytes on disk.
@@ -280,10 +281,12 @@ pub(crate) async fn push(
     logs: &Logs,
     entries: Vec<LogEntry>,
     now: Time,
-) -> Result<LogTaken, Refusal> {
-    let mut all = LogTaken::default();
+) -> Result<LogAppended, Refusal> {
+    logs.hold(&entries, now)?;
+    let (mut all, mut before) = (LogAppended::default(), 0);
     for part in appends(entries) {
-        let taken = match logs.take_in(part, None, Some(now)).await {
+        let given = part.len();
+        let taken = match logs.take_in(part, None).await {
             Ok(taken) => taken,
             Err(error @ (LogAppendError::TooLarge { .. } | LogAppendError::Position(_))) => {
                 return Err(Refusal::TooLarge(error.to_string()));
@@ -291,9 +294,57 @@ pub(crate) async fn push(
             Err(error) => return Err(Refusal::NotNow(error.to_string())),
         };
         all.accepted += taken.accepted;
-        all.over_rate += taken.over_rate;
-        all.out_of_time += taken.out_of_time;
-        all.too_long += taken.too_long;
+        all.refused.extend(
+            taken.refused.into_iter().map(|one| LogRefused { index: before + one.index, ..one }),
+        );
+        before += given;
     }
     Ok(all)
+}
+
+/// What is said of entries that are refused for good, of which `of` were given; none when there are none.
+pub(crate) fn refused(refused: &[LogRefused], of: usize) -> Option<String> {
+    let first = refused.first()?;
+    Some(format!(
+        "{} of {of} entries are refused for good, all others are kept; the first, number {}, of the source {:?}: {}",
+        refused.len(),
+        first.index + 1,
+        first.source,
+        first.why
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use vigie_store::logs::LogOptions;
+
+    use super::*;
+
+    #[test]
+    fn a_request_is_held_whole_and_what_it_took_too_much_is_paid_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let start = Time::from_seconds(1_800_000_000);
+        let (store, _) = LogStore::open(LogOptions::new(dir.path()), start.millis()).unwrap();
+        let rules = LogRules { entries_per_second: 2, ..LogRules::default() };
+        let logs = Logs::new(store, &rules).unwrap();
+        let hold = |sources: &[(&str, usize)], second: i64| {
+            let entries = sources.iter().flat_map(|(source, count)| {
+                std::iter::repeat_n(LogEntry::blank(source, start), *count)
+            });
+            let now = Time::from_seconds(1_800_000_000 + second);
+            match logs.hold(&entries.collect::<Vec<_>>(), now) {
+                Ok(()) => 0,
+                Err(Refusal::TooFast { seconds, .. }) => seconds,
+                Err(other) => panic!("{other:?}"),
+            }
+        };
+        // The allowance is 20; any request passes while it is full.
+        assert_eq!((hold(&[("a", 50)], 0), hold(&[("a", 1)], 0)), (0, 16));
+        assert_eq!((hold(&[("a", 1)], 15), hold(&[("a", 1)], 16)), (1, 0));
+        // What one source has too much of, the others of the request wait for; by itself each passes.
+        assert_eq!((hold(&[("b", 20), ("a", 20)], 16), hold(&[("b", 20)], 16)), (10, 0));
+        assert_eq!(logs.drops().into_values().sum::<u64>(), 1 + 1 + 20);
+        // A clock that goes back gives nothing.
+        assert_eq!(hold(&[("b", 1)], 0), 1);
+    }
 }

@@ -111,6 +111,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(detected::patterns))
         .routes(routes!(tail::tail))
         .routes(routes!(status::buildinfo))
+        .routes(routes!(status::drilldown_limits))
         .routes(routes!(status::ready))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
 }

@@ -1,4 +1,4 @@
-//! `/loki/api/v1/status/buildinfo` and `/ready`.
+//! `/loki/api/v1/status/buildinfo`, `/loki/api/v1/drilldown-limits` and `/ready`.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -20,6 +20,24 @@ pub(crate) async fn buildinfo() -> Response {
         "version": API_VERSION, "revision": format!("vigie-{VERSION}"), "branch": "", "buildUser": "", "buildDate": "",
         "goVersion": "",
     }))
+}
+
+/// What Grafana's Logs Drilldown asks before it shows anything: what it may ask for. There are no patterns.
+#[utoipa::path(get, path = "/loki/api/v1/drilldown-limits", tag = "loki", operation_id = "loki_drilldown_limits",
+    responses((status = 200, description = "Loki's answer", content_type = "application/json")))]
+pub(crate) async fn drilldown_limits(State(app): State<AppState>) -> Result<Response, LokiError> {
+    let queries = app.loki()?;
+    Ok(json_of(&json!({
+        "limits": {
+            "discover_log_levels": true, "discover_service_name": ["service_name", "source"], "log_level_fields": ["level"],
+            "max_entries_limit_per_query": queries.engine.limits().max_entries,
+            "query_timeout": format!("{}s", queries.limits.timeout.as_secs()),
+            "retention_period": "0s", "retention_stream": [], "volume_enabled": true,
+            "volume_max_series": queries.engine.limits().max_series, "metric_aggregation_enabled": false,
+            "pattern_persistence_enabled": false,
+        },
+        "pattern_ingester_enabled": false, "version": API_VERSION, "maxDetectedFields": 1_000,
+    })))
 }
 
 /// Whether queries for logs can be answered.

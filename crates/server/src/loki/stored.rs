@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use vigie_model::LogEntry;
-use vigie_query::logql::{Direction, LogSource, Selection};
+use vigie_query::logql::{Direction, LogSource, Required, Selection};
 use vigie_store::Matcher;
 use vigie_store::ReadError;
 use vigie_store::logs::{
@@ -36,8 +36,10 @@ impl LogSource for StoredLogs {
         let condition =
             |matcher: &Matcher| Condition { field: LogField::Label, matcher: matcher.clone() };
         // A text that cannot be looked for is no condition: the engine looks at each line again.
-        let texts =
-            selection.required.iter().filter_map(|text| TextMatch::contains(text, false).ok());
+        let texts = selection.required.iter().filter_map(|required| match required {
+            Required::Text(text) => TextMatch::contains(text, false).ok(),
+            Required::Regex(regex) => TextMatch::regex(regex.as_str()).ok(),
+        });
         let filter = LogFilter {
             start_nanos: selection.start,
             end_nanos,

@@ -104,7 +104,7 @@ async fn events_of_all_doors_are_one_list_and_are_the_same_after_a_restart() {
     let read = json!({"type": "workflow_missed", "message": "nightly did not run"});
     let read = event_from_object(read.as_object().unwrap().clone(), "n8n", START).unwrap();
     let position = Position { reader: "n8n/log".to_owned(), bytes: vec![1] };
-    kept.logs().take_in(vec![read], Some(position), None).await.unwrap();
+    kept.logs().take_in(vec![read], Some(position)).await.unwrap();
 
     let shown = kept.timeline(4).await;
     let mut types: Vec<&str> = shown.iter().map(|(_, kind)| kind.as_str()).collect();

@@ -203,7 +203,8 @@ async fn times_that_cannot_be_are_counted_and_all_others_are_in_order() {
     assert_eq!(server.messages("").await, ["at once with the second", "second", "first"]);
     let (_, metrics) = server.send("GET", "/metrics", &[], "").await;
     for reason in ["too_old", "too_new"] {
-        let series = format!("vigie_log_entries_dropped_total{{source=\"\",reason=\"{reason}\"}}");
+        let series =
+            format!("vigie_log_entries_dropped_total{{source=\"api\",reason=\"{reason}\"}}");
         assert!(metrics.contains(&series), "{metrics}");
     }
 }

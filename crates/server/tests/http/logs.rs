@@ -1,7 +1,7 @@
 //! Log entries in by each door, and out again.
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use prost::encoding;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::filled::{Filled, START};
 /// A server with a log store of its own.
 pub struct Server {
     app: axum::Router,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Server {
@@ -22,7 +22,12 @@ impl Server {
         let dir = tempfile::tempdir().unwrap();
         let (store, _) = LogStore::open(LogOptions::new(dir.path()), START.millis()).unwrap();
         let state = Filled::empty().state.with_logs(Logs::new(store, rules).unwrap());
-        Self { app: router(state, AllowedHosts::new(&[])), _dir: dir }
+        Self { app: router(state, AllowedHosts::new(&[])), dir }
+    }
+
+    /// One whose sources may bring one entry a second.
+    pub fn slow() -> Self {
+        Self::with(&LogRules { entries_per_second: 1, ..LogRules::default() })
     }
 
     pub fn new() -> Self {
@@ -36,15 +41,26 @@ impl Server {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> (StatusCode, String) {
+        let (status, _, text) = self.answer(method, path, headers, body).await;
+        (status, text)
+    }
+
+    pub async fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> (StatusCode, HeaderMap, String) {
         let mut request =
             Request::builder().method(method).uri(path).header("host", "127.0.0.1:4780");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let answer = self.app.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
-        let status = answer.status();
-        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
-        (status, String::from_utf8_lossy(&bytes).into_owned())
+        let (parts, body) = answer.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        (parts.status, parts.headers, String::from_utf8_lossy(&bytes).into_owned())
     }
 
     pub async fn get(&self, path: &str) -> Value {
@@ -129,31 +145,24 @@ async fn what_is_wrong_is_said() {
         .await;
     assert!(status == 413 && text.contains("decompressed bytes"), "{text}");
     let plain = router(Filled::empty().state, AllowedHosts::new(&[]));
-    let without = Server { app: plain, _dir: tempfile::tempdir().unwrap() };
+    let without = Server { app: plain, dir: tempfile::tempdir().unwrap() };
     assert_eq!(without.send("GET", "/api/v1/logs", &[], "").await.0, 503);
     assert_eq!(without.send("POST", "/api/v1/logs", &[], "{}").await.0, 503);
 }
 
 #[tokio::test]
-async fn secrets_are_not_kept_and_rates_are_held() {
-    let server = Server::with(&LogRules { entries_per_second: 1, ..LogRules::default() });
+async fn secrets_are_not_kept() {
+    let server = Server::new();
     let line = r#"{"message":"login password=hunter2","api_key":"hunter3","labels":{"x_token":"hunter4"}}"#;
-    let lines = vec![line; 15].join("\n");
-    let (_, text) = server.send("POST", "/api/v1/logs", &[], lines).await;
-    let answer: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(
-        (&answer["accepted"], &answer["dropped"]),
-        (&json!(10), &json!(5)),
-        "ten seconds' worth"
-    );
+    assert_eq!(server.send("POST", "/api/v1/logs", &[], line).await.0, 200);
     let (_, text) = server.send("GET", "/api/v1/logs", &[], "").await;
     assert!(!text.contains("hunter") && text.contains("[redacted]"), "{text}");
     assert!(server.messages("q=hunter").await.is_empty());
-    let (_, metrics) = server.send("GET", "/metrics", &[], "").await;
-    assert!(
-        metrics.contains(r#"vigie_log_entries_dropped_total{source="api",reason="rate"} 5"#),
-        "{metrics}"
-    );
+    // The log holds texts as they are: there was never a secret in it.
+    let mut logs = std::fs::read_dir(server.dir.path().join("wal")).unwrap();
+    let log = std::fs::read(logs.next().unwrap().unwrap().path()).unwrap();
+    let has = |text: &[u8]| log.windows(text.len()).any(|window| window == text);
+    assert!(has(b"[redacted]") && !has(b"hunter"));
 }
 
 /// `logproto.PushRequest` as promtail sends it, in snappy.

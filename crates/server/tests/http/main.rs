@@ -11,6 +11,7 @@ mod instances;
 mod logs;
 mod loki;
 mod prometheus;
+mod refused_logs;
 mod resources;
 mod security;
 mod stream;

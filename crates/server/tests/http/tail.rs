@@ -78,7 +78,7 @@ async fn a_flood_is_bounded_and_what_was_skipped_is_told() {
     let blank = LogEntry::blank("flood", START);
     let entries: Vec<LogEntry> =
         (0..20_000).map(|n| LogEntry { message: format!("line {n}"), ..blank.clone() }).collect();
-    live.filled.state.logs.as_ref().unwrap().take_in(entries, None, None).await.unwrap();
+    live.filled.state.logs.as_ref().unwrap().take_in(entries, None).await.unwrap();
     let (mut came, mut skipped, mut last) = (0, 0, String::new());
     while last != "line 19999" {
         let (said, before) = lines(&mut client).await;

@@ -52,13 +52,23 @@ impl Dictionary {
 }
 
 /// A column of texts, one behind the other.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Texts {
+    /// Where the first one begins: what was read has something else before it.
+    pub start: usize,
     /// Where each ends.
     pub ends: Vec<u32>,
     /// All of them.
     pub bytes: Vec<u8>,
 }
+
+impl PartialEq for Texts {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |row| self.get(row) == other.get(row);
+        self.ends.len() == other.ends.len() && (0..self.ends.len()).all(same)
+    }
+}
+impl Eq for Texts {}
 
 impl Texts {
     /// Where the text of a row is.
@@ -66,7 +76,7 @@ impl Texts {
         let start = row
             .checked_sub(1)
             .and_then(|before| self.ends.get(before))
-            .map_or(0, |end| *end as usize);
+            .map_or(self.start, |end| *end as usize);
         start..self.ends.get(row).map_or(start, |end| *end as usize)
     }
 
@@ -180,6 +190,10 @@ pub fn labels_of(text: &str) -> Result<Labels, Corrupt> {
     Ok(Labels::new(pairs.collect::<Result<_, _>>()?))
 }
 
+/// Which codes of a builder the codes of other columns are, as far as that is known.
+#[derive(Debug, Default)]
+pub struct Codes([Vec<Option<u16>>; FEW]);
+
 /// Columns that grow.
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -248,16 +262,34 @@ impl Builder {
         self.text(Text::Fields, entry.fields.as_bytes());
     }
 
-    /// Adds a row of others.
-    pub fn copy(&mut self, from: &Columns, row: usize) {
+    /// Adds a row of others. `codes` is kept from row to row of the same `from`.
+    pub fn copy(&mut self, from: &Columns, row: usize, codes: &mut Codes) {
         self.columns.times.push(from.times.get(row).copied().unwrap_or_default());
         self.columns.numbers.push(from.numbers.get(row).copied().unwrap_or_default());
         self.columns.levels.push(from.levels.get(row).copied().unwrap_or_default());
         for which in
             [Few::Kind, Few::Source, Few::Instance, Few::Queue, Few::LevelText, Few::Labels]
         {
-            if let Some(value) = from.few.get(which as usize).and_then(|column| column.get(row)) {
-                self.few(which, value);
+            let place = which as usize;
+            let (Some(column), Some(codes)) = (from.few.get(place), codes.0.get_mut(place)) else {
+                continue;
+            };
+            codes.resize(column.values.len(), None);
+            let code = column.codes.get(row).copied().map_or(0, usize::from);
+            match (codes.get(code), column.values.get(code)) {
+                (Some(Some(known)), _) => {
+                    if let Some(to) = self.columns.few.get_mut(place) {
+                        to.codes.push(*known);
+                    }
+                }
+                (_, Some(value)) => {
+                    self.few(which, value);
+                    let made = self.columns.few.get(place).and_then(|to| to.codes.last());
+                    if let Some(slot) = codes.get_mut(code) {
+                        *slot = made.copied();
+                    }
+                }
+                _ => {}
             }
         }
         for (to, from) in self.columns.texts.iter_mut().zip(&from.texts) {

@@ -1,18 +1,14 @@
 //! Which entries are wanted, and which rows that is.
 
-use memchr::memmem;
-use regex::bytes::{Regex, RegexBuilder};
 use vigie_model::{Level, LogEntry};
 
 use super::block::BlockError;
 use super::columns::{Dictionary, Few, Text, Texts, labels_of};
 use super::part::{BLOOM, RUNS, SALTS};
 use super::rows::Rows;
+use super::text::TextMatch;
 use super::words::{self, Needs};
 use crate::matcher::{MatchOp, Matcher};
-
-/// A regular expression may take this much memory when compiled.
-const REGEX_BYTES: usize = 1 << 20;
 
 /// Why there is no such filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,158 +62,6 @@ impl Condition {
             Matcher::new("", MatchOp::Equal, value).expect("only regular expressions can be wrong");
         Self { field, matcher }
     }
-}
-
-/// Where a text is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TextScope {
-    /// In the message.
-    Message,
-    /// In the message and in the fields, each by itself.
-    #[default]
-    MessageAndFields,
-}
-
-/// A text that entries must have, or must not.
-#[derive(Debug, Clone)]
-pub struct TextMatch {
-    how: How,
-    /// What must be in a part for it to be found there; none when nothing can be said.
-    needs: Option<Needs>,
-    scope: TextScope,
-    wanted: bool,
-}
-
-#[derive(Debug, Clone)]
-enum How {
-    Exact(Box<memmem::Finder<'static>>),
-    Pattern(Regex),
-}
-
-impl TextMatch {
-    /// That this text is somewhere. Ignoring case: ASCII letters alone, where the text is ASCII.
-    ///
-    /// # Errors
-    /// When the text is too long to be looked for without its case.
-    pub fn contains(text: &str, ignore_case: bool) -> Result<Self, FilterError> {
-        let needs = (!ignore_case || text.is_ascii()).then(|| Needs::of(text.as_bytes()));
-        let how =
-            if ignore_case && text.bytes().any(|byte| byte.is_ascii_alphabetic() || byte >= 128) {
-                How::Pattern(build(
-                    RegexBuilder::new(&regex::escape(text))
-                        .case_insensitive(true)
-                        .unicode(!text.is_ascii()),
-                    text,
-                )?)
-            } else {
-                How::Exact(Box::new(memmem::Finder::new(text.as_bytes()).into_owned()))
-            };
-        Ok(Self { how, needs, scope: TextScope::default(), wanted: true })
-    }
-
-    /// That this regular expression matches somewhere.
-    ///
-    /// # Errors
-    /// When it does not parse, or needs more than 1 MiB.
-    pub fn regex(pattern: &str) -> Result<Self, FilterError> {
-        let how = How::Pattern(build(&mut RegexBuilder::new(pattern), pattern)?);
-        Ok(Self { how, needs: None, scope: TextScope::default(), wanted: true })
-    }
-
-    /// Looked for there.
-    #[must_use]
-    pub fn within(self, scope: TextScope) -> Self {
-        Self { scope, ..self }
-    }
-
-    /// That it is not there.
-    #[must_use]
-    pub fn absent(self) -> Self {
-        Self { wanted: false, ..self }
-    }
-
-    fn is_in(&self, text: &[u8]) -> bool {
-        match &self.how {
-            How::Exact(finder) => finder.find(text).is_some(),
-            How::Pattern(regex) => regex.is_match(text),
-        }
-    }
-
-    fn holds(&self, entry: &LogEntry) -> bool {
-        let fields = self.scope == TextScope::MessageAndFields;
-        let there =
-            self.is_in(entry.message.as_bytes()) || (fields && self.is_in(entry.fields.as_bytes()));
-        there == self.wanted
-    }
-
-    /// Where it is next, from `at` on: a text without anchors only.
-    fn find(&self, bytes: &[u8], at: usize) -> Option<(usize, usize)> {
-        let rest = bytes.get(at..)?;
-        match &self.how {
-            How::Exact(finder) => {
-                finder.find(rest).map(|start| (at + start, at + start + finder.needle().len()))
-            }
-            How::Pattern(regex) => {
-                regex.find_at(bytes, at).map(|found| (found.start(), found.end()))
-            }
-        }
-    }
-
-    /// Which of a column's rows have it, all at once: faster than one by one.
-    fn mark(&self, column: &Texts, hits: &mut [bool]) {
-        let (mut at, mut row) = (0, 0);
-        while let Some((start, end)) = self.find(&column.bytes, at) {
-            row += column
-                .ends
-                .get(row..)
-                .map_or(0, |ends| ends.partition_point(|end| *end as usize <= start));
-            let place = column.place(row);
-            if end <= place.end && !place.is_empty() {
-                if let Some(hit) = hits.get_mut(row) {
-                    *hit = true;
-                }
-                at = place.end;
-            } else {
-                // It lies across two rows.
-                at = start + 1;
-            }
-        }
-    }
-
-    /// Keeps the rows that are wanted.
-    fn retain(&self, rows: &Rows, kept: &mut Vec<u32>) -> Result<(), BlockError> {
-        let message = rows.text(Text::Message)?;
-        let fields = match self.scope {
-            TextScope::Message => None,
-            TextScope::MessageAndFields => {
-                Some(rows.text(Text::Fields)?).filter(|fields| !fields.bytes.is_empty())
-            }
-        };
-        let empty = matches!(&self.how, How::Exact(finder) if finder.needle().is_empty());
-        if kept.len() > rows.len() / 4 && self.needs.is_some() && !empty {
-            let mut hits = vec![false; rows.len()];
-            self.mark(message, &mut hits);
-            if let Some(fields) = fields {
-                self.mark(fields, &mut hits);
-            }
-            kept.retain(|row| hits.get(*row as usize) == Some(&self.wanted));
-        } else {
-            kept.retain(|row| {
-                let row = *row as usize;
-                let there = self.is_in(message.get(row))
-                    || fields.is_some_and(|fields| self.is_in(fields.get(row)));
-                there == self.wanted
-            });
-        }
-        Ok(())
-    }
-}
-
-fn build(builder: &mut RegexBuilder, pattern: &str) -> Result<Regex, FilterError> {
-    builder.size_limit(REGEX_BYTES).build().map_err(|error| FilterError::Regex {
-        pattern: pattern.to_owned(),
-        reason: error.to_string(),
-    })
 }
 
 /// Which entries are wanted: all conditions must hold.
@@ -280,14 +124,17 @@ impl LogFilter {
         if !self.may_be_in(rows)? {
             return Ok(Vec::new());
         }
-        let times = rows.times()?;
-        let all = u32::try_from(times.len()).unwrap_or(u32::MAX);
+        let all = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         let in_range = |time: &i64| *time >= self.start_nanos && *time <= self.end_nanos;
         let mut kept: Vec<u32> =
             if rows.unit.range().is_some_and(|(start, end)| in_range(&start) && in_range(&end)) {
                 (0..all).collect()
             } else {
-                (0..all).zip(times).filter(|(_, time)| in_range(time)).map(|(row, _)| row).collect()
+                (0..all)
+                    .zip(rows.times()?)
+                    .filter(|(_, time)| in_range(time))
+                    .map(|(row, _)| row)
+                    .collect()
             };
         if self.min_level > Level::Unknown && !kept.is_empty() {
             let levels = rows.levels()?;
@@ -318,12 +165,7 @@ impl LogFilter {
 
     /// Whether the bloom filter and the bitmap leave it possible that something is found here.
     fn may_be_in(&self, rows: &Rows) -> Result<bool, BlockError> {
-        let needs: Vec<&Needs> = self
-            .texts
-            .iter()
-            .filter(|text| text.wanted)
-            .filter_map(|text| text.needs.as_ref())
-            .collect();
+        let needs: Vec<&Needs> = self.texts.iter().filter_map(TextMatch::needs).collect();
         if !needs.is_empty()
             && let Some(runs) = rows.words(RUNS)?
             && !needs.iter().all(|needs| needs.runs_may_be_in(&runs))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::block::{Block, BlockError, BlockWriter, Meta};
-use super::columns::{Builder, Columns};
+use super::columns::{Builder, Codes, Columns};
 use super::part::{self, MOST_ROWS, MOST_TEXT, PartMeta};
 use super::positions;
 use super::rows::{Rows, Unit};
@@ -249,7 +249,8 @@ fn open(path: &std::path::Path) -> io::Result<Block> {
     Block::open(path).map_err(io::Error::other)
 }
 
-/// Writes the rows of these as parts, by time and number. A part ends with its day of UTC.
+/// Writes the rows of these as parts, by time and number: about equally large ones, so that none is too small to be taken over as
+/// it is when blocks are merged. A part ends with its day of UTC.
 fn write_sorted(all: &[&Columns], writer: &mut BlockWriter) -> io::Result<()> {
     let mut rows: Vec<(i64, u64, u32, u32)> =
         Vec::with_capacity(all.iter().map(|columns| columns.len()).sum());
@@ -258,33 +259,39 @@ fn write_sorted(all: &[&Columns], writer: &mut BlockWriter) -> io::Result<()> {
         rows.extend((0..).zip(keys).map(|(row, (time, number))| (*time, *number, which, row)));
     }
     rows.sort_unstable();
-    let mut builder = Builder::default();
-    let mut text = 0;
     let mut out = Vec::new();
-    let mut end = |builder: &mut Builder| {
-        let columns = std::mem::take(builder).columns;
-        if columns.is_empty() {
-            return Ok(());
-        }
-        out.clear();
-        let meta = part::encode(&columns, writer.at(), &mut out)?;
-        writer.part(meta, &out)
-    };
-    for (time, _, which, row) in rows {
-        let other_day = builder
-            .columns
-            .times
-            .last()
-            .is_some_and(|last| last.div_euclid(DAY_NANOS) != time.div_euclid(DAY_NANOS));
-        if other_day || builder.columns.len() >= MOST_ROWS || text >= MOST_TEXT {
-            end(&mut builder)?;
-            text = 0;
-        }
-        if let Some(columns) = all.get(which as usize) {
-            builder.copy(columns, row as usize);
-            text +=
-                columns.texts.iter().map(|column| column.get(row as usize).len()).sum::<usize>();
+    for day in rows.chunk_by(|one, two| one.0.div_euclid(DAY_NANOS) == two.0.div_euclid(DAY_NANOS))
+    {
+        for rows in day.chunks(day.len().div_ceil(day.len().div_ceil(MOST_ROWS))) {
+            write_parts(all, rows, writer, &mut out)?;
         }
     }
-    end(&mut builder)
+    Ok(())
+}
+
+/// Writes these rows as one part, or as several where they have much text.
+fn write_parts(
+    all: &[&Columns],
+    rows: &[(i64, u64, u32, u32)],
+    writer: &mut BlockWriter,
+    out: &mut Vec<u8>,
+) -> io::Result<()> {
+    let mut rows = rows.iter().peekable();
+    while rows.peek().is_some() {
+        let (mut builder, mut text) = (Builder::default(), 0);
+        let mut codes: Vec<Codes> = all.iter().map(|_| Codes::default()).collect();
+        while text < MOST_TEXT
+            && let Some((.., which, row)) = rows.next()
+        {
+            let (which, row) = (*which as usize, *row as usize);
+            if let (Some(columns), Some(codes)) = (all.get(which), codes.get_mut(which)) {
+                builder.copy(columns, row, codes);
+                text += columns.texts.iter().map(|column| column.get(row).len()).sum::<usize>();
+            }
+        }
+        out.clear();
+        let meta = part::encode(&builder.columns, writer.at(), out)?;
+        writer.part(meta, out)?;
+    }
+    Ok(())
 }

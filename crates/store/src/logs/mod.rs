@@ -24,13 +24,16 @@ mod store;
 mod summary;
 #[cfg(test)]
 mod testing;
+mod text;
 mod words;
 
 pub use arrivals::{Arrivals, ArrivalsError};
-pub use filter::{Condition, FilterError, LogField, LogFilter, TextMatch, TextScope};
+pub use filter::{Condition, FilterError, LogField, LogFilter};
 pub use scan::{Cursor, CursorError, Found, LogReadError, Order, Page, Scan};
 pub use status::{
-    LogAppendError, LogAppended, LogMaintenance, LogOptions, LogRecovery, LogStatus, Position,
+    LogAppendError, LogAppended, LogMaintenance, LogOptions, LogRecovery, LogRefusal, LogRefused,
+    LogStatus, Position,
 };
 pub use store::{LARGEST_APPEND, LONGEST_ENTRY, LogStore};
 pub use summary::{Facet, Facets, HistogramStep};
+pub use text::{TextMatch, TextScope};

@@ -1,6 +1,7 @@
 //! How a store of log entries is set up, what it says of itself, and what can go wrong with an append.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::disk::Disk;
 use crate::error::AppendError;
@@ -63,16 +64,49 @@ pub struct Position {
 }
 
 /// What became of an append.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogAppended {
     /// Entries that were taken.
     pub accepted: usize,
-    /// Entries that are older than the retention.
-    pub too_old: usize,
-    /// Entries from too far in the future.
-    pub too_new: usize,
-    /// Entries whose texts are longer than [`super::LONGEST_ENTRY`].
-    pub too_long: usize,
+    /// Those that were not, in the order in which they were given.
+    pub refused: Vec<LogRefused>,
+}
+
+/// An entry that was not taken, and never will be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRefused {
+    /// Which of those that were given, from 0.
+    pub index: usize,
+    /// Its source.
+    pub source: Arc<str>,
+    /// Why.
+    pub why: LogRefusal,
+}
+
+/// Why an entry is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum LogRefusal {
+    /// It is older than the retention.
+    #[error("its time is before what is kept (logs.retention)")]
+    TooOld,
+    /// It is from too far in the future.
+    #[error("its time is more than a day in the future")]
+    TooNew,
+    /// Its texts are longer than [`super::LONGEST_ENTRY`].
+    #[error("it has more than {} bytes of text", super::LONGEST_ENTRY)]
+    TooLong,
+}
+
+impl LogRefusal {
+    /// As the metric of dropped entries names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooOld => "too_old",
+            Self::TooNew => "too_new",
+            Self::TooLong => "too_long",
+        }
+    }
 }
 
 /// Why nothing of an append was taken, or is not on the disk.

@@ -11,7 +11,9 @@ use super::block::Block;
 use super::columns::{Builder, Columns};
 use super::positions::Positions;
 use super::record;
-use super::status::{LogAppendError, LogAppended, LogOptions, LogStatus, Position};
+use super::status::{
+    LogAppendError, LogAppended, LogOptions, LogRefusal, LogRefused, LogStatus, Position,
+};
 use crate::frame;
 use crate::sample::Appended;
 use crate::status::Damage;
@@ -130,7 +132,7 @@ impl LogStore {
     /// Appends entries, and with them how far their reader has come: after a crash either both are there or neither is.
     /// Searches see the entries at once; `done` is called when they are on the disk (several appends share one sync), or
     /// when the disk did not take them. It is called on the store's own thread, so it must be quick and must not wait for
-    /// the store. Entries outside of the retention or too long are counted in the answer and left out; the position
+    /// the store. Entries outside of the retention or too long are named in the answer and left out; the position
     /// counts nevertheless.
     pub fn append(
         &self,
@@ -244,21 +246,21 @@ impl Inner {
         let nanos = |ms: i64| ms.saturating_mul(1_000_000);
         let oldest = nanos(now.saturating_sub(self.options.retention_ms));
         let newest = nanos(now.saturating_add(self.options.future_ms));
-        let mut appended = LogAppended::default();
+        let mut refused = Vec::new();
+        let mut index = 0;
         entries.retain(|entry| {
-            let refused = if entry.time_nanos < oldest {
-                &mut appended.too_old
+            let why = if entry.time_nanos < oldest {
+                Some(LogRefusal::TooOld)
             } else if entry.time_nanos > newest {
-                &mut appended.too_new
-            } else if text_bytes(entry) > LONGEST_ENTRY {
-                &mut appended.too_long
+                Some(LogRefusal::TooNew)
             } else {
-                appended.accepted += 1;
-                return true;
+                (text_bytes(entry) > LONGEST_ENTRY).then_some(LogRefusal::TooLong)
             };
-            *refused += 1;
-            false
+            refused.extend(why.map(|why| LogRefused { index, source: entry.source.clone(), why }));
+            index += 1;
+            why.is_none()
         });
+        let appended = LogAppended { accepted: entries.len(), refused };
         self.refused.fetch_add((given - entries.len()) as u64, Ordering::Relaxed);
         let mut state = lock(&self.state);
         let state = &mut *state;

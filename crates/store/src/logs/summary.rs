@@ -114,15 +114,22 @@ impl LogStore {
                 let wanted = filter.rows(&rows)?;
                 if !wanted.is_empty() {
                     let (times, levels) = (rows.times()?, rows.levels()?);
+                    // Rows of one step follow each other.
+                    let (mut of, mut counts) = (0..0, [0; LEVELS]);
                     for row in wanted {
                         let row = row as usize;
-                        let mut counts = [0; LEVELS];
+                        let time = times.get(row).copied().unwrap_or(0);
+                        if !of.contains(&time) {
+                            add(of.start, &std::mem::take(&mut counts));
+                            let start = time.div_euclid(step) * step;
+                            of = start..start.saturating_add(step);
+                        }
                         let level = usize::from(levels.get(row).copied().unwrap_or(0));
                         if let Some(count) = counts.get_mut(level.min(LEVELS - 1)) {
-                            *count = 1;
+                            *count += 1;
                         }
-                        add(times.get(row).copied().unwrap_or(0), &counts);
                     }
+                    add(of.start, &counts);
                 }
             }
             while steps.len() > MOST_STEPS {

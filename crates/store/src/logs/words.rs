@@ -1,8 +1,8 @@
 //! What a part of a block does *not* say, without reading its text: a bloom filter of whole words, and a bitmap of all runs of
 //! three bytes. Both see ASCII letters as small ones, so that they serve searches that ignore case as well.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// Bits of the bloom filter for each distinct word; with four probes about 1.2 % of absent words seem to be there.
 const BITS_A_WORD: usize = 10;
@@ -36,50 +36,49 @@ fn words(text: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
 #[must_use]
 pub fn hash(salt: u64, word: &[u8]) -> u64 {
     let mut state = salt ^ (word.len() as u64).wrapping_mul(MIX);
-    for chunk in word.chunks(8) {
-        let mut eight = [0u8; 8];
-        for (to, from) in eight.iter_mut().zip(chunk) {
-            *to = from.to_ascii_lowercase();
-        }
-        state = (state ^ u64::from_le_bytes(eight)).wrapping_mul(MIX);
+    let (eights, rest) = word.as_chunks::<8>();
+    let mut mix = |eight: [u8; 8]| {
+        state = (state ^ small_letters(u64::from_le_bytes(eight))).wrapping_mul(MIX);
         state ^= state >> 29;
+    };
+    eights.iter().for_each(|eight| mix(*eight));
+    if !rest.is_empty() {
+        let mut eight = [0; 8];
+        eight.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        mix(eight);
     }
     state
 }
 
-const fn run(one: u8, two: u8, three: u8) -> usize {
-    let number = (one as u32) | (two as u32) << 8 | (three as u32) << 16;
-    (number.wrapping_mul(0x9E37_79B1) >> 16) as usize
+/// Eight bytes with ASCII letters made small, all at once: a byte from `A` to `Z` has its sixth bit set.
+const fn small_letters(eight: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let low = eight & (EACH * 0x7F);
+    let from_a = low + EACH * (0x80 - b'A' as u64);
+    let past_z = low + EACH * (0x7F - b'Z' as u64);
+    let letters = from_a & !past_z & !eight & (EACH * 0x80);
+    eight | letters >> 2
 }
 
-/// The hashes are random already.
-#[derive(Default)]
-struct AsIs(u64);
-
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
+/// The place of a run of three bytes, the first of them the lowest.
+const fn run(three: u32) -> usize {
+    (three.wrapping_mul(0x9E37_79B1) >> 16) as usize
 }
 
 /// Gathers what a part says.
 pub struct Gather {
-    distinct: HashSet<u64, BuildHasherDefault<AsIs>>,
+    /// Hashes of words, some of them more than once.
+    hashes: Vec<u64>,
+    /// How many there may be before those that are there twice are taken out.
+    most: usize,
     recent: Vec<u64>,
     runs: Vec<u64>,
 }
 
 impl Default for Gather {
     fn default() -> Self {
-        Self { distinct: HashSet::default(), recent: vec![0; RECENT], runs: vec![0; RUN_BITS / 64] }
+        let (recent, runs) = (vec![0; RECENT], vec![0; RUN_BITS / 64]);
+        Self { hashes: Vec::new(), most: 1 << 17, recent, runs }
     }
 }
 
@@ -89,8 +88,17 @@ impl Gather {
             && *seen != hash
         {
             *seen = hash;
-            self.distinct.insert(hash);
+            self.hashes.push(hash);
+            if self.hashes.len() > self.most {
+                self.tidy();
+                self.most = self.most.max(self.hashes.len() * 2);
+            }
         }
+    }
+
+    fn tidy(&mut self) {
+        self.hashes.sort_unstable();
+        self.hashes.dedup();
     }
 
     /// The value of a field that is searched for as a whole.
@@ -105,26 +113,25 @@ impl Gather {
                 self.insert(hash(0, text.get(start..end).unwrap_or_default()));
             }
         }
-        for three in text.windows(3) {
-            if let [one, two, three] = three {
-                let place = run(
-                    one.to_ascii_lowercase(),
-                    two.to_ascii_lowercase(),
-                    three.to_ascii_lowercase(),
-                );
-                if let Some(word) = self.runs.get_mut(place / 64) {
-                    *word |= 1 << (place % 64);
-                }
+        let mut three = 0;
+        for (at, byte) in text.iter().enumerate() {
+            three = three >> 8 | u32::from(byte.to_ascii_lowercase()) << 16;
+            let place = run(three);
+            if at >= 2
+                && let Some(word) = self.runs.get_mut(place / 64)
+            {
+                *word |= 1 << (place % 64);
             }
         }
     }
 
     /// The bloom filter's bytes and the bitmap's, the latter folded as small as it stays useful.
     #[must_use]
-    pub fn finish(self) -> (Vec<u8>, Vec<u8>) {
-        let bits = (self.distinct.len() * BITS_A_WORD).div_ceil(64).max(1) * 64;
+    pub fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
+        self.tidy();
+        let bits = (self.hashes.len() * BITS_A_WORD).div_ceil(64).max(1) * 64;
         let mut bloom = vec![0u8; bits / 8];
-        for hash in &self.distinct {
+        for hash in &self.hashes {
             for place in probes(*hash, bits) {
                 if let Some(byte) = bloom.get_mut(place / 8) {
                     *byte |= 1 << (place % 8);
@@ -176,7 +183,7 @@ impl Needs {
         let words = words(needle).filter(inner);
         let small: Vec<u8> = needle.to_ascii_lowercase();
         let runs = small.windows(3).filter_map(|three| match three {
-            [one, two, three] => Some(run(*one, *two, *three)),
+            [one, two, three] => Some(run(u32::from_le_bytes([*one, *two, *three, 0]))),
             _ => None,
         });
         Self {
@@ -185,6 +192,11 @@ impl Needs {
                 .collect(),
             runs: runs.collect(),
         }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.words.extend(other.words);
+        self.runs.extend(other.runs);
     }
 
     /// Whether whole words are asked for, so that the bloom filter has to say.
@@ -204,6 +216,91 @@ impl Needs {
     #[must_use]
     pub fn words_may_be_in(&self, bloom: &[u8]) -> bool {
         self.words.iter().all(|hash| may_have(bloom, *hash))
+    }
+}
+
+/// What a text that matches a regular expression must have.
+#[derive(Debug, Clone, Default)]
+pub struct OfPattern {
+    /// For the filters.
+    pub needs: Needs,
+    /// A text of at least three bytes that every match has: the longest.
+    pub literal: Option<Vec<u8>>,
+    /// Whether the expression looks at what is around a match.
+    pub looks: bool,
+}
+
+/// What a text that matches this regular expression must have; nothing when it does not parse.
+#[must_use]
+pub fn of_pattern(pattern: &str) -> OfPattern {
+    let Ok(parsed) = ParserBuilder::new().utf8(false).build().parse(pattern) else {
+        return OfPattern { looks: true, ..OfPattern::default() };
+    };
+    let (mut pieces, mut needs) = (vec![Piece::default()], Needs::default());
+    gather_pieces(&parsed, &mut pieces);
+    pieces.iter().for_each(|piece| needs.add(Needs::of(&piece.text)));
+    let exact = pieces.into_iter().filter(|piece| !piece.folded && piece.text.len() >= 3);
+    OfPattern {
+        needs,
+        literal: exact.map(|piece| piece.text).max_by_key(Vec::len),
+        looks: !parsed.properties().look_set().is_empty(),
+    }
+}
+
+/// A text that every match has.
+#[derive(Debug, Default)]
+struct Piece {
+    text: Vec<u8>,
+    /// Letters may be in either case.
+    folded: bool,
+}
+
+/// Pieces that every match has; the last one may go on.
+fn gather_pieces(pattern: &Hir, pieces: &mut Vec<Piece>) {
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => {
+            if let Some(last) = pieces.last_mut() {
+                last.text.extend_from_slice(&literal.0);
+            }
+        }
+        HirKind::Capture(capture) => gather_pieces(&capture.sub, pieces),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| gather_pieces(part, pieces)),
+        HirKind::Repetition(repetition) if repetition.min > 0 => {
+            pieces.push(Piece::default());
+            gather_pieces(&repetition.sub, pieces);
+            pieces.push(Piece::default());
+        }
+        HirKind::Class(class) => match (letter(class), pieces.last_mut()) {
+            (Some(letter), Some(last)) => {
+                last.text.push(letter);
+                last.folded = true;
+            }
+            _ => pieces.push(Piece::default()),
+        },
+        HirKind::Repetition(_) | HirKind::Alternation(_) => pieces.push(Piece::default()),
+    }
+}
+
+/// The letter that a class is, large or small.
+fn letter(class: &Class) -> Option<u8> {
+    let pair = |one: u32, two: u32| {
+        let (one, two) = (u8::try_from(one).ok()?, u8::try_from(two).ok()?);
+        (one.is_ascii_uppercase() && one.to_ascii_lowercase() == two).then_some(two)
+    };
+    match class {
+        Class::Unicode(class) => match class.ranges() {
+            [one, two] if one.len() == 1 && two.len() == 1 => {
+                pair(one.start().into(), two.start().into())
+            }
+            _ => None,
+        },
+        Class::Bytes(class) => match class.ranges() {
+            [one, two] if one.len() == 1 && two.len() == 1 => {
+                pair(one.start().into(), two.start().into())
+            }
+            _ => None,
+        },
     }
 }
 
@@ -232,6 +329,41 @@ mod tests {
             prop_assert!(needs.runs_may_be_in(&runs) && needs.words_may_be_in(&bloom));
             prop_assert!(may_have(&bloom, hash(7, b"job-17")));
         }
+    }
+
+    #[test]
+    fn letters_are_made_small_eight_at_a_time() {
+        for first in 0..=255u8 {
+            let eight = std::array::from_fn(|place| first.wrapping_add(place as u8 * 31));
+            let expected = u64::from_le_bytes(eight.map(|byte| byte.to_ascii_lowercase()));
+            assert_eq!(small_letters(u64::from_le_bytes(eight)), expected);
+        }
+        assert_eq!(hash(1, b"Some-Long WORD"), hash(1, b"some-long word"));
+    }
+
+    #[test]
+    fn a_pattern_needs_its_texts_and_no_more() {
+        let needs = |pattern| {
+            let OfPattern { needs, literal, looks } = of_pattern(pattern);
+            let literal = literal.map(|text| String::from_utf8(text).unwrap()).unwrap_or_default();
+            (needs.words.len(), needs.runs.len(), literal, looks)
+        };
+        assert_eq!(needs(r"took 4\d{3}ms"), (0, 4, "took 4".into(), false));
+        assert_eq!(needs(r"(?i)tool \d+ [a-z]\b"), (0, 3, String::new(), true));
+        assert_eq!(needs(r"x took (\d+) bytes\b"), (1, 5 + 4, "x took ".into(), true));
+        assert_eq!(needs("(one|two)x?(y{0,3}|)"), (0, 0, String::new(), false));
+        assert_eq!(needs("(abcd){2}efgh+"), (0, 2 + 1, "abcd".into(), false));
+        // The Kelvin sign is a small k in another case.
+        assert_eq!(needs("(?i)task"), (0, 0, String::new(), false));
+        assert_eq!(needs("(?i-u)task"), (0, 2, String::new(), false));
+        let mut gather = Gather::default();
+        gather.text("Retry of JOB 17 after 3s: time-out".as_bytes());
+        let (bloom, runs) = gather.finish();
+        for there in ["(?i)retry OF job", r"after \ds: time.?out", "(x|)out$", "job 18|job 17"] {
+            let needs = of_pattern(there).needs;
+            assert!(needs.runs_may_be_in(&runs) && needs.words_may_be_in(&bloom), "{there}");
+        }
+        assert!(!of_pattern("after .* minutes").needs.runs_may_be_in(&runs));
     }
 
     #[test]

@@ -853,6 +853,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/loki/api/v1/drilldown-limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What Grafana's Logs Drilldown asks before it shows anything: what it may ask for. There are no patterns. */
+        get: operations["loki_drilldown_limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/loki/api/v1/format_query": {
         parameters: {
             query?: never;
@@ -1644,9 +1661,9 @@ export interface components {
         LinesTaken: {
             /** @description Lines that are kept, on the disk. */
             accepted: number;
-            /** @description Entries that were not kept: over the source's rate, outside of the retention, or too long. */
+            /** @description Entries that are refused for good: outside of the retention, or too long; `errors` says which. */
             dropped: number;
-            /** @description The first 100 lines that failed. */
+            /** @description The first 100 lines that are not kept. */
             errors: components["schemas"]["BadLine"][];
             /** @description Lines that are no entry; `errors` says which. */
             failed: number;
@@ -2463,8 +2480,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Not now */
-            503: {
+            /** @description Not now, or over a source's rate: nothing is kept */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3068,7 +3085,7 @@ export interface operations {
                     "application/json": components["schemas"]["LinesTaken"];
                 };
             };
-            /** @description No line was an entry */
+            /** @description No line is kept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3079,6 +3096,13 @@ export interface operations {
             };
             /** @description Over a limit, which is named */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Over a source's rate: nothing is kept, try again after Retry-After seconds */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4573,6 +4597,26 @@ export interface operations {
             };
         };
     };
+    loki_drilldown_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Loki's answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
     loki_format_query: {
         parameters: {
             query: {
@@ -5072,7 +5116,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Malformed */
+            /** @description Malformed, and nothing is kept; or some entries are refused for good, and all others are durable */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5086,7 +5130,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description All of it is over the source's rate */
+            /** @description Over a source's rate: nothing is kept, try again after Retry-After seconds */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5497,6 +5541,13 @@ export interface operations {
             };
             /** @description Another type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Over a source's rate: nothing is kept, try again after Retry-After seconds */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -99,6 +99,11 @@ pub(super) fn checks(status: &TailStatus, paths: &str) -> Vec<Check> {
             format!("{} lines were longer than longest_line_bytes, and were cut", status.cut);
         checks.push(check("cut", CheckState::Ok, detail, None));
     }
+    if status.mangled > 0 {
+        let detail =
+            format!("{} lines were not UTF-8: a mark stands for what is not", status.mangled);
+        checks.push(check("encoding", CheckState::Ok, detail, None));
+    }
     if let Some(why) = &status.not_kept {
         let detail = format!("what is read is not kept yet: {why}");
         let fix = "is the disk of data_dir full? Reading goes on by itself".to_owned();

@@ -8,7 +8,7 @@ use super::capture::Pattern;
 use super::labels::LabelSet;
 use super::regex::compile;
 use crate::logql::ast::{Compare, LabelFilter, LineFilter, LineOp, LineText, Quantity};
-use crate::logql::{ERROR, units};
+use crate::logql::{ERROR, Required, units};
 
 const FAILED: &str = "LabelFilterErr";
 
@@ -61,14 +61,16 @@ impl LineTests {
         self.tests.iter().any(|test| test.matches(line)) != self.negative
     }
 
-    /// A text that each line has that is kept.
-    pub(crate) fn required(&self) -> Option<&str> {
-        match self.tests.as_slice() {
+    /// What each line has that is kept.
+    pub(crate) fn required(&self) -> Option<Required> {
+        let text = match self.tests.as_slice() {
             _ if self.negative => None,
+            [LineTest::Regex(regex)] => return Some(Required::Regex(regex.clone())),
             [LineTest::Contains(text)] => Some(text.as_str()).filter(|text| !text.is_empty()),
             [LineTest::Pattern(pattern)] => pattern.longest_text(),
             _ => None,
-        }
+        };
+        text.map(|text| Required::Text(text.to_owned()))
     }
 }
 

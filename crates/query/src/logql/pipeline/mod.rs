@@ -15,7 +15,7 @@ use ::regex::Regex;
 
 use super::ast::{FormatValue, NamedMatcher, Stage};
 use super::template::{RegexCache, Scene, Template};
-use super::{ERROR, ERROR_DETAILS};
+use super::{ERROR, ERROR_DETAILS, Required};
 use extract::Extract;
 pub(crate) use extract::joined;
 pub(crate) use filter::LabelTest;
@@ -85,8 +85,8 @@ impl Pipeline {
         self.blind || self.steps.iter().all(|step| matches!(step, Step::Line(_)))
     }
 
-    /// Texts that each line has that is kept, as it was stored.
-    pub(crate) fn required(&self) -> Vec<String> {
+    /// What each line has that is kept, as it was stored.
+    pub(crate) fn required(&self) -> Vec<Required> {
         let changes = |step: &&Step| {
             !matches!(
                 step,
@@ -95,7 +95,7 @@ impl Pipeline {
         };
         let untouched = self.steps.iter().take_while(changes);
         let texts = untouched.filter_map(|step| match step {
-            Step::Line(tests) => tests.required().map(str::to_owned),
+            Step::Line(tests) => tests.required(),
             _ => None,
         });
         texts.collect()

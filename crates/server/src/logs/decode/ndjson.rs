@@ -15,22 +15,32 @@ const MOST_ERRORS: usize = 100;
 pub(crate) struct Lines {
     /// Those that are entries.
     pub(crate) entries: Vec<LogEntry>,
+    /// Their numbers, from 1.
+    pub(crate) numbers: Vec<usize>,
     /// How many are none.
     pub(crate) failed: usize,
-    /// The first of these by number, from 1, and what is wrong.
+    /// The first of these by number, and what is wrong.
     pub(crate) errors: Vec<(usize, String)>,
 }
 
 impl Lines {
     fn add(&mut self, line: usize, read: Result<LogEntry, String>) {
         match read {
-            Ok(entry) => self.entries.push(entry),
+            Ok(entry) => {
+                self.entries.push(entry);
+                self.numbers.push(line);
+            }
             Err(error) => {
                 self.failed += 1;
-                if self.errors.len() < MOST_ERRORS {
-                    self.errors.push((line, error));
-                }
+                self.wrong(line, error);
             }
+        }
+    }
+
+    /// Names what is wrong with a line.
+    pub(crate) fn wrong(&mut self, line: usize, error: String) {
+        if self.errors.len() < MOST_ERRORS {
+            self.errors.push((line, error));
         }
     }
 }

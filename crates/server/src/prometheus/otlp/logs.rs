@@ -7,7 +7,7 @@ use prost::encoding as wire;
 
 use super::records::{decode_json, decode_protobuf};
 use super::{Language, encoding, refused};
-use crate::logs::push_entries;
+use crate::logs::{push_entries, refused_entries};
 use crate::prometheus::Refusal;
 use crate::state::AppState;
 
@@ -18,6 +18,7 @@ use crate::state::AppState;
     responses((status = 200, description = "Durable; `partialSuccess` says how many were refused for good"),
         (status = 400, description = "Malformed"), (status = 413, description = "Over a limit, which is named"),
         (status = 415, description = "Another type"),
+        (status = 429, description = "Over a source's rate: nothing is kept, try again after Retry-After seconds"),
         (status = 503, description = "Not now: try again after Retry-After seconds")))]
 pub(crate) async fn logs(State(app): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
@@ -40,18 +41,17 @@ pub(crate) async fn logs(State(app): State<AppState>, request: Request) -> Respo
             .doors()
             .read(&parts.headers, body, encoding, move |bytes| decode(bytes, now))
             .await?;
-        push_entries(&logs, entries, now).await
+        let given = entries.len();
+        let refused = push_entries(&logs, entries, now).await?.refused;
+        Ok(refused_entries(&refused, given).map(|reason| (refused.len(), reason)))
     };
     match taken.await {
-        Ok(taken) if taken.dropped() == 0 => {
-            language.respond(StatusCode::OK, Vec::new(), &serde_json::json!({}))
-        }
-        Ok(taken) => {
-            let reason = "outside of the retention, over the source's rate, or too long";
-            let dropped = i64::try_from(taken.dropped()).unwrap_or(i64::MAX);
+        Ok(None) => language.respond(StatusCode::OK, Vec::new(), &serde_json::json!({})),
+        Ok(Some((dropped, reason))) => {
+            let dropped = i64::try_from(dropped).unwrap_or(i64::MAX);
             let mut partial = Vec::new();
             wire::int64::encode(1, &dropped, &mut partial);
-            wire::string::encode(2, &reason.to_owned(), &mut partial);
+            wire::string::encode(2, &reason, &mut partial);
             let mut message = Vec::new();
             wire::bytes::encode(1, &partial, &mut message);
             let json = serde_json::json!({ "partialSuccess": { "rejectedLogRecords": dropped.to_string(), "errorMessage": reason } });

@@ -131,7 +131,8 @@ fn refused(language: Language, refusal: &Refusal) -> Response {
     /// `INVALID_ARGUMENT` and `UNAVAILABLE` of gRPC.
     const CODES: (i32, i32) = (3, 14);
     let text = refusal.message();
-    let code = if matches!(refusal, Refusal::NotNow(_)) { CODES.1 } else { CODES.0 };
+    let later = matches!(refusal, Refusal::NotNow(_) | Refusal::TooFast { .. });
+    let code = if later { CODES.1 } else { CODES.0 };
     let mut message = Vec::new();
     encoding::int32::encode(1, &code, &mut message);
     encoding::string::encode(2, &text, &mut message);

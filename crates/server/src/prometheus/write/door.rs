@@ -66,6 +66,13 @@ pub(crate) enum Refusal {
     Bad(String),
     /// 408
     Slow,
+    /// 429, with Retry-After: nothing of it is kept
+    TooFast {
+        /// Why.
+        why: String,
+        /// When it may be sent again.
+        seconds: u64,
+    },
     /// 503, with Retry-After
     NotNow(String),
     /// 500
@@ -79,6 +86,7 @@ impl Refusal {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NotNow(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -86,9 +94,11 @@ impl Refusal {
 
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::Unsupported(why) | Self::TooLarge(why) | Self::Bad(why) | Self::NotNow(why) => {
-                why.clone()
-            }
+            Self::Unsupported(why)
+            | Self::TooLarge(why)
+            | Self::Bad(why)
+            | Self::NotNow(why)
+            | Self::TooFast { why, .. } => why.clone(),
             Self::Slow => format!("the body did not come within {} s", BODY_WITHIN.as_secs()),
             Self::Internal => "Vigie failed to take this in; the cause is in its log".to_owned(),
         }
@@ -96,10 +106,12 @@ impl Refusal {
 
     /// Adds what tells a sender when to come back.
     pub(crate) fn headed(&self, mut response: Response) -> Response {
-        if matches!(self, Self::NotNow(_)) {
-            let value = header::HeaderValue::from_static(RETRY_AFTER);
-            response.headers_mut().insert(header::RETRY_AFTER, value);
-        }
+        let after = match self {
+            Self::NotNow(_) => header::HeaderValue::from_static(RETRY_AFTER),
+            Self::TooFast { seconds, .. } => (*seconds).into(),
+            _ => return response,
+        };
+        response.headers_mut().insert(header::RETRY_AFTER, after);
         response
     }
 }

@@ -31,6 +31,13 @@ async fn grafana_finds_the_data_source_healthy() {
     let (filled, _) = filled(LogQueryLimits::default());
     let info = filled.json("/loki/api/v1/status/buildinfo").await.1;
     assert!(info["version"].as_str().unwrap().starts_with('3'));
+    let (_, drilldown) = filled.json("/loki/api/v1/drilldown-limits").await;
+    assert_eq!(drilldown["pattern_ingester_enabled"], false, "{drilldown}");
+    assert_eq!(drilldown["limits"]["max_entries_limit_per_query"], 5_000, "{drilldown}");
+    // What is not there is told as Loki tells it: not by a page for people.
+    for path in ["rules", "index/shards", "delete", "nothing"] {
+        assert_eq!(refused(&filled, &format!("/loki/api/v1/{path}")).await.0, 404, "{path}");
+    }
     let ready = filled.get_with("/ready", &[]).await;
     assert_eq!((ready.status().as_u16(), text(ready).await.as_str()), (200, "ready\n"));
 }

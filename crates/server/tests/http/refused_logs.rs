@@ -1,0 +1,127 @@
+//! What each door of log entries says of those that it does not keep: so that a sender loses none without a word, and sends
+//! none for ever.
+
+use serde_json::{Value, json};
+
+use crate::filled::START;
+use crate::logs::Server;
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const LOKI: &str = "/loki/api/v1/push";
+
+/// A door, and the body that brings lines of these times (milliseconds before now) through it.
+fn doors(ages: &[i64]) -> [(&'static str, String); 4] {
+    let times: Vec<i64> = ages.iter().map(|age| START.millis() - age).collect();
+    let nanos = |time: &i64| (time * 1_000_000).to_string();
+    let lines = |each: &dyn Fn(&i64) -> String| times.iter().map(each).collect::<String>();
+    let values: Vec<Value> = times.iter().map(|time| json!([nanos(time), "line"])).collect();
+    let record = |time: &i64| json!({"timeUnixNano": nanos(time), "body": {"stringValue": "line"}});
+    let records: Vec<Value> = times.iter().map(record).collect();
+    [
+        ("/api/v1/logs", lines(&|time| format!("{}\n", json!({"time": time, "message": "line"})))),
+        (LOKI, json!({"streams": [{"stream": {"app": "shop"}, "values": values}]}).to_string()),
+        (
+            "/_bulk",
+            lines(&|time| {
+                format!("{{\"create\":{{}}}}\n{}\n", json!({"time": time, "message": "line"}))
+            }),
+        ),
+        (
+            "/v1/logs",
+            json!({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}).to_string(),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn what_is_refused_for_good_is_said_and_the_rest_is_kept() {
+    const OLD: i64 = 100 * 86_400_000;
+    for (door, body) in doors(&[3, OLD, 1, -OLD]) {
+        let server = Server::new();
+        let (status, text) = server.send("POST", door, &[JSON], body).await;
+        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        match door {
+            // Loki's clients count what is refused, and do not send it again.
+            LOKI => {
+                assert_eq!(status, 400, "{text}");
+                assert!(text.contains("2 of 4 entries are refused for good, all others are kept"));
+                assert!(text.contains("number 2") && text.contains("logs.retention"), "{text}");
+            }
+            "/_bulk" => {
+                assert!(status == 200 && answer["errors"] == true, "{text}");
+                let states: Vec<&Value> = answer["items"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|item| &item["create"]["status"])
+                    .collect();
+                assert_eq!(states, [201, 400, 201, 400]);
+                let why = &answer["items"][3]["create"]["error"]["reason"];
+                assert!(why.as_str().unwrap().contains("in the future"), "{text}");
+            }
+            "/v1/logs" => {
+                let partial = &answer["partialSuccess"];
+                assert!(status == 200 && partial["rejectedLogRecords"] == "2", "{text}");
+                assert!(partial["errorMessage"].as_str().unwrap().contains("2 of 4"), "{text}");
+            }
+            _ => {
+                assert_eq!(status, 200, "{text}");
+                assert_eq!((&answer["accepted"], &answer["dropped"]), (&json!(2), &json!(2)));
+                assert_eq!(
+                    (&answer["errors"][0]["line"], &answer["errors"][1]["line"]),
+                    (&json!(2), &json!(4))
+                );
+            }
+        }
+        assert_eq!(server.messages("").await, ["line", "line"], "{door}");
+        let (_, metrics) = server.send("GET", "/metrics", &[], "").await;
+        let source = if door == LOKI { "loki" } else { "" };
+        for reason in ["too_old", "too_new"] {
+            let counted = metrics.lines().any(|line| {
+                line.starts_with("vigie_log_entries_dropped_total{")
+                    && line.contains(&format!("source=\"{source}"))
+                    && line.ends_with(&format!("reason=\"{reason}\"}} 1"))
+            });
+            assert!(counted, "{door} {reason}: {metrics}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_is_kept_no_door_says_that_it_went_well() {
+    for (door, body) in doors(&[100 * 86_400_000]) {
+        let server = Server::new();
+        let (status, text) = server.send("POST", door, &[JSON], body).await;
+        let said = match door {
+            "/_bulk" => status == 200 && text.contains("\"errors\":true"),
+            "/v1/logs" => status == 200 && text.contains("\"rejectedLogRecords\":\"1\""),
+            _ => status == 400,
+        };
+        assert!(said, "{door}: {status} {text}");
+    }
+}
+
+#[tokio::test]
+async fn over_a_rate_nothing_is_kept_and_it_is_said_when_to_come_back() {
+    for (door, body) in doors(&[15; 15]) {
+        let server = Server::slow();
+        let (status, text) = server.send("POST", door, &[JSON], body.clone()).await;
+        assert!(status.is_success(), "a full allowance takes any request: {door} {text}");
+        let (status, headers, text) = server.answer("POST", door, &[JSON], body).await;
+        assert!(status == 429 && text.contains("logs.entries_per_second"), "{door}: {text}");
+        let after: u64 = headers["retry-after"].to_str().unwrap().parse().unwrap();
+        // Five are owed, and ten is the full allowance.
+        assert_eq!(after, 15, "{door}");
+        assert_eq!(server.messages("").await.len(), 15, "{door}");
+        let (_, metrics) = server.send("GET", "/metrics", &[], "").await;
+        let dropped = metrics.lines().find(|line| {
+            line.starts_with("vigie_log_entries_dropped_total{") && line.contains("\"rate\"")
+        });
+        assert!(dropped.is_some_and(|line| line.ends_with(" 15")), "{door}: {metrics}");
+    }
+    let server = Server::slow();
+    for expected in [[201; 10].as_slice(), &[429]].concat() {
+        let (status, text) = server.send("POST", "/api/v1/events", &[], "deployed").await;
+        assert_eq!(status, expected, "{text}");
+    }
+}
