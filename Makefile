@@ -1,13 +1,13 @@
 # Vigie: the two commands are `make run` and `make test`; the work is done by `cargo xtask`.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-n8n fmt dev bench
+.PHONY: help run test test-n8n test-peers fmt dev bench
 
 # The first build of xtask is silent and takes half a minute: say so.
 XTASK := $(if $(wildcard $(or $(CARGO_TARGET_DIR),target)/debug/xtask),,@echo "Building the project's own chores (xtask), once ...")
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  cargo xtask --help: the other chores, and each part of the tests alone"
 
 run: ## start the demo, or watch your own Redis: make run REDIS_URL=redis://127.0.0.1:6379
@@ -21,6 +21,10 @@ test: ## every check and test there is; ends with "N passed, N failed"
 test-n8n: ## Vigie beside a real n8n, which is installed first: 2 GB, some minutes
 	$(XTASK)
 	@cargo xtask n8n
+
+test-peers: ## Vigie's doors with clients that take minutes to build
+	$(XTASK)
+	@cargo xtask peers
 
 fmt: ## format Rust and Go
 	$(XTASK)

@@ -28,6 +28,8 @@ pub struct LedgerLine {
     pub attempt: u32,
     /// `succeeded` or `failed`, of a finish.
     pub outcome: Option<String>,
+    /// Of an enqueue: how long the job has to wait before it may run.
+    pub delay_ms: Option<f64>,
     /// Of an enqueue: the broker took the job between `t` and so much later.
     pub took_ms: Option<f64>,
     /// Who wrote it.
@@ -43,6 +45,10 @@ pub struct LedgerAttempt {
     pub job_type: String,
     /// The job's id.
     pub job: String,
+    /// From 1.
+    pub attempt: u32,
+    /// The process that it ran in.
+    pub pid: u32,
     /// When the handler began.
     pub start: f64,
     /// When it ended, and whether well; `None`: its worker was killed.
@@ -94,6 +100,8 @@ impl Ledger {
                         queue: line.queue,
                         job_type: line.job_type,
                         job: line.job,
+                        attempt: line.attempt,
+                        pid: line.pid,
                         start: line.t,
                         finish: None,
                     });

@@ -10,7 +10,7 @@ use crate::command;
 use crate::project::Project;
 
 /// The program that shows a package to be there, the package, and who needs it.
-const PACKAGES: [(&str, &str, Need); 14] = [
+const PACKAGES: [(&str, &str, Need); 15] = [
     // Sentinel is this same program: `redis-server FILE --sentinel`.
     ("redis-server", "redis-server", Need::Redis),
     ("redis-cli", "redis-tools", Need::Redis),
@@ -25,6 +25,8 @@ const PACKAGES: [(&str, &str, Need); 14] = [
     // Exporters that many have: they are scraped.
     ("prometheus-node-exporter", "prometheus-node-exporter", Need::Peers),
     ("prometheus-redis-exporter", "prometheus-redis-exporter", Need::Peers),
+    // A sender of logs. Many have it without its way to Elasticsearch: this is dpkg's note that the package is there.
+    ("/var/lib/dpkg/info/rsyslog-elasticsearch.list", "rsyslog-elasticsearch", Need::Peers),
     // Its server is not on the path; this is.
     ("pg_ctlcluster", "postgresql", Need::N8n),
     ("prometheus-postgres-exporter", "prometheus-postgres-exporter", Need::Peers),
@@ -52,7 +54,8 @@ pub fn install(project: &Project, needs: &[Need]) -> Result<()> {
     step(&format!("Debian packages {names}"), || {
         let _quiet = ServicesStayStopped::new()?;
         command::show(apt(project).args(["update", "-qq"]))?;
-        let options = ["install", "-y", "-qq", "--no-install-recommends"];
+        // What another package would push off this machine stays, and that is said.
+        let options = ["install", "-y", "-qq", "--no-install-recommends", "--no-remove"];
         command::show(apt(project).args(options).args(&missing))
             .with_context(|| format!("installing {names}"))
     })

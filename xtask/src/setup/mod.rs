@@ -17,8 +17,8 @@ pub enum Need {
     Redis,
     /// Debian's Chromium, which the browser tests drive.
     Chromium,
-    /// Prometheus with its checker of expositions and rules, VictoriaMetrics, OpenSearch, load balancers, exporters: what Vigie
-    /// is compared with or speaks to.
+    /// Prometheus with its checker of expositions and rules, VictoriaMetrics, OpenSearch, load balancers, exporters, clients of its
+    /// doors: what Vigie is compared with or speaks to.
     Peers,
     /// The Go compiler.
     Go,
@@ -51,6 +51,10 @@ pub fn ensure(project: &Project, needs: &[Need]) -> Result<()> {
     if has(Need::Web) {
         node::install(project)?;
         node::packages(project, "web")?;
+    }
+    if has(Need::Peers) {
+        node::install(project)?;
+        node::packages(project, "testkit/loki-clients")?;
     }
     if has(Need::N8n) {
         node::n8n(project)?;

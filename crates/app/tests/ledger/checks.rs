@@ -1,6 +1,6 @@
 //! Vigie's answer beside what really happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 use vigie_testkit::{Durations, Ledger, duration_tolerance, rate_agrees};
@@ -104,8 +104,7 @@ pub fn durations(status: &Status, kind: &str, truth: &Truth, listening: Listenin
 pub struct Record {
     pub queue: String,
     pub job_type: String,
-    /// In ms; `None` of a retry that runs in another process than the attempt before it.
-    pub wait: Option<f64>,
+    /// In ms.
     pub run: f64,
 }
 
@@ -117,20 +116,52 @@ pub fn records(port: u16) -> Vec<Record> {
     let record = |one: &Value| Record {
         queue: text(&one["queue"]),
         job_type: text(&one["type"]),
-        wait: match one["wait_seconds"].as_f64() {
-            None => {
-                assert!(one["attempt"].as_u64() > Some(1), "a first attempt without a wait: {one}");
-                None
-            }
-            Some(wait) => Some(wait * 1e3),
-        },
         run: one["run_seconds"].as_f64().unwrap() * 1e3,
     };
     page["jobs"].as_array().unwrap().iter().map(record).collect()
 }
 
-/// The durations of each queue and type are those of the workers' records; and a run lies between that of the handler, which the ledger
-/// has, and that of the record, which has the way there and back in it.
+/// asynq's workers wait so long before a retry in the ledger mode of the examples, and asynq counts in whole seconds.
+const RETRY_DELAY: f64 = 1_000.0;
+/// From the end of a handler to asynq's question when the retry is to be, on a busy machine.
+const ASKED_WITHIN: f64 = 25.0;
+
+/// From when on a task could run that was to wait so long from `now` on, as asynq keeps it: in whole seconds, and not before now.
+fn eligible(now: f64, delay: f64) -> f64 {
+    if delay > 0.0 { now.max(((now + delay) / 1e3).floor() * 1e3) } else { now }
+}
+
+/// The shortest and the longest wait that each attempt of a queue and type can have had, by the ledger alone: between its enqueue and
+/// that one's answer it could run, or so long after its last failure. A retry counts where it runs in the process of the attempt before it, for
+/// nobody else knows when it was due.
+fn waits(ledger: &Ledger, own: impl Fn(&str, &str) -> bool) -> Bounds {
+    let enqueued: HashMap<&str, _> =
+        ledger.enqueues.iter().map(|one| (one.job.as_str(), one)).collect();
+    let mut attempts = HashMap::new();
+    for one in &ledger.attempts {
+        attempts.insert((one.job.as_str(), one.attempt), one);
+    }
+    let bounds = attempts.values().filter(|one| own(&one.queue, &one.job_type)).filter_map(|one| {
+        let (earliest, latest) = match one.attempt {
+            1 => {
+                let put = enqueued[one.job.as_str()];
+                let (delay, took) = (put.delay_ms.unwrap_or(0.0), put.took_ms.unwrap_or(0.0));
+                (eligible(put.t, delay), eligible(put.t + took, delay))
+            }
+            _ => {
+                let before = attempts[&(one.job.as_str(), one.attempt - 1)];
+                let end = before.finish.filter(|_| before.pid == one.pid)?.0;
+                (eligible(end, RETRY_DELAY), eligible(end + ASKED_WITHIN, RETRY_DELAY))
+            }
+        };
+        Some(((one.start - latest).max(0.0), (one.start - earliest).max(0.0)))
+    });
+    let (shortest, longest) = bounds.unzip();
+    Bounds { shortest: Durations::new(shortest), longest: Durations::new(longest) }
+}
+
+/// The waits of each queue and type are those of the ledger; and a run lies between that of the handler, which the ledger has, and that
+/// of the worker's record, which has the way there and back in it.
 pub fn told(status: &Status, records: &[Record], ledger: &Ledger) {
     let mut worst = (0.0, String::new());
     for queue in status.of("asynq") {
@@ -142,12 +173,11 @@ pub fn told(status: &Status, records: &[Record], ledger: &Ledger) {
             let of = || records.iter().filter(|one| own(&one.queue, &one.job_type));
             let handlers = ledger.attempts.iter().filter(|one| own(&one.queue, &one.job_type));
             let handlers = handlers.filter_map(|one| Some(one.finish?.0 - one.start)).collect();
-            let waits = Durations::new(of().filter_map(|one| one.wait).collect());
             let runs = Durations::new(of().map(|one| one.run).collect());
             let handlers = Durations::new(handlers);
             assert_eq!(runs.count(), handlers.count(), "{name} {job_type:?}: records and ledger");
             let what = format!("asynq {name}/{}", job_type.unwrap_or("all"));
-            let wait = Bounds { shortest: waits.clone(), longest: waits };
+            let wait = waits(ledger, own);
             let run = Bounds { shortest: handlers, longest: runs };
             for (what, seen, real) in [
                 (format!("{what} wait"), &seen["wait"], wait),

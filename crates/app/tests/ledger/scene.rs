@@ -80,6 +80,14 @@ fn texts(list: &Value) -> Vec<String> {
     list.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
 }
 
+/// Of the environment of a process.
+pub type Variables = Vec<(&'static str, String)>;
+
+/// By which a process tells Vigie of its jobs at this port.
+pub fn listening(port: u16) -> Variables {
+    vec![("VIGIE_LISTEN", format!("127.0.0.1:{port}"))]
+}
+
 /// The processes of `examples/ledger.json`.
 pub struct Workload {
     pub producers: Vec<Process>,
@@ -90,22 +98,22 @@ pub struct Workload {
 impl Workload {
     /// Starts all of them; their ledgers and their own words go to `dir`.
     pub fn start(dir: &Path, redis: &str, jobs: usize, rate: usize) -> Self {
-        Self::start_some(dir, redis, (jobs, rate), |_| Some(None))
+        Self::start_some(dir, redis, (jobs, rate), |_| Some(Vec::new()))
     }
 
-    /// Starts those that `listen` says something of: where they tell Vigie of their jobs, if they do.
+    /// Starts those that `environment` says something of: the variables by which they tell Vigie of their jobs, if they do.
     pub fn start_some(
         dir: &Path,
         redis: &str,
         (jobs, rate): (usize, usize),
-        listen: impl Fn(&str) -> Option<Option<u16>>,
+        environment: impl Fn(&str) -> Option<Variables>,
     ) -> Self {
         let examples = examples();
         let manifest = json(&examples.join("ledger.json"));
         let mut workload = Self { producers: Vec::new(), workers: Vec::new() };
         for process in manifest["processes"].as_array().unwrap() {
             let name = process["name"].as_str().unwrap();
-            let Some(listens) = listen(name) else { continue };
+            let Some(variables) = environment(name) else { continue };
             let words: Vec<String> = texts(&process["command"])
                 .into_iter()
                 .map(|word| {
@@ -122,10 +130,7 @@ impl Workload {
             };
             let mut command = Command::new(program);
             command.args(&words[1..]).current_dir(&place).env("REDIS_URL", redis);
-            match listens {
-                Some(port) => command.env("VIGIE_LISTEN", format!("127.0.0.1:{port}")),
-                None => command.env_remove("VIGIE_LISTEN"),
-            };
+            command.env_remove("VIGIE_LISTEN").env_remove("VIGIE_JOBS").envs(variables);
             let process_started = Process::start(&mut command, &dir.join(format!("{name}.log")));
             match process["role"].as_str().unwrap() {
                 "producer" => workload.producers.push(process_started),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use vigie_testkit::{Ledger, RedisServer, free_port};
+use vigie_testkit::{Ledger, Proxy, ProxyMode, RedisServer, free_port};
 
 use crate::checks::{self, equal, quality, rates, records, told};
-use crate::scene::{self, Status, Vigie, Workload, eventually};
+use crate::scene::{self, Status, Vigie, Workload, eventually, listening};
 use crate::{ALONE, ASYNQ};
 
 /// Waits until the producers are done and no queue has anything left.
@@ -56,9 +56,9 @@ async fn the_ledger_of_workers_with_the_sdk_is_exact_for_each_type_of_asynq() {
     // Rates leave out the second in which watching began, and what a poll counts happened up to a second before.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let listen = |name: &str| match name {
-        "asynq-api" => Some(Some(api)),
-        "asynq-worker-a" => Some(Some(workers[0])),
-        "asynq-worker-b" => Some(Some(workers[1])),
+        "asynq-api" => Some(listening(api)),
+        "asynq-worker-a" => Some(listening(workers[0])),
+        "asynq-worker-b" => Some(listening(workers[1])),
         _ => None,
     };
     let url = server.url();
@@ -77,9 +77,9 @@ async fn the_ledger_of_workers_with_the_sdk_is_exact_for_each_type_of_asynq() {
     // One of the workers is replaced by one without the SDK: the totals stay right, and the types are known to be not whole.
     drop(workload);
     let silent = |name: &str| match name {
-        "asynq-api" => Some(None),
-        "asynq-worker-a" => Some(Some(workers[0])),
-        "asynq-worker-b" => Some(None),
+        "asynq-api" => Some(Vec::new()),
+        "asynq-worker-a" => Some(listening(workers[0])),
+        "asynq-worker-b" => Some(Vec::new()),
         _ => None,
     };
     let more = tempfile::tempdir().unwrap();
@@ -99,4 +99,64 @@ async fn the_ledger_of_workers_with_the_sdk_is_exact_for_each_type_of_asynq() {
         (right && gaps).then_some(())
     });
     quality(&vigie.status(), "asynq", "gap", &["gap"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_worker_forgets_while_vigie_cannot_reach_it_is_counted_and_marked() {
+    let _alone = ALONE.lock().await;
+    const JOBS: usize = 400;
+    // What is made in four seconds: more than Vigie, which asks each second, leaves there.
+    const RING: usize = 120;
+    let server = RedisServer::start();
+    server.run(&[&["SADD", "asynq:queues"][..], &ASYNQ].concat());
+    let dir = tempfile::tempdir().unwrap();
+    let (api, worker) = (free_port(), free_port());
+    let proxy = Proxy::start(worker).await;
+    let vigie = Vigie::with_services(dir.path(), server.port(), &[proxy.port()]);
+    let environment = |name: &str| match name {
+        "asynq-api" => Some(listening(api)),
+        "asynq-worker-a" => {
+            Some([listening(worker), vec![("VIGIE_JOBS", RING.to_string())]].concat())
+        }
+        _ => None,
+    };
+    let mut workload = Workload::start_some(dir.path(), &server.url(), (JOBS, 30), environment);
+    let exact = || vigie.status().of("asynq").iter().all(|one| one["totals"]["quality"] == "exact");
+    eventually("each queue is told of", 60, || exact().then_some(()));
+    proxy.set(ProxyMode::Refuse);
+    until_ended(&server, &mut workload);
+    proxy.set(ProxyMode::Forward);
+
+    let ledger = Ledger::read(dir.path(), "asynq");
+    assert_eq!((ledger.enqueues.len(), ledger.interrupted()), (JOBS, 0));
+    let sums = ledger.counts();
+    let sums = checks::by_queue(&sums);
+    let status = eventually("totals are the ledger's and say gap", 90, || {
+        let status = vigie.status();
+        let right =
+            ASYNQ.iter().all(|queue| scene::totals(status.queue("asynq", queue)) == sums[queue]);
+        let gaps = status.of("asynq").iter().all(|queue| queue["totals"]["quality"] == "gap");
+        (right && gaps).then_some(status)
+    });
+    quality(&status, "asynq", "gap", &["gap"]);
+    // The types lack as many attempts as the source says were gone: it has told how many.
+    let typed: u64 = status
+        .of("asynq")
+        .iter()
+        .flat_map(|queue| queue["types"].as_array().unwrap())
+        .map(|one| one["succeeded"].as_u64().unwrap() + one["failed"].as_u64().unwrap())
+        .sum();
+    let attempts = ledger.attempts.len() as u64;
+    let lost = attempts - typed;
+    println!("{attempts} attempts, {typed} told, {lost} gone");
+    assert!(lost > 0 && typed >= RING as u64, "{attempts} attempts, {typed} told");
+    let sources = vigie.get("/api/v1/sources").unwrap();
+    let mut sources = sources["sources"].as_array().unwrap().iter();
+    let checks = &sources.find(|one| one["source"] == "workers").unwrap()["checks"];
+    let jobs = checks.as_array().unwrap().iter().find(|one| one["id"] == "jobs").unwrap();
+    let said = format!("; {lost} were gone before they could be read");
+    assert!(
+        jobs["state"] == "warning" && jobs["detail"].as_str().unwrap().contains(&said),
+        "{jobs}"
+    );
 }

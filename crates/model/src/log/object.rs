@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Level, LogEntry};
+use super::LogEntry;
 use crate::{Labels, Time};
 use serde_json::{Map, Value};
 
@@ -11,14 +11,27 @@ const NANOS: i64 = 1_000_000_000;
 const TIMES: [&str; 5] = ["time", "@timestamp", "timestamp", "ts", "t"];
 const LEVELS: [&str; 6] = ["level", "severity", "lvl", "log.level", "levelname", "severity_text"];
 const MESSAGES: [&str; 4] = ["message", "msg", "log", "body"];
-const INSTANCES: [&str; 4] = ["instance", "hostname", "host.name", "pod"];
+const INSTANCES: [&str; 6] = ["instance", "hostname", "host.name", "host.hostname", "pod", "host"];
 const JOBS: [&str; 4] = ["job", "job_id", "jobId", "task_id"];
 const TRACES: [&str; 5] = ["trace", "trace_id", "traceId", "trace.id", "traceID"];
 
+/// The first of these names that has a plain value. One with a dot may be a name of an object within, as in the Elastic Common
+/// Schema.
 fn take(map: &mut Map<String, Value>, names: &[&str]) -> Option<Value> {
-    names.iter().find_map(|name| match map.get(*name) {
-        Some(Value::Object(_) | Value::Array(_) | Value::Null) | None => None,
-        Some(_) => map.remove(*name),
+    names.iter().find_map(|name| {
+        let plain =
+            |value: &Value| !matches!(value, Value::Object(_) | Value::Array(_) | Value::Null);
+        if map.get(*name).is_some_and(plain) {
+            return map.remove(*name);
+        }
+        let (outer, inner) = name.split_once('.')?;
+        let within = map.get_mut(outer)?.as_object_mut()?;
+        within.get(inner).filter(|value| plain(value))?;
+        let found = within.remove(inner);
+        if within.is_empty() {
+            map.remove(outer);
+        }
+        found
     })
 }
 
@@ -79,15 +92,6 @@ pub fn log_entry_from_object(
     if let Some(value) = take(&mut map, &LEVELS) {
         entry.set_level(&text(value));
     }
-    let ecs_level = match map.get_mut("log") {
-        Some(Value::Object(log)) => take(log, &["level"]),
-        _ => None,
-    };
-    if entry.level == Level::Unknown
-        && let Some(value) = ecs_level
-    {
-        entry.set_level(&text(value));
-    }
     entry.message = take(&mut map, &MESSAGES).map(text).unwrap_or_default();
     let mut field = |names: &[&str], to: &mut Arc<str>| {
         if let Some(value) = take(&mut map, names) {
@@ -125,6 +129,7 @@ pub fn log_entry_from_object(
 
 #[cfg(test)]
 mod tests {
+    use super::super::Level;
     use super::*;
 
     #[test]
@@ -148,8 +153,11 @@ mod tests {
         );
         let zap = read(r#"{"level":"info","ts":1795442619.25,"msg":"x"}"#).unwrap();
         assert_eq!((zap.time_nanos, &*zap.level_text), (1_795_442_619_250_000_000, ""));
-        let ecs = read(r#"{"@timestamp":"2026-11-23T13:03:39Z","log":{"level":"error"},"message":"x","trace.id":"t"}"#).unwrap();
+        let ecs = read(r#"{"@timestamp":"2026-11-23T13:03:39Z","log":{"level":"error","file":{"path":"/x"}},"message":"x","trace.id":"t","host":{"name":"h","ip":["::1"]},"service":{"name":"shop"}}"#).unwrap();
         assert_eq!((ecs.level, &*ecs.trace), (Level::Error, "t"));
+        assert_eq!((&*ecs.instance, &*ecs.source), ("h", "shop"));
+        assert_eq!(ecs.fields, r#"{"host":{"ip":["::1"]},"log":{"file":{"path":"/x"}}}"#);
+        assert_eq!(&*read(r#"{"message":"x","host":"web-1"}"#).unwrap().instance, "web-1");
         assert_eq!(read(r#"{"message":"x"}"#).unwrap().time_nanos, now.micros() * 1_000);
         let own = read(r#"{"message":"x","fields":{"a":1},"labels":{"env":"prod"}}"#).unwrap();
         assert_eq!((own.fields.as_str(), own.labels.get("env")), (r#"{"a":1}"#, Some("prod")));

@@ -267,7 +267,7 @@ async fn filebeat_finds_what_it_asks_for_and_its_documents_arrive() {
     assert_eq!(server.messages("").await, ["two", "one"]);
     let one = server.get("/api/v1/logs?level=error").await;
     assert_eq!(one["entries"][0]["fields"]["index"], "filebeat-8.19.0");
-    assert_eq!(one["entries"][0]["fields"]["host"]["name"], "h");
+    assert_eq!(one["entries"][0]["instance"], "h");
     let (status, text) = server.send("POST", "/_bulk", &[], "{\"what\":{}}\n{}\n").await;
     assert!(status == 400 && text.contains("Malformed action"), "{text}");
 }

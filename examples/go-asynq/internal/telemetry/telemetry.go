@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"strconv"
 	"time"
 
 	vigie "vigie.example/vigie"
@@ -16,16 +18,23 @@ const Usage = "loopback address where Vigie reads metrics, logs, events and jobs
 
 // Start serves the four paths of the contract at address and returns the recorder
 // behind them. With an empty address it is nil, which is a recorder switched off.
+// VIGIE_JOBS says how many job records it keeps for a reader that is away.
 // stop ends the serving; a reader has until ctx ends to fetch the last entries.
 func Start(address, service, instance string) (v *vigie.Recorder, stop func(context.Context), err error) {
 	if address == "" {
 		return nil, func(context.Context) {}, nil
 	}
+	options := vigie.Options{Service: service, Instance: instance}
+	if text := os.Getenv("VIGIE_JOBS"); text != "" {
+		if options.Jobs, err = strconv.Atoi(text); err != nil {
+			return nil, nil, fmt.Errorf("VIGIE_JOBS is no number: %w", err)
+		}
+	}
 	listener, err := Loopback("--vigie", address)
 	if err != nil {
 		return nil, nil, err
 	}
-	v = vigie.New(vigie.Options{Service: service, Instance: instance})
+	v = vigie.New(options)
 	server := &http.Server{Handler: v.Endpoint(), ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	fmt.Printf("%s: http://%s%s\n", instance, listener.Addr(), vigie.PathMetrics)

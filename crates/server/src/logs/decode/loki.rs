@@ -42,13 +42,17 @@ fn line(
     } else if let Some(word) = level_within(&text) {
         made.set_level(&word);
     }
-    for (name, to) in [
-        ("instance", &mut made.instance),
-        ("queue", &mut made.queue),
-        ("trace_id", &mut made.trace),
-        ("job_id", &mut made.job),
-    ] {
-        if let Some(value) = of(name) {
+    let known: [(&[&str], _); 5] = [
+        (&["service_name", "service"], &mut made.source),
+        (&["instance", "hostname", "host", "pod"], &mut made.instance),
+        (&["queue"], &mut made.queue),
+        (&["trace_id"], &mut made.trace),
+        (&["job_id"], &mut made.job),
+    ];
+    for (names, to) in known {
+        if let Some(value) =
+            names.iter().find_map(|name| of(name)).filter(|value| !value.is_empty())
+        {
             *to = value.into();
         }
     }

@@ -1,0 +1,170 @@
+//! The program itself, as its users run it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::process::{Process, logged};
+use crate::{HttpAnswer, free_port, http_get, http_post};
+
+/// How long a busy machine may take for anything.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Looks again and again until there is something, and ends the test where that does not come.
+pub fn until<T>(what: impl std::fmt::Display, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A Vigie with a folder and a port of its own; killed (SIGKILL) when dropped, for what is kept must survive that.
+pub struct Vigie {
+    program: PathBuf,
+    dir: PathBuf,
+    port: u16,
+    process: Option<Process>,
+}
+
+impl Vigie {
+    /// Writes its configuration, but starts nothing. `program` is `env!("CARGO_BIN_EXE_vigie")`; `config` is all of the YAML but
+    /// for `listen` and `data_dir`, in which JSON may stand.
+    #[must_use]
+    pub fn prepare(program: &str, dir: &Path, config: &str) -> Self {
+        std::fs::create_dir_all(dir).expect("a folder in a temporary one");
+        let made =
+            Self { program: program.into(), dir: dir.into(), port: free_port(), process: None };
+        made.configure(config);
+        made
+    }
+
+    /// Starts one, and waits until it is ready.
+    #[must_use]
+    pub fn start(program: &str, dir: &Path, config: &str) -> Self {
+        let mut made = Self::prepare(program, dir, config);
+        made.boot();
+        made
+    }
+
+    /// Writes another configuration, for the next start.
+    pub fn configure(&self, config: &str) {
+        let data = self.dir.join("data");
+        let text =
+            format!("listen: 127.0.0.1:{}\ndata_dir: {}\n{config}\n", self.port, data.display());
+        std::fs::write(self.config(), text).expect("a file in a temporary folder");
+    }
+
+    /// Starts the process (again), without waiting for anything.
+    pub fn launch(&mut self) {
+        let mut command = Command::new(&self.program);
+        command.arg("--config").arg(self.config()).stdin(Stdio::null());
+        self.process = Some(Process::start(logged(&mut command, &self.dir.join("vigie.log"))));
+    }
+
+    /// Starts the process (again), and waits until it is ready.
+    pub fn boot(&mut self) {
+        self.launch();
+        until("vigie is ready", || {
+            let ended = self.process.as_mut().is_some_and(Process::has_ended);
+            assert!(!ended, "vigie ended at once:\n{}", self.log());
+            http_get(self.port, "/readyz").ok().filter(|answer| answer.status == 200)
+        });
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Asks it to end (SIGTERM), and waits.
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.signal("TERM");
+            process.wait();
+        }
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The file of its configuration.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.dir.join("vigie.yaml")
+    }
+
+    /// What it has said so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("vigie.log")).unwrap_or_default()
+    }
+
+    /// The whole answer to a path, whatever it is.
+    #[must_use]
+    pub fn get(&self, path: &str) -> HttpAnswer {
+        http_get(self.port, path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Sends a body, which is taken.
+    pub fn post(&self, path: &str, body: &str) {
+        let answer = http_post(self.port, path, &[], body.as_bytes())
+            .unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!((200..300).contains(&answer.status), "{path}: {answer:?}");
+    }
+
+    /// The JSON at a path; none while nobody answers with 200.
+    #[must_use]
+    pub fn json(&self, path: &str) -> Option<Value> {
+        let answer = http_get(self.port, path).ok().filter(|answer| answer.status == 200)?;
+        serde_json::from_str(&answer.body).ok()
+    }
+
+    /// Asks for a path until its answer is as wanted.
+    pub fn until<T>(&self, path: &str, what: &str, look: impl Fn(&Value) -> Option<T>) -> T {
+        let begun = Instant::now();
+        loop {
+            let answer = self.json(path);
+            if let Some(found) = answer.as_ref().and_then(&look) {
+                return found;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{what}: {answer:#?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// All log entries of a question such as `source=app&level=warn`, newest first, page by page.
+    #[must_use]
+    pub fn entries(&self, question: &str) -> Vec<Value> {
+        let (mut entries, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/v1/logs?{question}&limit=5000{cursor}");
+            let mut page = self.json(&path).unwrap_or_else(|| panic!("{path} is not answered"));
+            entries.append(page["entries"].as_array_mut().expect("a page of entries"));
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return entries,
+            }
+        }
+    }
+
+    /// How many log entries such a question has; none while nobody answers.
+    #[must_use]
+    pub fn count(&self, question: &str) -> Option<u64> {
+        self.json(&format!("/api/v1/logs/facets?{question}"))?["total"].as_u64()
+    }
+}
