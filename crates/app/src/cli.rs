@@ -167,7 +167,7 @@ pub(crate) struct TableArgs {
 pub(crate) struct QueuesArgs {
     #[command(flatten)]
     pub(crate) table: TableArgs,
-    /// Only queues of this broker: asynq, bull or bullmq
+    /// Only queues of this broker: asynq, bull, bullmq or n8n
     #[arg(long)]
     pub(crate) kind: Option<String>,
 }

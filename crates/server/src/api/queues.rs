@@ -154,7 +154,8 @@ pub(crate) fn no_queue(source: &str, queue: &str) -> Problem {
 
 pub(crate) fn parse_kind(kind: &str) -> Result<Broker, Problem> {
     Broker::parse(kind).ok_or_else(|| {
-        Problem::bad_parameter(format!("kind is {kind:?}; it is one of asynq, bull, bullmq."))
+        let known = Broker::ALL.map(Broker::as_str).join(", ");
+        Problem::bad_parameter(format!("kind is {kind:?}; it is one of {known}."))
     })
 }
 
