@@ -1,5 +1,5 @@
 // Hours of an open dashboard in minutes: does the heap grow?
-// VIGIE_URL; node soak.mjs HOURS SECONDS: as many hours as these seconds are enough for. Prints one line of JSON.
+// VIGIE_URL; node soak.mjs HOURS SECONDS: as many hours as these seconds, after the warm-up, are enough for. Prints one line of JSON.
 //
 // Between the browser and Vigie stands a proxy that passes everything on but the stream. Of that it records what Vigie says in
 // some seconds, and replays it over and over: one recorded second a tick, with the times moved on, so that for the page an
@@ -149,7 +149,7 @@ for (const { name, path, init } of PAGES) {
 
 const total = hours * 3_600;
 const times = [];
-const end = performance.now() + most * 1_000;
+let end = Infinity;
 const drawn = (page) => page.evaluate(() => new Promise((done) => { requestAnimationFrame(() => setTimeout(done)); }));
 
 async function sample() {
@@ -172,7 +172,10 @@ while (due < WARM_TICKS + total && performance.now() < end) {
   if (due < next) continue;
   next += total / SAMPLES;
   await sample();
-  if (times.length === 1) await part();
+  if (times.length === 1) {
+    await part();
+    end = performance.now() + most * 1_000;
+  }
   const heaps = opened.map(({ samples }) => (samples.at(-1) / 1024 / 1024).toFixed(2));
   console.error(`soak: ${((reached() - WARM_TICKS) / 3_600).toFixed(1)} h: ${heaps.join(', ')} MB`);
 }
