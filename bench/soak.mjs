@@ -1,10 +1,10 @@
 // Hours of an open dashboard in minutes: does the heap grow?
-// VIGIE_URL; node soak.mjs HOURS SECONDS: as many hours as these seconds are enough for. Prints one line of JSON.
+// VIGIE_URL; node soak.mjs HOURS SECONDS: as many hours as these seconds, after the warm-up, are enough for. Prints one line of JSON.
 //
 // Between the browser and Vigie stands a proxy that passes everything on but the stream. Of that it records what Vigie says in
 // some seconds, and replays it over and over: one recorded second a tick, with the times moved on, so that for the page an
-// hour is 3,600 ticks. From the bytes of the stream on, all is the real code: worker, documents, charts, tables. A minute of it
-// goes out at a time, and the next one when every page has drawn a frame after it, so that nothing piles up.
+// hour is 3,600 ticks. From the bytes of the stream on, all is the real code: worker, documents, charts, tables. Some ticks of it
+// go out at a time, and the next ones when every page has drawn a frame after them, so that nothing piles up.
 import http from 'node:http';
 import { open, quit } from './browser.mjs';
 import { sleep } from './figures.mjs';
@@ -13,10 +13,13 @@ import { listen } from './stream.mjs';
 const { VIGIE_URL } = process.env;
 const [hours, most] = process.argv.slice(2).map(Number);
 const RECORDED_SECONDS = 20;
-/** The pages' buffers hold a quarter of an hour: what they need for that is no growth. */
+/**
+ * The pages' buffers hold a quarter of an hour: what they need for that is no growth. A frame a tick, as in a real quarter of
+ * an hour: V8 compiles what is drawn often, and its machine code, which comes once, would pass for growth later.
+ */
 const WARM_TICKS = 1_200;
 const SAMPLES = 16;
-const BATCH = 60;
+const BATCH = 10;
 const TIME = /\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 
 /** Two patches (RFC 7396) as one. */
@@ -108,6 +111,27 @@ async function heap(devtools) {
   return (await devtools.send('Runtime.getHeapUsage')).usedSize;
 }
 
+const CODE = ['code', 'object shape'];
+const OBJECTS = ['object', 'closure', 'array', 'string', 'concatenated string', 'sliced string', 'number', 'bigint', 'symbol', 'regexp'];
+
+/** Bytes of the heap in what scripts made, and in what V8 made of the scripts: machine code, bytecode, feedback, shapes. */
+async function parts(devtools) {
+  const chunks = [];
+  const hear = ({ chunk }) => chunks.push(chunk);
+  devtools.on('HeapProfiler.addHeapSnapshotChunk', hear);
+  await devtools.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false });
+  devtools.off('HeapProfiler.addHeapSnapshotChunk', hear);
+  const { snapshot: { meta }, nodes } = JSON.parse(chunks.join(''));
+  const [type, size] = ['type', 'self_size'].map((field) => meta.node_fields.indexOf(field));
+  const sums = { objects: 0, code: 0 };
+  for (let at = 0; at < nodes.length; at += meta.node_fields.length) {
+    const name = meta.node_types[type][nodes[at + type]];
+    if (OBJECTS.includes(name)) sums.objects += nodes[at + size];
+    else if (CODE.includes(name)) sums.code += nodes[at + size];
+  }
+  return sums;
+}
+
 /** Each in a browser context of its own, so that none is a hidden tab. The last one keeps its hub in the page, to see that, too. */
 const PAGES = [
   { name: '/', path: '/' },
@@ -118,13 +142,14 @@ const opened = [];
 for (const { name, path, init } of PAGES) {
   const { page, devtools } = await open(init);
   await page.goto(base + path);
-  await page.locator('.live[data-state=fresh]').waitFor({ timeout: 30_000 });
-  opened.push({ name, page, devtools, samples: [], nodes: [] });
+  // Nothing is replayed before all are there: on a busy machine the first ones are stale by then.
+  await page.locator('.live:is([data-state=fresh], [data-state=stale])').waitFor({ timeout: 60_000 });
+  opened.push({ name, page, devtools, samples: [], nodes: [], parts: [] });
 }
 
 const total = hours * 3_600;
 const times = [];
-const end = performance.now() + most * 1_000;
+let end = Infinity;
 const drawn = (page) => page.evaluate(() => new Promise((done) => { requestAnimationFrame(() => setTimeout(done)); }));
 
 async function sample() {
@@ -135,21 +160,30 @@ async function sample() {
   }
 }
 
+async function part() {
+  for (const each of opened) each.parts.push(await parts(each.devtools));
+}
+
 let next = WARM_TICKS;
 while (due < WARM_TICKS + total && performance.now() < end) {
-  due += BATCH;
+  due += due < WARM_TICKS ? 1 : BATCH;
   while (reached() < due) await sleep(5);
   await Promise.all(opened.map(({ page }) => drawn(page)));
   if (due < next) continue;
   next += total / SAMPLES;
   await sample();
+  if (times.length === 1) {
+    await part();
+    end = performance.now() + most * 1_000;
+  }
   const heaps = opened.map(({ samples }) => (samples.at(-1) / 1024 / 1024).toFixed(2));
   console.error(`soak: ${((reached() - WARM_TICKS) / 3_600).toFixed(1)} h: ${heaps.join(', ')} MB`);
 }
 if (times.at(-1) !== reached()) await sample();
-const result = opened.map(({ name, samples, nodes }) => ({ name, samples, nodes, growth: samples.at(-1) / samples[0] - 1 }));
 // What proves that the page kept up: its clock is where the replay is.
 const clocks = await Promise.all(opened.map(({ page }) => page.locator('.live').getAttribute('data-state')));
+await part();
+const result = opened.map(({ name, samples, nodes, parts }) => ({ name, samples, nodes, parts, growth: samples.at(-1) / samples[0] - 1 }));
 console.log(JSON.stringify({ hours: (reached() - WARM_TICKS) / 3_600, ticks: times, pages: result, streams: begun, clocks }));
 await quit();
 process.exit(0);

@@ -105,7 +105,11 @@ async function steady(seconds) {
     address = request.url;
   });
   devtools.on('Network.dataReceived', ({ requestId, encodedDataLength, dataLength }) => {
-    wire[streams.has(requestId) ? 'stream' : 'rest'] += encodedDataLength > 0 ? encodedDataLength : dataLength;
+    if (streams.has(requestId)) wire.stream += encodedDataLength > 0 ? encodedDataLength : dataLength;
+  });
+  // Only at its end a request is told with what it was on the wire; a stream has no end.
+  devtools.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+    if (!streams.has(requestId)) wire.rest += encodedDataLength;
   });
   await devtools.send('Network.enable');
   await devtools.send('Performance.enable');

@@ -67,11 +67,16 @@ export function Rich(props: { id: MessageId; values?: Values; parts?: ReactEleme
   return createElement(Trans, { id: props.id, values: props.values ?? {}, components });
 }
 
+let spoken: { locale: string; variant: string } | undefined;
+
 /** The locale for Intl: the browser's own variant of the screen's language (en-GB, fr-CA) when it has one. */
 export function currentLocale(): string {
   const locale = i18n.locale || 'en';
-  const variant = typeof navigator === 'undefined' ? undefined : navigator.languages?.find((l) => l.startsWith(locale));
-  return variant ?? locale;
+  if (spoken?.locale !== locale) {
+    const variant = typeof navigator === 'undefined' ? undefined : navigator.languages?.find((l) => l.startsWith(locale));
+    spoken = { locale, variant: variant ?? locale };
+  }
+  return spoken.variant;
 }
 
 const formats = new Map<string, Intl.NumberFormat>();

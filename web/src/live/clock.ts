@@ -31,6 +31,7 @@ export class Ticker {
   readonly #period: number;
   readonly #read: () => number;
   #value: number;
+  #beaten = -Infinity;
 
   constructor(period: number, read: () => number) {
     this.#period = period;
@@ -54,8 +55,28 @@ export class Ticker {
 
   value = (): number => this.#value;
 
+  /** Ticks now, with something else that goes on about once a period: what is drawn together costs once. The timer steps in when that ends. */
+  beat(): void {
+    this.#beaten = performance.now();
+    if (this.#timer !== null) this.#tell();
+  }
+
   #tick = (): void => {
+    if (performance.now() - this.#beaten > this.#period * 1.2) this.#tell();
+  };
+
+  #tell(): void {
     this.#value = this.#read();
     for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Whole seconds for figures that count: one more at each reading, unless the clock says that it is another one. */
+export function evenSeconds(now: () => number): () => number {
+  let second = 0;
+  return () => {
+    const at = now();
+    second = Math.abs(at - second - 1_000) < 600 ? second + 1_000 : Math.round(at / 1_000) * 1_000;
+    return second;
   };
 }

@@ -1,5 +1,5 @@
 import type { Rows, Source } from '../api/contract.ts';
-import { ServerClock, Ticker } from './clock.ts';
+import { evenSeconds, ServerClock, Ticker } from './clock.ts';
 import { isLate, judgeFreshness, LagMeter, type Freshness, type Link } from './freshness.ts';
 import { LineFeeds, linesTopic, type LineListener } from './line-feeds.ts';
 import { LiveStore } from './store.ts';
@@ -19,7 +19,9 @@ export const stream = new TabStream({
     clock.hear(at);
     if (kind === 'snapshot') store.snapshot(topic, body);
     else store.patch(topic, body);
-    if (topic === 'sources' && kind === 'patch') lags.hear(store.readCurrent<Rows<Source>>('sources'), clock.now());
+    if (topic !== 'sources' || kind !== 'patch') return;
+    lags.hear(store.readCurrent<Rows<Source>>('sources'), clock.now());
+    secondTicker.beat();
   },
   lines: (message) => lineFeeds.hear(message),
   state(state, reason) {
@@ -48,22 +50,23 @@ export function followLines(filter: Record<string, string | undefined>, listener
 /** The time to count ages against: the server's, or the moment at which the screen was frozen. */
 const shownNow = (): number => store.pausedAt ?? clock.now();
 
-export const secondTicker = new Ticker(1_000, () => Math.round(shownNow() / 1_000) * 1_000);
+/** Goes with the news of the sources, which come once a second, and by itself when there are none. */
+export const secondTicker = new Ticker(1_000, evenSeconds(shownNow));
 
-const CALM_MS = 950;
-let toldAt = 0;
 let freshness: Freshness = { state: 'waiting', age: null, source: null, reason: null, old: 0, sources: 0 };
+let toldIn = 0;
+
+function lookWhetherFresh(): number {
+  const next = judgeFreshness(link, store.readCurrent<Rows<Source>>('sources'), clock.now(), Date.now(), lags);
+  // A good age is told once a second: drawing it more often costs more than it says. Bad news is told at once.
+  const second = secondTicker.value();
+  if (next.state !== 'fresh' || freshness.state !== 'fresh' || toldIn !== second) freshness = next;
+  toldIn = second;
+  return clock.now();
+}
 
 /** Looks five times a second whether the data is still fresh, whatever comes or does not come over the stream. */
-export const freshnessTicker = new Ticker(200, () => {
-  const next = judgeFreshness(link, store.readCurrent<Rows<Source>>('sources'), clock.now(), Date.now(), lags);
-  const local = performance.now();
-  // A good age is told once a second: drawing it more often costs more than it says. Bad news is told at once.
-  if (next.state === 'fresh' && freshness.state === 'fresh' && local - toldAt < CALM_MS) return clock.now();
-  toldAt = local;
-  freshness = next;
-  return clock.now();
-});
+export const freshnessTicker = new Ticker(200, lookWhetherFresh);
 
 /** Whether a source has missed its turn; for its own card. */
 export const isOverdue = (source: Source): boolean => isLate(source, clock.now(), lags.of(source.source));
@@ -79,4 +82,5 @@ export function togglePause(): void {
 export function startLive(): void {
   stream.start();
   freshnessTicker.watch(() => undefined);
+  secondTicker.watch(() => freshnessTicker.beat());
 }

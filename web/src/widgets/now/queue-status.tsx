@@ -1,15 +1,17 @@
 import { Link } from '@tanstack/react-router';
-import { useMemo, useState } from 'react';
-import type { Row, Rows } from '../../api/contract.ts';
+import { useState } from 'react';
+import type { Row } from '../../api/contract.ts';
 import { rowOrder } from '../../domain/order.ts';
 import { useSentence } from '../../i18n/index.ts';
-import { useLive, useTopic } from '../../live/hooks.ts';
+import { useTopic } from '../../live/hooks.ts';
 import { Card, Skeleton } from '../../ui/index.tsx';
 import { COLUMNS_NOW, HeadCell, ON_PHONE } from '../queues/columns.tsx';
+import { useQueueCount, useQueueIds } from '../queues/ids.ts';
 import { QueueRow } from '../queues/row.tsx';
 
 const SHOWN = 10;
 const worst = rowOrder('worst', 'desc');
+const worstOf = (rows: Record<string, Row>) => Object.entries(rows).toSorted(([, a], [, b]) => worst(a, b)).slice(0, SHOWN).map(([id]) => id);
 
 /** The ids in order; the very same array as long as the order is the same. */
 export function useSteadyIds(next: string[]): string[] {
@@ -23,16 +25,14 @@ export function useSteadyIds(next: string[]): string[] {
 export function QueueStatusCard() {
   const t = useSentence();
   useTopic('queues');
-  const rows = useLive<Rows<Row>, Record<string, Row> | undefined>('queues', (doc) => doc?.rows);
-  const sorted = useMemo(() => Object.entries(rows ?? {}).toSorted(([, a], [, b]) => worst(a, b)).slice(0, SHOWN).map(([id]) => id), [rows]);
-  const ids = useSteadyIds(sorted);
-  const all = Object.keys(rows ?? {}).length;
+  const ids = useQueueIds(worstOf);
+  const all = useQueueCount();
   return (
-    <Card className="s8 fill" title={t('status.title')} small={rows ? t('status.small', { n: all }) : ''} info={t('status.info')} end={<Link to="/queues">{t('queues.all')}</Link>}>
+    <Card className="s8 fill" title={t('status.title')} small={all === undefined ? '' : t('status.small', { n: all })} info={t('status.info')} end={<Link to="/queues">{t('queues.all')}</Link>}>
       <table className="queues now" data-rows="">
         <thead><tr>{COLUMNS_NOW.map((column) => <HeadCell key={column} column={column} />)}</tr></thead>
         <tbody>
-          {rows ? ids.map((id) => <QueueRow key={id} id={id} columns={COLUMNS_NOW} />) : Array.from({ length: 8 }, (_, i) => (
+          {ids ? ids.map((id) => <QueueRow key={id} id={id} columns={COLUMNS_NOW} />) : Array.from({ length: 8 }, (_, i) => (
             <tr key={i}><td colSpan={ON_PHONE.length}><Skeleton width="100%" /></td></tr>
           ))}
         </tbody>

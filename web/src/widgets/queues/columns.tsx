@@ -1,3 +1,4 @@
+import { memo } from 'react';
 import type { Direction, Sort } from '../../domain/order.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { SortHead } from '../../ui/sort-head.tsx';
@@ -38,7 +39,7 @@ export interface SortState {
 }
 
 /** A column's head: says what the figure is; where a table can be sorted, a press does it, a third one ends it. */
-export function HeadCell({ column, state }: { column: QueueColumn; state?: SortState }) {
+export const HeadCell = memo(function HeadCell({ column, state }: { column: QueueColumn; state?: SortState }) {
   const t = useSentence();
   if (column === 'spark') return <th scope="col" className={columnClass(column)} data-tip={t(tip(column))}>{t(label(column))}</th>;
   if (!state) return <th scope="col" className={columnClass(column)}><button type="button" data-tip={t(tip(column))}>{t(label(column))}</button></th>;
@@ -48,4 +49,4 @@ export function HeadCell({ column, state }: { column: QueueColumn; state?: SortS
       onSort={(direction) => (direction === null ? state.onSort('worst', 'desc') : state.onSort(column, direction))}
     />
   );
-}
+});

@@ -1,12 +1,12 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useMemo, useRef, type ReactNode } from 'react';
-import type { Row, Rows } from '../../api/contract.ts';
+import { memo, useCallback, useRef, type ReactNode } from 'react';
+import type { Row } from '../../api/contract.ts';
 import { matches, rowOrder, type Direction, type Sort } from '../../domain/order.ts';
 import { useSentence } from '../../i18n/index.ts';
-import { useLive, useTopic } from '../../live/hooks.ts';
+import { useTopic } from '../../live/hooks.ts';
 import { Segmented, Skeleton } from '../../ui/index.tsx';
-import { useSteadyIds } from '../now/queue-status.tsx';
 import { HeadCell, ON_PHONE, QUEUE_COLUMNS, WIDTHS } from './columns.tsx';
+import { useQueueCount, useQueueIds } from './ids.ts';
 import { QueueRow } from './row.tsx';
 
 export interface QueueTableProps {
@@ -40,7 +40,7 @@ function GroupHead({ id }: { id: string }) {
 // oxlint-disable-next-line jsx-a11y/control-has-associated-label
 const Gap = ({ height }: { height: number }) => (height > 0 ? <tr aria-hidden="true" className="gap"><td style={{ height }} /></tr> : null);
 
-function Toolbar({ props, shown, all }: { props: QueueTableProps; shown: number; all: number }) {
+const Toolbar = memo(function Toolbar({ props, shown, all }: { props: QueueTableProps; shown: number; all: number }) {
   const t = useSentence();
   return (
     <div className="toolbar">
@@ -53,7 +53,7 @@ function Toolbar({ props, shown, all }: { props: QueueTableProps; shown: number;
       <span className="dim end" aria-live="polite">{t('queues.shown', { shown, all })}</span>
     </div>
   );
-}
+});
 
 function Body({ ids, box }: { ids: string[]; box: React.RefObject<HTMLDivElement | null> }) {
   const phone = matchMedia('(max-width: 900px)').matches;
@@ -77,10 +77,9 @@ export function QueueTable(props: QueueTableProps) {
   useTopic('queues');
   const box = useRef<HTMLDivElement>(null);
   const { filter, sort, direction, grouped } = props;
-  const rows = useLive<Rows<Row>, Record<string, Row> | undefined>('queues', (doc) => doc?.rows);
-  const ids = useSteadyIds(useMemo(() => arrange(rows ?? {}, { filter, sort, direction, grouped }), [rows, filter, sort, direction, grouped]));
-  const all = Object.keys(rows ?? {}).length;
-  const shown = ids.filter((id) => !id.startsWith(GROUP)).length;
+  const ids = useQueueIds(useCallback((rows) => arrange(rows, { filter, sort, direction, grouped }), [filter, sort, direction, grouped]));
+  const all = useQueueCount() ?? 0;
+  const shown = ids?.filter((id) => !id.startsWith(GROUP)).length ?? 0;
   return (
     <div className="stack tall">
       <Toolbar props={props} shown={shown} all={all} />
@@ -88,11 +87,11 @@ export function QueueTable(props: QueueTableProps) {
         <table className="queues fixed" data-rows="" aria-rowcount={shown}>
           <colgroup>{QUEUE_COLUMNS.map((column) => <col key={column} className={`w-${column}`} style={{ width: WIDTHS[column] || undefined }} />)}</colgroup>
           <thead className="stick"><tr>{QUEUE_COLUMNS.map((column) => <HeadCell key={column} column={column} state={props} />)}</tr></thead>
-          {rows ? <Body ids={ids} box={box} /> : (
+          {ids ? <Body ids={ids} box={box} /> : (
             <tbody>{Array.from({ length: 12 }, (_, i) => <tr key={i}><td colSpan={ON_PHONE.length}><Skeleton width="100%" /></td></tr>)}</tbody>
           )}
         </table>
-        {rows && shown === 0 ? <p className="empty">{t(all === 0 ? 'queues.none' : 'queues.noMatch')}</p> : null}
+        {ids && shown === 0 ? <p className="empty">{t(all === 0 ? 'queues.none' : 'queues.noMatch')}</p> : null}
       </div>
     </div>
   );
