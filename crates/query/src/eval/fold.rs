@@ -37,7 +37,7 @@ impl Cell for Counted<Sum> {
     }
 
     fn value(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.value.sum + self.value.lost)
+        (self.count > 0).then_some(self.value.sum + self.value.lost)
     }
 }
 

@@ -14,8 +14,8 @@ use crate::promql::ast::{At, Ends, Expr, Kind, Selector, Subquery};
 /// so many.
 const SAMPLES_OF_A_WINDOW: i64 = 4;
 
-/// Reads the samples of one series, without staleness markers.
-pub(crate) type Read = Box<dyn Fn(&Context<'_>) -> Result<Samples, QueryError>>;
+/// Reads the samples of one series, without staleness markers, in place of those of the one before.
+pub(crate) type Read = Box<dyn Fn(&Context<'_>, &mut Samples) -> Result<(), QueryError>>;
 
 /// Where windows of samples come from, and how wide they are.
 pub(crate) struct Source {
@@ -93,9 +93,10 @@ impl Context<'_> {
     ) -> Result<bool, QueryError> {
         let lookback = self.limits.lookback;
         let hints = Hints { newest: ends.count == 1, ..apart(lookback) };
+        let mut samples = Samples::default();
         for found in self.find(selector, ends, (lookback, 0), hints)? {
             self.check()?;
-            let samples = found.reader.read()?;
+            found.reader.read_into(&mut samples)?;
             self.read(&samples)?;
             let row = newest(&samples, ends, lookback, &with);
             let one = Series { labels: found.labels, row };
@@ -116,7 +117,8 @@ impl Context<'_> {
         let mut selected = Vec::new();
         for found in self.find(selector, ends, (lookback, lookback), apart(lookback))? {
             self.check()?;
-            let samples = without_stale(found.reader.read()?);
+            let mut samples = found.reader.read()?;
+            drop_stale(&mut samples);
             self.read(&samples)?;
             let row = self.smoothed_row((&found.labels, at), &samples, ends, lookback);
             if row.iter().any(Option::is_some) {
@@ -153,10 +155,11 @@ impl Context<'_> {
                 let mut series: Vec<(Labels, Read)> = Vec::new();
                 for found in self.find(selector, ends, reach, hints)? {
                     let reader = found.reader;
-                    let read = move |context: &Context<'_>| {
-                        let samples = reader.read()?;
-                        context.read(&samples)?;
-                        Ok(without_stale(samples))
+                    let read = move |context: &Context<'_>, samples: &mut Samples| {
+                        reader.read_into(samples)?;
+                        context.read(samples)?;
+                        drop_stale(samples);
+                        Ok(())
                     };
                     series.push((found.labels, Box::new(read)));
                 }
@@ -189,7 +192,11 @@ impl Context<'_> {
         for one in found {
             let labels = one.labels.clone();
             let samples = one.samples(inner);
-            series.push((labels, Box::new(move |_: &Context<'_>| Ok(samples.clone()))));
+            let read = move |_: &Context<'_>, into: &mut Samples| {
+                samples.clone_into(into);
+                Ok(())
+            };
+            series.push((labels, Box::new(read)));
         }
         Ok(Source { series, ends, width, how: Ends::Plain })
     }
@@ -198,9 +205,10 @@ impl Context<'_> {
     pub(crate) fn matrix(&self, expr: &Expr, grid: Grid) -> Result<Vec<RangeSeries>, QueryError> {
         let source = self.source(expr, grid, "")?;
         let mut matrix = Vec::new();
+        let mut samples = Samples::default();
         for (labels, read) in &source.series {
             self.check()?;
-            let samples = read(self)?;
+            read(self, &mut samples)?;
             let end = source.ends.start;
             let windows = super::window::Windows::new(&samples, source.width);
             let plain = windows.last_at(end);
@@ -247,8 +255,8 @@ fn common(one: i64, two: i64) -> i64 {
     one
 }
 
-/// Without the markers of series that ended.
-fn without_stale(mut samples: Samples) -> Samples {
+/// Takes the markers of series that ended away.
+fn drop_stale(samples: &mut Samples) {
     // Usually there is none, which is seen faster without stopping anywhere.
     let number = samples.floats.iter().fold(true, |number, value| number & !value.is_nan());
     if !number && samples.floats.iter().any(|value| is_stale(*value)) {
@@ -267,7 +275,6 @@ fn without_stale(mut samples: Samples) -> Samples {
         samples.histogram_weights.retain(|_| flags.next().copied().unwrap_or_default());
         samples.histograms.retain(|one| !is_stale(one.sum));
     }
-    samples
 }
 
 /// The newest sample of each step that is not older than the lookback.
