@@ -65,6 +65,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// One byte.
+    #[inline]
     pub fn byte(&mut self) -> Result<u8, Corrupt> {
         let (&byte, rest) = self.0.split_first().ok_or(SHORT)?;
         self.0 = rest;
@@ -100,6 +101,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// A [`Self::varint`] that is a count or a length in memory.
+    #[inline]
     pub fn length(&mut self) -> Result<usize, Corrupt> {
         usize::try_from(self.varint()?).map_err(|_| Corrupt("a length is too large"))
     }

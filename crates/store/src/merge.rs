@@ -39,11 +39,10 @@ impl Merged {
         Self { weighted: true, ..Self::default() }
     }
 
-    /// The same, with room for so many floats.
-    pub fn with_room(mut self, floats: usize) -> Self {
-        self.samples.float_times.reserve(floats);
-        self.samples.floats.reserve(floats);
-        self
+    /// The same in memory that was used before; what is in it is taken away.
+    pub fn within(self, mut samples: Samples) -> Self {
+        samples.clear();
+        Self { samples, ..self }
     }
 
     /// Adds floats.

@@ -56,6 +56,16 @@ impl Samples {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Takes all of them away; the memory stays.
+    pub fn clear(&mut self) {
+        self.float_times.clear();
+        self.floats.clear();
+        self.histogram_times.clear();
+        self.histograms.clear();
+        self.float_weights.clear();
+        self.histogram_weights.clear();
+    }
 }
 
 /// Why something could not be read.
@@ -76,6 +86,15 @@ pub trait SeriesReader: Send + Sync {
     /// # Errors
     /// When they cannot be read.
     fn read(&self) -> Result<Samples, ReadError>;
+
+    /// The same, in place of what is in `samples`, whose memory is used again. After an error anything may be in it.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn read_into(&self, samples: &mut Samples) -> Result<(), ReadError> {
+        *samples = self.read()?;
+        Ok(())
+    }
 }
 
 /// A series that was selected.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use roaring::RoaringBitmap;
 use vigie_model::{Labels, ResetHint};
@@ -32,8 +31,6 @@ struct Sources {
     frozen: Option<Arc<Head>>,
     active: Arc<Head>,
     cache: Cache,
-    /// How many floats the series before had: the next one has about as many.
-    usual: AtomicUsize,
 }
 
 /// One series of a selection.
@@ -46,13 +43,22 @@ struct Reader {
 
 impl SeriesReader for Reader {
     fn read(&self) -> Result<Samples, ReadError> {
+        let mut samples = Samples::default();
+        self.read_into(&mut samples)?;
+        Ok(samples)
+    }
+
+    fn read_into(&self, samples: &mut Samples) -> Result<(), ReadError> {
         let sources = &*self.sources;
-        if let Some(newest) = self.newest() {
-            return Ok(newest);
+        if let Some((time, value)) = self.newest() {
+            samples.clear();
+            samples.float_times.push(time);
+            samples.floats.push(value);
+            return Ok(());
         }
         let sum = sources.stretch == Stretch::Sum;
         let merged = if sum { Merged::weighted() } else { Merged::default() };
-        let mut merged = merged.with_room(sources.usual.load(Ordering::Relaxed));
+        let mut merged = merged.within(std::mem::take(samples));
         let mut room = Room::default();
         let mut coarse: Option<Coarse> = None;
         for block in &sources.blocks {
@@ -77,25 +83,23 @@ impl SeriesReader for Reader {
             drop(content);
             runs.into_iter().for_each(|run| merged.add_samples(run));
         }
-        let samples = Samples { coarse, ..merged.finish() };
-        sources.usual.store(samples.floats.len(), Ordering::Relaxed);
+        *samples = Samples { coarse, ..merged.finish() };
         let hourly = sources.blocks.iter().filter(|block| sources.repeats(block));
         let days: BTreeSet<i64> = hourly.map(|block| day(block.meta.start)).collect();
-        Ok(if days.is_empty() { samples } else { repeated(&samples, &days, sources.range) })
+        if !days.is_empty() {
+            *samples = repeated(samples, &days, sources.range);
+        }
+        Ok(())
     }
 }
 
 impl Reader {
     /// The newest sample, where that is all that is wanted and it is known without reading those before it.
-    fn newest(&self) -> Option<Samples> {
+    fn newest(&self) -> Option<(i64, f64)> {
         let (passed, range) = (self.sources.passed?, self.sources.range);
         let content = self.sources.active.lock();
         let (time, value) = content.series(self.id)?.newest(self.active?)?;
-        (time > passed && time >= range.start && time <= range.end).then(|| Samples {
-            float_times: vec![time],
-            floats: vec![value],
-            ..Samples::default()
-        })
+        (time > passed && time >= range.start && time <= range.end).then_some((time, value))
     }
 }
 
@@ -257,7 +261,6 @@ impl Storage for Store {
             frozen,
             active: view.active,
             cache: Cache::default(),
-            usual: AtomicUsize::new(0),
         });
         let index = self.0.known.index();
         let frozen = sources.frozen.as_ref().map(|head| head.lock());

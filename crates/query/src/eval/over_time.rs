@@ -46,25 +46,25 @@ pub(crate) fn compute(
             let place = (call.at, names.as_slice());
             return Ok(native::many::total(call.context, &histograms, by, place, false));
         }
-        _ => return of_floats(call, window).map(|value| value.map(SampleValue::Float)),
+        _ => return number(call, window).map(|value| value.map(SampleValue::Float)),
     };
     Ok(Some(SampleValue::Float(value)))
 }
 
-/// The smallest of floats.
-pub(crate) fn smallest(floats: &[f64]) -> Option<f64> {
-    best(floats, |best, value| value < best)
-}
+/// A number from floats; none from none.
+type OfFloats = fn(&[f64]) -> Option<f64>;
 
-/// The largest of floats.
-pub(crate) fn largest(floats: &[f64]) -> Option<f64> {
-    best(floats, |best, value| value > best)
-}
-
-/// The sum of floats; none of none.
-pub(crate) fn sum(floats: &[f64]) -> Option<f64> {
-    let sum = || floats.iter().fold(Sum::default(), |sum, one| sum.add(*one)).total();
-    (!floats.is_empty()).then(sum)
+/// What a function makes of floats, where nothing but their values counts: found once for a series, not at each step.
+pub(crate) fn of_floats(name: &str) -> Option<OfFloats> {
+    match name {
+        "min_over_time" => Some(|floats| best(floats, |best, value| value < best)),
+        "max_over_time" => Some(|floats| best(floats, |best, value| value > best)),
+        "sum_over_time" => Some(|floats| {
+            let sum = || floats.iter().fold(Sum::default(), |sum, one| sum.add(*one)).total();
+            (!floats.is_empty()).then(sum)
+        }),
+        _ => None,
+    }
 }
 
 /// The first or last sample, whatever it is.
@@ -127,7 +127,7 @@ pub(crate) fn counted_by_name(name: &str, window: &Window<'_>) -> f64 {
 }
 
 /// Functions that count floats only.
-fn of_floats(call: &Call<'_>, window: &Window<'_>) -> Result<Option<f64>, QueryError> {
+fn number(call: &Call<'_>, window: &Window<'_>) -> Result<Option<f64>, QueryError> {
     if window.floats.is_empty() {
         return Ok(None);
     }
@@ -142,10 +142,10 @@ fn of_floats(call: &Call<'_>, window: &Window<'_>) -> Result<Option<f64>, QueryE
     }
     let floats = window.floats;
     let [first, second] = call.scalars;
+    if let Some(of_floats) = of_floats(call.name) {
+        return Ok(of_floats(floats));
+    }
     Ok(Some(match call.name {
-        "min_over_time" => return Ok(smallest(floats)),
-        "max_over_time" => return Ok(largest(floats)),
-        "sum_over_time" => return Ok(sum(floats)),
         "avg_over_time" if window.float_weights.is_empty() => mean(floats.iter().copied()),
         "avg_over_time" => {
             let sum = floats.iter().fold(Sum::default(), |sum, one| sum.add(*one));

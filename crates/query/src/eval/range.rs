@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use vigie_model::Labels;
 use vigie_store::Samples;
 
+use super::rate::Rate;
 use super::select::Source;
 use super::series::{Row, Take, merged, without_name};
 use super::window::{Window, Windows, falls};
@@ -96,9 +97,11 @@ impl<'a> Ranged<'a> {
 
     /// Computes one series after the other, those that have values. Whether all of them were taken.
     fn each(&self, take: Take<'_>) -> Result<bool, QueryError> {
+        let mut samples = Samples::default();
         for (labels, read) in &self.source.series {
             self.context.check()?;
-            let row = self.row(labels, &read(self.context)?)?;
+            read(self.context, &mut samples)?;
+            let row = self.row(labels, &samples)?;
             let one = Series { labels: self.result_labels(labels), row };
             if one.has_values() && !take(one)? {
                 return Ok(false);
@@ -124,9 +127,10 @@ impl<'a> Ranged<'a> {
         let ends = self.source.ends.times();
         let plain = self.source.how == Ends::Plain;
         let plain = plain && samples.coarse.is_none() && samples.histograms.is_empty();
-        let of_floats = of_floats(name).filter(|_| plain);
-        let row = if let Some(of_floats) = of_floats {
-            ends.map(|end| of_floats(&windows.at(end)).map(SampleValue::Float)).collect()
+        let row = if let Some(mut rate) = Rate::of(name).filter(|_| plain) {
+            ends.map(|end| rate.of_floats(&windows.at(end)).map(SampleValue::Float)).collect()
+        } else if let Some(of_floats) = over_time::of_floats(name).filter(|_| plain) {
+            ends.map(|end| of_floats(windows.at(end).floats).map(SampleValue::Float)).collect()
         } else {
             let mut row = Vec::with_capacity(self.grid.count);
             for (step, end) in ends.enumerate() {
@@ -148,20 +152,6 @@ impl<'a> Ranged<'a> {
         };
         self.context.note_counter(name, &call, &row);
         Ok(row)
-    }
-}
-
-/// What a function makes of a window of floats, where it needs nothing else and has nothing to say: found once for a
-/// series, not at each step.
-fn of_floats(name: &str) -> Option<fn(&Window<'_>) -> Option<f64>> {
-    match name {
-        "rate" => Some(|window| rate::of_floats(window, true, true)),
-        "increase" => Some(|window| rate::of_floats(window, true, false)),
-        "delta" => Some(|window| rate::of_floats(window, false, false)),
-        "min_over_time" => Some(|window| over_time::smallest(window.floats)),
-        "max_over_time" => Some(|window| over_time::largest(window.floats)),
-        "sum_over_time" => Some(|window| over_time::sum(window.floats)),
-        _ => None,
     }
 }
 
@@ -228,12 +218,12 @@ impl Call<'_> {
     /// The value of a window that is not empty.
     fn of_window(&self, window: &Window<'_>) -> Result<Option<SampleValue>, QueryError> {
         match self.name {
-            "rate" => Ok(rate::extrapolated(self, window, true, true)),
-            "increase" => Ok(rate::extrapolated(self, window, true, false)),
-            "delta" => Ok(rate::extrapolated(self, window, false, false)),
             "irate" => Ok(rate::instant(self, window, true)),
             "idelta" => Ok(rate::instant(self, window, false)),
-            _ => over_time::compute(self, window),
+            name => match Rate::of(name) {
+                Some(rate) => Ok(rate.extrapolated(self, window)),
+                None => over_time::compute(self, window),
+            },
         }
     }
 

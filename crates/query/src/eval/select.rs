@@ -15,8 +15,8 @@ use crate::promql::ast::{At, Ends, Expr, Kind, Selector, Subquery};
 /// so many.
 const SAMPLES_OF_A_WINDOW: i64 = 4;
 
-/// Reads the samples of one series, without staleness markers.
-pub(crate) type Read = Box<dyn Fn(&Context<'_>) -> Result<Samples, QueryError>>;
+/// Reads the samples of one series, without staleness markers, in place of those of the one before.
+pub(crate) type Read = Box<dyn Fn(&Context<'_>, &mut Samples) -> Result<(), QueryError>>;
 
 /// Where windows of samples come from, and how wide they are.
 pub(crate) struct Source {
@@ -99,9 +99,10 @@ impl Context<'_> {
         let step = if function.is_empty() { lookback } else { 0 };
         let newest_alone = ends.count == 1;
         let hints = Hints { step, grid: ends.common(0), newest: newest_alone, ..Hints::default() };
+        let mut samples = Samples::default();
         for found in self.find(selector, ends, (lookback, 0), hints)? {
             self.check()?;
-            let samples = found.reader.read()?;
+            found.reader.read_into(&mut samples)?;
             self.read(&samples)?;
             let (metric, start) = (found.labels.metric_name(), ends.start);
             self.note_coarse(Reads { function, metric, at, start, grid: hints.grid }, &samples);
@@ -126,7 +127,8 @@ impl Context<'_> {
         let hints = Hints { step: lookback, grid, stretch: Stretch::Line, newest: false };
         for found in self.find(selector, ends, (lookback, lookback), hints)? {
             self.check()?;
-            let samples = without_stale(found.reader.read()?);
+            let mut samples = found.reader.read()?;
+            drop_stale(&mut samples);
             self.read(&samples)?;
             let (metric, start) = (found.labels.metric_name(), ends.start);
             self.note_coarse(Reads { function: "", metric, at, start, grid }, &samples);
@@ -166,12 +168,13 @@ impl Context<'_> {
                 for found in self.find(selector, ends, reach, hints)? {
                     let (reader, function) = (found.reader, function.clone());
                     let metric = found.labels.metric_name().to_owned();
-                    let read = move |context: &Context<'_>| {
-                        let samples = reader.read()?;
-                        context.read(&samples)?;
+                    let read = move |context: &Context<'_>, samples: &mut Samples| {
+                        reader.read_into(samples)?;
+                        context.read(samples)?;
                         let reads = Reads { function: &function, metric: &metric, at, start, grid };
-                        context.note_coarse(reads, &samples);
-                        Ok(without_stale(samples))
+                        context.note_coarse(reads, samples);
+                        drop_stale(samples);
+                        Ok(())
                     };
                     series.push((found.labels, Box::new(read)));
                 }
@@ -204,7 +207,11 @@ impl Context<'_> {
         for one in found {
             let labels = one.labels.clone();
             let samples = one.samples(inner);
-            series.push((labels, Box::new(move |_: &Context<'_>| Ok(samples.clone()))));
+            let read = move |_: &Context<'_>, into: &mut Samples| {
+                samples.clone_into(into);
+                Ok(())
+            };
+            series.push((labels, Box::new(read)));
         }
         Ok(Source { series, ends, width, how: Ends::Plain })
     }
@@ -213,9 +220,10 @@ impl Context<'_> {
     pub(crate) fn matrix(&self, expr: &Expr, grid: Grid) -> Result<Vec<RangeSeries>, QueryError> {
         let source = self.source(expr, grid, RANGE)?;
         let mut matrix = Vec::new();
+        let mut samples = Samples::default();
         for (labels, read) in &source.series {
             self.check()?;
-            let samples = read(self)?;
+            read(self, &mut samples)?;
             let end = source.ends.start;
             let windows = super::window::Windows::new(&samples, source.width);
             let plain = windows.last_at(end);
@@ -238,8 +246,8 @@ impl Context<'_> {
     }
 }
 
-/// Without the markers of series that ended.
-fn without_stale(mut samples: Samples) -> Samples {
+/// Takes the markers of series that ended away.
+fn drop_stale(samples: &mut Samples) {
     // Usually there is none, which is seen faster without stopping anywhere.
     let number = samples.floats.iter().fold(true, |number, value| number & !value.is_nan());
     if !number && samples.floats.iter().any(|value| is_stale(*value)) {
@@ -258,7 +266,6 @@ fn without_stale(mut samples: Samples) -> Samples {
         samples.histogram_weights.retain(|_| flags.next().copied().unwrap_or_default());
         samples.histograms.retain(|one| !is_stale(one.sum));
     }
-    samples
 }
 
 /// The newest sample of each step that is not older than the lookback.

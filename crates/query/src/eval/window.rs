@@ -176,3 +176,26 @@ impl<'a> Windows<'a> {
         self.at(end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Walk;
+
+    proptest! {
+        #[test]
+        fn a_walk_counts_the_times_up_to_each(
+            mut times in prop::collection::vec(0i64..200, 0..60),
+            mut untils in prop::collection::vec(-5i64..210, 0..60),
+        ) {
+            times.sort_unstable();
+            untils.sort_unstable();
+            let mut walk = Walk::default();
+            for until in untils {
+                let expected = times.partition_point(|time| *time <= until);
+                prop_assert_eq!(walk.to(&times, until), expected);
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 use vigie_store::{
-    AppendError, Metadata, OpenError, STALE_BITS, Storage, Store, StoreOptions, TimeRange, Value,
+    AppendError, Hints, Metadata, OpenError, STALE_BITS, Storage, Store, StoreOptions, TimeRange,
+    Value,
 };
 
 use crate::support::*;
@@ -47,6 +48,52 @@ fn what_is_written_is_read_at_once_after_a_start_and_from_a_block() {
     store.close();
     let (store, recovery) = open(dir.path(), T0 + HOUR);
     assert_eq!((recovery.replayed, recovery.blocks), (0, 1));
+    check(&store);
+}
+
+#[test]
+fn the_newest_sample_alone_is_the_last_of_all() {
+    let dir = folder();
+    let (store, _) = open(dir.path(), T0 + HOUR);
+    let check = |store: &Store| {
+        for name in ["steady", "late", "changed", "ended"] {
+            for end in [20, 40, 55, 85, 90].map(|minutes| T0 + minutes * MINUTE) {
+                let range = TimeRange { start: end - 30 * MINUTE, end };
+                let all = floats(&read_in(store, name, range, 0));
+                let hints = Hints { newest: true, ..Hints::default() };
+                let found = store.select_for(&named(name), range, hints).unwrap();
+                let newest = found.first().map(|one| one.reader.read().unwrap());
+                let newest = newest.map(|one| floats(&one)).unwrap_or_default();
+                assert_eq!(newest.last(), all.last(), "{name} until {end}");
+            }
+        }
+    };
+    let steady = |from: i64, to: i64| -> Vec<(i64, f64)> {
+        (from..to).map(|minute| (T0 + minute * MINUTE, minute as f64)).collect()
+    };
+    for name in ["steady", "late", "changed", "ended"] {
+        write(&store, name, &steady(30, 50));
+    }
+    check(&store);
+    settle(&store, T0 + HOUR + 30 * MINUTE);
+    for name in ["steady", "late", "changed"] {
+        write(&store, name, &steady(70, 80));
+    }
+    write(&store, "late", &[(T0 + 52 * MINUTE, 1.5), (T0 + 45 * MINUTE + 1, 2.5)]);
+    let sample = vigie_store::Sample {
+        series: series(&store, "changed"),
+        time: T0 + 81 * MINUTE,
+        value: Value::Histogram(histogram(7)),
+    };
+    store.append_wait(vec![sample]).unwrap();
+    check(&store);
+    // Known without reading what is before it.
+    let range = TimeRange { start: T0, end: T0 + 90 * MINUTE };
+    let hints = Hints { newest: true, ..Hints::default() };
+    let found = store.select_for(&named("steady"), range, hints).unwrap();
+    assert_eq!(floats(&found[0].reader.read().unwrap()), [(T0 + 79 * MINUTE, 79.0)]);
+    drop((found, store));
+    let (store, _) = open(dir.path(), T0 + 90 * MINUTE);
     check(&store);
 }
 
