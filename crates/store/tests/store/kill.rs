@@ -88,8 +88,27 @@ struct Told {
     time: Duration,
 }
 
-/// Starts the writer, and kills it a while after it has opened the store, or `at_once` after it was started.
-fn run_and_kill(dir: &Path, after: Duration, at_once: bool) -> Told {
+/// When the writer is killed: after it said so many things, the first of them that the store is open, and so long.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    said: u64,
+    after: Duration,
+}
+
+impl Moment {
+    /// One in eight is at any moment of the start, the others between two things that it does. How much it writes does
+    /// not depend on how fast the machine is.
+    fn random(random: u64, kill: u64) -> Self {
+        if kill % 8 == 7 {
+            return Self { said: 0, after: Duration::from_millis(random % 700) };
+        }
+        let most = (80_000 / all_series()).max(60);
+        Self { said: 1 + random % most, after: Duration::from_micros((random >> 32) % 20_000) }
+    }
+}
+
+/// Starts the writer, and kills it.
+fn run_and_kill(dir: &Path, moment: Moment) -> Told {
     let mut writer = Command::new(std::env::current_exe().unwrap())
         .args(["kill::writer_that_is_killed", "--exact", "--nocapture", "--test-threads=1"])
         .env(WRITER, dir)
@@ -97,13 +116,16 @@ fn run_and_kill(dir: &Path, after: Duration, at_once: bool) -> Told {
         .spawn()
         .unwrap();
     let lines = BufReader::new(writer.stdout.take().unwrap()).lines();
-    let (tell, opened) = std::sync::mpsc::channel();
+    let (tell, said) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
         let number = |line: String| {
-            if line.ends_with("open") {
-                tell.send(()).unwrap();
+            let number =
+                line.rsplit_once("acknowledged ").and_then(|one| one.1.parse::<u64>().ok());
+            if number.is_some() || line.ends_with("open") {
+                // Nobody listens any more once it is killed.
+                let _ = tell.send(());
             }
-            line.rsplit_once("acknowledged ")?.1.parse::<u64>().ok()
+            number
         };
         let (mut told, mut begun) = (Told::default(), None);
         for number in lines.map_while(Result::ok).filter_map(number) {
@@ -113,10 +135,10 @@ fn run_and_kill(dir: &Path, after: Duration, at_once: bool) -> Told {
         }
         told
     });
-    if !at_once {
-        opened.recv_timeout(Duration::from_secs(60)).unwrap();
+    for _ in 0..moment.said {
+        said.recv_timeout(Duration::from_secs(60)).unwrap();
     }
-    std::thread::sleep(after);
+    std::thread::sleep(moment.after);
     writer.kill().unwrap();
     writer.wait().unwrap();
     reader.join().unwrap()
@@ -184,8 +206,8 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         pseudo_random ^= pseudo_random << 13;
         pseudo_random ^= pseudo_random >> 7;
         pseudo_random ^= pseudo_random << 17;
-        let after = Duration::from_millis(50 + pseudo_random % (700 + series / 8));
-        let told = run_and_kill(dir.path(), after, kill % 8 == 7);
+        let moment = Moment::random(pseudo_random, kill);
+        let told = run_and_kill(dir.path(), moment);
         acknowledged = acknowledged.max(told.last);
         (writes, time) = (writes + told.writes, time + told.time);
         if let Some(acknowledged) = acknowledged {
@@ -193,7 +215,7 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
             most = most.max(acknowledged);
             starts.push(start);
             println!(
-                "kill {kill} after {after:?}: {acknowledged} acknowledged, {newest} there, open in {:?}",
+                "kill {kill}, {moment:?}: {acknowledged} acknowledged, {newest} there, open in {:?}",
                 start.took
             );
         }
