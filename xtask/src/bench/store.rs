@@ -59,12 +59,7 @@ pub fn measure(cast: &Cast<'_>) -> Result<Section> {
          Budgets: bytes ≤ 0.35 × Prometheus and ≤ 0.9 × VictoriaMetrics, ingest as scraped ≤ 0.25 × Prometheus, memory ≤ 0.25 × Prometheus \
          at 10,000 series, queries ≤ 0.3 × Prometheus and ≤ 1 × VictoriaMetrics.",
     );
-    let given = std::env::var("VIGIE_BENCH_HOURS").ok().and_then(|hours| hours.parse().ok());
-    let hours: f64 = given.unwrap_or(24.0);
-    let mut sizes = vec![Size { series: 1_000, hours: 1.0 }, Size { series: 10_000, hours: 1.0 }];
-    if hours > 1.0 {
-        sizes.extend([Size { series: 100_000, hours: 0.5 }, Size { series: 10_000, hours }]);
-    }
+    let sizes = sizes()?;
     let mut growth = Table::new(&[
         "series",
         "engine",
@@ -84,6 +79,27 @@ pub fn measure(cast: &Cast<'_>) -> Result<Section> {
     section.say("**How cost grows** with the number of series, at an hour or less:");
     section.table(&growth);
     Ok(section)
+}
+
+/// The sizes that are measured: those of the environment, or all of them up to a number of hours.
+fn sizes() -> Result<Vec<Size>> {
+    if let Ok(given) = std::env::var("VIGIE_BENCH_STORE") {
+        let size = |text: &str| {
+            let (series, hours) = text.split_once('x')?;
+            Some(Size { series: series.trim().parse().ok()?, hours: hours.trim().parse().ok()? })
+        };
+        let sizes: Option<Vec<Size>> = given.split(',').map(size).collect();
+        return sizes.with_context(|| {
+            format!("VIGIE_BENCH_STORE is {given:?}: say series x hours, as 10000x1,10000x24")
+        });
+    }
+    let given = std::env::var("VIGIE_BENCH_HOURS").ok().and_then(|hours| hours.parse().ok());
+    let hours: f64 = given.unwrap_or(24.0);
+    let mut sizes = vec![Size { series: 1_000, hours: 1.0 }, Size { series: 10_000, hours: 1.0 }];
+    if hours > 1.0 {
+        sizes.extend([Size { series: 100_000, hours: 0.5 }, Size { series: 10_000, hours }]);
+    }
+    Ok(sizes)
 }
 
 fn run(cast: &Cast<'_>, size: Size) -> Result<Vec<Running>> {

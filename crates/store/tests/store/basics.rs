@@ -299,3 +299,14 @@ fn series_with_the_same_values_take_the_bytes_of_one() {
     let (one, many) = (bytes(1), bytes(20));
     assert!(one > 600 && many < one + 20 * 16, "{one} of one, {many} of 20");
 }
+
+#[test]
+fn times_at_the_ends_of_the_world_are_refused_and_counted() {
+    let dir = folder();
+    let (store, _) = open(dir.path(), T0);
+    write(&store, "a", &[(T0, 1.0)]);
+    let told = write(&store, "a", &[(i64::MIN, 2.0), (i64::MAX, 3.0), (-1, 4.0), (0, 5.0)]);
+    assert_eq!((told.accepted, told.too_old, told.too_new), (0, 3, 1));
+    settle(&store, T0 + HOUR);
+    assert_eq!(floats(&read(&store, "a")), [(T0, 1.0)]);
+}

@@ -174,3 +174,36 @@ fn a_block_that_is_damaged_within_keeps_the_rest_and_is_set_aside() {
     );
     assert!(!block.exists() && block.with_extension("block.damaged").exists());
 }
+
+#[test]
+fn a_flipped_bit_in_a_group_of_series_costs_that_group_and_is_named() {
+    const MANY: usize = 1500;
+    let dir = quick_folder();
+    let name = |one: usize| format!("series_with_a_name_of_some_length_{one}");
+    let (store, _) = open(dir.path(), T0);
+    let samples = (0..MANY).map(|one| float(series(&store, &name(one)), T0, one as f64)).collect();
+    store.append_wait(samples).unwrap();
+    store.close();
+    let path = dir.path().join("registry");
+    let mut bytes = fs::read(&path).unwrap();
+    assert!(bytes.len() < MANY * name(0).len() / 4, "{} bytes: compressed in groups", bytes.len());
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 16;
+    fs::write(&path, bytes).unwrap();
+    let (store, recovery) = open(dir.path(), T0);
+    let lost = recovery.lost_series as usize;
+    assert!(lost > 0 && lost < MANY * 2 / 3, "{recovery:?}");
+    assert!(recovery.damaged.iter().any(|one| one.file == "registry"), "{recovery:?}");
+    let there = |store: &Store| {
+        let right = |one: &usize| floats(&read(store, &name(*one))) == [(T0, *one as f64)];
+        (0..MANY).filter(right).count()
+    };
+    assert_eq!(there(&store), MANY - lost);
+    // Their numbers are not given to others: what blocks have of them would be theirs.
+    write(&store, "new", &[(T0, 7.0)]);
+    settle(&store, T0 + 2 * HOUR);
+    drop(store);
+    let (store, recovery) = open(dir.path(), T0 + 2 * HOUR);
+    assert!(recovery.damaged.is_empty(), "what was lost was said once: {recovery:?}");
+    assert_eq!((there(&store), floats(&read(&store, "new"))), (MANY - lost, vec![(T0, 7.0)]));
+}

@@ -45,7 +45,8 @@ fn value(n: u64, series: u64) -> f64 {
 fn options(dir: &Path) -> StoreOptions {
     // Small pieces, so that a kill meets every state of a job.
     let days = 10_000;
-    StoreOptions { maintenance_samples: 2000, retention_ms: days * DAY, ..StoreOptions::new(dir) }
+    let maintenance_samples = 2000.max(20 * all_series());
+    StoreOptions { maintenance_samples, retention_ms: days * DAY, ..StoreOptions::new(dir) }
 }
 
 /// The other process: not a test of its own, it does nothing unless the test below has started it.
@@ -54,6 +55,7 @@ fn writer_that_is_killed() {
     let Ok(dir) = std::env::var(WRITER) else { return };
     let (store, recovery) = Store::open(options(Path::new(&dir)), T0).unwrap();
     assert!(recovery.damaged.is_empty(), "{recovery:?}");
+    println!("open");
     let handles: Vec<_> =
         (0..all_series()).map(|n| series(&store, &format!("series_{n}"))).collect();
     let out = Arc::new(Mutex::new(std::io::stdout()));
@@ -86,8 +88,27 @@ struct Told {
     time: Duration,
 }
 
-/// Starts the writer, and kills it after a while.
-fn run_and_kill(dir: &Path, after: Duration) -> Told {
+/// When the writer is killed: after it said so many things, the first of them that the store is open, and so long.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    said: u64,
+    after: Duration,
+}
+
+impl Moment {
+    /// One in eight is at any moment of the start, the others between two things that it does. How much it writes does
+    /// not depend on how fast the machine is.
+    fn random(random: u64, kill: u64) -> Self {
+        if kill % 8 == 7 {
+            return Self { said: 0, after: Duration::from_millis(random % 700) };
+        }
+        let most = (80_000 / all_series()).max(60);
+        Self { said: 1 + random % most, after: Duration::from_micros((random >> 32) % 20_000) }
+    }
+}
+
+/// Starts the writer, and kills it.
+fn run_and_kill(dir: &Path, moment: Moment) -> Told {
     let mut writer = Command::new(std::env::current_exe().unwrap())
         .args(["kill::writer_that_is_killed", "--exact", "--nocapture", "--test-threads=1"])
         .env(WRITER, dir)
@@ -95,8 +116,17 @@ fn run_and_kill(dir: &Path, after: Duration) -> Told {
         .spawn()
         .unwrap();
     let lines = BufReader::new(writer.stdout.take().unwrap()).lines();
+    let (tell, said) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
-        let number = |line: String| line.rsplit_once("acknowledged ")?.1.parse::<u64>().ok();
+        let number = |line: String| {
+            let number =
+                line.rsplit_once("acknowledged ").and_then(|one| one.1.parse::<u64>().ok());
+            if number.is_some() || line.ends_with("open") {
+                // Nobody listens any more once it is killed.
+                let _ = tell.send(());
+            }
+            number
+        };
         let (mut told, mut begun) = (Told::default(), None);
         for number in lines.map_while(Result::ok).filter_map(number) {
             let begun = *begun.get_or_insert_with(Instant::now);
@@ -105,7 +135,10 @@ fn run_and_kill(dir: &Path, after: Duration) -> Told {
         }
         told
     });
-    std::thread::sleep(after);
+    for _ in 0..moment.said {
+        said.recv_timeout(Duration::from_secs(60)).unwrap();
+    }
+    std::thread::sleep(moment.after);
     writer.kill().unwrap();
     writer.wait().unwrap();
     reader.join().unwrap()
@@ -114,9 +147,9 @@ fn run_and_kill(dir: &Path, after: Duration) -> Told {
 /// Everything up to `acknowledged` is there, and every value that is there is right. The newest write that is there,
 /// and the start.
 fn check(dir: &Path, acknowledged: u64) -> (u64, Start) {
-    let opening = Instant::now();
+    let (opening, before) = (Instant::now(), processor_time());
     let (store, recovery) = Store::open(options(dir), T0).unwrap();
-    let opened = opening.elapsed();
+    let (took, processor) = (opening.elapsed(), processor_time().saturating_sub(before));
     assert!(recovery.damaged.is_empty() && recovery.lost_series == 0, "{recovery:?}");
     let mut newest = 0;
     for one in 0..all_series() {
@@ -140,13 +173,21 @@ fn check(dir: &Path, acknowledged: u64) -> (u64, Start) {
         );
     }
     let (blocks, replayed) = (recovery.blocks, recovery.replayed);
-    (newest, Start { took: opened, blocks, replayed })
+    (newest, Start { took, processor, blocks, replayed })
 }
 
-/// A start after a kill: how long it took, how many blocks there were, and samples in the log.
+/// Of this thread; nothing where the system does not say it.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = text.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or(0))
+}
+
+/// A start after a kill: how long it took, by the clock and of the processor, how many blocks there were, and samples in the log.
 #[derive(Debug, Clone, Copy, Default)]
 struct Start {
     took: Duration,
+    processor: Duration,
     blocks: usize,
     replayed: u64,
 }
@@ -154,8 +195,6 @@ struct Start {
 #[test]
 fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     let (kills, series) = (kills(), all_series());
-    // Opening and registering takes the writer longer with more.
-    let least = 150 + series / 10;
     let mut dir = folder();
     let mut pseudo_random = 0x2545_F491_4F6C_DD1Du64;
     let (mut acknowledged, mut most) = (None, 0);
@@ -167,8 +206,8 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         pseudo_random ^= pseudo_random << 13;
         pseudo_random ^= pseudo_random >> 7;
         pseudo_random ^= pseudo_random << 17;
-        let after = Duration::from_millis(least + pseudo_random % 700);
-        let told = run_and_kill(dir.path(), after);
+        let moment = Moment::random(pseudo_random, kill);
+        let told = run_and_kill(dir.path(), moment);
         acknowledged = acknowledged.max(told.last);
         (writes, time) = (writes + told.writes, time + told.time);
         if let Some(acknowledged) = acknowledged {
@@ -176,7 +215,7 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
             most = most.max(acknowledged);
             starts.push(start);
             println!(
-                "kill {kill} after {after:?}: {acknowledged} acknowledged, {newest} there, open in {:?}",
+                "kill {kill}, {moment:?}: {acknowledged} acknowledged, {newest} there, open in {:?}",
                 start.took
             );
         }
@@ -186,8 +225,8 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     let (median, slowest) = (starts[starts.len() / 2], starts[starts.len() - 1]);
     println!(
         "{kills} kills under {rate:.0} samples a second of {series} series; the median start took {:?}, the slowest {:?} \
-         with {} blocks and {} samples in the log",
-        median.took, slowest.took, slowest.blocks, slowest.replayed
+         ({:?} of the processor) with {} blocks and {} samples in the log",
+        median.took, slowest.took, slowest.processor, slowest.blocks, slowest.replayed
     );
     assert!(most > 30, "the writer hardly wrote: {most}");
     assert!(starts.iter().any(|start| start.blocks > 0), "no block was made while it was killed");
