@@ -40,7 +40,7 @@ cargo xtask test [--verbose] [--strict] [PART...]
   node    tests of the examples' JavaScript
   audit   known vulnerabilities of npm packages, where the registry answers that question
   e2e     the dashboard in a real browser against real servers
-  fuzz    each fuzz target for a moment: 10 s, in CI 60 s (VIGIE_FUZZ_SECONDS changes it)
+  fuzz    each fuzz target for a moment: 10 s, in CI 20 s (VIGIE_FUZZ_SECONDS=60 for a minute)
 
 A part's output is in target/test-logs/PART.log; it is printed when the part fails, or all along with --verbose.
 A failing part does not stop the rest. What could not be checked for want of a network is said at the end;

@@ -1,5 +1,5 @@
-//! The binary under the requests that Grafana's Prometheus data source sends: its "save & test", the lookups of its query
-//! editor and variables, and every query of the dashboards in `deploy/grafana`, over a real Redis. (Grafana itself is not
+//! The binary under the requests that Grafana's data sources Prometheus and Loki send: their "save & test", the lookups of their query
+//! editors and variables, and every query of the dashboards in `deploy/grafana`, over a real Redis. (Grafana itself is not
 //! among the packages that can be had here: what it sends is written down from its source, v12.)
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
 
@@ -139,7 +139,9 @@ fn substituted(query: &str) -> String {
     [
         ("$__rate_interval", "40s"),
         ("$__range", "3600s"),
-        ("$source", ".*"),
+        ("$__interval", "15s"),
+        // What `allValue` is: Loki wants one matcher that does not match nothing.
+        ("$source", ".+"),
         ("$kind", ".*"),
         ("$queue", ".*"),
     ]
@@ -191,6 +193,7 @@ fn grafana_asks_and_is_answered() {
     let (start, end) = (format!("{:.3}", now - 900.0), format!("{now:.3}"));
     saves_and_tests(&vigie, &end);
     looks_up(&vigie, &start, &end);
+    shows_logs(&vigie, now);
     let (targets, variables) = dashboards();
     assert!(targets.len() > 60 && variables.len() >= 2);
     for variable in &variables {
@@ -243,8 +246,10 @@ fn saves_and_tests(vigie: &Vigie, end: &str) {
         build["version"].as_str().unwrap().starts_with('3'),
         "Grafana chooses its queries by this: {build}"
     );
-    // Whether rules can be shown beside Grafana's own.
+    // Whether rules can be shown beside Grafana's own; the alert list asks for both.
     assert!(vigie.gets("/api/v1/rules")["groups"].is_array());
+    assert!(vigie.gets("/api/v1/rules?type=alert")["groups"].is_array());
+    assert!(vigie.gets("/api/v1/alerts")["alerts"].is_array());
 }
 
 /// The query editor: metrics with their types, labels, values, series, and the query written nicely.
@@ -281,4 +286,78 @@ fn fills_in(vigie: &Vigie, variable: &str, start: &str, end: &str) {
     );
     let values = vigie.gets(&path);
     assert!(!values.as_array().unwrap().is_empty(), "{path}: {values}");
+}
+
+/// The Loki data source: "save & test", the lookups of its query editor, and the panels with lines, whose histogram is asked
+/// for beside them. Times are nanoseconds there.
+fn shows_logs(vigie: &Vigie, now: f64) {
+    let lines = ["error", "info"].map(|level| {
+        let message = format!("a line of {level}");
+        serde_json::json!({"source": "main", "level": level, "message": message}).to_string()
+    });
+    let kind = [("Content-Type", "application/x-ndjson")];
+    let taken = http_post(vigie.port, "/api/v1/logs", &kind, lines.join("\n").as_bytes()).unwrap();
+    assert!((200..300).contains(&taken.status), "{taken:?}");
+    let nanos = |seconds: f64| format!("{:.0}000000", seconds * 1e3);
+    let range = format!("start={}&end={}", nanos(now - 900.0), nanos(now + 60.0));
+    let at = format!("time={}", nanos(now));
+
+    let sum = form_encoded("vector(1)+vector(1)");
+    let healthy = vigie.gets(&format!("/loki/api/v1/query?direction=backward&query={sum}&{at}"));
+    assert_eq!(healthy["result"][0]["value"][1], "2", "{healthy}");
+    let labels = vigie.gets(&format!("/loki/api/v1/labels?{range}"));
+    assert!(labels.as_array().unwrap().contains(&"source".into()), "{labels}");
+    let values = vigie.gets(&format!("/loki/api/v1/label/source/values?{range}"));
+    assert!(values.as_array().unwrap().contains(&"main".into()), "{values}");
+    let all = form_encoded("{source=~\".+\"}");
+    let series = vigie.gets(&format!("/loki/api/v1/series?match[]={all}&{range}"));
+    assert!(!series.as_array().unwrap().is_empty(), "{series}");
+    let stats =
+        http_get(vigie.port, &format!("/loki/api/v1/index/stats?query={all}&{range}")).unwrap();
+    assert!(stats.status == 200 && stats.body.contains("\"streams\""), "{stats:?}");
+
+    let panels = panels_of_logs();
+    assert!(!panels.is_empty());
+    for (panel, query) in panels {
+        let query = substituted(&query);
+        assert!(!query.contains('$'), "{panel}: an unknown variable in {query}");
+        let ranged = |query: &str, more: &str| {
+            let query = form_encoded(query);
+            vigie.gets(&format!("/loki/api/v1/query_range?query={query}&{range}&step=15{more}"))
+        };
+        let found = ranged(&query, "000ms&limit=200&direction=backward");
+        assert_eq!(found["resultType"], "streams", "{panel}: {found}");
+        let shown: usize = found["result"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|stream| stream["values"].as_array().unwrap().len())
+            .sum();
+        assert!(shown >= 2, "{panel}: {found}");
+        let volume = format!(
+            "sum by (level, detected_level) (count_over_time({query} | drop __error__[15s]))"
+        );
+        let counts = ranged(&volume, "s");
+        assert_eq!(counts["resultType"], "matrix", "{panel}: {counts}");
+        assert!(!counts["result"].as_array().unwrap().is_empty(), "{panel}: {counts}");
+    }
+}
+
+/// (panel, query) of the dashboards' queries to Loki.
+fn panels_of_logs() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/grafana/dashboards");
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let dashboard: Value = serde_json::from_str(&text).unwrap();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().into_iter().flatten() {
+                if target["datasource"]["type"] == "loki" {
+                    let text = |value: &Value| value.as_str().unwrap().to_owned();
+                    found.push((text(&panel["title"]), text(&target["expr"])));
+                }
+            }
+        }
+    }
+    found
 }

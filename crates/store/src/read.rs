@@ -65,6 +65,7 @@ impl Samples {
         self.histograms.clear();
         self.float_weights.clear();
         self.histogram_weights.clear();
+        self.coarse = None;
     }
 }
 

@@ -81,8 +81,9 @@ fn variable(labels: &[&str]) -> Value {
         "sort": 1,
         "multi": true,
         "includeAll": true,
-        // Not a list of all: a thousand queues would make a very long query.
-        "allValue": ".*",
+        // Not a list of all: a thousand queues would make a very long query. Everything has a source, and of a panel of log
+        // lines Loki wants one matcher that does not match nothing.
+        "allValue": if label == "source" { ".+" } else { ".*" },
         "current": {"text": ["All"], "value": ["$__all"]},
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use vigie_model::Labels;
 use vigie_query::{InstantSample, QueryValue, RangeSeries, SampleValue};
 
-use crate::outcome::{Aspect, Mismatch, Outcome, Strictness, compare};
+use crate::outcome::{Aspect, Mismatch, Outcome, Strictness, When, compare};
 use crate::report::Case;
 
 /// A known difference.
@@ -15,6 +15,8 @@ pub enum Difference {
     Undecided,
     /// `count_values` makes a label of a value's last digit.
     LastDigitAsLabel,
+    /// Which of values that differ in their last digit is the least, and whether it changed.
+    LastDigitDecides,
     /// Prometheus decodes only count and sum for `histogram_avg` and its kin.
     StatisticsWithoutBuckets,
     /// Whether a histogram holds NaN is told by sums that differ in their last digit.
@@ -29,6 +31,10 @@ pub enum Difference {
     TimestampWithoutOffset,
     /// A warning of sorting within a subquery of one step.
     SortOfOneStep,
+    /// Which of several equal values `topk` and `bottomk` keep of what was limited.
+    TiesOfLimited,
+    /// The parameter of an aggregation, fixed by `@`.
+    ParameterNotFixed,
     /// `sort_by_label` of series that lack the label.
     SortOfMissingLabel,
     /// Of Prometheus 2, as all that follow: label names had to be letters, digits and underscores.
@@ -58,14 +64,17 @@ pub enum Difference {
 }
 
 impl Difference {
-    const OF_BOTH: [Self; 9] = [
+    const OF_BOTH: [Self; 12] = [
         Self::LastDigitAsLabel,
+        Self::LastDigitDecides,
         Self::StatisticsWithoutBuckets,
         Self::NanByLastDigit,
         Self::DateOfNotFinite,
         Self::QuantilesOfEqualBounds,
         Self::ColonInGroup,
         Self::SortOfOneStep,
+        Self::TiesOfLimited,
+        Self::ParameterNotFixed,
         Self::SortOfMissingLabel,
         Self::TimestampWithoutOffset,
     ];
@@ -92,6 +101,10 @@ impl Difference {
             Self::LastDigitAsLabel => {
                 "Go's and Rust's mathematics differ in the last digit, which count_values shows"
             }
+            Self::LastDigitDecides => {
+                "where Go's and Rust's mathematics differ in the last digit, another of two values is the least, they are equal, \
+                 or a large angle is quite another"
+            }
             Self::StatisticsWithoutBuckets => {
                 "Prometheus 3 does not decode the buckets for a mean, a count or a sum: it misses resets of gauges \
                  and bounds that differ, which the same rate alone does not"
@@ -99,6 +112,40 @@ impl Difference {
             Self::NanByLastDigit => {
                 "a count that is larger than its buckets in its last digit is taken for NaN observations"
             }
+            Self::DateOfNotFinite => {
+                "infinity and NaN have no date; Go makes one of what its conversion to an integer leaves undefined"
+            }
+            Self::QuantilesOfEqualBounds => {
+                "Prometheus merges buckets of the same bound in place for the first quantile and reads the rest of them \
+                 again for the next: its second quantile is another than histogram_quantile's"
+            }
+            Self::ColonInGroup => {
+                "a Prometheus refuses it where names may have dots without quotes, which Vigie's may: it takes both"
+            }
+            Self::SortOfOneStep => {
+                "a subquery of one step is a range to Prometheus when its end is no multiple of its step: only a warning"
+            }
+            Self::TiesOfLimited => {
+                "which of equal values topk keeps depends on the order in which they come, and that of what limitk keeps is \
+                 nowhere promised"
+            }
+            Self::ParameterNotFixed => {
+                "a Prometheus does not hold an aggregation's parameter fixed that has an @: from step to step it looks a step \
+                 further on"
+            }
+            Self::SortOfMissingLabel => {
+                "its natural order says of no text and some text that neither comes first, so that they stay as the storage \
+                 had them; Vigie's has what lacks the label first"
+            }
+            Self::TimestampWithoutOffset => {
+                "a Prometheus's timestamp forgets the offset of a selector that has an @, too, which the selector alone does not"
+            }
+            _ => self.reason_of_two(),
+        }
+    }
+
+    fn reason_of_two(self) -> &'static str {
+        match self {
             Self::AnyLabelName => "since Prometheus 3 any UTF-8 is a label's name",
             Self::ExtrapolationToZero => {
                 "Prometheus 3 limits extrapolation towards zero otherwise than 2.42"
@@ -119,27 +166,7 @@ impl Difference {
             Self::SubqueryOfFixed => {
                 "2.42 gives a subquery with @ inside a step that is beyond its end"
             }
-            Self::DateOfNotFinite => {
-                "infinity and NaN have no date; Go makes one of what its conversion to an integer leaves undefined"
-            }
-            Self::QuantilesOfEqualBounds => {
-                "Prometheus merges buckets of the same bound in place for the first quantile and reads the rest of them \
-                 again for the next: its second quantile is another than histogram_quantile's"
-            }
-            Self::ColonInGroup => {
-                "a Prometheus refuses it where names may have dots without quotes, which Vigie's may: it takes both"
-            }
-            Self::SortOfOneStep => {
-                "a subquery of one step is a range to Prometheus when its end is no multiple of its step: only a warning"
-            }
-            Self::SortOfMissingLabel => {
-                "its natural order says of no text and some text that neither comes first, so that they stay as the storage \
-                 had them; Vigie's has what lacks the label first"
-            }
             Self::FilteredMatches => "2.42 looks for duplicates only among what a comparison keeps",
-            Self::TimestampWithoutOffset => {
-                "a Prometheus's timestamp forgets the offset of a selector that has an @, too, which the selector alone does not"
-            }
             Self::CountValuesByLabels => {
                 "2.42 adds count_values' own label to those of `by` without sorting them, and loses labels by that"
             }
@@ -147,6 +174,7 @@ impl Difference {
                 "2.42 takes the name away again that group_left(__name__) brought, where the comparison has bool"
             }
             Self::Cancellation => "2.42 adds up fewer digits where sums cancel each other",
+            _ => "",
         }
     }
 
@@ -163,31 +191,24 @@ impl Difference {
     fn explains(self, case: &Case) -> bool {
         let calls = |names: &[&str]| names.iter().any(|name| case.question.text.contains(name));
         match self {
-            // Prometheus 3 is asked again for that.
-            Self::Undecided => false,
+            Self::Undecided => false, // Prometheus 3 is asked again for that.
             Self::LastDigitAsLabel => {
                 let how = Strictness { annotations: false, order: false, tolerance: 1e-9 };
                 calls(&["count_values"])
                     && compare(&rounded(&case.vigie), &rounded(&case.peer), how).is_ok()
+            }
+            Self::LastDigitDecides => {
+                let angles = ["sin", "cos", "tan"];
+                let others = ["atan2", "^", "exp(", "ln(", "log"];
+                let decides = calls(&["ts_of_m", "changes(", "resets("]);
+                case.mismatch.aspect == Aspect::Floats
+                    && (calls(&others) && (decides || calls(&angles)) || calls(&angles) && decides)
             }
             Self::StatisticsWithoutBuckets => without_buckets(case),
             Self::NanByLastDigit => {
                 case.mismatch.aspect == Aspect::Infos
                     && case.mismatch.detail.contains("NaN observations")
             }
-            Self::AnyLabelName => {
-                case.mismatch.aspect == Aspect::OnlyPeerFails
-                    && case.mismatch.detail.contains("label name")
-            }
-            Self::ExtrapolationToZero => calls(&["rate(", "increase("]),
-            Self::DeviationOfNotFinite => calls(&["stddev", "stdvar"]),
-            Self::TiesOfTopk => calls(&["topk", "bottomk"]),
-            Self::NameKeptByAtan2 => calls(&["atan2"]),
-            Self::ParameterBesideFixedRange => {
-                calls(&["predict_linear", "quantile_over_time"]) && calls(&["@"])
-            }
-            Self::QuantileOfInfinity => calls(&["quantile"]),
-            Self::SubqueryOfFixed => calls(&["@"]) && calls(&[":"]),
             Self::DateOfNotFinite => {
                 let dates = ["hour(", "minute(", "month(", "year(", "day_of", "days_in_month("];
                 case.mismatch.aspect == Aspect::Floats && calls(&dates)
@@ -205,17 +226,57 @@ impl Difference {
                     && case.mismatch.detail.contains("sort is ineffective")
                     && calls(&[":"])
             }
+            Self::TiesOfLimited => {
+                case.mismatch.aspect == Aspect::LabelSets
+                    && calls(&["topk", "bottomk"])
+                    && calls(&["limitk", "limit_ratio"])
+            }
+            Self::ParameterNotFixed => {
+                let with_parameter = [
+                    "quantile (",
+                    "quantile(",
+                    "quantile by",
+                    "quantile without",
+                    "topk",
+                    "bottomk",
+                    "limit",
+                ];
+                matches!(case.question.when, When::Range { .. })
+                    && calls(&with_parameter)
+                    && calls(&["@"])
+            }
             Self::SortOfMissingLabel => {
                 case.mismatch.aspect == Aspect::Order
                     && calls(&["sort_by_label"])
                     && lacks_labels(&case.vigie)
             }
+            Self::TimestampWithoutOffset => {
+                calls(&["timestamp("]) && calls(&["@"]) && calls(&["offset"])
+            }
+            _ => self.explains_two(case),
+        }
+    }
+
+    /// The same for those of Prometheus 2.
+    fn explains_two(self, case: &Case) -> bool {
+        let calls = |names: &[&str]| names.iter().any(|name| case.question.text.contains(name));
+        match self {
+            Self::AnyLabelName => {
+                case.mismatch.aspect == Aspect::OnlyPeerFails
+                    && case.mismatch.detail.contains("label name")
+            }
+            Self::ExtrapolationToZero => calls(&["rate(", "increase("]),
+            Self::DeviationOfNotFinite => calls(&["stddev", "stdvar"]),
+            Self::TiesOfTopk => calls(&["topk", "bottomk"]),
+            Self::NameKeptByAtan2 => calls(&["atan2"]),
+            Self::ParameterBesideFixedRange => {
+                calls(&["predict_linear", "quantile_over_time"]) && calls(&["@"])
+            }
+            Self::QuantileOfInfinity => calls(&["quantile"]),
+            Self::SubqueryOfFixed => calls(&["@"]) && calls(&[":"]),
             Self::FilteredMatches => {
                 case.mismatch.aspect == Aspect::OnlyVigieFails
                     && case.mismatch.detail.starts_with("multiple matches")
-            }
-            Self::TimestampWithoutOffset => {
-                calls(&["timestamp("]) && calls(&["@"]) && calls(&["offset"])
             }
             Self::CountValuesByLabels => {
                 case.mismatch.aspect == Aspect::LabelSets
@@ -231,6 +292,7 @@ impl Difference {
                 case.mismatch.aspect == Aspect::Floats
                     && calls(&["sum", "avg", "stddev", "stdvar", "deriv"])
             }
+            _ => false,
         }
     }
 }

@@ -91,28 +91,8 @@ pub(crate) fn change(
     }
     let mut value = combine((&right, &left), false, said).map_err(incompatible).ok()?;
     if counter {
-        let mut from = first + 1;
-        let mut previous: &NativeHistogram = &left;
-        if smoothed && times[first] < start && reset::detected(&all[first + 1], &all[first]) {
-            // The left end lies within that reset already.
-            previous = &all[first + 1];
-            from += 1;
-        }
-        let mut lost: Option<NativeHistogram> = None;
-        if from <= last {
-            let inner = all[from..last].iter().map(|one| &**one);
-            for one in inner.chain(std::iter::once(&right)) {
-                if reset::detected(one, previous) {
-                    lost = Some(match lost {
-                        None => previous.clone(),
-                        Some(lost) => {
-                            combine((&lost, previous), true, said).map_err(incompatible).ok()?
-                        }
-                    });
-                }
-                previous = one;
-            }
-        }
+        let bounds = ((&left, &right), (first, last), smoothed.then_some(start));
+        let lost = lost(window, bounds, said).map_err(incompatible).ok()?;
         if let Some(lost) = lost {
             value = combine((&value, &lost), true, said).map_err(incompatible).ok()?;
         }
@@ -122,6 +102,40 @@ pub(crate) fn change(
     }
     value.reset_hint = ResetHint::Gauge;
     Some(compact(value))
+}
+
+/// The values at both ends, the places of the samples that they are of, and where the window begins if its ends are smoothed.
+type Bounds<'a> = ((&'a NativeHistogram, &'a NativeHistogram), (usize, usize), Option<i64>);
+
+/// What resets took within a window.
+fn lost(
+    window: &Window<'_>,
+    ((left, right), (first, last), start): Bounds<'_>,
+    said: &dyn Fn(&str),
+) -> Result<Option<NativeHistogram>, Incompatible> {
+    let (times, all) = (window.histogram_times, window.histograms);
+    let (mut from, mut previous) = (first + 1, left);
+    if start.is_some_and(|start| times[first] < start)
+        && reset::detected(&all[first + 1], &all[first])
+    {
+        // The left end lies within that reset already.
+        previous = &all[first + 1];
+        from += 1;
+    }
+    if from > last {
+        return Ok(None);
+    }
+    let mut lost: Option<NativeHistogram> = None;
+    for one in all[from..last].iter().map(|one| &**one).chain(std::iter::once(right)) {
+        if reset::detected(one, previous) {
+            lost = Some(match lost {
+                None => previous.clone(),
+                Some(lost) => combine((&lost, previous), true, said)?,
+            });
+        }
+        previous = one;
+    }
+    Ok(lost)
 }
 
 /// The histogram at a time, from those around it.
