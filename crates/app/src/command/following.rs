@@ -80,6 +80,10 @@ impl Following {
 /// How a command ends that got no answer.
 pub(super) fn failure(error: ClientError) -> Failure {
     match error {
+        // What was asked for is none.
+        ClientError::Refused { status, .. } if status == 400 => {
+            Failure::wrong_input(error.to_string())
+        }
         ClientError::Refused { .. } => Failure::failed(error.to_string()),
         ClientError::Address(_) => Failure::wrong_input(error.to_string()),
         ClientError::Unreachable { .. } => Failure::unreachable(error.to_string()),
