@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use vigie_model::{Broker, Level};
 
 use crate::command::printing::since;
 use crate::exit;
@@ -167,8 +169,8 @@ pub(crate) struct TableArgs {
 pub(crate) struct QueuesArgs {
     #[command(flatten)]
     pub(crate) table: TableArgs,
-    /// Only queues of this broker: asynq, bull, bullmq or n8n
-    #[arg(long)]
+    /// Only queues of this broker
+    #[arg(long, value_parser = PossibleValuesParser::new(Broker::ALL.map(Broker::as_str)))]
     pub(crate) kind: Option<String>,
 }
 
@@ -176,30 +178,43 @@ pub(crate) struct QueuesArgs {
 pub(crate) struct InstancesArgs {
     #[command(flatten)]
     pub(crate) table: TableArgs,
-    /// Only with this status: up, down, degraded or unknown
-    #[arg(long)]
+    /// Only with this status
+    #[arg(long, value_parser = ["up", "down", "degraded", "unknown"])]
     pub(crate) status: Option<String>,
 }
 
+/// What is listed, oldest first: at most `MOST` of what is there already, and then what comes.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct LogsArgs {
+pub(crate) struct ListingArgs<const MOST: i64> {
     #[command(flatten)]
     pub(crate) at: At,
     /// Go on with what comes, until Ctrl-C
     #[arg(long, short)]
     pub(crate) follow: bool,
-    /// Print one JSON object a line, as GET /api/v1/logs has them
+    /// Print one JSON object a line, as the API has them
     #[arg(long)]
     pub(crate) json: bool,
-    /// At least this level: trace, debug, info, warn, error or fatal
+    /// Only of this source
     #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// How far back, such as 15m, 2h or 7d, or from which time on
+    #[arg(long, value_name = "AGO|TIME", value_parser = since)]
+    pub(crate) since: Option<String>,
+    /// At most so many that are there already: the newest
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=MOST))]
+    pub(crate) limit: u16,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogsArgs {
+    #[command(flatten)]
+    pub(crate) listing: ListingArgs<5000>,
+    /// At least this level
+    #[arg(long, value_parser = PossibleValuesParser::new(Level::ALL.map(Level::as_str)))]
     pub(crate) level: Option<String>,
     /// Only of this type
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: Option<String>,
-    /// Only of this source
-    #[arg(long)]
-    pub(crate) source: Option<String>,
     /// Only of this instance
     #[arg(long)]
     pub(crate) instance: Option<String>,
@@ -209,12 +224,6 @@ pub(crate) struct LogsArgs {
     /// Only about the job with this id
     #[arg(long)]
     pub(crate) job: Option<String>,
-    /// How far back, such as 15m, 2h or 7d, or from which time on
-    #[arg(long, value_name = "AGO|TIME", value_parser = since)]
-    pub(crate) since: Option<String>,
-    /// At most so many that are there already: the newest
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=5000))]
-    pub(crate) limit: u16,
     /// A text in message or fields, or between slashes a regular expression
     pub(crate) query: Option<String>,
 }
@@ -222,28 +231,13 @@ pub(crate) struct LogsArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EventsArgs {
     #[command(flatten)]
-    pub(crate) at: At,
-    /// Go on with what happens, until Ctrl-C
-    #[arg(long, short)]
-    pub(crate) follow: bool,
-    /// Print one JSON object a line, as GET /api/v1/events has them
-    #[arg(long)]
-    pub(crate) json: bool,
+    pub(crate) listing: ListingArgs<1000>,
     /// Only of this type, such as deploy; or of several, with commas between
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: Option<String>,
-    /// Only of this severity: ok, info, warning or critical; or of several, with commas between
-    #[arg(long)]
-    pub(crate) severity: Option<String>,
-    /// Only of this source
-    #[arg(long)]
-    pub(crate) source: Option<String>,
-    /// How far back, such as 15m, 2h or 7d, or from which time on
-    #[arg(long, value_name = "AGO|TIME", value_parser = since)]
-    pub(crate) since: Option<String>,
-    /// At most so many that are there already: the newest
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(crate) limit: u16,
+    /// Only of this severity; or of several, with commas between
+    #[arg(long, value_delimiter = ',', value_parser = ["ok", "info", "warning", "critical"])]
+    pub(crate) severity: Vec<String>,
 }
 
 #[cfg(test)]

@@ -162,6 +162,23 @@ fn no_vigie_to_ask_is_exit_code_3() {
 }
 
 #[test]
+fn a_word_that_is_no_value_is_exit_code_2_with_those_that_are() {
+    let folder = folder();
+    for (args, known) in [
+        (["logs", "--level", "bogus"], "trace, debug, info, warn, error, fatal"),
+        (["events", "--severity", "info,loud"], "ok, info, warning, critical"),
+        (["instances", "--status", "gone"], "up, down, degraded, unknown"),
+        (["queues", "--kind", "sidekiq"], "asynq, bull, bullmq"),
+        (["logs", "--limit", "0"], "1..=5000"),
+        (["events", "--limit", "2000"], "1..=1000"),
+        (["events", "--since", "yesterday"], "90s, 15m, 2h or 7d"),
+    ] {
+        let (code, _, error) = run(&args, folder.path());
+        assert!(code == 2 && error.contains(known), "{args:?}: {code} {error}");
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_is_a_clear_failure() {
     let folder = folder();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

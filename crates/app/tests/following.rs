@@ -229,10 +229,10 @@ fn what_is_wrong_is_said_with_an_exit_code() {
     }
     let (dir, redis) = (tempfile::tempdir().unwrap(), RedisServer::start());
     let vigie = Vigie::start(dir.path(), free_port(), redis.port());
-    for follow in [None, Some("-f")] {
-        let words: Vec<&str> = ["logs", "--level", "loud"].into_iter().chain(follow).collect();
+    for (follow, expected) in [(None, 2), (Some("-f"), 1)] {
+        let words: Vec<&str> = ["logs", "/(/"].into_iter().chain(follow).collect();
         let (code, text) = run(&[&words[..], &["--url", &vigie.url()]].concat());
-        assert!(code == Some(1) && text.contains("level is \"loud\""), "{text}");
+        assert!(code == Some(expected) && text.contains("does not parse"), "{code:?} {text}");
     }
     // Who reads no more is no failure.
     let many: Vec<String> =

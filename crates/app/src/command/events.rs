@@ -16,39 +16,41 @@ use crate::exit::Failure;
 pub(crate) async fn run(arguments: &EventsArgs) -> Result<(), Failure> {
     tokio::select! {
         done = show(arguments) => done,
-        _ = tokio::signal::ctrl_c(), if arguments.follow => Ok(()),
+        _ = tokio::signal::ctrl_c(), if arguments.listing.follow => Ok(()),
     }
 }
 
 fn path(arguments: &EventsArgs) -> String {
     let mut query = Query::default();
+    let severities = Some(arguments.severity.join(",")).filter(|all| !all.is_empty());
     let all = [
         ("type", &arguments.kind),
-        ("source", &arguments.source),
-        ("severity", &arguments.severity),
-        ("from", &arguments.since),
+        ("source", &arguments.listing.source),
+        ("severity", &severities),
+        ("from", &arguments.listing.since),
     ];
     for (name, value) in all {
         if let Some(value) = value {
             query.push(name, value);
         }
     }
-    query.push("limit", &arguments.limit.to_string());
+    query.push("limit", &arguments.listing.limit.to_string());
     format!("/api/v1/events?{query}")
 }
 
 async fn show(arguments: &EventsArgs) -> Result<(), Failure> {
-    let mut following = Following::new(&arguments.at.url, "events");
+    let mut following = Following::new(&arguments.listing.at.url, "events");
     let mut known = HashSet::new();
     let mut begun = false;
     loop {
         // What happens is followed before the past is asked for, so that nothing falls in between.
-        let message = if arguments.follow { following.next().await? } else { None };
-        if arguments.follow && message.is_none() {
+        let message = if arguments.listing.follow { following.next().await? } else { None };
+        if arguments.listing.follow && message.is_none() {
             continue;
         }
         if !begun {
-            let body = client::get(&arguments.at.url, &path(arguments)).await.map_err(failure)?;
+            let body =
+                client::get(&arguments.listing.at.url, &path(arguments)).await.map_err(failure)?;
             let answer: Value = serde_json::from_slice(&body)
                 .map_err(|error| Failure::failed(format!("the answer is no JSON: {error}")))?;
             for event in list(&answer["events"]).iter().rev() {
@@ -81,16 +83,15 @@ async fn show(arguments: &EventsArgs) -> Result<(), Failure> {
 
 /// As the server narrows the past down.
 fn wanted(arguments: &EventsArgs, event: &Value) -> bool {
-    let among = |words: &Option<String>, key: &str| {
-        words.as_ref().is_none_or(|words| words.split(',').any(|word| event[key] == word))
-    };
-    among(&arguments.kind, "type")
-        && among(&arguments.severity, "severity")
-        && arguments.source.as_ref().is_none_or(|source| event["source"] == source.as_str())
+    let kinds = arguments.kind.as_deref();
+    kinds.is_none_or(|kinds| kinds.split(',').any(|kind| event["type"] == kind))
+        && (arguments.severity.is_empty()
+            || arguments.severity.iter().any(|word| event["severity"] == word.as_str()))
+        && arguments.listing.source.as_ref().is_none_or(|source| event["source"] == source.as_str())
 }
 
 fn text(arguments: &EventsArgs, event: &Value) -> String {
-    if arguments.json { event.to_string() } else { shown(event) }
+    if arguments.listing.json { event.to_string() } else { shown(event) }
 }
 
 /// An event for people.

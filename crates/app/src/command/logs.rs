@@ -24,7 +24,7 @@ const OVERLAP: Duration = Duration::from_secs(3);
 pub(crate) async fn run(arguments: &LogsArgs) -> Result<(), Failure> {
     tokio::select! {
         done = show(arguments) => done,
-        _ = tokio::signal::ctrl_c(), if arguments.follow => Ok(()),
+        _ = tokio::signal::ctrl_c(), if arguments.listing.follow => Ok(()),
     }
 }
 
@@ -34,7 +34,7 @@ fn narrowed(arguments: &LogsArgs) -> Query {
     let all = [
         ("level", &arguments.level),
         ("type", &arguments.kind),
-        ("source", &arguments.source),
+        ("source", &arguments.listing.source),
         ("instance", &arguments.instance),
         ("queue", &arguments.queue),
         ("job", &arguments.job),
@@ -49,12 +49,12 @@ fn narrowed(arguments: &LogsArgs) -> Query {
 }
 
 async fn show(arguments: &LogsArgs) -> Result<(), Failure> {
-    let mut shown = Shown::new(arguments.json);
-    if !arguments.follow {
+    let mut shown = Shown::new(arguments.listing.json);
+    if !arguments.listing.follow {
         return shown.past(arguments).await.map(|_| ());
     }
     let topic = format!("logs:{}", narrowed(arguments));
-    let mut following = Following::new(&arguments.at.url, &topic);
+    let mut following = Following::new(&arguments.listing.at.url, &topic);
     let mut begun = false;
     loop {
         let Some(message) = following.next().await? else {
@@ -121,13 +121,13 @@ impl Shown {
         let mut query = narrowed(arguments);
         let (from, limit) = match &self.newest {
             Some(newest) => (Some(newest), MOST_MISSED),
-            None => (arguments.since.as_ref(), usize::from(arguments.limit)),
+            None => (arguments.listing.since.as_ref(), usize::from(arguments.listing.limit)),
         };
         if let Some(from) = from {
             query.push("from", from);
         }
         query.push("limit", &limit.to_string());
-        let body = client::get(&arguments.at.url, &format!("/api/v1/logs?{query}"))
+        let body = client::get(&arguments.listing.at.url, &format!("/api/v1/logs?{query}"))
             .await
             .map_err(failure)?;
         let answer: Value = serde_json::from_slice(&body)
