@@ -24,14 +24,23 @@ export function compileCatalogue(text: string): Record<string, unknown> {
   );
 }
 
-/** The sentences of some pages, by the first word of their ids: they come with the page and not with the first route. */
+const each = (prefix: string, names: string) => names.split(' ').map((name) => `${prefix}.${name}`);
+
+/** The sentences of some pages, by their ids or the first word of these: they come with the page and not with the first route. */
 export const PARTS: Record<string, readonly string[]> = {
+  // What the cards on Now say of instances and lines.
+  cards: [
+    'topic', ...each('instances', 'title small info health all none up down degraded unknown disagree disagreeTip stale absent leader linesTip'),
+    ...each('instances.col', 'name status p95 load'), ...each('logs', 'title small info inContext all none'),
+    ...each('logs.level', 'unknown trace debug info warn error fatal'),
+  ],
   explore: ['explore'],
   queue: ['active', 'ambiguous', 'depth', 'errors', 'failed', 'gone', 'heat', 'queue', 'queueWorkers', 'rates', 'timeline', 'times', 'types', 'unknown'],
   settings: ['api', 'check', 'first', 'source', 'sources'],
-  watch: ['instances', 'logs', 'events', 'topic'],
+  watch: ['instances', 'logs', 'events'],
 };
-const partOf = (id: string) => Object.keys(PARTS).find((part) => PARTS[part]?.includes(id.split('.')[0] ?? ''));
+const partWith = (name: string) => Object.keys(PARTS).find((part) => PARTS[part]?.includes(name));
+const partOf = (id: string) => partWith(id) ?? partWith(id.split('.')[0] ?? '');
 
 /** What a catalogue has for a part, or what no part has. */
 function share(text: string, part: string | undefined): string {

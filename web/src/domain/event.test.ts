@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { VigieEvent } from '../api/contract.ts';
 import { activateLocale } from '../i18n/index.ts';
-import { clusterEvents, clusterText, eventQueue, eventTarget, isAboutQueue, withNews } from './event.ts';
+import { clusterEvents, clusterText, eventQueue, isAboutQueue, withNews } from './event.ts';
+import { eventTarget } from './event-target.ts';
 
 beforeAll(() => activateLocale('en'));
 

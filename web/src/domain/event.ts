@@ -22,7 +22,8 @@ export const eventWording = (type: string): MessageId => {
 
 const BROKERS = ['asynq', 'bull', 'bullmq', 'n8n'] as const satisfies Kind[];
 
-const field = (event: VigieEvent, name: string): string | null => {
+/** What was said beside the rest, where it is a text. */
+export const field = (event: VigieEvent, name: string): string | null => {
   const value = event.fields?.[name];
   return typeof value === 'string' && value !== '' ? value : null;
 };
@@ -48,32 +49,6 @@ export function withNews(news: readonly VigieEvent[], known: readonly VigieEvent
   const has = new Set(known.map(({ id }) => id));
   const all = [...news.filter(({ id }) => !has.has(id)), ...known];
   return all.toSorted((a, b) => Date.parse(b.time) - Date.parse(a.time)).slice(0, MOST);
-}
-
-/** The page of what an event is about, and how it is found there. */
-export type EventTarget =
-  | { page: 'queue'; source: string; kind: Kind; queue: string }
-  | { page: 'workers' | 'instances'; q: string }
-  | { page: 'sources' }
-  /** Nothing that has a page: what was written around it, Unix seconds. */
-  | { page: 'logs'; from: number; to: number };
-
-const AROUND_SECONDS = 60;
-
-/** Where one looks next. */
-export function eventTarget(event: VigieEvent): EventTarget {
-  const about = event.type.split('_')[0];
-  const subject = event.subject ?? '';
-  if (about === 'worker' && subject !== '') return { page: 'workers', q: subject };
-  // An instance is named with its role before it.
-  if (about === 'instance' && subject !== '') return { page: 'instances', q: subject.slice(subject.indexOf('/') + 1) };
-  if (about === 'source') return { page: 'sources' };
-  const queue = eventQueue(event);
-  if (queue) return { page: 'queue', ...queue };
-  const instance = field(event, 'instance');
-  if (instance !== null) return { page: 'instances', q: instance };
-  const at = Date.parse(event.time) / 1_000;
-  return { page: 'logs', from: Math.floor(at - AROUND_SECONDS), to: Math.ceil(at + AROUND_SECONDS) };
 }
 
 /** Who or what it is about. */

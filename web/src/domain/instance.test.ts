@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Instance } from '../api/instances.ts';
 import { featuresOf } from '../live/features.ts';
-import { instanceMatches, instanceOrder, instancesBy, instanceTone, statusOf, versionOf } from './instance.ts';
+import { instanceMatches, instanceOrder, instanceTone, statusOf, versionOf } from './instance.ts';
+import { instancesBy } from './instance-sort.ts';
 
 const made = (instance: string, change: Partial<Instance> = {}): Instance => ({ source: 'lb', instance, role: 'api', status: 'up', ...change });
 

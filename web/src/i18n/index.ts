@@ -23,6 +23,7 @@ const load = {
 
 /** The sentences that only some pages need; they come with those. */
 const loadPart = {
+  cards: { en: () => import('virtual:catalogue/en/cards'), fr: () => import('virtual:catalogue/fr/cards') },
   explore: { en: () => import('virtual:catalogue/en/explore'), fr: () => import('virtual:catalogue/fr/explore') },
   queue: { en: () => import('virtual:catalogue/en/queue'), fr: () => import('virtual:catalogue/fr/queue') },
   settings: { en: () => import('virtual:catalogue/en/settings'), fr: () => import('virtual:catalogue/fr/settings') },

@@ -6,7 +6,7 @@ import { NowPage } from './now.tsx';
 import { eventsSearch, exploreSearch, instancesSearch, logsSearch, parseSearch, queueSearch, queuesSearch, shellSearch, stringifySearch, workersSearch } from './search.ts';
 
 /** A page whose script and sentences come when it is opened. */
-const withWords = async <T,>(part: Part, page: Promise<T>): Promise<T> => (await Promise.all([page, speak(part)]))[0];
+const withWords = async <T,>(parts: readonly Part[], page: Promise<T>): Promise<T> => (await Promise.all([page, ...parts.map((part) => speak(part))]))[0];
 
 const root = createRootRoute({
   component: Shell,
@@ -24,12 +24,12 @@ const queues = createRoute({
 
 const queue = createRoute({
   getParentRoute: () => root, path: '/queues/$source/$kind/$queue', validateSearch: queueSearch,
-  component: lazyRouteComponent(() => withWords('queue', import('./queue.tsx')), 'QueuePage'),
+  component: lazyRouteComponent(() => withWords(['queue'], import('./queue.tsx')), 'QueuePage'),
 });
 
 const anyKind = createRoute({
   getParentRoute: () => root, path: '/queues/$source/$queue', validateSearch: queueSearch,
-  component: lazyRouteComponent(() => withWords('queue', import('./queue.tsx')), 'AnyKindPage'),
+  component: lazyRouteComponent(() => withWords(['queue'], import('./queue.tsx')), 'AnyKindPage'),
 });
 
 const workers = createRoute({
@@ -39,22 +39,22 @@ const workers = createRoute({
 
 const instances = createRoute({
   getParentRoute: () => root, path: '/instances', validateSearch: instancesSearch,
-  component: lazyRouteComponent(() => withWords('watch', import('./instances.tsx')), 'InstancesPage'),
+  component: lazyRouteComponent(() => withWords(['cards', 'watch'], import('./instances.tsx')), 'InstancesPage'),
 });
 
 const logs = createRoute({
   getParentRoute: () => root, path: '/logs', validateSearch: logsSearch,
-  component: lazyRouteComponent(() => withWords('watch', import('./logs.tsx')), 'LogsPage'),
+  component: lazyRouteComponent(() => withWords(['cards', 'watch'], import('./logs.tsx')), 'LogsPage'),
 });
 
 const events = createRoute({
   getParentRoute: () => root, path: '/events', validateSearch: eventsSearch,
-  component: lazyRouteComponent(() => withWords('watch', import('./events.tsx')), 'EventsPage'),
+  component: lazyRouteComponent(() => withWords(['cards', 'watch'], import('./events.tsx')), 'EventsPage'),
 });
 
 const explore = createRoute({
   getParentRoute: () => root, path: '/explore', validateSearch: exploreSearch,
-  component: lazyRouteComponent(() => withWords('explore', import('./explore.tsx')), 'ExplorePage'),
+  component: lazyRouteComponent(() => withWords(['explore'], import('./explore.tsx')), 'ExplorePage'),
 });
 
 const settings = createRoute({
@@ -64,12 +64,12 @@ const settings = createRoute({
 
 const sources = createRoute({
   getParentRoute: () => root, path: '/settings/sources',
-  component: lazyRouteComponent(() => withWords('settings', import('./settings.tsx')), 'SourcesPage'),
+  component: lazyRouteComponent(() => withWords(['settings'], import('./settings.tsx')), 'SourcesPage'),
 });
 
 const apiDocs = createRoute({
   getParentRoute: () => root, path: '/api/docs',
-  component: lazyRouteComponent(() => withWords('settings', import('./api-docs.tsx')), 'ApiDocsPage'),
+  component: lazyRouteComponent(() => withWords(['settings'], import('./api-docs.tsx')), 'ApiDocsPage'),
 });
 
 export const router = createRouter({

@@ -1,7 +1,8 @@
 import { Link } from '@tanstack/react-router';
 import { useSyncExternalStore } from 'react';
 import type { VigieEvent } from '../../api/contract.ts';
-import { eventSubject, eventTarget, type EventTarget } from '../../domain/event.ts';
+import { eventSubject } from '../../domain/event.ts';
+import { eventTarget, type EventTarget } from '../../domain/event-target.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { useSentence, type Translate } from '../../i18n/index.ts';
 import { readFeatures, watchFeatures, type Features } from '../../live/features.ts';

@@ -1,8 +1,9 @@
 import { memo, useMemo, useSyncExternalStore } from 'react';
 import type { Rows } from '../../api/contract.ts';
 import type { Instance, InstanceStatus } from '../../api/instances.ts';
-import { instanceMatches, instancesBy, statusOf } from '../../domain/instance.ts';
+import { instanceMatches, statusOf } from '../../domain/instance.ts';
 import { INSTANCE_STATUSES, type InstanceSort } from '../../domain/instance-look.ts';
+import { instancesBy } from '../../domain/instance-sort.ts';
 import type { Direction } from '../../domain/order.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { inWords } from '../../domain/server-words.ts';

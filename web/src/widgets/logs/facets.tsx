@@ -5,7 +5,7 @@ import { count } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { Refetch } from '../../live/refetch.ts';
-import { Card } from '../../ui/index.tsx';
+import { Card, Skeleton } from '../../ui/index.tsx';
 import { asLevel, levelTone, logWindow, type OnLogsChange } from './model.ts';
 
 const EVERY_MS = 10_000;
@@ -17,6 +17,7 @@ export function FacetsCard(props: { filter: LogFilter; look: string; onChange: O
   const { filter, look, onChange } = props;
   const [facets, setFacets] = useState<LogFacets | null>(null);
   const [error, setError] = useState<string | null>(null);
+  const [whole, setWhole] = useState<Facet | null>(null);
   const key = JSON.stringify([filter, look]);
   useEffect(() => {
     const fetching = new Refetch();
@@ -30,15 +31,16 @@ export function FacetsCard(props: { filter: LogFilter; look: string; onChange: O
     // oxlint-disable-next-line react/exhaustive-deps -- the key says all that matters
   }, [key]);
   const choose = (facet: Facet, value: string) => onChange(facet === 'level' ? { level: asLevel(filter.level === value ? undefined : value) } : { [facet]: filter[facet] === value ? undefined : value });
-  const groups = FACETS.map((facet) => ({ facet, values: (facets?.[facet] ?? []).filter(({ value }) => value !== '').slice(0, SHOWN) })).filter(({ values }) => values.length > 0);
+  const groups = FACETS.map((facet) => ({ facet, values: (facets?.[facet] ?? []).filter(({ value }) => value !== '') })).filter(({ values }) => values.length > 0);
   return (
     <Card className="facets" title={t('logs.facets')}>
       {error ? <p className="note dim">{t('logs.facetsFault', { reason: error })}</p> : null}
+      {!facets && !error ? <div className="note">{Array.from({ length: SHOWN }, (_, i) => <Skeleton key={i} width="100%" />)}</div> : null}
       {groups.map(({ facet, values }) => (
         <section key={facet} aria-label={t(`logs.facet.${facet}`)}>
           <h3>{t(`logs.facet.${facet}`)}</h3>
           <ul>
-            {values.map(({ value, count: n }) => {
+            {(whole === facet ? values : values.slice(0, SHOWN)).map(({ value, count: n }) => {
               const level = facet === 'level' ? asLevel(value) : undefined;
               return (
                 <li key={value}>
@@ -49,6 +51,9 @@ export function FacetsCard(props: { filter: LogFilter; look: string; onChange: O
                 </li>
               );
             })}
+            {values.length > SHOWN ? (
+              <li><button type="button" aria-expanded={whole === facet} onClick={() => setWhole(whole === facet ? null : facet)}><span className="dim">{whole === facet ? t('action.less') : t('load.more', { n: values.length - SHOWN })}</span></button></li>
+            ) : null}
           </ul>
         </section>
       ))}

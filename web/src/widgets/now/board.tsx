@@ -17,11 +17,11 @@ const Checklist = lazy(async () => {
 });
 
 const HealthCard = lazy(async () => {
-  const [{ HealthCard: default_ }] = await Promise.all([import('../instances/health-card.tsx'), speak('watch')]);
+  const [{ HealthCard: default_ }] = await Promise.all([import('../instances/health-card.tsx'), speak('cards')]);
   return { default: default_ };
 });
 const LogsCard = lazy(async () => {
-  const [{ LogsCard: default_ }] = await Promise.all([import('../logs/card.tsx'), speak('watch')]);
+  const [{ LogsCard: default_ }] = await Promise.all([import('../logs/card.tsx'), speak('cards')]);
   return { default: default_ };
 });
 

@@ -1,5 +1,6 @@
 import type { VigieEvent } from '../../api/contract.ts';
-import { eventTarget, eventWording, eventWords } from '../../domain/event.ts';
+import { eventWording, eventWords } from '../../domain/event.ts';
+import { eventTarget } from '../../domain/event-target.ts';
 import { fullMoment, timeOfDay } from '../../domain/moment.ts';
 import { showText } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';

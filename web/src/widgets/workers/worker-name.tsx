@@ -16,6 +16,6 @@ export function WorkerName({ worker }: { worker: Worker }) {
   const name = <bdi className="name">{showName(worker.name)}</bdi>;
   const bare = <span className="q" data-row="" tabIndex={-1} data-tip={address}>{name}</span>;
   if (!lines) return bare;
-  const tip = host ? t('instances.linesTip', { name: showName(host) }) : t('worker.queueLines', { queue: showName(queue ?? '') });
+  const tip = host ? t('worker.lines', { name: showName(host) }) : t('worker.queueLines', { queue: showName(queue ?? '') });
   return <LinesLink of={lines} className="q" isRow tip={[address, tip].filter(Boolean).join('\n')} bare={bare}>{name}</LinesLink>;
 }
