@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { VigieEvent } from '../api/contract.ts';
 import { activateLocale } from '../i18n/index.ts';
-import { clusterEvents, clusterText, eventQueue } from './event.ts';
+import { loadServerWords } from './server-words.ts';
+import { clusterEvents, clusterText, eventQueue, eventWords } from './event.ts';
 
 beforeAll(() => activateLocale('en'));
 
@@ -29,6 +30,14 @@ describe('event marks', () => {
     expect(clusterText({ at: 0, severity: 'warning', events: [late] })).toMatch(/Workflow overdue: Nightly · Nightly should have run/);
     expect(eventQueue(event(0, { type: 'queue_appeared', fields: { kind: 'n8n', queue: 'executions' } }))).toEqual({ source: 'main', kind: 'n8n', queue: 'executions' });
     expect(eventQueue(event(0, { type: 'queue_appeared', fields: { kind: 'redis', queue: 'x' } }))).toBeNull();
+  });
+  it('speak French where they are sentences, and leave names alone', async () => {
+    await activateLocale('fr');
+    await loadServerWords();
+    const words = (type: string, detail: string) => eventWords(event(0, { type, fields: { detail } }));
+    expect([words('instance_down', 'h:1: connection refused'), words('source_found', 'no queues yet')]).toEqual(['h:1\u00a0: connexion refusée', 'pas encore de files']);
+    expect([words('worker_joined', 'events'), words('queue_gone', 'refused')]).toEqual(['events', 'refused']);
+    await activateLocale('en');
   });
   it('of an unknown type are shown by its name', () => {
     expect(clusterText({ at: 0, severity: 'info', events: [event(0, { type: 'deploy', subject: null, message: 'v1.2' })] })).toMatch(/deploy: main · v1.2$/);
