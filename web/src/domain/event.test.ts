@@ -9,6 +9,7 @@ beforeAll(() => activateLocale('en'));
 const event = (second: number, change: Partial<VigieEvent> = {}): VigieEvent => ({
   id: String(second), time: new Date(1_800_000_000_000 + second * 1_000).toISOString(), type: 'worker_joined', severity: 'info', source: 'main', subject: `w${second}`, message: '', ...change,
 });
+const words = (type: string, detail: string) => eventWords(event(0, { type, fields: { detail } }));
 const place = (seconds: number) => seconds - 1_800_000_000;
 
 describe('event marks', () => {
@@ -34,7 +35,6 @@ describe('event marks', () => {
   it('speak French where they are sentences, and leave names alone', async () => {
     await activateLocale('fr');
     await loadServerWords();
-    const words = (type: string, detail: string) => eventWords(event(0, { type, fields: { detail } }));
     expect([words('instance_down', 'h:1: connection refused'), words('source_found', 'no queues yet')]).toEqual(['h:1\u00a0: connexion refusée', 'pas encore de files']);
     expect([words('worker_joined', 'events'), words('queue_gone', 'refused')]).toEqual(['events', 'refused']);
     await activateLocale('en');
