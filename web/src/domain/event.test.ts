@@ -1,14 +1,16 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { VigieEvent } from '../api/contract.ts';
 import { activateLocale } from '../i18n/index.ts';
-import { clusterEvents, clusterText, eventQueue, isAboutQueue, withNews } from './event.ts';
+import { clusterEvents, clusterText, eventQueue, eventWords, isAboutQueue, withNews } from './event.ts';
 import { eventTarget } from './event-target.ts';
+import { loadServerWords } from './server-words.ts';
 
 beforeAll(() => activateLocale('en'));
 
 const event = (second: number, change: Partial<VigieEvent> = {}): VigieEvent => ({
   id: String(second), time: new Date(1_800_000_000_000 + second * 1_000).toISOString(), type: 'worker_joined', severity: 'info', source: 'main', subject: `w${second}`, message: '', ...change,
 });
+const words = (type: string, detail: string) => eventWords(event(0, { type, fields: { detail } }));
 const place = (seconds: number) => seconds - 1_800_000_000;
 
 describe('event marks', () => {
@@ -30,6 +32,13 @@ describe('event marks', () => {
     expect(clusterText({ at: 0, severity: 'warning', events: [late] })).toMatch(/Workflow overdue: Nightly · Nightly should have run/);
     expect(eventQueue(event(0, { type: 'queue_appeared', fields: { kind: 'n8n', queue: 'executions' } }))).toEqual({ source: 'main', kind: 'n8n', queue: 'executions' });
     expect(eventQueue(event(0, { type: 'queue_appeared', fields: { kind: 'redis', queue: 'x' } }))).toBeNull();
+  });
+  it('speak French where they are sentences, and leave names alone', async () => {
+    await activateLocale('fr');
+    await loadServerWords();
+    expect([words('instance_down', 'h:1: connection refused'), words('source_found', 'no queues yet')]).toEqual(['h:1\u00a0: connexion refusée', 'pas encore de files']);
+    expect([words('worker_joined', 'events'), words('queue_gone', 'refused')]).toEqual(['events', 'refused']);
+    await activateLocale('en');
   });
   it('of an unknown type are shown by its name', () => {
     expect(clusterText({ at: 0, severity: 'info', events: [event(0, { type: 'deploy', subject: null, message: 'v1.2' })] })).toMatch(/deploy: main · v1.2$/);

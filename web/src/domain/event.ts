@@ -55,7 +55,12 @@ export function withNews(news: readonly VigieEvent[], known: readonly VigieEvent
 export const eventSubject = (event: VigieEvent): string => event.subject ?? field(event, 'queue') ?? event.source ?? '';
 
 /** What was said beside type and subject: of Vigie's own events, which are put into words here, only the detail. */
-export const eventWords = (event: VigieEvent): string => inWords(isOwn(event.type) ? (field(event, 'detail') ?? '') : event.message);
+export function eventWords(event: VigieEvent): string {
+  if (!isOwn(event.type)) return inWords(event.message);
+  const detail = field(event, 'detail') ?? '';
+  // Of queues and workers it is names, which are the same in every language.
+  return /^(?:source|instance)_/.test(event.type) ? inWords(detail) : detail;
+}
 
 /** Who it is about and what was said, where anything was. */
 const about = (event: VigieEvent): string => [eventSubject(event), eventWords(event)].filter(Boolean).map((part) => showName(part)).join(' · ');

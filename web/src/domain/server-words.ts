@@ -79,7 +79,7 @@ function translated(text: string): string | null {
 
 /** What the server says in English, in the language on the screen; as it is where it is not known here. */
 export function inWords(text: string): string {
-  if (i18n.locale !== 'fr') return text;
+  if (i18n.locale !== 'fr' || text === '') return text;
   if (!sayings) {
     // Without them the sentence stays English, which is no reason to break anything.
     loadServerWords().catch(() => undefined);
