@@ -14,6 +14,10 @@ const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
 const DOORS: [&str; 5] =
     ["/api/v1/logs", "/api/v1/events", "/loki/api/v1/push", "/_bulk", "/v1/logs"];
 
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut packed, bytes).unwrap();
@@ -252,4 +256,23 @@ async fn names_of_any_letters_come_back_as_they_were() {
     let (status, text) =
         server.post("/api/v1/logs", &[], br#"{"message":"","":""}"#.to_vec()).await;
     assert!(status == 200 || status == 400, "{text}");
+}
+
+#[tokio::test]
+async fn a_search_that_is_made_to_explode_stops_at_its_limit() {
+    let server = Server::new();
+    let line = json!({"message": "a".repeat(100_000)}).to_string().into_bytes();
+    assert_eq!(server.post("/api/v1/logs", &[], line).await.0, 200);
+    for (text, said) in [
+        ("/(a{1000}){1000}/".to_owned(), "size limit"),
+        (format!("/{}a{}/", "(".repeat(2_000), ")".repeat(2_000)), "q: "),
+        ("a".repeat(20_000), "it has at most"),
+    ] {
+        let path = format!("/api/v1/logs?q={}", encoded(&text));
+        let (status, answer) = server.send("GET", &path, &[], "").await;
+        assert!(status == 400 && answer.contains(said), "{text:.40}: {status} {answer:.300}");
+    }
+    // What takes others for ever takes this one time for each byte.
+    let found = server.get(&format!("/api/v1/logs?q={}", encoded("/(a*)*(a|aa)+b$/"))).await;
+    assert_eq!(found["entries"], json!([]));
 }
