@@ -25,6 +25,7 @@ pub use describe::Described;
 pub use forward::{
     Clock, ForwardConfig, ForwardError, ForwardOptions, ForwardStatus, Forwarder, RawForward,
 };
+pub use message::read_response;
 pub use outbox::{Outbox, OutboxError, OutboxOptions, Pushed, RemoteStatus, ShardStatus};
 pub use query::{Passed, QueryError, QueryOptions, RemoteQuery};
 pub use sender::{Sender, SenderOptions};

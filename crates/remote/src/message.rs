@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use prost::Message;
 use vigie_model::{Labels, NativeHistogram, ResetHint};
-use vigie_store::{Metadata, Value};
+use vigie_store::{Metadata, Samples, Value};
 
 use crate::describe::Described;
 use crate::outbox::Pushed;
@@ -129,6 +129,38 @@ pub(crate) fn encode(samples: &[Pushed]) -> Vec<u8> {
     compressed(&request)
 }
 
+#[derive(Clone, PartialEq, Message)]
+struct ReadResponse {
+    #[prost(message, repeated, tag = "1")]
+    results: Vec<QueryResult>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct QueryResult {
+    #[prost(message, repeated, tag = "1")]
+    timeseries: Vec<TimeSeries>,
+}
+
+/// The body of an answer to remote read: for each of its queries, the samples of the series that were found.
+#[must_use]
+pub fn read_response(results: Vec<Vec<(Labels, Samples)>>) -> Vec<u8> {
+    let series = |(labels, samples): (Labels, Samples)| {
+        let floats = samples.float_times.iter().zip(samples.floats);
+        let histograms = samples.histogram_times.iter().zip(&samples.histograms);
+        TimeSeries {
+            labels: wire_labels(&labels),
+            samples: floats
+                .map(|(timestamp, value)| WireSample { value: Some(value), timestamp: *timestamp })
+                .collect(),
+            histograms: histograms.map(|(time, one)| wire(one, *time)).collect(),
+        }
+    };
+    let result = |found: Vec<(Labels, Samples)>| QueryResult {
+        timeseries: found.into_iter().map(series).collect(),
+    };
+    compressed(&ReadResponse { results: results.into_iter().map(result).collect() })
+}
+
 /// The body of a request that says what metrics are.
 pub(crate) fn encode_metadata(metrics: &[Described]) -> Vec<u8> {
     let metadata = metrics.iter().map(|(metric, Metadata { kind, unit, help })| WireMetadata {
@@ -140,8 +172,8 @@ pub(crate) fn encode_metadata(metrics: &[Described]) -> Vec<u8> {
     compressed(&WriteRequest { metadata: metadata.collect(), ..WriteRequest::default() })
 }
 
-fn compressed(request: &WriteRequest) -> Vec<u8> {
-    let plain = request.encode_to_vec();
+fn compressed(message: &impl Message) -> Vec<u8> {
+    let plain = message.encode_to_vec();
     // It fails only for more than 4 GiB, which no batch has.
     snap::raw::Encoder::new().compress_vec(&plain).unwrap_or_default()
 }

@@ -20,6 +20,7 @@ mod otlp;
 mod outgoing;
 mod params;
 mod query;
+mod read;
 mod selectors;
 mod series;
 mod status;
@@ -55,6 +56,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(query::exemplars))
         .routes(routes!(query::format))
         .routes(routes!(query::functions))
+        .routes(routes!(read::read))
         .routes(routes!(series::series))
         .routes(routes!(series::names))
         .routes(routes!(series::values))

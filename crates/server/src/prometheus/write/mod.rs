@@ -11,7 +11,7 @@ mod wire;
 
 pub use batch::{Batch, BatchSample, BatchValue, MetricMetadata, MetricType};
 pub(crate) use batch::{Received, WriteError, limited};
-pub(crate) use decompress::Encoding;
+pub(crate) use decompress::{Encoding, decompress};
 pub use door::Doors;
 pub(super) use histogram::reduced;
 pub(super) use labels::checked;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use vigie_testkit::{MetricsServer as _, Prometheus};
+use vigie_testkit::{MetricsServer as _, Prometheus, form_encoded};
 
 use super::messages::{one_sample, snappy};
 use super::stored::{Stored, all, now};
@@ -191,4 +191,102 @@ async fn remote_write(arguments: &[&str]) -> (bool, String) {
     let said = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     (output.status.success(), said)
+}
+
+/// One that keeps nothing itself, and reads from `read_url` what it is asked for.
+fn reader(read_url: &str) -> Prometheus {
+    let config = format!("remote_read: [{{url: {read_url}, read_recent: true}}]\n");
+    Prometheus::builder().config(&config).start()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_prometheus_reads_from_vigie() {
+    let stored = Stored::new();
+    let start = now() / 1_000 * 1_000 - 120_000;
+    for n in 0..60 {
+        for (name, value) in [("jobs_total", (n * n) as f64), ("up", -0.0)] {
+            let (status, why) = written(&stored, name, start + n * 1_000, value).await;
+            assert_eq!(status, 204, "{why}");
+        }
+    }
+    let (address, _guard) = listening(&stored.filled).await;
+    let url = format!("http://{address}/api/v1/read");
+    let prometheus = tokio::task::spawn_blocking(move || reader(&url)).await.unwrap();
+    // Half a second behind a sample: before version 3 a window had its left end, too.
+    let end = start + 58_500;
+    for query in [
+        "jobs_total",
+        "{__name__=~\"jobs.*|up\", job!=\"x\"}[2m]",
+        "increase(jobs_total{job=~\".+\",of!~\"y.*\"}[30s])",
+        "count({__name__=~\".+\"})",
+        "avg_over_time(up[40s] offset 5s)",
+    ] {
+        let path = format!("/api/v1/query?time={}.5&query={}", end / 1_000, form_encoded(query));
+        let (_, ours) = stored.filled.json(&path).await;
+        let theirs = {
+            let answer = prometheus.json(&path);
+            assert!(answer["warnings"].is_null(), "{query}: {answer}");
+            answer
+        };
+        assert_eq!(ours["data"], theirs["data"], "{query}");
+        assert!(!ours["data"]["result"].as_array().unwrap().is_empty(), "{query}");
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ReadResponse {
+    #[prost(message, repeated, tag = "1")]
+    results: Vec<super::messages::v1::WriteRequest>,
+}
+
+/// An encoded field of bytes, or one that is a number.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
+}
+
+async fn asked(stored: &Stored, message: &[u8]) -> (u16, Vec<u8>) {
+    let body = snap::raw::Encoder::new().compress_vec(message).unwrap();
+    let request = axum::http::Request::post("/api/v1/read").header("host", "localhost");
+    let response = stored.filled.send(request.body(body.into()).unwrap()).await;
+    let status = response.status().as_u16();
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, body.to_vec())
+}
+
+#[tokio::test]
+async fn what_is_no_question_for_samples_is_refused() {
+    let stored = Stored::new();
+    written(&stored, "up", now(), 1.5).await;
+    let named = |kind: u8, value: &str| {
+        let name = field(2, b"__name__");
+        field(3, &[&[8, kind][..], &name, &field(3, value.as_bytes())].concat())
+    };
+    // From 0 to the end of time, and without an end.
+    let end = [&[0x10][..], &[0xff; 8], &[0x7f]].concat();
+    let whole = field(1, &[end.clone(), named(0, "up")].concat());
+    let (status, body) = asked(&stored, &[whole.clone(), vec![0x12, 2, 1, 0]].concat()).await;
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    let plain = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
+    let answer = <ReadResponse as prost::Message>::decode(&*plain).unwrap();
+    assert_eq!(answer.results[0].timeseries[0].samples[0].value, 1.5);
+
+    let long = field(1, &field(3, &[0x0a; 5]));
+    for (message, says) in [
+        (field(1, &end), "without any matcher"),
+        (field(1, &[end.clone(), named(9, "up")].concat()), "a matcher of an unknown type: 9"),
+        (field(1, &[end, named(2, "(")].concat()), "regex"),
+        ([whole, vec![0x12, 1, 1]].concat(), "Vigie answers remote read with SAMPLES"),
+        (long, "malformed"),
+        (vec![0x0a, 0xff, 0xff, 0x03], "malformed"),
+        (field(1, &[]).repeat(200), "without any matcher"),
+    ] {
+        let (status, body) = asked(&stored, &message).await;
+        let body = String::from_utf8_lossy(&body);
+        assert!(status == 400 && body.contains(says), "{says}: {status} {body}");
+    }
+    let (status, body) = asked(&stored, b"").await;
+    assert_eq!(status, 200, "{body:?}");
+    let bad = axum::http::Request::post("/api/v1/read").header("host", "localhost");
+    let response = stored.filled.send(bad.body("no snappy".into()).unwrap()).await;
+    assert_eq!(response.status().as_u16(), 400);
 }
