@@ -15,10 +15,10 @@ const lags = new LagMeter();
 let link: Link = { state: 'connecting', reason: null, since: Date.now() };
 
 export const stream = new TabStream({
-  message({ topic, at, kind, body }) {
+  message({ topic, at, kind, body, characters }) {
     clock.hear(at);
     if (kind === 'snapshot') store.snapshot(topic, body);
-    else store.patch(topic, body);
+    else store.patch(topic, body, characters);
     if (topic !== 'sources' || kind !== 'patch') return;
     lags.hear(store.readCurrent<Rows<Source>>('sources'), clock.now());
     secondTicker.beat();

@@ -1,6 +1,11 @@
 import { mergePatch } from './merge.ts';
 
 type Listener = () => void;
+
+/** Where hundreds of rows change each second nobody reads faster than this, characters a second; to draw each message would be most of the page's work. */
+const READ_A_SECOND = 20_000;
+const LONGEST_HOLD_MS = 1_000;
+const SHORTEST_HOLD_MS = 100;
 export type MessageListener = (topic: string, document: unknown, kind: 'snapshot' | 'patch') => void;
 
 /**
@@ -14,6 +19,8 @@ export class LiveStore {
   #messageListeners = new Set<MessageListener>();
   #pausedAt: number | null = null;
   #pauseListeners = new Set<Listener>();
+  /** The topics whose listeners are left alone for a moment, and what came for them meanwhile. */
+  #quiet = new Map<string, { held: number; something: boolean }>();
 
   read<T>(topic: string): T | undefined {
     return this.#shown.get(topic) as T | undefined;
@@ -40,10 +47,13 @@ export class LiveStore {
     this.#put(topic, document, 'snapshot');
   }
 
-  /** A patch without a document it could apply to is dropped: the snapshot has yet to come. */
-  patch(topic: string, patch: unknown): void {
+  /**
+   * A patch without a document it could apply to is dropped: the snapshot has yet to come. After one of many characters
+   * the next ones are kept at once, but shown together.
+   */
+  patch(topic: string, patch: unknown, characters = 0): void {
     if (!this.#current.has(topic)) return;
-    this.#put(topic, mergePatch(this.#current.get(topic), patch), 'patch');
+    this.#put(topic, mergePatch(this.#current.get(topic), patch), 'patch', characters);
   }
 
   forget(topic: string): void {
@@ -78,12 +88,39 @@ export class LiveStore {
     for (const topic of this.#listeners.keys()) this.#tell(topic);
   }
 
-  #put(topic: string, document: unknown, kind: 'snapshot' | 'patch'): void {
+  #put(topic: string, document: unknown, kind: 'snapshot' | 'patch', characters = 0): void {
     const isNew = !this.#current.has(topic);
     this.#current.set(topic, document);
     if (this.#pausedAt !== null && isNew && !this.#shown.has(topic)) this.#shown.set(topic, document);
     for (const listener of this.#messageListeners) listener(topic, document, kind);
-    if (this.#pausedAt === null || isNew) this.#tell(topic);
+    if (this.#pausedAt !== null && !isNew) return;
+    if (kind === 'snapshot') this.#tell(topic);
+    else this.#tellInTime(topic, characters);
+  }
+
+  #tellInTime(topic: string, characters: number): void {
+    const quiet = this.#quiet.get(topic);
+    if (quiet) {
+      quiet.held += characters;
+      quiet.something = true;
+      return;
+    }
+    this.#tell(topic);
+    this.#hush(topic, characters);
+  }
+
+  /** Leaves the listeners alone for as long as these characters take to read; what came meanwhile is told then. */
+  #hush(topic: string, characters: number): void {
+    const pause = Math.min(LONGEST_HOLD_MS, (characters / READ_A_SECOND) * 1_000);
+    if (pause < SHORTEST_HOLD_MS) return;
+    const quiet = { held: 0, something: false };
+    this.#quiet.set(topic, quiet);
+    setTimeout(() => {
+      this.#quiet.delete(topic);
+      if (!quiet.something) return;
+      this.#tell(topic);
+      this.#hush(topic, quiet.held);
+    }, pause);
   }
 
   #tell(topic: string): void {

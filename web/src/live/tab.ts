@@ -3,7 +3,8 @@ import type { LinesMessage } from './line-feeds.ts';
 import type { Connection, FromHub } from './protocol.ts';
 
 export interface TabEvents {
-  message(message: { topic: string; at: string; kind: 'snapshot' | 'patch'; body: unknown }): void;
+  /** `characters`: how long it was as text. */
+  message(message: { topic: string; at: string; kind: 'snapshot' | 'patch'; body: unknown; characters: number }): void;
   /** Log lines, which are no document. */
   lines(message: LinesMessage): void;
   state(state: Connection, reason: string | null): void;
@@ -113,7 +114,7 @@ export class TabStream {
     } else if (message.type === 'message') {
       const { topic, at, doc, patch } = JSON.parse(message.text) as { topic: string; at: string; doc?: unknown; patch?: unknown };
       const kind = message.kind === 'snapshot' ? 'snapshot' : 'patch';
-      this.#events.message({ topic, at, kind, body: kind === 'snapshot' ? doc : patch });
+      this.#events.message({ topic, at, kind, body: kind === 'snapshot' ? doc : patch, characters: message.text.length });
     } else if (message.type === 'state') {
       if (!this.#asleep && message.state !== 'asleep') this.#events.state(message.state, message.reason);
     } else if (message.type === 'full') {
