@@ -11,7 +11,7 @@ const NANOS: i64 = 1_000_000_000;
 const TIMES: [&str; 5] = ["time", "@timestamp", "timestamp", "ts", "t"];
 const LEVELS: [&str; 6] = ["level", "severity", "lvl", "log.level", "levelname", "severity_text"];
 const MESSAGES: [&str; 4] = ["message", "msg", "log", "body"];
-const INSTANCES: [&str; 6] = ["instance", "hostname", "host.name", "host.hostname", "pod", "host"];
+const INSTANCES: [&str; 5] = ["instance", "hostname", "host.name", "host.hostname", "pod"];
 const JOBS: [&str; 4] = ["job", "job_id", "jobId", "task_id"];
 const TRACES: [&str; 5] = ["trace", "trace_id", "traceId", "trace.id", "traceID"];
 
@@ -157,7 +157,8 @@ mod tests {
         assert_eq!((ecs.level, &*ecs.trace), (Level::Error, "t"));
         assert_eq!((&*ecs.instance, &*ecs.source), ("h", "shop"));
         assert_eq!(ecs.fields, r#"{"host":{"ip":["::1"]},"log":{"file":{"path":"/x"}}}"#);
-        assert_eq!(&*read(r#"{"message":"x","host":"web-1"}"#).unwrap().instance, "web-1");
+        let access = read(r#"{"message":"GET /","host":"shop.example"}"#).unwrap();
+        assert!(access.instance.is_empty(), "whose host that is, is not said");
         assert_eq!(read(r#"{"message":"x"}"#).unwrap().time_nanos, now.micros() * 1_000);
         let own = read(r#"{"message":"x","fields":{"a":1},"labels":{"env":"prod"}}"#).unwrap();
         assert_eq!((own.fields.as_str(), own.labels.get("env")), (r#"{"a":1}"#, Some("prod")));

@@ -248,7 +248,7 @@ async fn filebeat_finds_what_it_asks_for_and_its_documents_arrive() {
         r#"{"@timestamp":"never","message":"bad"}"#,
         r#"{"delete":{"_id":"1"}}"#,
         r#"{"create":{}}"#,
-        r#"{"message":"two"}"#,
+        r#"{"message":"two","host":"web-1"}"#,
         "",
     ];
     let (status, text) = server.send("POST", "/mine/_bulk", &agent, body.join("\n")).await;
@@ -268,6 +268,8 @@ async fn filebeat_finds_what_it_asks_for_and_its_documents_arrive() {
     let one = server.get("/api/v1/logs?level=error").await;
     assert_eq!(one["entries"][0]["fields"]["index"], "filebeat-8.19.0");
     assert_eq!(one["entries"][0]["instance"], "h");
+    let two = server.get("/api/v1/logs?q=two").await;
+    assert_eq!(two["entries"][0]["instance"], "web-1");
     let (status, text) = server.send("POST", "/_bulk", &[], "{\"what\":{}}\n{}\n").await;
     assert!(status == 400 && text.contains("Malformed action"), "{text}");
 }

@@ -28,8 +28,14 @@ fn action(line: &[u8]) -> Result<(&'static str, String), String> {
 }
 
 fn document(line: &[u8], index: &str, now: Time) -> Result<LogEntry, String> {
-    let map: Map<String, Value> =
+    let mut map: Map<String, Value> =
         serde_json::from_slice(line).map_err(|error| format!("failed to parse: {error}"))?;
+    // Vector, Logstash and rsyslog call the machine so; in what a program writes itself it may be any.
+    if map.get("host").is_some_and(Value::is_string)
+        && let Some(host) = map.remove("host")
+    {
+        map.entry("hostname").or_insert(host);
+    }
     let mut made = log_entry_from_object(map, SOURCE, now)?;
     let own = made.labels.iter().cloned().chain([Label::new("index", index)]);
     made.labels = Labels::new(own.collect());
