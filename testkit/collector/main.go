@@ -29,7 +29,7 @@ func main() {
 			ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory()},
 		}},
 	})
-	command.SetArgs(nil)
+	command.SetArgs([]string{})
 	if err := command.Execute(); err != nil {
 		os.Exit(1)
 	}
