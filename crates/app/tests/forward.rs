@@ -190,6 +190,35 @@ fn a_second_vigie_takes_it_as_loki_does() {
 }
 
 /// RFC 3339, for a time that the one keeps and the other does not.
+#[test]
+fn vigie_check_asks_each_destination() {
+    let (redis, dir) = (RedisServer::start(), tempfile::tempdir().unwrap());
+    let there = Vigie::start(&dir.path().join("there"), &redis, free_port(), "");
+    let own = dir.path().join("own");
+    let forward = format!(
+        "forward: [{{kind: elasticsearch, name: es, url: \"http://127.0.0.1:{0}\"}}, \
+         {{kind: loki, name: lo, url: \"http://127.0.0.1:{0}\"}}, \
+         {{kind: elasticsearch, name: gone, url: \"http://127.0.0.1:{1}\"}}]",
+        there.port,
+        free_port()
+    );
+    drop(Vigie::start(&own, &redis, free_port(), &forward));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+    let output = command.arg("--config").arg(own.join("vigie.yaml")).arg("check").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let parts: Vec<&str> = said.split("log destination ").skip(1).collect();
+    assert_eq!(parts.len(), 3, "{said}");
+    assert!(
+        parts[0].starts_with("es (elasticsearch") && parts[0].contains("answers as Elasticsearch")
+    );
+    assert!(
+        parts[1].starts_with("lo (loki") && parts[1].contains("answers as Loki does"),
+        "{said}"
+    );
+    assert!(parts[2].contains("connection refused"), "{said}");
+}
+
 fn days_ago(days: i64) -> String {
     (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * days)).to_string()
 }

@@ -49,10 +49,17 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
         elsewhere += 1;
         bad += usize::from(!backend_works(backend).await);
     }
+    for destination in &config.logs.forward {
+        let (kind, url) = (destination.kind(), destination.display_url());
+        anstream::println!("\nlog destination {} ({kind} at {url})", destination.name);
+        elsewhere += 1;
+        bad += usize::from(!told("take", destination.check(POLL_WITHIN).await));
+    }
     if bad == 0 {
         return Ok(());
     }
-    let (sources, also) = (config.sources.len(), if elsewhere > 0 { " and backends" } else { "" });
+    let also = if elsewhere > 0 { ", backends and destinations" } else { "" };
+    let sources = config.sources.len();
     Err(Failure::failed(format!(
         "{bad} of {} sources{also} do not work as they should",
         sources + elsewhere
@@ -61,20 +68,20 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
 
 /// Asks a metrics backend whether it takes samples and answers, and says so.
 async fn backend_works(backend: &RemoteConfig) -> bool {
-    let show = |id, result: Result<String, String>| match result {
-        Ok(detail) => {
-            line(CheckState::Ok, id, &detail, None);
-            true
-        }
-        Err(why) => {
-            line(CheckState::Warning, id, &why, None);
-            false
-        }
-    };
-    let writes = show("write", backend.check_write(POLL_WITHIN).await);
+    let writes = told("write", backend.check_write(POLL_WITHIN).await);
     let answers = backend.check_query(POLL_WITHIN).await;
-    let answers = answers.is_none_or(|result| show("query", result));
+    let answers = answers.is_none_or(|result| told("query", result));
     writes && answers
+}
+
+/// Says how a check came out, and whether it came out well.
+fn told(id: &str, result: Result<String, String>) -> bool {
+    let (state, detail) = match &result {
+        Ok(detail) => (CheckState::Ok, detail),
+        Err(why) => (CheckState::Warning, why),
+    };
+    line(state, id, detail, None);
+    result.is_ok()
 }
 
 /// The last report of a source that was watched for a while, or the first that says that it does not work.

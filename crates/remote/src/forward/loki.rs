@@ -11,7 +11,7 @@ use super::item::{Item, Judged};
 use crate::http::line;
 
 /// The path of the push, after the base URL.
-pub(super) const PATH: &str = "/loki/api/v1/push";
+pub(crate) const PATH: &str = "/loki/api/v1/push";
 
 /// How entries are put into streams.
 #[derive(Debug, Clone, PartialEq, Eq)]

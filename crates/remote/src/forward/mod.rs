@@ -15,6 +15,8 @@ mod loki;
 mod progress;
 mod status;
 
+pub(crate) use config::Kind;
 pub use config::{ForwardConfig, RawForward};
 pub use forwarder::{Clock, Forwarder};
+pub(crate) use loki::PATH as LOKI_PUSH;
 pub use status::{ForwardError, ForwardOptions, ForwardStatus};
