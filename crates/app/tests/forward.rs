@@ -216,7 +216,7 @@ fn vigie_check_asks_each_destination() {
         parts[1].starts_with("lo (loki") && parts[1].contains("answers as Loki does"),
         "{said}"
     );
-    assert!(parts[2].contains("connection refused"), "{said}");
+    assert!(parts[2].contains("Connection refused"), "{said}");
 }
 
 fn days_ago(days: i64) -> String {

@@ -5,7 +5,7 @@ mod watching;
 
 use serde_json::json;
 use vigie_collect::source::redis::acl_line;
-use vigie_model::{CheckState, Observation, PollReport};
+use vigie_model::{Broker, CheckState, Observation, PollReport};
 use vigie_testkit::{Certificates, RedisServer};
 use watching::{Watching, check, fill_asynq};
 
@@ -89,6 +89,8 @@ fn with_user(line: &str) -> RedisServer {
         &["XADD", "bull:mail:events", "*", "event", "added", "jobId", "1", "name", "n"],
         &["LPUSH", "bull:mail:wait", "1"],
         &["HSET", "bull:mail:1", "name", "n", "timestamp", "1700000000000"],
+        &["ZADD", "bull:mail:failed", "1700000002000", "5"],
+        &["HSET", "bull:mail:5", "name", "n", "failedReason", "no"],
         &["ZADD", "bull:mail:prioritized", "4294967297", "4"],
         &["HSET", "bull:mail:4", "name", "n", "timestamp", "1700000000000", "priority", "1"],
     ] {
@@ -117,6 +119,8 @@ async fn verdict(server: &RedisServer) -> Vec<String> {
     let mut said = Vec::new();
     for _ in 0..2 {
         tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        // Some commands are for who asks.
+        let _answer = watching.failed(Broker::BullMq, "mail").await;
         for (_, report) in watching.reports() {
             if let Err(fault) = &report.outcome {
                 said.push(format!("{} -> {}", fault.error, fault.hint.clone().unwrap_or_default()));

@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(
             said,
             [
-                "crates/collect never sees crates/store (it may know model): let them meet in crates/app"
+                "crates/collect never sees crates/store (it may know model, tls): let them meet in crates/app"
             ]
         );
     }

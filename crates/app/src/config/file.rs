@@ -262,7 +262,13 @@ mod tests {
                 _ => format!("{line}\n"),
             })
             .collect();
-        let config = with(&uncommented).unwrap();
+        // A backend's certificates are read at once.
+        let certificates = "\n  tls: {ca_file: /etc/vigie/ca.pem, ";
+        let missing = error(&uncommented);
+        assert!(missing.contains("metrics.") && missing.contains("/etc/vigie/ca.pem"), "{missing}");
+        let (before, after) = uncommented.split_once(certificates).unwrap();
+        let (_, after) = after.split_once('\n').unwrap();
+        let config = with(&format!("{before}\n{after}")).unwrap();
         assert!(config.sources.len() > 1, "{uncommented}");
         for kind in KINDS {
             assert!(DEFAULT_YAML.contains(&format!("kind: {kind}")), "{kind} is not documented");

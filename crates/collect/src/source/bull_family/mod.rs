@@ -107,6 +107,10 @@ macro_rules! queue_system {
                 self.0.queues()
             }
 
+            fn troubles(&self) -> &[String] {
+                self.0.troubles()
+            }
+
             fn failed(
                 &self,
                 queue: &vigie_model::QueueId,
