@@ -17,8 +17,8 @@ struct WebFiles;
 /// Compressed variants, best first, with their suffix on disk.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
-/// Serves a file, or the page itself for paths that the dashboard routes; what looks like an API or a file that
-/// is not there is a 404.
+/// Serves a file, or the page itself for paths that the dashboard routes; everything else is a 404, which the dashboard puts into
+/// words for browsers.
 pub(crate) async fn serve(request: Request) -> Response {
     // Filebeat and its like begin so.
     if request.uri().path() == "/" && bulk::asks_what_this_is(request.headers()) {
@@ -29,6 +29,10 @@ pub(crate) async fn serve(request: Request) -> Response {
     // As Loki says it: Grafana takes this for a server that has no such feature.
     if path.starts_with("loki/") {
         return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
+    }
+    if !is_file && !is_page(path) && wants_page(&request) {
+        // The dashboard says it to people.
+        return (StatusCode::NOT_FOUND, file("index.html", request.headers())).into_response();
     }
     if !is_file && !is_page(path) {
         let shown: String = path.chars().take(200).collect();
@@ -55,21 +59,26 @@ fn is_page(path: &str) -> bool {
 /// Paths that are a page to a browser that is sent there and an answer in JSON to everything else.
 const PAGES_AND_ANSWERS: [&str; 2] = ["/logs", "/events"];
 
+/// Whether a browser was sent there to show it.
+fn wants_page(request: &Request) -> bool {
+    let accept = request.headers().get_all(header::ACCEPT).iter();
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && accept
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|one| accepts(one, "text/html"))
+}
+
 /// Gives browsers the page where the same path is an answer of the API: who asks for HTML wants to look at it.
 pub(crate) async fn page_first(request: Request, next: Next) -> Response {
     if !PAGES_AND_ANSWERS.contains(&request.uri().path()) {
         return next.run(request).await;
     }
-    let wants_page = matches!(*request.method(), Method::GET | Method::HEAD)
-        && request
-            .headers()
-            .get_all(header::ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|one| accepts(one, "text/html"));
-    let mut response =
-        if wants_page { file("index.html", request.headers()) } else { next.run(request).await };
+    let mut response = if wants_page(&request) {
+        file("index.html", request.headers())
+    } else {
+        next.run(request).await
+    };
     response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
     response
 }

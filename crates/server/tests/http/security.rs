@@ -109,6 +109,10 @@ async fn paths_that_lead_nowhere_are_clear_errors() {
         let body = text(response).await;
         assert!(!body.contains("[workspace]") && !body.contains("root:"), "{path}");
     }
+    let browser = [("accept", "text/html,*/*;q=0.8")];
+    let response = filled.get_with("/nowhere/at/all", &browser).await;
+    assert_eq!(response.status().as_u16(), 404);
+    assert!(text(response).await.contains("<div id=\"root\">"));
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
         for (path, status) in [("/api/v1/queue/status", 405), ("/nope", 404), ("/", 405)] {
             let request = Request::builder().method(method).uri(path).header("host", "localhost");
