@@ -68,8 +68,12 @@ pub(crate) async fn check_host(
     }
 }
 
-/// Whether a request is none of a page of another site. Such a page may send to here what needs no permission, and it names itself.
+/// Whether a request is none of a page of another site. Such a page may send to here what needs no permission; its browser says whose
+/// it is, by a header that no page can set, or else by the name of the site, which a proxy before Vigie may not know it by.
 pub(crate) fn is_own_origin(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin" || site == "none";
+    }
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let origin = origin.to_str().unwrap_or_default();
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -164,6 +168,15 @@ mod tests {
 
     #[test]
     fn pages_of_other_sites_are_told_by_their_origin() {
+        let mut fetched = HeaderMap::new();
+        fetched.insert(header::HOST, HeaderValue::from_static("127.0.0.1:1"));
+        fetched.insert(header::ORIGIN, HeaderValue::from_static("https://vigie.example"));
+        for (site, expected) in
+            [("same-origin", true), ("none", true), ("same-site", false), ("cross-site", false)]
+        {
+            fetched.insert("sec-fetch-site", HeaderValue::from_static(site));
+            assert_eq!(is_own_origin(&fetched), expected, "{site}");
+        }
         let own = |origin: Option<&'static str>| {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, HeaderValue::from_static("localhost:4780"));

@@ -36,7 +36,7 @@ pub enum TlsFileError {
     #[error("tls: cert_file and key_file belong together")]
     Half,
     /// A file cannot be read, or holds something else.
-    #[error("{}: {why}", path.display())]
+    #[error("tls: {}: {why}", path.display())]
     File {
         /// Which.
         path: PathBuf,

@@ -1,4 +1,4 @@
-/** `/api/v1/queue/{source}/{queue}/failed`: jobs whose last attempt failed, newest first. */
+/** `/api/v1/queue/failed`: jobs whose last attempt failed, newest first. */
 import type { QueueAddress } from './client.ts';
 import type { Instant, Maybe } from './contract.ts';
 import { getJson } from './stored.ts';
@@ -30,4 +30,4 @@ export interface FailedJobs {
 const MOST = 50;
 
 export const fetchFailed = ({ source, kind, queue }: QueueAddress, signal: AbortSignal): Promise<FailedJobs> =>
-  getJson(`/api/v1/queue/${encodeURIComponent(source)}/${encodeURIComponent(queue)}/failed`, { kind, limit: MOST }, signal);
+  getJson('/api/v1/queue/failed', { source, queue, kind, limit: MOST }, signal);

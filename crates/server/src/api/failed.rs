@@ -1,11 +1,11 @@
-//! `GET /api/v1/queue/{source}/{queue}/failed`.
+//! `GET /api/v1/queue/failed`. A browser cannot send every queue's name in a path (`..`), so it is a parameter.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -49,10 +49,14 @@ pub trait FailedJobReader: Send + Sync {
 }
 
 /// Which are asked for.
-#[derive(Debug, Default, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct FailedFilter {
+    /// The source's name.
+    source: String,
+    /// The queue's name.
+    queue: String,
     /// `asynq`, `bull`, `bullmq` or `n8n`.
     kind: Option<String>,
     /// At most so many, up to 50; 20 by default.
@@ -122,16 +126,13 @@ impl From<&ModelJob> for FailedJob {
 }
 
 /// The newest failed jobs of a queue, with what they failed of: as the broker keeps them, and of n8n as its lines tell.
-#[utoipa::path(get, path = "/api/v1/queue/{source}/{queue}/failed", tag = "queues",
-    params(("source" = String, Path, description = "The source's name."),
-        ("queue" = String, Path, description = "The queue's name, percent-encoded."), FailedFilter),
+#[utoipa::path(get, path = "/api/v1/queue/failed", tag = "queues", params(FailedFilter),
     responses((status = 200, body = FailedJobs), (status = 400, body = Problem),
         (status = 404, body = Problem, description = "no such queue"),
         (status = 409, body = Problem, description = "several brokers have a queue of this name"),
         (status = 503, body = Problem, description = "the source cannot be asked now, or may not be")))]
 pub(crate) async fn list(
     State(app): State<AppState>,
-    Path((source, queue)): Path<(String, String)>,
     Query(filter): Query<FailedFilter>,
 ) -> Result<Json<FailedJobs>, Problem> {
     let limit = filter.limit.unwrap_or(DEFAULT_LIMIT);
@@ -140,11 +141,12 @@ pub(crate) async fn list(
             "limit is {limit}; it is between 1 and {MAX_LIMIT}."
         )));
     }
+    let FailedFilter { source, queue, .. } = &filter;
     let now = app.time();
     let id = {
         let board = app.board.read();
-        let id = find(&board, &source, &queue, filter.kind.as_deref())?;
-        board.queue_view(&id, now).ok_or_else(|| no_queue(&source, &queue))?;
+        let id = find(&board, source, queue, filter.kind.as_deref())?;
+        board.queue_view(&id, now).ok_or_else(|| no_queue(source, queue))?;
         id
     };
     let read = match &app.failed {

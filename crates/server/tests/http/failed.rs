@@ -66,7 +66,7 @@ async fn jobs_have_the_shape_that_other_programs_read_and_lines_say_more() {
     let answer = filled.send(request.body(Body::from(lines.join("\n"))).unwrap()).await;
     assert!(answer.status().is_success());
 
-    let path = "/api/v1/queue/main/emails/failed?kind=bullmq&limit=2";
+    let path = "/api/v1/queue/failed?source=main&queue=emails&kind=bullmq&limit=2";
     let (status, answer) = filled.json(path).await;
     assert_eq!(status, 200);
     assert_eq!(answer["at"], "2026-11-23T14:03:39.000Z");
@@ -79,7 +79,7 @@ async fn jobs_have_the_shape_that_other_programs_read_and_lines_say_more() {
 
     // n8n's own executions are in no Redis.
     filled.state.failed = None;
-    let (_, answer) = filled.json("/api/v1/queue/main/executions/failed").await;
+    let (_, answer) = filled.json("/api/v1/queue/failed?source=main&queue=executions").await;
     let jobs = answer["jobs"].as_array().unwrap();
     assert_eq!((jobs.len(), &jobs[0]["id"], &jobs[0]["type"]), (1, &json!("8"), &json!("Ship")));
     assert_eq!((&jobs[0]["worker"], &jobs[0]["error"]), (&json!("w-1"), &json!("it failed")));
@@ -89,19 +89,21 @@ async fn jobs_have_the_shape_that_other_programs_read_and_lines_say_more() {
 async fn what_is_wrong_is_told() {
     let filled = with(Err(NotRead::NotNow("127.0.0.1:6379: refused".to_owned())));
     for (path, status, says) in [
-        ("emails/failed?kind=bullmq", 503, "127.0.0.1:6379: refused"),
-        ("emails/failed", 409, "add ?kind="),
-        ("emails/failed?kind=asynq", 404, "no queue"),
-        ("none/failed", 404, "no queue"),
-        ("emails/failed?kind=bullmq&limit=51", 400, "between 1 and 50"),
-        ("emails/failed?kind=bullmq&limit=0", 400, "between 1 and 50"),
-        ("emails/failed?kind=sqs", 400, "kind is"),
+        ("emails&kind=bullmq", 503, "127.0.0.1:6379: refused"),
+        ("emails", 409, "add ?kind="),
+        ("emails&kind=asynq", 404, "no queue"),
+        ("none", 404, "no queue"),
+        ("emails&kind=bullmq&limit=51", 400, "between 1 and 50"),
+        ("emails&kind=bullmq&limit=0", 400, "between 1 and 50"),
+        ("emails&kind=sqs", 400, "kind is"),
     ] {
-        let (got, answer) = filled.json(&format!("/api/v1/queue/main/{path}")).await;
+        let (got, answer) =
+            filled.json(&format!("/api/v1/queue/failed?source=main&queue={path}")).await;
         assert_eq!(got, status, "{path}: {answer}");
         assert!(answer["detail"].as_str().unwrap().contains(says), "{path}: {answer}");
     }
-    let (status, answer) =
-        with(Err(NotRead::Unknown)).json("/api/v1/queue/main/emails/failed?kind=bullmq").await;
+    let (status, answer) = with(Err(NotRead::Unknown))
+        .json("/api/v1/queue/failed?source=main&queue=emails&kind=bullmq")
+        .await;
     assert_eq!((status, &answer["jobs"]), (200, &json!([])));
 }

@@ -269,6 +269,11 @@ async fn every_operation_is_documented_and_answers() {
         own += 1;
         let asked = path.replace("{source}", "main").replace("{queue}", "emails");
         let asked = if path.contains("{queue}") { format!("{asked}?kind=bullmq") } else { asked };
+        let asked = if path.ends_with("/failed") {
+            format!("{path}?source=main&queue=emails&kind=bullmq")
+        } else {
+            asked
+        };
         // The store has tests of its own, and is not here.
         let stored = path == "/api/v1/heatmap";
         let asked = if stored { format!("{asked}?figure=run&from=0&to=60") } else { asked };

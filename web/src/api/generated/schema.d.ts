@@ -420,6 +420,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/queue/failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest failed jobs of a queue, with what they failed of: as the broker keeps them, and of n8n as its lines tell. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/queue/status": {
         parameters: {
             query?: never;
@@ -446,23 +463,6 @@ export interface paths {
         };
         /** One queue. The name may be that of queues of several brokers: then `kind` says which. */
         get: operations["detail"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/queue/{source}/{queue}/failed": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The newest failed jobs of a queue, with what they failed of: as the broker keeps them, and of n8n as its lines tell. */
-        get: operations["list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3641,6 +3641,69 @@ export interface operations {
             };
         };
     };
+    list: {
+        parameters: {
+            query: {
+                /** @description The source's name. */
+                source: string;
+                /** @description The queue's name. */
+                queue: string;
+                /** @description `asynq`, `bull`, `bullmq` or `n8n`. */
+                kind?: string;
+                /** @description At most so many, up to 50; 20 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailedJobs"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such queue */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description several brokers have a queue of this name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the source cannot be asked now, or may not be */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     status: {
         parameters: {
             query?: {
@@ -3712,70 +3775,6 @@ export interface operations {
             };
             /** @description several brokers have a queue of this name */
             409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list: {
-        parameters: {
-            query?: {
-                /** @description `asynq`, `bull`, `bullmq` or `n8n`. */
-                kind?: string;
-                /** @description At most so many, up to 50; 20 by default. */
-                limit?: number;
-            };
-            header?: never;
-            path: {
-                /** @description The source's name. */
-                source: string;
-                /** @description The queue's name, percent-encoded. */
-                queue: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FailedJobs"];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description no such queue */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description several brokers have a queue of this name */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description the source cannot be asked now, or may not be */
-            503: {
                 headers: {
                     [name: string]: unknown;
                 };
