@@ -34,7 +34,7 @@ describe('failed jobs', () => {
     const { page, leave } = await visit(pathOf(queue));
     await live(page);
     await rows(page).first().waitFor();
-    const told = (await (await page.request.get(new URL(`/api/v1/queue/failed?${new URLSearchParams({ ...queue })}`, base).href)).json()) as { jobs: { id: string; error: string }[] };
+    const told = (await (await page.request.get(new URL(`/api/v1/queue/failed?${new URLSearchParams({ source: queue.source, queue: queue.queue, kind: queue.kind })}`, base).href)).json()) as { jobs: { id: string; error: string }[] };
     const shown = await rows(page).first().textContent();
     expect(told.jobs.some(({ id, error }) => shown?.includes(id) && shown.includes(error))).toBe(true);
     const id = (await rows(page).first().locator('a[data-row]').textContent()) ?? '';
