@@ -304,7 +304,7 @@ async fn tls_that_does_not_work_says_why() {
     let fault = tls(&server, json!({"ca_file": "/no/such/ca.crt"})).fault(3.0).await;
     assert_eq!(
         fault.error,
-        "tls: /no/such/ca.crt: cannot be read: No such file or directory (os error 2)"
+        "/no/such/ca.crt: cannot be read: No such file or directory (os error 2)"
     );
     let fault = tls(&server, json!({"ca_file": "/etc/hostname"})).fault(3.0).await;
     assert_eq!(fault.error, "/etc/hostname: is no PEM file: it has no -----BEGIN line");
