@@ -15,7 +15,6 @@ mod examples;
 mod grafana;
 mod interrupt;
 mod n8n;
-mod peers;
 mod project;
 mod run;
 mod servers;
@@ -60,7 +59,6 @@ fn start(chore: Chore) -> anyhow::Result<ExitCode> {
         Chore::Test(options) => return Ok(code(test::start(&project, &options)?)),
         Chore::Bench(parts) => bench::start(&project, &parts)?,
         Chore::N8n => n8n::start(&project)?,
-        Chore::Peers => peers::start(&project)?,
         Chore::Grafana => grafana::write(&project)?,
         Chore::E2e(arguments) => return Ok(code(e2e::start(&project, &arguments)?)),
     }

@@ -64,9 +64,7 @@ pub fn doc(project: &Project, log: &mut Log) -> Result<Tally> {
 
 pub fn go(project: &Project, log: &mut Log) -> Result<Tally> {
     let mut tally = Tally::default();
-    let everyday =
-        project.folders_with("go.mod")?.into_iter().filter(|dir| dir != crate::peers::MODULE);
-    for dir in everyday {
+    for dir in project.folders_with("go.mod")? {
         let inside = |program: &str| {
             let mut command = project.command(program);
             command.current_dir(project.path(&dir));
