@@ -1,6 +1,7 @@
 //! The parts of the tests, one function each.
 
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -146,44 +147,68 @@ pub fn e2e(project: &Project, log: &mut Log) -> Result<Tally> {
     })
 }
 
-/// Each target for a moment: enough to see that it builds, takes its seeds, and finds nothing at once.
+/// Each target for a moment, one a core at a time: enough to see that it builds, takes its seeds, and finds nothing at once.
 pub fn fuzz(project: &Project, log: &mut Log) -> Result<Tally> {
     if !project.has("fuzz/Cargo.toml") {
         return Ok(Tally::nothing("there is no fuzz/"));
     }
     let seconds = match std::env::var("VIGIE_FUZZ_SECONDS") {
         Ok(given) => given.parse().context("VIGIE_FUZZ_SECONDS is a number of seconds")?,
-        Err(_) if in_ci() => 20,
+        Err(_) if in_ci() => 40,
         Err(_) => 10,
     };
-    let cargo = || {
-        let mut cargo = project.command("cargo");
-        // The sanitizer is unstable, but it comes with the pinned compiler: no nightly is needed.
-        cargo.arg("fuzz").env("RUSTC_BOOTSTRAP", "1");
-        cargo
-    };
-    let targets = log.run(cargo().arg("list"))?;
-    let mut tally = Tally::default();
-    for target in targets.text.lines().filter(|_| targets.good) {
-        let corpus = format!("fuzz/corpus/{target}");
-        std::fs::create_dir_all(project.path(&corpus))
-            .with_context(|| format!("creating {corpus}"))?;
-        let mut run = cargo();
-        run.args(["run", target, &corpus]);
-        let seeds = format!("fuzz/seeds/{target}");
-        if project.has(&seeds) {
-            run.arg(&seeds);
-        }
-        run.args([
-            "--",
-            &format!("-max_total_time={seconds}"),
-            "-timeout=10",
-            "-rss_limit_mb=2048",
-        ]);
-        tally.add(check(log, &mut run)?);
+    let targets = log.run(cargo_fuzz(project).arg("list"))?;
+    let built = log.run(cargo_fuzz(project).arg("build"))?;
+    if !(targets.good && built.good) {
+        return Ok(Tally::one(false));
     }
-    tally.failed += usize::from(!targets.good);
+    let waiting = Mutex::new(targets.text.lines());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (sender, finished) = std::sync::mpsc::channel();
+    let mut tally = Tally::default();
+    std::thread::scope(|scope| {
+        for worker in 0..cores {
+            let sender = sender.clone();
+            let mut log =
+                Log::create(&log.path().with_file_name(format!("fuzz-{worker}.log")), false)?;
+            scope.spawn(move || {
+                while let Some(target) = next() {
+                    if sender.send(fuzz_one(project, &mut log, target, seconds)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for one in finished {
+            let one = one?;
+            log.say(&one.text)?;
+            tally.add(Tally::one(one.good));
+        }
+        Ok::<(), anyhow::Error>(())
+    })?;
     Ok(tally)
+}
+
+fn fuzz_one(project: &Project, log: &mut Log, target: &str, seconds: u64) -> Result<Finished> {
+    let corpus = format!("fuzz/corpus/{target}");
+    std::fs::create_dir_all(project.path(&corpus)).with_context(|| format!("creating {corpus}"))?;
+    let mut run = cargo_fuzz(project);
+    run.args(["run", target, &corpus]);
+    let seeds = format!("fuzz/seeds/{target}");
+    if project.has(&seeds) {
+        run.arg(&seeds);
+    }
+    run.args(["--", &format!("-max_total_time={seconds}"), "-timeout=10", "-rss_limit_mb=2048"]);
+    log.run(&mut run)
+}
+
+fn cargo_fuzz(project: &Project) -> Command {
+    let mut cargo = project.command("cargo");
+    // The sanitizer is unstable, but it comes with the pinned compiler: no nightly is needed.
+    cargo.arg("fuzz").env("RUSTC_BOOTSTRAP", "1");
+    cargo
 }
 
 /// One command that passes or fails as a whole.

@@ -93,7 +93,7 @@ export function VerdictBar() {
     <>
       <StaleNotice />
       <section className={`verdict v-${tone}`} aria-label={t('verdict.label')}>
-        {verdict ? <Body verdict={verdict} /> : <h1><Skeleton width="28ch" /></h1>}
+        {verdict ? <Body verdict={verdict} /> : <h1><span className="sr">{t('verdict.loading')}</span><Skeleton width="28ch" /></h1>}
       </section>
       <p className="sr" role="status" data-code={verdict?.code}>{said}</p>
     </>
