@@ -29,7 +29,7 @@ pub(crate) fn share_arenas() {
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[expect(unsafe_code, reason = "glibc's allocator is told in C only (ADR 35)")]
+#[expect(unsafe_code, reason = "glibc is told in C only (ADR 35)")]
 mod allocator {
     pub(super) fn trim() {
         // SAFETY: it takes a number, may be called from any thread at any time, and moves nothing that is in use.

@@ -94,7 +94,11 @@ fn the_newest_sample_alone_is_the_last_of_all() {
     };
     store.append_wait(vec![sample]).unwrap();
     check(&store);
-    assert_eq!(newest(&store, "steady"), [(T0 + 79 * MINUTE, 79.0)], "known without what is before");
+    assert_eq!(
+        newest(&store, "steady"),
+        [(T0 + 79 * MINUTE, 79.0)],
+        "known without what is before"
+    );
     drop(store);
     let (store, _) = open(dir.path(), T0 + 90 * MINUTE);
     check(&store);
