@@ -13,6 +13,7 @@ mod feed;
 mod forwarding;
 mod interrupt;
 mod keeping;
+mod memory;
 mod read_lines;
 mod recorder;
 mod scraped;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    memory::share_arenas();
     let cli = cli::Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

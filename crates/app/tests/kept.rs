@@ -187,6 +187,18 @@ fn promtool_asks_it_as_it_asks_prometheus() {
 }
 
 #[test]
+fn a_backup_into_the_data_folder_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    configure(dir.path(), vigie_testkit::free_port());
+    std::fs::create_dir_all(dir.path().join("data/metrics")).unwrap();
+    let inside = dir.path().join("data/new/copy");
+    let output = run(dir.path(), &["backup", inside.to_str().unwrap()]);
+    let says = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && says.contains("name a folder elsewhere"), "{says}");
+    assert!(!dir.path().join("data/new").exists());
+}
+
+#[test]
 fn a_backup_of_a_running_vigie_goes_back_into_an_empty_folder() {
     let (dir, redis) = (tempfile::tempdir().unwrap(), redis());
     let port = configure(dir.path(), redis.port());

@@ -137,7 +137,7 @@ catalogue! {
     STORE_FAILING = "vigie_store_failing", Gauge, "", [],
         "1 while the disk does not take what is to be stored (it is kept in memory until it does), or the store is not open.", "the store's last write";
     STORE_REFUSED = "vigie_store_refused_total", Counter, "", [],
-        "Samples and series that the store refused: too old, too many, or in conflict with what is there.", "the store";
+        "Samples and series that were refused: too old, too many, in conflict with what is there, or with labels that cannot be.", "the store";
     STORE_LOST = "vigie_store_lost_total", Counter, "", [],
         "Samples of Vigie's own series that were not kept.", "the recorder";
     EXEMPLARS = "vigie_exemplars", Gauge, "", [],

@@ -319,7 +319,7 @@ fn read_log(
     blocks: &[Arc<Block>],
     recovery: &mut Recovery,
 ) -> Result<(Head, Vec<replay::Segment>), OpenError> {
-    let mut head = Head::new(0);
+    let mut head = Head::after(blocks.iter().map(|block| block.meta.end).max());
     let mut lost = RoaringBitmap::new();
     for block in blocks {
         lost |= &block.meta.series - known.index.all();

@@ -24,8 +24,8 @@ struct Sources {
     inner: Arc<Inner>,
     range: TimeRange,
     stretch: Stretch,
-    /// Where only the newest sample is wanted: all that is not in the active head is from before or at this time.
-    passed: Option<i64>,
+    /// Only the newest sample is wanted.
+    newest: bool,
     /// By generation.
     blocks: Vec<Arc<Block>>,
     frozen: Option<Arc<Head>>,
@@ -96,10 +96,10 @@ impl SeriesReader for Reader {
 impl Reader {
     /// The newest sample, where that is all that is wanted and it is known without reading those before it.
     fn newest(&self) -> Option<(i64, f64)> {
-        let (passed, range) = (self.sources.passed?, self.sources.range);
-        let content = self.sources.active.lock();
-        let (time, value) = content.series(self.id)?.newest(self.active?)?;
-        (time > passed && time >= range.start && time <= range.end).then_some((time, value))
+        let Sources { newest: true, range, active, .. } = &*self.sources else { return None };
+        let (time, value) = active.lock().series(self.id)?.newest(self.active?)?;
+        let known = time >= active.knows_from;
+        (known && time >= range.start && time <= range.end).then_some((time, value))
     }
 }
 
@@ -247,16 +247,11 @@ impl Storage for Store {
         let frozen = view.frozen.filter(overlapping);
         // Hourly values are repeated after their time.
         let whole = blocks.iter().all(|block| block.meta.resolution == Resolution::Raw);
-        let passed = || {
-            let ends = blocks.iter().map(|block| block.meta.end);
-            let bounds = frozen.as_ref().and_then(|head| head.lock().bounds);
-            ends.chain(bounds.map(|bounds| bounds.1)).max().unwrap_or(i64::MIN)
-        };
         let sources = Arc::new(Sources {
             inner: self.0.clone(),
             range,
             stretch: hints.stretch,
-            passed: (hints.newest && whole).then(passed),
+            newest: hints.newest && whole,
             blocks,
             frozen,
             active: view.active,

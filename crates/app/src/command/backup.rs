@@ -15,6 +15,13 @@ use crate::keeping;
 /// Copies what is kept into `dir`: by the Vigie that runs with this data folder, or, if none does, by itself.
 pub(crate) async fn backup(config: &Config, dir: &Path) -> Result<(), Failure> {
     let dir = absolute(dir)?;
+    if let Some(data_dir) = within(&dir, &config.data_dir) {
+        return Err(Failure::wrong_input(format!(
+            "{} is within {}, which it is a copy of: name a folder elsewhere, best on another disk",
+            dir.display(),
+            data_dir.display()
+        )));
+    }
     let request = Request::Backup { dir: dir.clone() };
     let done = match control::ask(&config.data_dir, &request).await? {
         Some(done) => done,
@@ -50,6 +57,13 @@ pub(crate) fn restore(config: &Config, dir: &Path) -> Result<(), Failure> {
     let done = copies::restore(dir, &config.data_dir).map_err(Failure::failed)?;
     anstream::println!("restored: {done}");
     Ok(())
+}
+
+/// Where the data folder really is, when `dir`, which need not be there yet, is within it.
+fn within(dir: &Path, data_dir: &Path) -> Option<PathBuf> {
+    let data_dir = data_dir.canonicalize().ok()?;
+    let there = dir.ancestors().find_map(|ancestor| ancestor.canonicalize().ok())?;
+    there.starts_with(&data_dir).then_some(data_dir)
 }
 
 fn absolute(dir: &Path) -> Result<PathBuf, Failure> {

@@ -31,6 +31,7 @@ use crate::feed;
 use crate::forwarding;
 use crate::interrupt::on_signal;
 use crate::keeping;
+use crate::memory;
 use crate::read_lines::ReadLines;
 use crate::recorder::Recorder;
 use crate::scraped;
@@ -147,6 +148,7 @@ impl Running {
             stop.clone(),
         ));
         feed.spawn(hub.run(stop.clone()));
+        feed.spawn(memory::give_back(stop.clone()));
         let shared = Shared {
             backends: Backends::default(),
             told: ToldJobs::default(),

@@ -200,7 +200,8 @@ impl Metrics {
 
     /// Figures about what is stored here; none where it is stored elsewhere.
     pub(crate) fn figures(&self) -> Option<StoreFigures> {
-        matches!(self.reading, Reading::Here(_)).then(|| self.sink.figures())
+        let figures = matches!(self.reading, Reading::Here(_)).then(|| self.sink.figures())?;
+        Some(StoreFigures { refused: figures.refused + self.doors.refused(), ..figures })
     }
 
     /// Whether native histograms can be asked for.

@@ -23,6 +23,8 @@ const SMALL: u64 = 2_000_000;
 pub struct Head {
     /// Its number.
     pub generation: u64,
+    /// From this time on, in milliseconds since the Unix epoch, its series know the newest sample that they ever had.
+    pub knows_from: i64,
     content: Mutex<Content>,
 }
 
@@ -39,10 +41,11 @@ pub struct Content {
 }
 
 impl Head {
-    /// An empty one.
+    /// An empty one, after blocks with samples until `end`.
     #[must_use]
-    pub fn new(generation: u64) -> Self {
-        Self { generation, content: Mutex::default() }
+    pub fn after(end: Option<i64>) -> Self {
+        let knows_from = end.map_or(i64::MIN, |end| end.saturating_add(1));
+        Self { generation: 0, knows_from, content: Mutex::default() }
     }
 
     /// The next generation: empty, but it knows the newest samples since `oldest` of this one.
@@ -58,7 +61,11 @@ impl Head {
                 }
             }
         }
-        Self { generation: self.generation + 1, content: Mutex::new(next) }
+        Self {
+            generation: self.generation + 1,
+            knows_from: self.knows_from.max(oldest),
+            content: Mutex::new(next),
+        }
     }
 
     /// Its content, alone.

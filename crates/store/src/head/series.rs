@@ -383,16 +383,15 @@ impl HeadSeries {
         in_order.into_iter().flatten().chain(late).max().map(|latest| (earliest, latest))
     }
 
-    /// The newest sample, where `extent` is still all there is, and all of it are floats that came in order.
+    /// The newest sample, also of one that is in a block by now, where it is a float and `extent` is still all there is.
     #[must_use]
     pub fn newest(&self, extent: Extent) -> Option<(i64, f64)> {
-        let floats = &self.floats;
-        let others = self
-            .rare
-            .as_ref()
-            .is_some_and(|rare| rare.histograms.count > 0 || !rare.late.is_empty());
-        let all = floats.count > 0 && floats.count == extent.floats;
-        (all && !others).then(|| (floats.clock.time, f64::from_bits(floats.bits)))
+        match self.newest {
+            Some((time, NewestBits::Float(bits))) if self.extent() == extent => {
+                Some((time, f64::from_bits(bits)))
+            }
+            _ => None,
+        }
     }
 
     /// How much there is now.

@@ -76,6 +76,13 @@ fn the_newest_sample_alone_is_the_last_of_all() {
     }
     check(&store);
     settle(&store, T0 + HOUR + 30 * MINUTE);
+    check(&store);
+    let newest = |store: &Store, name: &str| {
+        let range = TimeRange { start: T0, end: T0 + 90 * MINUTE };
+        let hints = Hints { newest: true, ..Hints::default() };
+        floats(&store.select_for(&named(name), range, hints).unwrap()[0].reader.read().unwrap())
+    };
+    assert_eq!(newest(&store, "ended"), [(T0 + 49 * MINUTE, 49.0)], "the block is not read");
     for name in ["steady", "late", "changed"] {
         write(&store, name, &steady(70, 80));
     }
@@ -87,13 +94,24 @@ fn the_newest_sample_alone_is_the_last_of_all() {
     };
     store.append_wait(vec![sample]).unwrap();
     check(&store);
-    // Known without reading what is before it.
-    let range = TimeRange { start: T0, end: T0 + 90 * MINUTE };
-    let hints = Hints { newest: true, ..Hints::default() };
-    let found = store.select_for(&named("steady"), range, hints).unwrap();
-    assert_eq!(floats(&found[0].reader.read().unwrap()), [(T0 + 79 * MINUTE, 79.0)]);
-    drop((found, store));
+    assert_eq!(
+        newest(&store, "steady"),
+        [(T0 + 79 * MINUTE, 79.0)],
+        "known without what is before"
+    );
+    drop(store);
     let (store, _) = open(dir.path(), T0 + 90 * MINUTE);
+    check(&store);
+    // A head that has forgotten the newest one takes what is older for something new.
+    settle(&store, T0 + 3 * HOUR);
+    settle(&store, T0 + 5 * HOUR);
+    write(&store, "ended", &[(T0 + 48 * MINUTE + 1, 48.5)]);
+    check(&store);
+    settle(&store, T0 + 5 * HOUR + 30 * MINUTE);
+    check(&store);
+    drop(store);
+    let (store, _) = open(dir.path(), T0 + 5 * HOUR + 30 * MINUTE);
+    write(&store, "steady", &[(T0 + 60 * MINUTE, 60.0)]);
     check(&store);
 }
 

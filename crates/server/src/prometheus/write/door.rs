@@ -1,5 +1,6 @@
 //! The door in: reads a body within its limits, decodes it, has it stored, and answers once it is durable.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub struct Doors {
     decoders: Arc<Semaphore>,
     /// For bodies once they are decompressed.
     buffers: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// Samples that were refused for their series before a store heard of them.
+    refused: Arc<AtomicU64>,
 }
 
 impl Default for Doors {
@@ -51,6 +54,7 @@ impl Default for Doors {
             bodies: Arc::new(Semaphore::new(BODIES_KIB)),
             decoders: Arc::new(Semaphore::new(DECODERS)),
             buffers: Arc::default(),
+            refused: Arc::default(),
         }
     }
 }
@@ -240,6 +244,7 @@ pub(in crate::prometheus) async fn take_in(
             return Err(Refusal::Internal);
         }
     };
+    metrics.doors.refused.fetch_add(refused, Ordering::Relaxed);
     let mut appended = Appended { refused, ..Appended::default() };
     for answer in answers {
         let part = answer.await?;
@@ -253,6 +258,11 @@ pub(in crate::prometheus) async fn take_in(
 }
 
 impl Doors {
+    /// How many samples were refused here since the start: their series have no name, a label twice, or too much of it.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     /// A buffer that was used before, or a new one.
     fn buffer(&self) -> Vec<u8> {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()

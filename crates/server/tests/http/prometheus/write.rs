@@ -131,6 +131,8 @@ async fn what_is_wrong_with_one_series_is_refused_alone() {
     let body = snap::raw::Encoder::new().compress_vec(&bytes).unwrap();
     let (status, why) = metered.write(&V1, body).await;
     assert!(status == 400 && why.contains("a label is not UTF-8"), "{why}");
+    let counted = text(metered.filled.get_with("/metrics", &[]).await).await;
+    assert!(counted.contains("\nvigie_store_refused_total 7\n"), "{counted}");
 }
 
 pub(super) fn integers() -> Histogram {
