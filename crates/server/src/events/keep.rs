@@ -131,7 +131,7 @@ async fn append(logs: &Logs, entries: Vec<vigie_model::LogEntry>) -> Result<(), 
     // Without a time there is no rate: what Vigie itself saw is not asked for again.
     match logs.take_in(entries, None).await {
         // It is found, and is written when the disk works.
-        Ok(_) | Err(LogAppendError::NotWritten(_)) => Ok(()),
+        Ok(_) | Err(LogAppendError::NotWritten { .. }) => Ok(()),
         // It is found, and nothing is written any more.
         Err(error @ LogAppendError::Closed) => {
             tracing::warn!(%error, "events are lost");
