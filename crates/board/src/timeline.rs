@@ -117,10 +117,10 @@ impl About {
         }
     }
 
-    pub(crate) fn instance(instance: &Instance) -> Self {
+    pub(crate) fn instance(instance: &Instance, detail: Option<String>) -> Self {
         Self {
             subject: Some(format!("{}/{}", instance.key.role, instance.key.instance)),
-            detail: instance.error.clone(),
+            detail,
             ..Self::default()
         }
     }
@@ -129,8 +129,18 @@ impl About {
 impl Timeline {
     pub(crate) fn note(&mut self, at: Time, kind: EventKind, source: &SourceName, about: About) {
         let About { subject, broker, queue, worker, detail } = about;
-        let source = source.clone();
-        let noted = Noted { at, kind, source, subject, broker, queue, worker, detail };
+        let source = Some(source.clone());
+        self.push(Noted { at, kind, source, subject, broker, queue, worker, detail });
+    }
+
+    /// Notes what happened to Vigie itself.
+    pub fn note_own(&mut self, at: Time, kind: EventKind, detail: String) {
+        let About { subject, broker, queue, worker, .. } = About::default();
+        let detail = Some(detail);
+        self.push(Noted { at, kind, source: None, subject, broker, queue, worker, detail });
+    }
+
+    fn push(&mut self, noted: Noted) {
         self.noted.push_back(noted.into());
         if self.noted.len() > NOTED {
             self.noted.pop_front();
