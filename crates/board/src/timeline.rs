@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use vigie_model::{
-    Broker, Event, EventId, EventKind, Instance, Name, Noted, QueueId, SourceName, Time, Worker,
+    ALERT, Broker, Event, EventId, EventKind, Instance, Name, Noted, QueueId, SourceName, Time,
+    Worker,
 };
 
 /// How many events are at hand; more are in the store.
@@ -27,7 +28,7 @@ pub struct Timeline {
 /// Which events are asked for; `None` is any.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
-    /// Only of these types.
+    /// Only of these types; [`ALERT`] is every [alert](Event::is_alert), whatever its type.
     pub kinds: Option<Vec<String>>,
     /// Only of these severities, by their words.
     pub severities: Option<Vec<String>>,
@@ -63,7 +64,7 @@ impl EventFilter {
         let among = |words: &Option<Vec<String>>, word: &str| {
             words.as_ref().is_none_or(|words| words.iter().any(|one| one == word))
         };
-        among(&self.kinds, &event.kind)
+        (among(&self.kinds, &event.kind) || (event.is_alert() && among(&self.kinds, ALERT)))
             && among(&self.severities, event.severity.as_str())
             && self.from_nanos.is_none_or(|from| event.time_nanos >= from)
             && self.to_nanos.is_none_or(|to| event.time_nanos <= to)

@@ -28,6 +28,11 @@ pub struct Event {
     pub fields: Map<String, Value>,
 }
 
+/// The type that stands for all that [`Event::is_alert`] when events are asked for by it.
+pub const ALERT: &str = "alert";
+/// What is not critical and must be seen nevertheless.
+const ALERTING: [&str; 1] = ["workflow_overdue"];
+
 /// Names an event, and says where it stands: events are ordered by it. No two have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId {
@@ -193,6 +198,15 @@ impl Event {
             message,
             fields: Value::Object(fields).to_string(),
         }
+    }
+
+    /// Whether it is one of those that somebody should be alerted to: it is critical, others call it an alert, or a workflow
+    /// did not run when it should have.
+    #[must_use]
+    pub fn is_alert(&self) -> bool {
+        self.severity == Severity::Critical
+            || *self.kind == *ALERT
+            || ALERTING.contains(&&*self.kind)
     }
 
     /// A field that is a text.

@@ -148,13 +148,15 @@ pub async fn follow_events(app: AppState, stop: CancellationToken) {
     let mut from = 0;
     loop {
         let (store, gone) = (logs.store().clone(), Arc::clone(&given_up));
-        let read = tokio::task::spawn_blocking(move || newest(&store, from, &gone));
+        let mut reading = tokio::task::spawn_blocking(move || newest(&store, from, &gone));
         let read = tokio::select! {
             () = stop.cancelled() => {
                 given_up.store(true, Ordering::Relaxed);
+                // It ends now, and with it its hold on the store.
+                let _ = reading.await;
                 return;
             }
-            read = read => read,
+            read = &mut reading => read,
         };
         match read {
             Ok((events, next)) => {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use vigie_board::EventFilter;
-use vigie_model::{EVENT_KIND, Event as ModelEvent, EventId, Severity};
+use vigie_model::{ALERT, EVENT_KIND, Event as ModelEvent, EventId, Severity};
 use vigie_store::logs::{Condition, Cursor, LogField, LogFilter, Order, TextMatch};
 
 use super::keep::id;
@@ -26,7 +26,8 @@ const MAX_ANSWER: usize = 8 << 20;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct EventQuery {
-    /// Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between.
+    /// Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between. `alert` is whatever somebody should
+    /// be alerted to: all that is critical (`source_lost`, `instance_down`, …), `workflow_overdue`, and events that others call `alert`.
     #[serde(rename = "type")]
     event_type: Option<String>,
     /// Only of this source.
@@ -99,7 +100,7 @@ fn stored(filter: &EventFilter) -> LogFilter {
     // A type stands among the fields as it is, where it has nothing that JSON would write otherwise.
     let plain = |word: &&String| {
         word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
-            && *word != EVENT_KIND
+            && ![EVENT_KIND, ALERT].contains(&word.as_str())
     };
     let only = match filter.kinds.as_deref() {
         Some([one]) => Some(one).filter(plain),

@@ -2549,7 +2549,10 @@ export interface operations {
     list: {
         parameters: {
             query?: {
-                /** @description Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between. */
+                /**
+                 * @description Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between. `alert` is whatever somebody should
+                 *     be alerted to: all that is critical (`source_lost`, `instance_down`, …), `workflow_overdue`, and events that others call `alert`.
+                 */
                 type?: string;
                 /** @description Only of this source. */
                 source?: string;
@@ -4302,7 +4305,10 @@ export interface operations {
     list_at_root: {
         parameters: {
             query?: {
-                /** @description Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between. */
+                /**
+                 * @description Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between. `alert` is whatever somebody should
+                 *     be alerted to: all that is critical (`source_lost`, `instance_down`, …), `workflow_overdue`, and events that others call `alert`.
+                 */
                 type?: string;
                 /** @description Only of this source. */
                 source?: string;
