@@ -13,6 +13,7 @@ mod feed;
 mod forwarding;
 mod interrupt;
 mod keeping;
+mod last_start;
 mod memory;
 mod read_lines;
 mod recorder;

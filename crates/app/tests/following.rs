@@ -34,8 +34,12 @@ fn binary() -> Command {
 
 impl Vigie {
     fn start(dir: &Path, port: u16, redis: u16) -> Self {
+        Self::polling(dir, port, redis, 0.5)
+    }
+
+    fn polling(dir: &Path, port: u16, redis: u16, seconds: f64) -> Self {
         let config = json!({"listen": format!("127.0.0.1:{port}"), "data_dir": dir.join("data"),
-            "sources": [{"name": "main", "kind": "redis", "url": format!("redis://127.0.0.1:{redis}"), "poll_seconds": 0.5}]});
+            "sources": [{"name": "main", "kind": "redis", "url": format!("redis://127.0.0.1:{redis}"), "poll_seconds": seconds}]});
         std::fs::write(dir.join("vigie.yaml"), config.to_string()).unwrap();
         let log = std::fs::File::create(dir.join("vigie.log")).unwrap();
         let mut command = binary();
@@ -201,14 +205,21 @@ fn events_are_shown_followed_and_the_same_after_a_kill() {
 
     let before = vigie.events();
     drop(vigie);
-    let vigie = Vigie::start(dir.path(), port, redis.port());
+    let vigie = Vigie::polling(dir.path(), port, redis.port(), 0.4);
     let after = until("the source is found again", || {
         let events = vigie.events();
-        (events.len() > before.len()).then_some(events)
+        (events.len() >= before.len() + 3).then_some(events)
     });
     assert_eq!(after[after.len() - before.len()..], before, "none is lost, none is doubled");
-    let news = &after[..after.len() - before.len()];
-    assert!(news.iter().all(|event| event.1 == "source_found"), "{news:?}");
+    let news: Vec<&str> =
+        after[..after.len() - before.len()].iter().map(|event| event.1.as_str()).collect();
+    assert_eq!(news, ["source_found", "config_changed", "vigie_started"]);
+    let (_, text) = run(&["events", "--url", &url, "--type", "config_changed,vigie_started"]);
+    assert!(
+        text.contains("the configuration changed: other settings: main (poll_seconds)"),
+        "{text}"
+    );
+    assert_eq!(text.matches("Vigie started: ").count(), 2, "{text}");
 }
 
 #[test]

@@ -179,8 +179,13 @@ impl Board {
         ];
         for (kind, instances) in kinds {
             for instance in instances {
-                self.timeline.note(at, kind, &source, About::instance(&instance));
+                let about = About::instance(&instance, instance.error.clone());
+                self.timeline.note(at, kind, &source, about);
             }
+        }
+        for (instance, versions) in changes.restarted {
+            let about = About::instance(&instance, versions);
+            self.timeline.note(at, EventKind::InstanceRestarted, &source, about);
         }
     }
 

@@ -1,12 +1,15 @@
 //! What is known of the instances of each source, and what their sources say together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use vigie_model::{
     Instance, InstanceKey, InstanceStatus, InstancesReading, Name, SourceName, Summary, Time,
 };
 
 use crate::window::Window;
+
+/// So many starts of one instance are told apart.
+const MOST_BOOTS: usize = 16;
 
 /// The instances of all sources.
 #[derive(Debug, Default)]
@@ -26,6 +29,8 @@ struct State {
     since: Time,
     /// How often it began anew while it was watched; `None` where its source does not tell one start from another.
     restarts: Option<u64>,
+    /// The starts that are known: behind one address may be several processes, which answer by turns.
+    boots: VecDeque<Name>,
     latency: Window,
 }
 
@@ -51,6 +56,8 @@ pub(crate) struct Changes {
     pub left: Vec<Instance>,
     pub down: Vec<Instance>,
     pub up: Vec<Instance>,
+    /// Those that began anew, each with its version, or with both where it has another one.
+    pub restarted: Vec<(Instance, Option<String>)>,
 }
 
 /// An instance as it is now.
@@ -242,6 +249,14 @@ impl Word {
     }
 }
 
+/// The version after a start, and the one before where it is another.
+fn versions(was: Option<&Name>, is: Option<&Name>) -> Option<String> {
+    match (was, is?) {
+        (Some(was), is) if was != is => Some(format!("{was} → {is}")),
+        (_, is) => Some(is.to_string()),
+    }
+}
+
 /// What the two say, when one says up and the other down.
 fn quarrel(balancer: &Word, probe: &Word) -> Option<String> {
     if balancer.is_maintenance() {
@@ -271,6 +286,7 @@ impl State {
         let mut state = Self {
             since: instance.since.unwrap_or(at),
             restarts: instance.boot.as_ref().map(|_| 0),
+            boots: instance.boot.iter().cloned().collect(),
             latency: Window::default(),
             instance,
             at,
@@ -291,7 +307,18 @@ impl State {
         }
         if let Some(boot) = &instance.boot {
             let restarts = self.restarts.get_or_insert(0);
-            *restarts += u64::from(self.instance.boot.as_ref().is_some_and(|last| last != boot));
+            if !self.boots.contains(boot) {
+                if !self.boots.is_empty() {
+                    *restarts += 1;
+                    let versions =
+                        versions(self.instance.version.as_ref(), instance.version.as_ref());
+                    changes.restarted.push((instance.clone(), versions));
+                }
+                self.boots.push_back(boot.clone());
+                while self.boots.len() > MOST_BOOTS {
+                    self.boots.pop_front();
+                }
+            }
         }
         // While it is down it cannot tell which start this is, nor its version.
         let boot = instance.boot.clone().or(self.instance.boot.take());

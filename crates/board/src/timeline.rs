@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use vigie_model::{
-    Broker, Event, EventId, EventKind, Instance, Name, Noted, QueueId, SourceName, Time, Worker,
+    ALERT, Broker, Event, EventId, EventKind, Instance, Name, Noted, QueueId, SourceName, Time,
+    Worker,
 };
 
 /// How many events are at hand; more are in the store.
@@ -27,7 +28,7 @@ pub struct Timeline {
 /// Which events are asked for; `None` is any.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
-    /// Only of these types.
+    /// Only of these types; [`ALERT`] is every [alert](Event::is_alert), whatever its type.
     pub kinds: Option<Vec<String>>,
     /// Only of these severities, by their words.
     pub severities: Option<Vec<String>>,
@@ -63,7 +64,7 @@ impl EventFilter {
         let among = |words: &Option<Vec<String>>, word: &str| {
             words.as_ref().is_none_or(|words| words.iter().any(|one| one == word))
         };
-        among(&self.kinds, &event.kind)
+        (among(&self.kinds, &event.kind) || (event.is_alert() && among(&self.kinds, ALERT)))
             && among(&self.severities, event.severity.as_str())
             && self.from_nanos.is_none_or(|from| event.time_nanos >= from)
             && self.to_nanos.is_none_or(|to| event.time_nanos <= to)
@@ -117,10 +118,10 @@ impl About {
         }
     }
 
-    pub(crate) fn instance(instance: &Instance) -> Self {
+    pub(crate) fn instance(instance: &Instance, detail: Option<String>) -> Self {
         Self {
             subject: Some(format!("{}/{}", instance.key.role, instance.key.instance)),
-            detail: instance.error.clone(),
+            detail,
             ..Self::default()
         }
     }
@@ -129,8 +130,18 @@ impl About {
 impl Timeline {
     pub(crate) fn note(&mut self, at: Time, kind: EventKind, source: &SourceName, about: About) {
         let About { subject, broker, queue, worker, detail } = about;
-        let source = source.clone();
-        let noted = Noted { at, kind, source, subject, broker, queue, worker, detail };
+        let source = Some(source.clone());
+        self.push(Noted { at, kind, source, subject, broker, queue, worker, detail });
+    }
+
+    /// Notes what happened to Vigie itself.
+    pub fn note_own(&mut self, at: Time, kind: EventKind, detail: String) {
+        let About { subject, broker, queue, worker, .. } = About::default();
+        let detail = Some(detail);
+        self.push(Noted { at, kind, source: None, subject, broker, queue, worker, detail });
+    }
+
+    fn push(&mut self, noted: Noted) {
         self.noted.push_back(noted.into());
         if self.noted.len() > NOTED {
             self.noted.pop_front();

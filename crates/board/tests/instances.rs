@@ -5,7 +5,7 @@
 use vigie_board::{Board, InstanceView, SourceSettings};
 use vigie_model::{
     Instance, InstanceStatus, InstancesReading, Limits, Name, Observation, PollCost, PollReport,
-    SourceFault, SourceName, Time,
+    Severity, SourceFault, SourceName, Time,
 };
 
 const START: Time = Time::from_seconds(1_000_000);
@@ -164,9 +164,25 @@ fn restarts_and_latencies_are_those_of_the_time_it_was_watched() {
     told(&mut board, "api", 3.0, vec![api(None, None)]);
     told(&mut board, "api", 4.0, vec![api(Some("x"), Some(0.010))]);
     assert_eq!(view(&board, "api", 4.0).restarts, Some(0));
+    let begun = |board: &Board| -> Vec<String> {
+        let noted = board.timeline().noted().filter(|event| &*event.kind == "instance_restarted");
+        noted.map(|event| event.message.clone()).collect()
+    };
+    assert!(begun(&board).is_empty(), "{:?}", begun(&board));
     told(&mut board, "api", 5.0, vec![api(Some("y"), Some(0.030))]);
+    assert_eq!(begun(&board), ["instance api/a began anew: 1.2"]);
+    assert_eq!(board.timeline().noted().last().unwrap().severity, Severity::Warning);
+    // Two processes that answer by turns began once each.
+    for (second, boot) in [(5.1, "x"), (5.2, "y"), (5.3, "x")] {
+        told(&mut board, "api", second, vec![api(Some(boot), None)]);
+    }
+    let other = Instance { version: Some(Name::from("1.3")), ..api(Some("z"), None) };
+    assert_eq!(view(&board, "api", 5.3).restarts, Some(1));
+    told(&mut board, "api", 5.4, vec![other]);
+    assert_eq!(begun(&board)[1..], ["instance api/a began anew: 1.2 → 1.3"]);
+    assert_eq!(view(&board, "api", 5.4).restarts, Some(2));
     let row = view(&board, "api", 5.0);
-    assert_eq!((row.restarts, row.latency.count), (Some(1), 3));
+    assert_eq!((row.restarts, row.latency.count), (Some(2), 3));
     assert!((row.latency.p95.unwrap() - 0.030).abs() < 0.002, "{:?}", row.latency);
     assert_eq!(view(&board, "api", 400.0).latency.count, 0, "older than the window");
 }

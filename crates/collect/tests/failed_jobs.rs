@@ -1,8 +1,10 @@
 //! Failed jobs, asked for: what it costs a real Redis, and what becomes of hostile content.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
+mod node_workload;
 mod watching;
 
+use node_workload::Node;
 use redis::Commands as _;
 use vigie_collect::source::{MOST_FAILED, NoFailedJobs};
 use vigie_model::{Broker, FailedJob, FailedState};
@@ -111,6 +113,123 @@ async fn many_failed_jobs_cost_three_round_trips_and_no_poll_asks_for_them() {
     assert_eq!((ids.len(), ids[0]), (MOST_FAILED, "299"));
     assert_eq!(calls(&server, "hstrlen"), MOST_FAILED, "the second hears what the first was told");
     assert!(matches!(watching.failed(Broker::Asynq, "none").await, Err(NoFailedJobs::Unknown)));
+}
+
+/// Real jobs of a queue `q`: one failed for good, two wait for another attempt, others are only for later.
+async fn fail_for_real(library: &str, server: &RedisServer, worker: &str) {
+    let script = r"
+        import LIBRARY;
+        const url = process.env.REDIS_URL;
+        const queue = MAKE;
+        const backoff = { type: 'exponential', delay: 60_000 };
+        await queue.add('send', {}, { jobId: 'once' });
+        await queue.add('send', {}, { jobId: 'again', attempts: 3, backoff });
+        await queue.add('send', {}, { jobId: 'soon', attempts: 2, backoff: { type: 'fixed', delay: 50_000 } });
+        for (let n = 0; n < 20; n++) await queue.add('later', {}, { jobId: `later-${n}`, delay: 1_000_000, attempts: 3 });
+        let failed = 0;
+        const done = new Promise((go) => { globalThis.fails = () => { if (++failed === 3) go(); }; });
+        const job = async (job) => { await new Promise((go) => setTimeout(go, 50)); throw new Error('no luck with ' + job.id); };
+        WORK;
+        await done;
+        await new Promise((go) => setTimeout(go, 300));
+        process.exit(0);
+    ";
+    let (import, make) = match library {
+        "bull" => ("Queue from 'bull'", "new Queue('q', url)"),
+        _ => ("{ Queue, Worker } from 'bullmq'", "new Queue('q', { connection: { url } })"),
+    };
+    let script = script.replace("LIBRARY", import).replace("MAKE", make).replace("WORK", worker);
+    Node::script(library, &server.url(), &script).done().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_that_wait_for_another_attempt_are_told_from_those_that_are_for_later() {
+    let workers = [
+        (
+            "bull",
+            "queue.process('send', job); queue.process('later', job); queue.on('failed', () => globalThis.fails())",
+        ),
+        (
+            "bullmq",
+            "new Worker('q', job, { connection: { url, maxRetriesPerRequest: null } }).on('failed', () => globalThis.fails())",
+        ),
+    ];
+    for (library, worker) in workers {
+        let (server, broker) =
+            (RedisServer::start(), if library == "bull" { Broker::Bull } else { Broker::BullMq });
+        fail_for_real(library, &server, worker).await;
+        let watching = Watching::url(&server.url());
+        watching.queue("q", |_| true).await;
+        let jobs = watching.failed(broker, "q").await.unwrap();
+        let mut told: Vec<_> = jobs
+            .iter()
+            .map(|job| (job.id.as_str(), job.state, job.attempt, job.attempts))
+            .collect();
+        told.sort_unstable_by_key(|one| one.0);
+        let expected = [
+            ("again", FailedState::Retry, Some(1), Some(3)),
+            ("once", FailedState::Failed, Some(1), Some(1)),
+            ("soon", FailedState::Retry, Some(1), Some(2)),
+        ];
+        assert_eq!(told, expected, "{library}: {jobs:?}");
+        let failed = jobs.iter().find(|job| job.id.as_str() == "once").unwrap().at.unwrap();
+        for job in jobs.iter() {
+            assert_eq!(job.error, Some(format!("no luck with {}", job.id)), "{library}");
+            assert_eq!(job.job_type.as_ref().unwrap().as_str(), "send", "{library}");
+            // The three failed one after the other, each after 50 ms.
+            let (at, run) = (job.at.unwrap(), job.run.unwrap());
+            assert!((at.since(failed)).abs() < 30.0, "{library}: {job:?}");
+            assert!((0.04..10.0).contains(&run), "{library}: {job:?}");
+        }
+        assert!(jobs.is_sorted_by(|one, two| one.at >= two.at), "{jobs:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_jobs_for_later_are_looked_at_boundedly_and_hostile_ones_are_left_out() {
+    let server = RedisServer::start();
+    let mut admin = server.admin();
+    // What BullMQ leaves of a queue.
+    let _: () = admin.hset("bull:q:meta", "version", "bullmq:6.7.0").unwrap();
+    let _: () = admin.rpush("bull:q:wait", "w").unwrap();
+    let due = |n: u64| (4_000_000_000_000_u64 + n) * 4_096;
+    for n in 0..1_000_u64 {
+        let (id, key) = (format!("d{n}"), format!("bull:q:d{n}"));
+        let _: () = admin.zadd("bull:q:delayed", &id, due(n)).unwrap();
+        match n {
+            1 => admin.set::<_, _, ()>(&key, "no hash").unwrap(),
+            2 => {}
+            3 => admin.hset_multiple(&key, &[("atm", "-1"), ("failedReason", "odd")]).unwrap(),
+            4 => {
+                let long = "x".repeat(2 << 20);
+                admin.hset_multiple(&key, &[("atm", "1"), ("failedReason", &long)]).unwrap()
+            }
+            // The last of them are due after all that is looked at.
+            _ if n % 10 == 5 => {
+                admin.hset_multiple(&key, &[("atm", "1"), ("failedReason", "no")]).unwrap()
+            }
+            _ => admin.hset(&key, "atm", "0").unwrap(),
+        }
+    }
+    let watching = Watching::url(&server.url());
+    watching.queue("q", |_| true).await;
+    watching.good_keeping().await;
+    let before = ["hmget", "hstrlen"].map(|command| calls(&server, command));
+    let jobs = watching.failed(Broker::BullMq, "q").await.unwrap();
+    let after = ["hmget", "hstrlen"].map(|command| calls(&server, command));
+    let mut ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
+    ids.sort_unstable();
+    let mut expected: Vec<String> = (0..20).map(|n| format!("d{}", n * 10 + 5)).collect();
+    expected.extend(["d3", "d4"].map(str::to_owned));
+    expected.sort_unstable();
+    assert_eq!(ids, expected);
+    assert!(jobs.iter().find(|job| job.id.as_str() == "d4").unwrap().is_too_long);
+    let (looked, measured) = (after[0] - before[0], after[1] - before[1]);
+    assert!(
+        (200..=200 + 2 * MOST_FAILED).contains(&looked),
+        "{looked}: 200, and those that failed"
+    );
+    assert_eq!(measured, ids.len() * 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,6 +28,11 @@ pub struct Event {
     pub fields: Map<String, Value>,
 }
 
+/// The type that stands for all that [`Event::is_alert`] when events are asked for by it.
+pub const ALERT: &str = "alert";
+/// What is not critical and must be seen nevertheless.
+const ALERTING: [&str; 1] = ["workflow_overdue"];
+
 /// Names an event, and says where it stands: events are ordered by it. No two have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId {
@@ -76,9 +81,9 @@ pub struct Noted {
     pub at: Time,
     /// What.
     pub kind: EventKind,
-    /// The source it happened in.
-    pub source: SourceName,
-    /// The queue, worker or instance it is about; none when it is about the source.
+    /// The source it happened in; none when it happened to Vigie itself.
+    pub source: Option<SourceName>,
+    /// The queue, worker or instance it is about; none when it is about the source, or about Vigie.
     pub subject: Option<String>,
     /// The broker, when it is about a queue or a worker.
     pub broker: Option<Broker>,
@@ -93,11 +98,13 @@ pub struct Noted {
 impl From<Noted> for Event {
     fn from(noted: Noted) -> Self {
         let Noted { at, kind, source, subject, broker, queue, worker, detail } = noted;
-        let subject = subject.unwrap_or_else(|| source.to_string());
-        let message = match &detail {
-            Some(detail) => format!("{} {subject} {}: {detail}", kind.thing(), kind.did()),
-            None => format!("{} {subject} {}", kind.thing(), kind.did()),
-        };
+        let source = source.as_ref().map_or("", SourceName::as_str);
+        let subject = subject.as_deref().unwrap_or(source);
+        let words = [kind.thing(), subject, kind.did()].into_iter().filter(|word| !word.is_empty());
+        let mut message = words.collect::<Vec<_>>().join(" ");
+        if let Some(detail) = &detail {
+            message = format!("{message}: {detail}");
+        }
         let fields = [
             ("kind", broker.map(|broker| broker.as_str().to_owned())),
             ("queue", queue.map(|queue| queue.to_string())),
@@ -109,7 +116,7 @@ impl From<Noted> for Event {
             time_nanos: at.micros().saturating_mul(1_000),
             kind: kind.as_str().into(),
             severity: kind.severity(),
-            source: source.as_str().into(),
+            source: source.into(),
             subject: subject.into(),
             message,
             fields: fields.map(|(name, value)| (name.to_owned(), value.into())).collect(),
@@ -193,6 +200,15 @@ impl Event {
         }
     }
 
+    /// Whether it is one of those that somebody should be alerted to: it is critical, others call it an alert, or a workflow
+    /// did not run when it should have.
+    #[must_use]
+    pub fn is_alert(&self) -> bool {
+        self.severity == Severity::Critical
+            || *self.kind == *ALERT
+            || ALERTING.contains(&&*self.kind)
+    }
+
     /// A field that is a text.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
@@ -229,6 +245,12 @@ pub enum EventKind {
     InstanceDown,
     /// An instance that was down is up again.
     InstanceUp,
+    /// An instance says that it began anew.
+    InstanceRestarted,
+    /// Vigie began.
+    VigieStarted,
+    /// Vigie began with another configuration than before.
+    ConfigChanged,
 }
 
 /// How loud an event is.
@@ -291,7 +313,7 @@ impl Severity {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::SourceFound,
         Self::SourceLost,
         Self::SourceRecovered,
@@ -305,6 +327,9 @@ impl EventKind {
         Self::InstanceLeft,
         Self::InstanceDown,
         Self::InstanceUp,
+        Self::InstanceRestarted,
+        Self::VigieStarted,
+        Self::ConfigChanged,
     ];
 
     /// The word on the wire: the `type` of an event.
@@ -324,6 +349,9 @@ impl EventKind {
             Self::InstanceLeft => "instance_left",
             Self::InstanceDown => "instance_down",
             Self::InstanceUp => "instance_up",
+            Self::InstanceRestarted => "instance_restarted",
+            Self::VigieStarted => "vigie_started",
+            Self::ConfigChanged => "config_changed",
         }
     }
 
@@ -335,9 +363,13 @@ impl EventKind {
                 "queue"
             }
             Self::WorkerJoined | Self::WorkerLeft => "worker",
-            Self::InstanceJoined | Self::InstanceLeft | Self::InstanceDown | Self::InstanceUp => {
-                "instance"
-            }
+            Self::InstanceJoined
+            | Self::InstanceLeft
+            | Self::InstanceDown
+            | Self::InstanceUp
+            | Self::InstanceRestarted => "instance",
+            Self::VigieStarted => "Vigie",
+            Self::ConfigChanged => "the configuration",
         }
     }
 
@@ -355,6 +387,9 @@ impl EventKind {
             Self::WorkerLeft | Self::InstanceLeft => "left",
             Self::InstanceDown => "is down",
             Self::InstanceUp => "is up again",
+            Self::InstanceRestarted => "began anew",
+            Self::VigieStarted => "started",
+            Self::ConfigChanged => "changed",
         }
     }
 
@@ -363,9 +398,11 @@ impl EventKind {
     pub const fn severity(self) -> Severity {
         match self {
             Self::SourceLost | Self::InstanceDown => Severity::Critical,
-            Self::QueuePaused | Self::WorkerLeft | Self::QueueGone | Self::InstanceLeft => {
-                Severity::Warning
-            }
+            Self::QueuePaused
+            | Self::WorkerLeft
+            | Self::QueueGone
+            | Self::InstanceLeft
+            | Self::InstanceRestarted => Severity::Warning,
             _ => Severity::Info,
         }
     }
@@ -380,7 +417,7 @@ mod tests {
         Noted {
             at: Time::from_millis(1_795_442_619_000),
             kind: EventKind::QueuePaused,
-            source: SourceName::new("main"),
+            source: Some(SourceName::new("main")),
             subject: Some("emails".to_owned()),
             broker: Some(Broker::BullMq),
             queue: Some(Name::from("emails")),
@@ -407,6 +444,21 @@ mod tests {
             ..paused()
         };
         assert_eq!(Event::from(lost).message, "source main does not answer: refused");
+        let started = Noted {
+            kind: EventKind::VigieStarted,
+            source: None,
+            subject: None,
+            queue: None,
+            broker: None,
+            detail: Some("0.1.0".to_owned()),
+            ..paused()
+        };
+        let event = Event::from(started);
+        assert_eq!(
+            (&*event.message, &*event.source, &*event.subject),
+            ("Vigie started: 0.1.0", "", "")
+        );
+        assert_eq!(Event::of_entry(&event.clone().into_entry()), Some(event));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod source;
 mod time;
 mod worker;
 
-pub use event::{Event, EventId, EventKind, NoEventId, Noted, Severity};
+pub use event::{ALERT, Event, EventId, EventKind, NoEventId, Noted, Severity};
 pub use histogram::{DurationHistogram, Summary};
 pub use instance::{Instance, InstanceKey, InstanceStatus, InstancesReading};
 pub use job::{ActiveJob, FailedJob, FailedState, JobEvent, JobFact, Outcome};

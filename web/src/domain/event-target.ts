@@ -18,7 +18,7 @@ export function eventTarget(event: VigieEvent): EventTarget {
   if (about === 'worker' && subject !== '') return { page: 'workers', q: subject };
   // An instance is named with its role before it.
   if (about === 'instance' && subject !== '') return { page: 'instances', q: subject.slice(subject.indexOf('/') + 1) };
-  if (about === 'source') return { page: 'sources' };
+  if (about === 'source' || about === 'config') return { page: 'sources' };
   const queue = eventQueue(event);
   if (queue) return { page: 'queue', ...queue };
   const instance = field(event, 'instance');

@@ -38,7 +38,13 @@ describe('event marks', () => {
     await loadServerWords();
     expect([words('instance_down', 'h:1: connection refused'), words('source_found', 'no queues yet')]).toEqual(['h:1\u00a0: connexion refusée', 'pas encore de files']);
     expect([words('worker_joined', 'events'), words('queue_gone', 'refused')]).toEqual(['events', 'refused']);
+    expect(words('config_changed', 'sources added: new; other settings: shop (url), logs (redact_keys)')).toBe('sources ajoutées\u00a0: new\u00a0; autres réglages\u00a0: shop (url), logs (redact_keys)');
     await activateLocale('en');
+  });
+  it('of Vigie itself are about nobody else', () => {
+    const started = event(0, { type: 'vigie_started', source: null, subject: null, message: 'Vigie started: 0.1.0', fields: { detail: '0.1.0' } });
+    expect(clusterText({ at: 0, severity: 'info', events: [started] })).toMatch(/Vigie started: 0.1.0$/);
+    expect(isAboutQueue(started, { source: 'main', kind: 'bull', queue: 'mail' })).toBe(true);
   });
   it('of an unknown type are shown by its name', () => {
     expect(clusterText({ at: 0, severity: 'info', events: [event(0, { type: 'deploy', subject: null, message: 'v1.2' })] })).toMatch(/deploy: main · v1.2$/);
@@ -64,7 +70,7 @@ describe('events', () => {
     expect(targetOf('worker_left', { subject: 'w1', fields: { queue: 'mail', kind: 'bull' } })).toEqual({ page: 'workers', q: 'w1' });
     expect(targetOf('queue_paused', { subject: 'mail', fields: { queue: 'mail', kind: 'bull' } })).toEqual({ page: 'queue', source: 'main', kind: 'bull', queue: 'mail' });
     expect(targetOf('instance_down', { subject: 'api/api-3' })).toEqual({ page: 'instances', q: 'api-3' });
-    expect(targetOf('source_lost', { subject: null })).toEqual({ page: 'sources' });
+    expect([targetOf('source_lost', { subject: null }), targetOf('config_changed')]).toEqual([{ page: 'sources' }, { page: 'sources' }]);
     expect(targetOf('restart', { fields: { instance: 'api-2' } })).toEqual({ page: 'instances', q: 'api-2' });
     expect(targetOf('deploy', { subject: 'api' })).toEqual({ page: 'logs', from: 1_799_999_940, to: 1_800_000_060 });
     // Of a kind that has no page of its own here, and without a source.

@@ -7,7 +7,7 @@ import { inWords } from './server-words.ts';
 /** Vigie's own: what they are about is said by these words, the subject and the detail. */
 const OWN = [
   'source_found', 'source_lost', 'source_recovered', 'queue_appeared', 'queue_gone', 'queue_paused', 'queue_resumed', 'worker_joined', 'worker_left',
-  'instance_joined', 'instance_left', 'instance_down', 'instance_up',
+  'instance_joined', 'instance_left', 'instance_down', 'instance_up', 'instance_restarted', 'vigie_started', 'config_changed',
 ] as const;
 
 /** Those that its sources tell, with a message. */
@@ -59,7 +59,7 @@ export function eventWords(event: VigieEvent): string {
   if (!isOwn(event.type)) return inWords(event.message);
   const detail = field(event, 'detail') ?? '';
   // Of queues and workers it is names, which are the same in every language.
-  return /^(?:source|instance)_/.test(event.type) ? inWords(detail) : detail;
+  return /^(?:source|instance|config)_/.test(event.type) ? inWords(detail) : detail;
 }
 
 /** Who it is about and what was said, where anything was. */

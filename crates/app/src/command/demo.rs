@@ -91,6 +91,7 @@ async fn serve(
         metrics: MetricsConfig::default(),
         logs: LogsConfig::default(),
         sources: vec![SourceConfig::Redis(source)],
+        written: None,
         origin: "the demo's own".to_owned(),
     };
     let running = Running::start(&config, &stop).await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -31,6 +32,7 @@ use crate::feed;
 use crate::forwarding;
 use crate::interrupt::on_signal;
 use crate::keeping;
+use crate::last_start;
 use crate::memory;
 use crate::read_lines::ReadLines;
 use crate::recorder::Recorder;
@@ -111,7 +113,8 @@ impl Running {
         };
         let logs = keeping::open_logs(config, now().millis())?;
         let settings = config.sources.iter().map(settings).collect();
-        let board = Board::new(settings, limits(&config.sources), now());
+        let mut board = Board::new(settings, limits(&config.sources), now());
+        last_start::note(config, board.timeline_mut(), now());
         let mut state = AppState::new(board, Arc::clone(&now));
         state.outboxes = sending.iter().map(|sending| sending.outbox.clone()).collect();
         state.metrics = metrics(config, store.as_ref(), &state.outboxes)?;
@@ -196,7 +199,10 @@ fn feed_board(
     stop: &CancellationToken,
 ) {
     let (board, dropped) = (state.board.clone(), Arc::clone(&state.dropped));
-    let (now, noted, fed) = (Arc::clone(&state.now), Arc::default(), CancellationToken::new());
+    // The start itself is noted already.
+    let noted = Arc::new(Notify::new());
+    noted.notify_one();
+    let (now, fed) = (Arc::clone(&state.now), CancellationToken::new());
     let fed_on_return = fed.clone().drop_guard();
     let run = feed::run(receiver, board, now, dropped, Arc::clone(&noted), stop.clone());
     feed.spawn(async move {

@@ -11,6 +11,7 @@ use super::environment::{fill_quoted, unset};
 use super::logs::{RawLogs, logs};
 use super::metrics::{RawMetrics, metrics};
 use super::source::{KINDS, RawSource, SourceConfig, Sources};
+use super::written::Written;
 use super::{Config, DEFAULT_DATA_DIR, DEFAULT_LISTEN, only_loopback};
 
 /// A configuration larger than this is none.
@@ -86,6 +87,7 @@ pub(super) fn parse(
     origin: &str,
     environment: HashMap<String, String>,
 ) -> Result<Config, ConfigError> {
+    let written = Written::of(text);
     let text = &fill_quoted(text, &environment).map_err(|(line, detail)| ConfigError::Wrong {
         place: format!("{origin}:{line}"),
         detail,
@@ -116,6 +118,7 @@ pub(super) fn parse(
         metrics: metrics(raw.metrics, origin)?,
         logs: logs(raw.logs, origin)?,
         sources: sources(raw_sources, origin)?,
+        written,
         origin: origin.to_owned(),
     })
 }

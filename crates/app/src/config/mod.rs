@@ -5,6 +5,7 @@ mod file;
 mod logs;
 mod metrics;
 mod source;
+mod written;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ pub(crate) use file::ConfigError;
 pub(crate) use logs::LogsConfig;
 pub(crate) use metrics::MetricsConfig;
 pub(crate) use source::{Shared, SourceConfig};
+pub(crate) use written::Written;
 
 /// The commented default, which is also its documentation.
 pub(crate) const DEFAULT_YAML: &str = include_str!("default.yaml");
@@ -44,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) logs: LogsConfig,
     /// What to watch.
     pub(crate) sources: Vec<SourceConfig>,
+    /// What is written there, to be compared with the next start; none where nothing is.
+    pub(crate) written: Option<Written>,
     /// Where this came from, in words.
     pub(crate) origin: String,
 }
@@ -77,9 +81,19 @@ impl Config {
             data_dir: DEFAULT_DATA_DIR.into(),
             metrics: MetricsConfig::default(),
             logs: LogsConfig::default(),
+            written: Written::of(&format!(
+                "sources: [{{name: {DEFAULT_SOURCE}, url: {:?}}}]",
+                source.display_url()
+            )),
             sources: vec![SourceConfig::Redis(source)],
             origin: origin.to_owned(),
         })
+    }
+
+    /// From a text without environment.
+    #[cfg(test)]
+    pub(crate) fn parse_for_test(text: &str) -> Self {
+        file::parse(text, "vigie.yaml", Default::default()).unwrap()
     }
 
     /// With the address of the command line, if one is given.

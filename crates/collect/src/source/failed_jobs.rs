@@ -101,6 +101,8 @@ type KeyOf = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
 pub struct FailedPlace {
     /// ZSETs of ids, and what becomes of those in them.
     pub(crate) lists: Vec<(Vec<u8>, FailedState)>,
+    /// A ZSET, by when each is due, in which those that failed are among others.
+    pub(crate) mixed: Option<MixedPlace>,
     /// The key of the HASH of a job.
     pub(crate) key: KeyOf,
     /// The fields that are read of it.
@@ -109,6 +111,14 @@ pub struct FailedPlace {
     pub(crate) long: &'static [&'static str],
     /// Makes a job of the fields that were read; `None` when it is gone.
     pub(crate) decode: fn(&FailedEntry, &FailedFields<'_>) -> Option<FailedJob>,
+}
+
+/// Where jobs that are tried again are among jobs that never ran.
+pub(crate) struct MixedPlace {
+    /// The ZSET.
+    pub key: Vec<u8>,
+    /// Fields of a job, short ones, that count the attempts it has had: one that has had any has failed.
+    pub attempts: &'static [&'static str],
 }
 
 /// A job as one of the lists has it.

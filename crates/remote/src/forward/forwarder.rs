@@ -99,7 +99,7 @@ impl Forwarder {
         // The position first: where only the folder is there, it was lost.
         match store.append_wait(Vec::new(), Some(place.position(&name))) {
             // It is kept once the disk works again.
-            Ok(_) | Err(LogAppendError::NotWritten(_)) => {}
+            Ok(_) | Err(LogAppendError::NotWritten { .. }) => {}
             Err(error) => return Err(unkept(error.to_string())),
         }
         std::fs::create_dir_all(&options.dir).map_err(|error| unkept(error.to_string()))?;

@@ -131,7 +131,7 @@ async fn append(logs: &Logs, entries: Vec<vigie_model::LogEntry>) -> Result<(), 
     // Without a time there is no rate: what Vigie itself saw is not asked for again.
     match logs.take_in(entries, None).await {
         // It is found, and is written when the disk works.
-        Ok(_) | Err(LogAppendError::NotWritten(_)) => Ok(()),
+        Ok(_) | Err(LogAppendError::NotWritten { .. }) => Ok(()),
         // It is found, and nothing is written any more.
         Err(error @ LogAppendError::Closed) => {
             tracing::warn!(%error, "events are lost");
@@ -148,13 +148,15 @@ pub async fn follow_events(app: AppState, stop: CancellationToken) {
     let mut from = 0;
     loop {
         let (store, gone) = (logs.store().clone(), Arc::clone(&given_up));
-        let read = tokio::task::spawn_blocking(move || newest(&store, from, &gone));
+        let mut reading = tokio::task::spawn_blocking(move || newest(&store, from, &gone));
         let read = tokio::select! {
             () = stop.cancelled() => {
                 given_up.store(true, Ordering::Relaxed);
+                // It ends now, and with it its hold on the store.
+                let _ = reading.await;
                 return;
             }
-            read = read => read,
+            read = &mut reading => read,
         };
         match read {
             Ok((events, next)) => {

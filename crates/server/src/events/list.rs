@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use vigie_board::EventFilter;
-use vigie_model::{EVENT_KIND, Event as ModelEvent, EventId, Severity};
+use vigie_model::{ALERT, EVENT_KIND, Event as ModelEvent, EventId, Severity};
 use vigie_store::logs::{Condition, Cursor, LogField, LogFilter, Order, TextMatch};
 
 use super::keep::id;
@@ -26,7 +26,8 @@ const MAX_ANSWER: usize = 8 << 20;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct EventQuery {
-    /// Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between.
+    /// Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between. `alert` is whatever somebody should
+    /// be alerted to: all that is critical (`source_lost`, `instance_down`, …), `workflow_overdue`, and events that others call `alert`.
     #[serde(rename = "type")]
     event_type: Option<String>,
     /// Only of this source.
@@ -99,7 +100,7 @@ fn stored(filter: &EventFilter) -> LogFilter {
     // A type stands among the fields as it is, where it has nothing that JSON would write otherwise.
     let plain = |word: &&String| {
         word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
-            && *word != EVENT_KIND
+            && ![EVENT_KIND, ALERT].contains(&word.as_str())
     };
     let only = match filter.kinds.as_deref() {
         Some([one]) => Some(one).filter(plain),
@@ -116,7 +117,7 @@ fn stored(filter: &EventFilter) -> LogFilter {
 }
 
 /// What happened: sources lost and found, queues that came, went, were paused and resumed, workers and instances that came, went,
-/// went down and came back; and what others say happened, such as a deploy (`POST` here, or a log entry of type `event`). Newest
+/// went down, came back and began anew; that Vigie started, and with another configuration than before; and what others say happened, such as a deploy (`POST` here, or a log entry of type `event`). Newest
 /// first, as far back as log entries are kept; without a log store the last 2,000 of this run.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery),
     responses((status = 200, body = Events), (status = 400, body = Problem), (status = 503, body = Problem)))]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use vigie_model::LogEntry;
-use vigie_store::logs::LogFilter;
+use vigie_store::logs::{LogFilter, LogRefused};
 
 use super::read::LogLine;
 
@@ -39,9 +39,17 @@ pub(crate) struct Tail {
     own: Arc<Following>,
 }
 
-/// What of an append is wanted by whom, made before it is known whether the append succeeds.
+/// What of an append is wanted by whom, made before it is known what the store takes of it.
 #[derive(Default)]
-pub(super) struct Wanted(Vec<(Arc<Following>, Vec<Arc<str>>, u64)>);
+pub(super) struct Wanted(Vec<(Arc<Following>, Share)>);
+
+/// What one of them wants.
+struct Share {
+    /// The newest lines, and where in the append they stand.
+    lines: Vec<(usize, Arc<str>)>,
+    /// Where those stand that are too many.
+    skipped: Vec<usize>,
+}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -65,17 +73,23 @@ impl Tails {
         let mut texts: HashMap<usize, Arc<str>> = HashMap::new();
         let wanted = following.into_iter().filter_map(|own| {
             let all = entries.iter().enumerate().filter(|(_, entry)| own.filter.wants(entry));
-            let places: Vec<usize> = all.map(|(place, _)| place).collect();
-            let skipped = places.len().saturating_sub(MOST_LINES);
-            let lines = places.iter().skip(skipped).filter_map(|place| {
-                let entry = entries.get(*place)?;
-                Some(Arc::clone(texts.entry(*place).or_insert_with(|| text(entry).into())))
+            let mut skipped: Vec<usize> = all.map(|(place, _)| place).collect();
+            let newest = skipped.split_off(skipped.len().saturating_sub(MOST_LINES));
+            let lines = newest.into_iter().filter_map(|place| {
+                let entry = entries.get(place)?;
+                let text = texts.entry(place).or_insert_with(|| text(entry).into());
+                Some((place, Arc::clone(text)))
             });
-            let lines: Vec<Arc<str>> = lines.collect();
-            (!lines.is_empty()).then_some((own, lines, skipped as u64))
+            let lines: Vec<_> = lines.collect();
+            (!lines.is_empty()).then_some((own, Share { lines, skipped }))
         });
         Wanted(wanted.collect())
     }
+}
+
+/// Whether the entry that stands there in an append is among those that the store did not take.
+pub(super) fn is_refused(place: usize, refused: &[LogRefused]) -> bool {
+    refused.binary_search_by_key(&place, |one| one.index).is_ok()
 }
 
 fn text(entry: &LogEntry) -> String {
@@ -84,12 +98,17 @@ fn text(entry: &LogEntry) -> String {
 }
 
 impl Wanted {
-    /// Gives everyone what it wanted. Never waits.
-    pub(super) fn give(self) {
-        for (own, lines, skipped) in self.0 {
+    /// Gives everyone what it wanted of what the store took: all but those that it refused. Never waits.
+    pub(super) fn give(self, refused: &[LogRefused]) {
+        for (own, Share { mut lines, mut skipped }) in self.0 {
+            lines.retain(|(place, _)| !is_refused(*place, refused));
+            skipped.retain(|place| !is_refused(*place, refused));
+            if lines.is_empty() && skipped.is_empty() {
+                continue;
+            }
             let mut waiting = lock(&own.waiting);
-            waiting.skipped += skipped;
-            for line in lines {
+            waiting.skipped += skipped.len() as u64;
+            for (_, line) in lines {
                 waiting.bytes += line.len();
                 waiting.lines.push_back(line);
             }
@@ -148,8 +167,8 @@ mod tests {
         let errors = open(LogFilter { min_level: Level::Error, ..LogFilter::default() });
         let queue = vec![Condition::equal(LogField::Queue, "emails")];
         let none = open(LogFilter { conditions: queue, ..LogFilter::default() });
-        tails.wanted(&lines(1_200, Level::Info)).give();
-        tails.wanted(&lines(2, Level::Error)).give();
+        tails.wanted(&lines(1_200, Level::Info)).give(&[]);
+        tails.wanted(&lines(2, Level::Error)).give(&[]);
         assert!(!none.has_lines() && errors.has_lines());
         let (taken, skipped) = errors.take(200);
         assert_eq!((taken.len(), skipped), (2, 0), "a rare line is there whatever else comes");
@@ -171,7 +190,7 @@ mod tests {
         let tail = tails.open(LogFilter::default(), Arc::default()).unwrap();
         let mut long = lines(5, Level::Info);
         long.iter_mut().for_each(|line| line.message = "x".repeat(MOST_BYTES / 2));
-        tails.wanted(&long).give();
+        tails.wanted(&long).give(&[]);
         let (taken, skipped) = tail.take(10);
         assert_eq!((taken.len(), skipped), (1, 4));
     }

@@ -10,7 +10,7 @@ use vigie_store::logs::{
 };
 
 use super::redact::{LogRules, LogRulesError, Redaction};
-use super::tails::Tails;
+use super::tails::{Tails, is_refused};
 use crate::loki::LogQueries;
 use crate::prometheus::{Doors, Refusal};
 
@@ -130,11 +130,13 @@ impl Logs {
                 if has_events {
                     logs.shared.events.notify_one();
                 }
-                if matches!(result, Ok(_) | Err(LogAppendError::NotWritten(_))) {
-                    wanted.give();
-                }
-                if let (Ok(_), Some(tails)) = (&result, tails) {
-                    copies.into_iter().for_each(|entry| tails.publish(Arc::new(entry)));
+                if let Some(LogAppended { refused, .. }) = taken(&result) {
+                    wanted.give(refused);
+                    let kept = copies.into_iter().enumerate();
+                    let kept = kept.filter(|(place, _)| !is_refused(*place, refused));
+                    if let Some(tails) = tails {
+                        kept.for_each(|(_, entry)| tails.publish(Arc::new(entry)));
+                    }
                 }
                 // Whoever asked may have gone.
                 let _ = send.send(result);
@@ -186,27 +188,24 @@ impl Logs {
         Ok(())
     }
 
-    fn note(&self, result: &Result<LogAppended, LogAppendError>, counts: Counts) {
+    fn note(&self, result: &Result<LogAppended, LogAppendError>, mut counts: Counts) {
         let mut state = self.state();
         let mut drop = |source: &Arc<str>, reason: &'static str, count: u64| {
             let room = state.drops.len() < MOST_COUNTS;
             let key = (if room { source.clone() } else { Arc::from("other") }, reason);
             *state.drops.entry(key).or_default() += count;
         };
-        match result {
-            Ok(appended) => {
-                appended.refused.iter().for_each(|one| drop(&one.source, one.why.as_str(), 1));
-            }
-            // They are kept, and written later.
-            Err(LogAppendError::NotWritten(_)) => {}
-            Err(_) => {
-                counts
-                    .into_iter()
-                    .for_each(|((source, ..), count)| drop(&source, "refused", count));
-                return;
+        let Some(LogAppended { refused, .. }) = taken(result) else {
+            counts.into_iter().for_each(|((source, ..), count)| drop(&source, "refused", count));
+            return;
+        };
+        for LogRefused { source, level, kind, why, .. } in refused {
+            drop(source, why.as_str(), 1);
+            if let Some(count) = counts.get_mut(&(source.clone(), *level, kind.clone())) {
+                *count -= 1;
             }
         }
-        for (key, count) in counts {
+        for (key, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             let room = state.counts.len() < MOST_COUNTS || state.counts.contains_key(&key);
             let key = if room { key } else { (Arc::from("other"), key.1, Arc::from("other")) };
             *state.counts.entry(key).or_default() += count;
@@ -245,6 +244,14 @@ fn known(source: &Arc<str>, buckets: &HashMap<Arc<str>, (f64, Time)>) -> Arc<str
         source.clone()
     } else {
         Arc::from("other")
+    }
+}
+
+/// What the store took of an append, whether it is on the disk or will be; none when nothing was taken.
+fn taken(result: &Result<LogAppended, LogAppendError>) -> Option<&LogAppended> {
+    match result {
+        Ok(appended) | Err(LogAppendError::NotWritten { appended, .. }) => Some(appended),
+        Err(_) => None,
     }
 }
 

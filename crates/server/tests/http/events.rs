@@ -124,6 +124,55 @@ async fn events_of_all_doors_are_one_list_and_are_the_same_after_a_restart() {
 }
 
 #[tokio::test]
+async fn alerts_are_what_is_critical_and_what_others_call_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = Kept::open(dir.path());
+    let told = [
+        r#"{"type":"alert","severity":"info","message":"told"}"#,
+        r#"{"type":"workflow_overdue","severity":"warning","message":"late"}"#,
+        r#"{"type":"backup_failed","severity":"critical","message":"no backup"}"#,
+        r#"{"type":"deploy","message":"the word alert is in it"}"#,
+        r#"{"type":"scaled","severity":"warning","message":"5 of \"alert\""}"#,
+    ];
+    for one in told {
+        kept.post("/api/v1/events", one).await;
+    }
+    kept.filled.polled(Ok(()));
+    kept.filled.later(1.0);
+    kept.filled.polled(Err("refused"));
+    kept.noted.notify_one();
+    kept.timeline(told.len() + 2).await;
+    let of = async |kept: &Kept, path: &str| {
+        let (_, answer) = kept.filled.json(path).await;
+        let events = answer["events"].as_array().unwrap().iter();
+        let mut types: Vec<String> =
+            events.map(|event| event["type"].as_str().unwrap().to_owned()).collect();
+        types.sort_unstable();
+        types
+    };
+    let alerts = ["alert", "backup_failed", "source_lost", "workflow_overdue"];
+    for path in ["/api/v1/events?type=alert", "/events?type=alert"] {
+        assert_eq!(of(&kept, path).await, alerts, "{path}");
+    }
+    assert_eq!(of(&kept, "/api/v1/events?type=alert&source=main").await, ["source_lost"]);
+    assert_eq!(of(&kept, "/api/v1/events?type=deploy,alert").await.len(), 5);
+    let least = of(&kept, "/api/v1/events?type=alert&severity=warning").await;
+    assert_eq!(least, ["workflow_overdue"]);
+    kept.stop().await;
+    // And without a store.
+    let filled = Filled::empty();
+    filled.polled(Ok(()));
+    filled.later(1.0);
+    filled.polled(Err("refused"));
+    let (noted, fed) = (Arc::new(Notify::new()), CancellationToken::new());
+    fed.cancel();
+    keep_events(filled.state.clone(), noted, fed).await;
+    let (_, answer) = filled.json("/api/v1/events?type=alert").await;
+    let events = answer["events"].as_array().unwrap();
+    assert_eq!((events.len(), &events[0]["type"]), (1, &json!("source_lost")), "{answer}");
+}
+
+#[tokio::test]
 async fn while_the_disk_is_full_the_timeline_goes_on_and_later_all_is_kept_once() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Disk::default();

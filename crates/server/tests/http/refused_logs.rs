@@ -75,6 +75,10 @@ async fn what_is_refused_for_good_is_said_and_the_rest_is_kept() {
         }
         assert_eq!(server.messages("").await, ["line", "line"], "{door}");
         let (_, metrics) = server.send("GET", "/metrics", &[], "").await;
+        let entries = metrics.lines().filter(|line| line.starts_with("vigie_log_entries_total{"));
+        let taken: f64 =
+            entries.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum();
+        assert_eq!(taken, 2.0, "{door}: what is refused was not taken in: {metrics}");
         let source = if door == LOKI { "loki" } else { "" };
         for reason in ["too_old", "too_new"] {
             let counted = metrics.lines().any(|line| {

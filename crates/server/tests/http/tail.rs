@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
-use vigie_model::LogEntry;
+use vigie_model::{LogEntry, Time};
 use vigie_server::{LogRules, Logs};
 use vigie_store::logs::{LogOptions, LogStore};
 
@@ -68,6 +68,25 @@ async fn what_comes_by_any_door_is_told_to_those_who_want_it_and_to_no_others() 
     assert_eq!(lines(&mut everything).await.0.len(), 4);
     post(&live, "/api/v1/events", "api 1.4.2 is out".to_owned()).await;
     assert_eq!(lines(&mut everything).await.0, ["api 1.4.2 is out"]);
+}
+
+#[tokio::test]
+async fn who_follows_is_not_told_of_what_is_not_kept() {
+    let (live, _dir) = live().await;
+    let mut client = live.listen("topics=logs", "").await;
+    lines(&mut client).await;
+    let ancient = json!({"message": "ancient", "time": "1999-01-01T00:00:00Z"}).to_string();
+    let long = json!({"message": "x".repeat(1 << 20)}).to_string();
+    let kept = json!({"message": "kept"}).to_string();
+    post(&live, "/api/v1/logs", [ancient, kept, long].join("\n")).await;
+    assert_eq!(lines(&mut client).await, (vec!["kept".to_owned()], 0));
+    // Of those that one may not keep up with, the refused ones were not skipped.
+    let old = LogEntry::blank("flood", Time::from_seconds(915_148_800));
+    let new = LogEntry { time_nanos: START.micros() * 1_000, ..old.clone() };
+    let entries: Vec<LogEntry> = [vec![old.clone(); 1_500], vec![new; 3], vec![old; 998]].concat();
+    live.filled.state.logs.as_ref().unwrap().take_in(entries, None).await.unwrap();
+    let (said, skipped) = lines(&mut client).await;
+    assert_eq!((said.len(), skipped), (2, 1), "the oldest of three is one too many");
 }
 
 #[tokio::test]

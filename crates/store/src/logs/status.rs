@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use vigie_model::Level;
+
 use crate::disk::Disk;
 use crate::error::AppendError;
 use crate::status::Damage;
@@ -79,6 +81,10 @@ pub struct LogRefused {
     pub index: usize,
     /// Its source.
     pub source: Arc<str>,
+    /// Its level.
+    pub level: Level,
+    /// Its type.
+    pub kind: Arc<str>,
     /// Why.
     pub why: LogRefusal,
 }
@@ -115,9 +121,14 @@ pub enum LogAppendError {
     /// The disk did not take it. It is in memory, is found by searches, and is written when the disk works: not to be
     /// appended again.
     #[error(
-        "the log entries could not be written to the disk ({0}): they are kept in memory and written when it works again"
+        "the log entries could not be written to the disk ({reason}): they are kept in memory and written when it works again"
     )]
-    NotWritten(String),
+    NotWritten {
+        /// What the disk said.
+        reason: String,
+        /// What was taken, and what will never be.
+        appended: LogAppended,
+    },
     /// So much waits for the disk that nothing more is taken.
     #[error("the log entries are refused: too much already waits for the disk ({0})")]
     Backlog(String),
@@ -139,14 +150,21 @@ pub enum LogAppendError {
     Closed,
 }
 
-impl From<AppendError> for LogAppendError {
-    fn from(error: AppendError) -> Self {
+impl LogAppendError {
+    /// From what the log said of an append of which this was taken.
+    pub(super) fn of(error: AppendError, appended: LogAppended) -> Self {
         match error {
-            AppendError::NotWritten(reason) => Self::NotWritten(reason),
+            AppendError::NotWritten(reason) => Self::NotWritten { reason, appended },
             AppendError::Backlog { reason, .. } => Self::Backlog(reason),
             AppendError::Closed => Self::Closed,
-            other => Self::NotWritten(other.to_string()),
+            other => Self::NotWritten { reason: other.to_string(), appended },
         }
+    }
+}
+
+impl From<AppendError> for LogAppendError {
+    fn from(error: AppendError) -> Self {
+        Self::of(error, LogAppended::default())
     }
 }
 

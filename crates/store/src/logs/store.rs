@@ -256,7 +256,10 @@ impl Inner {
             } else {
                 (text_bytes(entry) > LONGEST_ENTRY).then_some(LogRefusal::TooLong)
             };
-            refused.extend(why.map(|why| LogRefused { index, source: entry.source.clone(), why }));
+            refused.extend(why.map(|why| {
+                let (source, level, kind) = (entry.source.clone(), entry.level, entry.kind.clone());
+                LogRefused { index, source, level, kind, why }
+            }));
             index += 1;
             why.is_none()
         });
@@ -296,7 +299,10 @@ impl Inner {
                 // What was appended before is on the disk then, too.
                 durable.fetch_max(after, Ordering::Release);
             }
-            done(result.map(|_| appended).map_err(LogAppendError::from));
+            done(match result {
+                Ok(_) => Ok(appended),
+                Err(error) => Err(LogAppendError::of(error, appended)),
+            });
         });
         self.wal.append(generation, |out| frame::put(out, &body), Appended::default(), told);
     }

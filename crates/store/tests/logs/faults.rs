@@ -32,7 +32,7 @@ fn whatever_the_disk_does_searches_go_on_and_every_line_is_there_once_later() {
         disk.set(fault);
         let position = Position { reader: "file".into(), bytes: b"1".to_vec() };
         let error = store.append_wait(line(1), Some(position)).unwrap_err();
-        assert!(matches!(error, LogAppendError::NotWritten(_)), "{fault:?}: {error}");
+        assert!(matches!(error, LogAppendError::NotWritten { .. }), "{fault:?}: {error}");
         assert!(store.append_wait(line(2), None).is_err());
         // The head is to become a block meanwhile.
         for _ in 0..3 {
@@ -85,7 +85,7 @@ fn what_waits_is_bounded_and_then_refused() {
     disk.set(Fault::Full);
     let results: Vec<_> = (0..200).map(|n| store.append_wait(line(n), None)).collect();
     let kept =
-        results.iter().filter(|one| matches!(one, Err(LogAppendError::NotWritten(_)))).count();
+        results.iter().filter(|one| matches!(one, Err(LogAppendError::NotWritten { .. }))).count();
     let refused =
         results.iter().filter(|one| matches!(one, Err(LogAppendError::Backlog(_)))).count();
     assert!(kept > 5 && refused > 100 && kept + refused == 200, "{kept} {refused}");

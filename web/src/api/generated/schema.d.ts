@@ -101,7 +101,7 @@ export interface paths {
         };
         /**
          * What happened: sources lost and found, queues that came, went, were paused and resumed, workers and instances that came, went,
-         *     went down and came back; and what others say happened, such as a deploy (`POST` here, or a log entry of type `event`). Newest
+         *     went down, came back and began anew; that Vigie started, and with another configuration than before; and what others say happened, such as a deploy (`POST` here, or a log entry of type `event`). Newest
          *     first, as far back as log entries are kept; without a log store the last 2,000 of this run.
          */
         get: operations["list"];
@@ -2549,7 +2549,10 @@ export interface operations {
     list: {
         parameters: {
             query?: {
-                /** @description Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between. */
+                /**
+                 * @description Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between. `alert` is whatever somebody should
+                 *     be alerted to: all that is critical (`source_lost`, `instance_down`, …), `workflow_overdue`, and events that others call `alert`.
+                 */
                 type?: string;
                 /** @description Only of this source. */
                 source?: string;
@@ -4302,7 +4305,10 @@ export interface operations {
     list_at_root: {
         parameters: {
             query?: {
-                /** @description Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between. */
+                /**
+                 * @description Only of this type, for example `queue_paused` or `deploy`; or of several, with commas between. `alert` is whatever somebody should
+                 *     be alerted to: all that is critical (`source_lost`, `instance_down`, …), `workflow_overdue`, and events that others call `alert`.
+                 */
                 type?: string;
                 /** @description Only of this source. */
                 source?: string;

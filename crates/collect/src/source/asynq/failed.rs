@@ -16,6 +16,7 @@ pub(super) fn place(queue: &[u8]) -> FailedPlace {
             // By when each runs again: of those that failed equally often, what failed last is last.
             (keys.retry(), FailedState::Retry),
         ],
+        mixed: None,
         key: Box::new(move |id| keys.task(id)),
         fields: &["msg"],
         long: &["msg"],

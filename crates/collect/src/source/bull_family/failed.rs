@@ -1,14 +1,18 @@
-//! The failed jobs of a queue: those that are kept because they failed for good.
+//! The failed jobs of a queue: those that are kept because they failed for good, and those that wait for their next attempt
+//! among all that is for later.
 
 use serde::Deserialize;
 use vigie_model::{FailedJob, FailedState, Time};
 
 use super::base::{Base, job_key, key};
 use super::job_hash::{JobHash, bytes_of};
-use crate::source::{FailedEntry, FailedFields, FailedPlace};
+use crate::source::{FailedEntry, FailedFields, FailedPlace, MixedPlace};
 
 /// ZSET of the ids of jobs that failed for good, by when, in milliseconds.
 const FAILED: &str = "failed";
+/// ZSET of the ids of jobs that are for later, by when they are due, in milliseconds · 4096, with something in the lower bits.
+const DELAYED: &str = "delayed";
+const MILLISECOND: f64 = 4_096.0;
 /// What is read of each; never `data` and `returnvalue`.
 const FIELDS: &[&str] = &[
     "name",
@@ -23,6 +27,7 @@ const FIELDS: &[&str] = &[
     "attemptsMade",
     "stalledCounter",
     "retriedOn",
+    "delay",
     "failedReason",
 ];
 const LONG: &[&str] = &["name", "opts", "failedReason"];
@@ -32,6 +37,7 @@ pub(crate) fn place(base: &Base) -> FailedPlace {
     let jobs = base.clone();
     FailedPlace {
         lists: vec![(key(base, FAILED), FailedState::Failed)],
+        mixed: Some(MixedPlace { key: key(base, DELAYED), attempts: &["atm", "attemptsMade"] }),
         key: Box::new(move |id| job_key(&jobs, id)),
         fields: FIELDS,
         long: LONG,
@@ -48,9 +54,18 @@ fn decode(entry: &FailedEntry, read: &FailedFields<'_>) -> Option<FailedJob> {
     let options = value("opts").map(Options::read).unwrap_or_default();
     // Bull counts failures alone, and this one is among them already.
     let before = JobHash { attempts_made: hash.attempts_made.saturating_sub(1), ..hash.clone() };
-    let (wait, run) = (before.first_wait(), hash.run());
+    let delay = value("delay").and_then(|raw| std::str::from_utf8(raw).ok()?.parse::<f64>().ok());
+    let at = match entry.state {
+        FailedState::Failed => Some(hash.finished_on.unwrap_or(millis(entry.score))),
+        FailedState::Retry => failed_at(entry.score / MILLISECOND, &hash, delay),
+    };
+    let run = hash.run().or_else(|| {
+        let started = hash.processed_on.filter(|_| entry.state == FailedState::Retry)?;
+        at.map(|at| at.age(started))
+    });
+    let wait = before.first_wait();
     Some(FailedJob {
-        at: Some(hash.finished_on.unwrap_or(Time::from_micros((entry.score * 1e3) as i64))),
+        at,
         attempt: Some(hash.attempts_made),
         attempts: options.attempts,
         error: value("failedReason").and_then(FailedJob::error_text),
@@ -61,6 +76,22 @@ fn decode(entry: &FailedEntry, read: &FailedFields<'_>) -> Option<FailedJob> {
         run,
         ..entry.job()
     })
+}
+
+fn millis(millis: f64) -> Time {
+    Time::from_micros((millis * 1e3) as i64)
+}
+
+/// When the attempt failed after which a job is due at `due`, in milliseconds. BullMQ keeps its `delay`, in milliseconds; of Bull
+/// it is known where the pause is one of its own ways.
+fn failed_at(due: f64, hash: &JobHash, delay: Option<f64>) -> Option<Time> {
+    let pause = match hash.attempts_started {
+        Some(_) => delay?,
+        None => hash.backoff?.seconds(hash.attempts_made) * 1e3,
+    };
+    // The lower bits of the score are no time.
+    let at = millis(due.floor() - pause);
+    hash.processed_on.is_none_or(|started| at >= started).then_some(at)
 }
 
 /// What of a job's options is told; everything else, and what has another shape, is passed over.
@@ -142,6 +173,37 @@ mod tests {
             (job.wait.unwrap() - 1.921).abs() < 1e-9 && (job.run.unwrap() - 0.161).abs() < 1e-9
         );
         assert_eq!(job.worker.unwrap().as_str(), "w-1");
+    }
+
+    #[test]
+    fn when_an_attempt_failed_after_which_another_waits_is_told_where_it_can_be() {
+        let due = 1_795_442_630_000.0_f64;
+        let entry =
+            FailedEntry { score: due * 4_096.0 + 17.0, state: FailedState::Retry, ..entry() };
+        let read = |pairs: &[(&'static str, &str)]| {
+            let names: Vec<&'static str> = pairs.iter().map(|(name, _)| *name).collect();
+            let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+            let values: Vec<Value> = pairs.iter().map(|(_, value)| text(value)).collect();
+            decode(&entry, &FailedFields { names: &names, values: &values }).unwrap()
+        };
+        let started = [("timestamp", "1795442619000"), ("processedOn", "1795442619500")];
+        // BullMQ says how long it waits.
+        let job = read(&[&started[..], &[("ats", "1"), ("atm", "1"), ("delay", "10000")]].concat());
+        assert_eq!(job.at, Some(Time::from_millis(1_795_442_620_000)));
+        assert_eq!((job.run, job.wait, job.attempt), (Some(0.5), Some(0.5), Some(1)));
+        assert_eq!(job.state, FailedState::Retry);
+        // Bull does not: 4 s · (2² − 1) after the second attempt.
+        let options = r#"{"attempts":5,"backoff":{"type":"exponential","delay":4000}}"#;
+        let two = [("attemptsMade", "2"), ("opts", options), ("delay", "7")];
+        let at = Some(Time::from_millis(1_795_442_618_000));
+        assert_eq!(read(&two).at, at);
+        assert_eq!(
+            read(&[&started[..], &two[..]].concat()).at,
+            None,
+            "before its start: it waits for other reasons"
+        );
+        let own = [("attemptsMade", "1"), ("opts", r#"{"backoff":{"type":"mine"}}"#)];
+        assert_eq!((read(&own).at, read(&own).run), (None, None));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use redis::Value;
 use tokio::time::Instant;
-use vigie_model::{FailedJob, QueueId};
+use vigie_model::{FailedJob, FailedState, QueueId};
 
 use super::Fault;
 use super::session::Session;
@@ -22,6 +22,8 @@ use crate::source::{
 const LONGEST: u64 = 1 << 20;
 /// Bytes of values that are read for one answer.
 const MOST_BYTES: u64 = 4 << 20;
+/// Of jobs among which some may be tried again, so many are looked at: those that are due first.
+const MOST_MIXED: usize = 200;
 /// How long an answer holds for whoever asks next.
 const FRESH: Duration = Duration::from_secs(2);
 
@@ -41,16 +43,22 @@ impl Answers {
     }
 }
 
-/// Reads them in three round trips, however many there are.
+/// Reads them in three round trips, however many there are; in one more where those that are tried again are among others.
 ///
 /// # Errors
 /// When the connection failed. What one command was refused is in the answer.
 pub(super) async fn read(session: &mut Session, place: &FailedPlace) -> Result<Failed, Fault> {
-    let entries = match list(session, place).await? {
-        Ok(entries) if entries.is_empty() => return Ok(Ok(Arc::default())),
-        Ok(entries) => entries,
+    let (mut entries, mixed) = match list(session, place).await? {
+        Ok(both) => both,
         Err(error) => return Ok(Err(refused(&error))),
     };
+    match tried_again(session, place, mixed).await? {
+        Ok(again) => entries.extend(again),
+        Err(error) => return Ok(Err(refused(&error))),
+    }
+    if entries.is_empty() {
+        return Ok(Ok(Arc::default()));
+    }
     let wanted = match measure(session, place, &entries).await? {
         Ok(wanted) => wanted,
         Err(error) => return Ok(Err(refused(&error))),
@@ -85,14 +93,17 @@ pub(super) async fn read(session: &mut Session, place: &FailedPlace) -> Result<F
     Ok(Ok(failed.into()))
 }
 
-/// The newest entries of each list.
+/// The newest entries of each list, and those of the mixed one that are due first.
 async fn list(
     session: &mut Session,
     place: &FailedPlace,
-) -> Result<Result<Vec<FailedEntry>, ReplyError>, Fault> {
+) -> Result<Result<(Vec<FailedEntry>, Vec<FailedEntry>), ReplyError>, Fault> {
     let mut plan = Plan::default();
     for (key, _) in &place.lists {
         plan.ask("ZRANGE", key).arg(-(MOST_FAILED as i64)).arg(-1).arg("WITHSCORES");
+    }
+    if let Some(mixed) = &place.mixed {
+        plan.ask("ZRANGE", &mixed.key).arg(0).arg(MOST_MIXED as i64 - 1).arg("WITHSCORES");
     }
     let mut replies = Replies::new(session.round(plan, Vec::new()).await?.answers);
     let mut entries = Vec::new();
@@ -106,7 +117,41 @@ async fn list(
             Err(error) => return Ok(Err(error)),
         }
     }
-    Ok(Ok(entries))
+    let mixed = match place.mixed.as_ref().map(|_| replies.next_as::<Vec<(Vec<u8>, f64)>>()) {
+        Some(Ok(listed)) => listed,
+        Some(Err(error)) => return Ok(Err(error)),
+        None => Vec::new(),
+    };
+    let again = |(id, score)| FailedEntry { id, score, state: FailedState::Retry };
+    Ok(Ok((entries, mixed.into_iter().map(again).collect())))
+}
+
+/// Of those the ones that have had an attempt: it failed, and another one waits.
+async fn tried_again(
+    session: &mut Session,
+    place: &FailedPlace,
+    mut entries: Vec<FailedEntry>,
+) -> Result<Result<Vec<FailedEntry>, ReplyError>, Fault> {
+    let Some(mixed) = place.mixed.as_ref().filter(|_| !entries.is_empty()) else {
+        return Ok(Ok(Vec::new()));
+    };
+    let mut plan = Plan::default();
+    for entry in &entries {
+        plan.ask("HMGET", &(place.key)(&entry.id)).arg(mixed.attempts);
+    }
+    let mut replies = Replies::new(session.round(plan, Vec::new()).await?.answers);
+    let mut refused = None;
+    entries.retain(|_| match replies.next_as::<Vec<Option<Vec<u8>>>>() {
+        Ok(counts) => counts.iter().flatten().any(|count| !count.is_empty() && count != b"0"),
+        // The key holds something else: it is no job.
+        Err(ReplyError::WrongType) => false,
+        Err(error) => {
+            refused = Some(error);
+            false
+        }
+    });
+    entries.truncate(MOST_FAILED);
+    Ok(refused.map_or(Ok(entries), Err))
 }
 
 /// Of each job the fields that are not too long to be read.

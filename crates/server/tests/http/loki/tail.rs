@@ -11,9 +11,11 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tokio_util::sync::CancellationToken;
 use vigie_model::Level;
-use vigie_server::{AllowedHosts, LogQueries, LogQueryLimits, router, serve};
+use vigie_server::{AllowedHosts, LogQueries, LogQueryLimits, LogRules, Logs, router, serve};
+use vigie_store::logs::{LogOptions, LogStore};
 
-use super::{entry, filled};
+use super::{NOW, entry, filled};
+use crate::filled::Filled;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -30,6 +32,10 @@ struct Served {
 impl Served {
     async fn new(limits: LogQueryLimits) -> Self {
         let (filled, logs) = filled(limits);
+        Self::of(filled, logs).await
+    }
+
+    async fn of(filled: Filled, logs: LogQueries) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let stop = CancellationToken::new();
@@ -97,6 +103,30 @@ async fn the_past_comes_first_and_then_what_is_stored() {
     }
     assert_eq!(live, [r#"{"status":200,"n":1}"#, r#"{"status":200,"n":2}"#]);
     socket.send(Message::Close(None)).await.unwrap();
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_store_does_not_take_is_not_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = LogStore::open(LogOptions::new(dir.path()), NOW / 1_000_000).unwrap();
+    let (_, queries) = filled(LogQueryLimits::default());
+    let logs = Logs::new(store, &LogRules::default()).unwrap();
+    logs.tell(queries.clone());
+    let mut state = Filled::empty();
+    state.state = state.state.clone().with_logs(logs.clone()).with_loki(queries.clone());
+    let served = Served::of(state, queries).await;
+    let mut socket = served.open(r#"{app="web"} |= "told""#, None).await.unwrap();
+    let deadline = tokio::time::Instant::now() + WITHIN;
+    while !served.logs.tailed() {
+        assert!(tokio::time::Instant::now() < deadline, "nobody tails");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let web = [("app", "web")];
+    let ancient = entry(100 * 86_400, Level::Info, &web, "told of long ago");
+    let entries = vec![ancient, entry(0, Level::Info, &web, "told")];
+    assert_eq!(logs.take_in(entries, None).await.unwrap().refused.len(), 1);
+    assert_eq!(texts(&message(&mut socket).await), ["told"]);
     served.end().await;
 }
 
