@@ -393,8 +393,9 @@ impl Board {
 
     /// Every instance, by source, role and name.
     pub fn instances(&self, now: Time) -> impl Iterator<Item = InstanceView<'_>> {
-        self.instances.views(now, move |source| {
-            self.sources.get(source).is_none_or(|source| source.stale(now))
+        self.instances.views(now, move |name| {
+            let told = self.instances.told(name);
+            self.sources.get(name).is_none_or(|source| source.stale_instances(told, now))
         })
     }
 
@@ -568,6 +569,10 @@ fn hung_since(queue: &QueueState, counts: Counts, now: Time) -> Option<Time> {
 fn describe_found(report: &PollReport, instances: Option<usize>) -> String {
     if let Some(count) = instances {
         return format!("instances: {count}");
+    }
+    // What is no source of queues says itself what it has.
+    if let Some(first) = report.checks.first().filter(|_| report.found.is_empty()) {
+        return first.detail.clone();
     }
     let found: Vec<String> = report
         .found

@@ -59,7 +59,7 @@ pub struct Facts {
     pub sources: Vec<SourceFacts>,
     /// Every queue, with the seconds in which it is empty, if it drains.
     pub queues: Vec<(Place, QueueFacts, Option<f64>)>,
-    /// Every instance of the sources that answer, by source, role and name.
+    /// Every instance of which it is known how it is, by source, role and name.
     pub instances: Vec<InstanceFacts>,
     /// What is overdue.
     pub overdue: Vec<OverdueFacts>,
@@ -111,7 +111,9 @@ pub fn verdict(facts: &Facts, now: Time) -> Verdict {
 
 fn wrong(facts: &Facts, now: Time) -> Vec<Verdict> {
     let of = |source: &str| Place { source: Some(source.to_owned()), ..Place::default() };
-    let down = facts.sources.iter().filter_map(|source| {
+    // Where each instance is known to be down, those say what is wrong with their source.
+    let told = |source: &str| facts.instances.iter().any(|one| one.source == source);
+    let down = facts.sources.iter().filter(|source| !told(&source.name)).filter_map(|source| {
         let error = source.error.clone()?;
         Some(Verdict::new(Cause::SourceDown { error }, of(&source.name), source.since))
     });
@@ -341,5 +343,24 @@ mod tests {
             (0..9).map(|number| queue(&format!("q{number}"), paused.clone())).collect();
         let verdict = verdict(&[source(None)], &queues, NOW);
         assert_eq!((verdict.also.len(), verdict.more), (4, 4));
+    }
+
+    #[test]
+    fn instances_that_are_all_down_speak_for_their_source() {
+        let instance = InstanceFacts {
+            source: "main".into(),
+            role: "api".into(),
+            name: "h:1".into(),
+            status: InstanceStatus::Down,
+            since: NOW - 5.0,
+            error: Some("h:1: connection refused".into()),
+        };
+        let sources = vec![source(Some("h:1: connection refused"))];
+        let facts = Facts { sources, instances: vec![instance], ..Facts::default() };
+        let said = super::verdict(&facts, NOW);
+        assert_eq!((said.cause.code(), said.also.len()), ("instances_down", 0));
+        assert_eq!(said.sentence(NOW), "h:1 (api) is down for 5 s: h:1: connection refused.");
+        let unknown = Facts { instances: Vec::new(), ..facts };
+        assert_eq!(super::verdict(&unknown, NOW).cause.code(), "source_down");
     }
 }

@@ -138,7 +138,8 @@ fn show(report: &PollReport, source: &SourceConfig) -> bool {
         let detail = format!("version {}{mode}", facts.version);
         line(CheckState::Ok, facts.product, &detail, None);
     }
-    let said = |fault: &SourceFault| report.checks.iter().any(|check| check.detail == fault.error);
+    let said =
+        |fault: &SourceFault| report.checks.iter().any(|check| check.detail.contains(&fault.error));
     if let Err(fault) = &report.outcome
         && !said(fault)
     {
