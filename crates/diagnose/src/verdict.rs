@@ -52,6 +52,17 @@ pub struct OverdueFacts {
     pub since: Time,
 }
 
+/// Something that is not kept.
+#[derive(Debug, Clone)]
+pub struct NotKeptFacts {
+    /// `metrics` or `logs`.
+    pub what: &'static str,
+    /// What the disk says.
+    pub error: String,
+    /// Since when.
+    pub since: Time,
+}
+
 /// All that is known.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
@@ -63,6 +74,8 @@ pub struct Facts {
     pub instances: Vec<InstanceFacts>,
     /// What is overdue.
     pub overdue: Vec<OverdueFacts>,
+    /// What the disk does not take.
+    pub not_kept: Vec<NotKeptFacts>,
 }
 
 /// What is the matter, where, and since when.
@@ -135,7 +148,11 @@ fn wrong(facts: &Facts, now: Time) -> Vec<Verdict> {
         let cause = Cause::Overdue { schedule: one.schedule.clone() };
         Verdict::new(cause, of(&one.source), Some(one.since))
     });
-    down.chain(queues).chain(instances).chain(overdue).collect()
+    let not_kept = facts.not_kept.iter().map(|one| {
+        let cause = Cause::NotKept { what: one.what, error: one.error.clone() };
+        Verdict::new(cause, Place::default(), Some(one.since))
+    });
+    down.chain(queues).chain(instances).chain(overdue).chain(not_kept).collect()
 }
 
 /// What is the matter with the instances of a role that have a status, and since when; `None` when none has.
@@ -165,10 +182,11 @@ fn rank(verdict: &Verdict) -> (u8, i64, Option<String>) {
         Cause::StuckWorkersIdle { .. } | Cause::StuckJobsHang { .. } => 1,
         Cause::NoWorkers { .. } => 2,
         Cause::InstancesDown(_) => 3,
-        Cause::DoesNotDrain { .. } => 4,
-        Cause::Failing { .. } => 5,
-        Cause::Overdue { .. } => 6,
-        _ => 7,
+        Cause::NotKept { .. } => 4,
+        Cause::DoesNotDrain { .. } => 5,
+        Cause::Failing { .. } => 6,
+        Cause::Overdue { .. } => 7,
+        _ => 8,
     };
     (first, verdict.since.map_or(i64::MAX, Time::micros), verdict.place.queue.clone())
 }
@@ -362,5 +380,23 @@ mod tests {
         assert_eq!(said.sentence(NOW), "h:1 (api) is down for 5 s: h:1: connection refused.");
         let unknown = Facts { instances: Vec::new(), ..facts };
         assert_eq!(super::verdict(&unknown, NOW).cause.code(), "source_down");
+    }
+
+    #[test]
+    fn what_is_not_kept_is_critical_and_comes_after_queues_that_stand() {
+        let one = NotKeptFacts { what: "logs", error: "the disk is full".into(), since: NOW - 7.0 };
+        let other = NotKeptFacts { what: "metrics", ..one.clone() };
+        let sources = vec![source(None)];
+        let mut facts = Facts { sources, not_kept: vec![one, other], ..Facts::default() };
+        let said = super::verdict(&facts, NOW);
+        assert_eq!((said.cause.code(), said.severity()), ("not_kept", Severity::Critical));
+        let says = "Log entries and events are not kept for 7 s: the disk is full.";
+        assert_eq!(said.sentence(NOW), says);
+        let says = "The history of all figures is not kept for 7 s: the disk is full.";
+        assert_eq!(said.also[0].sentence(NOW), says);
+        let stuck = QueueFacts { idle_since: Some(NOW - 9.0), ..QueueFacts::default() };
+        facts.queues.push(queue("a", stuck));
+        let said = super::verdict(&facts, NOW);
+        assert_eq!((said.cause.code(), said.also.len()), ("stuck_workers_idle", 2));
     }
 }

@@ -18,7 +18,7 @@ function read(path: string): string {
 }
 const files = readdirSync(join(crates, 'collect/src'), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.rs') && !/tests?\.rs$|testing/.test(name)).map((name) => `collect/src/${name}`);
-const sources = new Map([...files, 'tls/src/fault.rs', 'tls/src/certificates.rs', 'board/src/board.rs', 'board/src/source.rs'].map((path) => [path, read(path)]));
+const sources = new Map([...files, 'tls/src/fault.rs', 'tls/src/certificates.rs', 'board/src/board.rs', 'board/src/source.rs', 'store/src/error.rs'].map((path) => [path, read(path)]));
 const code = [...sources.values()].join('\n');
 
 /** Where the checks, hints and errors of the sources are put into words. */
