@@ -1,12 +1,15 @@
 //! What is kept on disk: opens the store, and looks after it.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+use vigie_board::{Board, Keeping};
+use vigie_model::Time;
 use vigie_model::catalogue::{self, MetricKind};
-use vigie_server::{Logs, MetricType, Now};
+use vigie_server::{Logs, MetricType, Now, SharedBoard};
 use vigie_store::logs::{LogOptions, LogStore};
 use vigie_store::{Metadata, OpenError, Store, StoreError, StoreOptions};
 
@@ -25,12 +28,16 @@ pub(crate) fn logs_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("logs")
 }
 
-/// Opens the store, and says what had to be mended. Where the disk fails, there is none, loudly: a lookout that cannot
-/// remember still looks.
+/// Opens the store, and says what had to be mended. Where the disk fails, there is none, loudly, and the board knows why: a
+/// lookout that cannot remember still looks.
 ///
 /// # Errors
 /// When another Vigie has the folder, a newer version made it, or it is not a store's.
-pub(crate) fn open(config: &Config, now: i64) -> Result<Option<Store>, Failure> {
+pub(crate) fn open(
+    config: &Config,
+    board: &mut Board,
+    now: Time,
+) -> Result<Option<Store>, Failure> {
     let folder = metrics_dir(&config.data_dir);
     let metrics = &config.metrics;
     let options = StoreOptions {
@@ -40,10 +47,11 @@ pub(crate) fn open(config: &Config, now: i64) -> Result<Option<Store>, Failure> 
         out_of_order_ms: i64::from(metrics.out_of_order_seconds) * 1_000,
         ..StoreOptions::new(folder.clone())
     };
-    let (store, recovery) = match Store::open(options, now) {
+    let (store, recovery) = match Store::open(options, now.millis()) {
         Ok(opened) => opened,
         Err(error @ OpenError::Disk { .. }) => {
             tracing::error!(%error, "no history is kept until Vigie is started with a data_dir that works");
+            board.keeps(Keeping::Metrics, Some(error.to_string()), now);
             return Ok(None);
         }
         Err(error) => {
@@ -72,17 +80,22 @@ pub(crate) fn open(config: &Config, now: i64) -> Result<Option<Store>, Failure> 
 ///
 /// # Errors
 /// As [`open`].
-pub(crate) fn open_logs(config: &Config, now: i64) -> Result<Option<Logs>, Failure> {
+pub(crate) fn open_logs(
+    config: &Config,
+    board: &mut Board,
+    now: Time,
+) -> Result<Option<Logs>, Failure> {
     let folder = logs_dir(&config.data_dir);
     let options = LogOptions {
         retention_ms: i64::from(config.logs.retention_days) * DAY_MS,
         retention_bytes: config.logs.retention_bytes,
         ..LogOptions::new(folder.clone())
     };
-    let (store, recovery) = match LogStore::open(options, now) {
+    let (store, recovery) = match LogStore::open(options, now.millis()) {
         Ok(opened) => opened,
         Err(error @ OpenError::Disk { .. }) => {
             tracing::error!(%error, "no log entries are kept until Vigie is started with a data_dir that works");
+            board.keeps(Keeping::Logs, Some(error.to_string()), now);
             return Ok(None);
         }
         Err(error) => {
@@ -98,14 +111,74 @@ pub(crate) fn open_logs(config: &Config, now: i64) -> Result<Option<Logs>, Failu
     logs.map(Some).map_err(|error| Failure::failed(format!("logs.redact_patterns: {error}")))
 }
 
-/// Seals, merges and forgets, once a second, until `stop`. `look_after` does a part of that at a time in milliseconds and
-/// says whether there is more to do; `what` is the store's name in a log line.
-pub(crate) async fn maintain(
-    what: &'static str,
-    look_after: impl Fn(i64) -> Result<bool, StoreError> + Clone + Send + 'static,
+/// Bytes that are written to see whether there is room.
+const TRIED_BYTES: usize = 1 << 20;
+
+/// Writes a file of a megabyte into the data folder and takes it away again, with the folders that it had to make.
+///
+/// # Errors
+/// What the disk says, and of which place.
+pub(crate) fn try_folder(data_dir: &Path) -> Result<(), String> {
+    let missing: Vec<&Path> = data_dir.ancestors().take_while(|path| !path.exists()).collect();
+    let tried = std::fs::create_dir_all(data_dir).and_then(|()| {
+        let mut file = tempfile::NamedTempFile::new_in(data_dir)?;
+        file.write_all(&vec![0; TRIED_BYTES])?;
+        file.as_file().sync_all()
+    });
+    for made in missing {
+        // One that was not made, or that another Vigie uses meanwhile, stays.
+        drop(std::fs::remove_dir(made));
+    }
+    tried.map_err(|error| format!("{}: {error}", data_dir.display()))
+}
+
+/// A store that is looked after.
+pub(crate) trait Kept: Clone + Send + 'static {
+    /// What is in it.
+    const WHAT: Keeping;
+
+    /// Does a part of what there is to do at a time in milliseconds; whether there is more.
+    ///
+    /// # Errors
+    /// When the disk does not work.
+    fn look_after(&self, now: i64) -> Result<bool, StoreError>;
+
+    /// Why what it was given last is not on the disk.
+    fn trouble(&self) -> Option<String>;
+}
+
+impl Kept for Store {
+    const WHAT: Keeping = Keeping::Metrics;
+
+    fn look_after(&self, now: i64) -> Result<bool, StoreError> {
+        self.maintain(now).map(|done| done.more)
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.write_error()
+    }
+}
+
+impl Kept for LogStore {
+    const WHAT: Keeping = Keeping::Logs;
+
+    fn look_after(&self, now: i64) -> Result<bool, StoreError> {
+        self.maintain(now).map(|done| done.more)
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.write_error()
+    }
+}
+
+/// Seals, merges and forgets, once a second, until `stop`, and tells the board whether the disk takes it.
+pub(crate) async fn maintain<S: Kept>(
+    store: S,
+    board: SharedBoard,
     now: Now,
     stop: CancellationToken,
 ) {
+    let what = S::WHAT.as_str();
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -115,19 +188,102 @@ pub(crate) async fn maintain(
         }
         let mut more = true;
         while more && !stop.is_cancelled() {
-            let (look_after, now) = (look_after.clone(), now().millis());
+            let (store, now) = (store.clone(), now().millis());
             // The disk may be slow: nobody else waits for it.
-            more = match tokio::task::spawn_blocking(move || look_after(now)).await {
+            more = match tokio::task::spawn_blocking(move || store.look_after(now)).await {
                 Ok(Ok(more)) => more,
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "the {what} could not be looked after");
+                    tracing::warn!(%error, "the store of {what} could not be looked after");
                     false
                 }
                 Err(error) => {
-                    tracing::error!(%error, "looking after the {what} failed");
+                    tracing::error!(%error, "looking after the store of {what} failed");
                     false
                 }
             };
         }
+        let why = store.trouble();
+        if board.read().why_not_kept(S::WHAT).map(|known| &known.why) != why.as_ref() {
+            board.write().keeps(S::WHAT, why, now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use vigie_model::{Labels, Limits, LogEntry};
+    use vigie_store::disk::{Disk, Fault};
+    use vigie_store::{Sample, Value};
+
+    use super::*;
+
+    const NOW: Time = Time::from_seconds(1_795_442_619);
+
+    async fn until(board: &SharedBoard, what: Keeping, failing: bool) -> Option<String> {
+        let begun = Instant::now();
+        loop {
+            let why = board.read().why_not_kept(what).map(|known| known.why.clone());
+            if why.is_some() == failing {
+                return why;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{what:?}: {why:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Fills the disk under a store that `write` writes to, and waits until the board says so, and until it does not.
+    async fn fills_and_empties<S: Kept>(store: S, disk: Disk, write: impl Fn(&S) -> bool) {
+        let board = SharedBoard::new(Board::new(Vec::new(), Limits::default(), NOW));
+        let stop = CancellationToken::new();
+        let kept =
+            tokio::spawn(maintain(store.clone(), board.clone(), Arc::new(|| NOW), stop.clone()));
+        assert!(write(&store));
+        disk.set(Fault::Full);
+        assert!(!write(&store));
+        let why = until(&board, S::WHAT, true).await.unwrap();
+        assert!(why.contains("No space left"), "{why}");
+        disk.set(Fault::None);
+        until(&board, S::WHAT, false).await;
+        stop.cancel();
+        kept.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_fills_is_on_the_board_until_there_is_room_again() {
+        let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::default());
+        let options =
+            StoreOptions { disk: disk.clone(), ..StoreOptions::new(dir.path().join("metrics")) };
+        let (store, _) = Store::open(options, NOW.millis()).unwrap();
+        fills_and_empties(store, disk, |store| {
+            let series = store.series(&Labels::from_pairs([("__name__", "up")])).unwrap();
+            let sample = Sample { series, time: NOW.millis(), value: Value::Float(1.0) };
+            store.append_wait(vec![sample]).is_ok()
+        })
+        .await;
+        let disk = Disk::default();
+        let options = LogOptions { disk: disk.clone(), ..LogOptions::new(dir.path().join("logs")) };
+        let (store, _) = LogStore::open(options, NOW.millis()).unwrap();
+        fills_and_empties(store, disk, |store| {
+            let entry = LogEntry::blank("api", NOW);
+            store.append_wait(vec![entry], None).is_ok()
+        })
+        .await;
+    }
+
+    #[test]
+    fn whether_a_folder_takes_what_is_kept_is_tried_without_leaving_anything() {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = dir.path().join("a/b");
+        assert_eq!(try_folder(&data_dir), Ok(()));
+        assert!(!dir.path().join("a").exists(), "what was made to try is gone");
+        std::fs::create_dir_all(data_dir.join("logs")).unwrap();
+        assert_eq!(try_folder(&data_dir), Ok(()));
+        assert_eq!(std::fs::read_dir(&data_dir).unwrap().count(), 1);
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        let why = try_folder(&dir.path().join("file")).unwrap_err();
+        assert!(why.contains("file") && why.contains("Not a directory"), "{why}");
     }
 }

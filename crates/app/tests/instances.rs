@@ -169,9 +169,56 @@ fn a_check_covers_these_sources_too() {
         report.contains("haproxy  version 2.") || report.contains("haproxy  version "),
         "{report}"
     );
-    assert!(report.contains("1 instances are asked"), "balancers are checked first: {report}");
+    assert!(report.contains("1 of 1 instance answers"), "balancers are checked first: {report}");
     // The tiny server answers everything with `ok`, which is no metric.
-    assert!(report.contains("0 of 1 replicas answer"), "{report}");
+    assert!(report.contains("0 of 1 replica answers"), "{report}");
     assert!(report.contains("1 of 3 sources do not work as they should"), "{report}");
     assert!(!report.contains("s3cret"), "{report}");
+}
+
+#[test]
+fn a_source_none_of_whose_targets_answers_is_down_and_a_probe_has_done_its_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let url = format!("http://{nobody}");
+    let sources = json!([
+        {"name": "shop", "kind": "go_api", "url": url},
+        {"name": "flows", "kind": "n8n", "url": url},
+        {"name": "node", "kind": "prometheus", "static_configs": [{"targets": [nobody]}]},
+        {"name": "probes", "kind": "probe", "targets": [url]}
+    ]);
+    let vigie = Vigie::start(dir.path(), &sources);
+    for (source, instance) in [("shop", &nobody), ("flows", &nobody), ("node", &nobody)] {
+        let row = vigie.row(source, instance, "down");
+        assert!(row["error"].as_str().unwrap().contains("connection refused"), "{row}");
+        let found = vigie.until("/api/v1/sources", "the source is down", |answer| {
+            let mut all = answer["sources"].as_array()?.iter();
+            all.find(|one| one["source"] == source && one["up"] == false).cloned()
+        });
+        assert!(found["error"].as_str().unwrap().contains("connection refused"), "{found}");
+        let targets = vigie.json("/api/v1/targets").unwrap();
+        let mut targets = targets["data"]["activeTargets"].as_array().unwrap().iter();
+        let target = targets.find(|one| one["scrapePool"] == source).unwrap();
+        assert_eq!(target["health"], "down", "{target}");
+        assert!(target["lastError"].as_str().unwrap().contains("connection refused"), "{target}");
+        let path = format!("/api/v1/events?source={source}&type=source_lost");
+        let lost = vigie.until(&path, "an event", |answer| answer["events"].get(0).cloned());
+        assert!(lost["message"].as_str().unwrap().contains("does not answer: "), "{lost}");
+    }
+    vigie.row("probes", &nobody, "down");
+    let path = "/api/v1/events?source=probes&type=source_found";
+    let found = vigie.until(path, "the probe's event", |answer| answer["events"].get(0).cloned());
+    assert_eq!(found["message"], "source probes is watched: instances: 1");
+    let metrics = http_get(vigie.port, "/metrics").unwrap().body;
+    for (source, up) in [("shop", 0), ("flows", 0), ("node", 0), ("probes", 1)] {
+        let line = format!("vigie_source_up{{source=\"{source}\"}} {up}");
+        assert!(metrics.contains(&line), "{line}");
+        assert!(metrics.contains(&format!("vigie_instance_up{{source=\"{source}\"")), "{source}");
+    }
+    let verdict = vigie.json("/api/v1/verdict").unwrap();
+    assert_eq!(verdict["code"], "instances_down", "{verdict}");
+    let (code, report) = run(&["check"], dir.path());
+    assert_eq!(code, Some(1), "{report}");
+    assert!(report.contains("0 of 1 instance answers"), "{report}");
+    assert!(report.contains("4 of 4 sources do not work as they should"), "{report}");
 }

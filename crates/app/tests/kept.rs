@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use vigie_testkit::{RedisServer, form_encoded, http_get, http_post};
 
 /// The binary with a data folder of its own; killed when it is dropped.
@@ -154,6 +154,28 @@ fn a_disk_that_fails_costs_the_history_and_nothing_else() {
     let says = std::fs::read_to_string(dir.path().join("vigie.log")).unwrap();
     assert!(says.contains("no history is kept"), "{says}");
     assert!(says.contains("no log entries are kept"), "{says}");
+    // It is on the screen, in the metrics, and in what is checked.
+    let verdict = vigie.json("/api/v1/verdict");
+    let mut said = verdict["also"].as_array().unwrap().iter().chain([&verdict]);
+    let said = said.find(|one| one["code"] == "not_kept").unwrap();
+    let text = said["text"].as_str().unwrap();
+    assert_eq!(said["severity"], "critical", "{text}");
+    assert!(text.contains("is not kept") && text.contains("Not a directory"), "{text}");
+    let storage = vigie.json("/api/v1/storage");
+    for (place, what) in ["metrics", "logs"].into_iter().enumerate() {
+        let store = &storage["stores"][place];
+        let found = (&store["what"], &store["kept"], &store["bytes"]);
+        assert_eq!(found, (&json!(what), &json!(false), &Value::Null));
+        assert!(store["error"].as_str().unwrap().contains("Not a directory"), "{store}");
+    }
+    let metrics = http_get(vigie.port, "/metrics").unwrap().body;
+    for name in ["vigie_store_failing 1", "vigie_log_store_failing 1"] {
+        assert!(metrics.lines().any(|line| line == name), "{name}");
+    }
+    let output = run(dir.path(), &["check"]);
+    let says = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{says}");
+    assert!(says.contains("nothing is kept: ") && says.contains("data_dir does not"), "{says}");
 }
 
 #[test]
@@ -162,6 +184,12 @@ fn promtool_asks_it_as_it_asks_prometheus() {
     let port = configure(dir.path(), redis.port());
     let vigie = start(dir.path(), port);
     vigie.waits_for(WAITING, 3.0);
+    let storage = vigie.json("/api/v1/storage");
+    for store in storage["stores"].as_array().unwrap() {
+        let found = (&store["kept"], &store["error"], &store["since"]);
+        assert_eq!(found, (&json!(true), &Value::Null, &Value::Null), "{store}");
+        assert!(store["bytes"].as_u64().is_some(), "{store}");
+    }
     let url = format!("http://127.0.0.1:{port}");
     for (words, says) in [
         (vec!["query", "instant", &url, WAITING], "=> 3"),

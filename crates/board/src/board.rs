@@ -55,6 +55,7 @@ pub struct Board {
     instances: InstancesState,
     pub(crate) schedules: crate::schedules::Schedules,
     timeline: Timeline,
+    pub(crate) not_kept: crate::kept::AllNotKept,
     folds: Folds,
     rows: u32,
     types: BTreeMap<SourceName, usize>,
@@ -79,6 +80,7 @@ impl Board {
             instances: InstancesState::default(),
             schedules: BTreeMap::new(),
             timeline: Timeline::default(),
+            not_kept: BTreeMap::new(),
             folds: Folds::new(),
             rows: 0,
             types: BTreeMap::new(),
@@ -398,8 +400,9 @@ impl Board {
 
     /// Every instance, by source, role and name.
     pub fn instances(&self, now: Time) -> impl Iterator<Item = InstanceView<'_>> {
-        self.instances.views(now, move |source| {
-            self.sources.get(source).is_none_or(|source| source.stale(now))
+        self.instances.views(now, move |name| {
+            let told = self.instances.told(name);
+            self.sources.get(name).is_none_or(|source| source.stale_instances(told, now))
         })
     }
 
@@ -573,6 +576,10 @@ fn hung_since(queue: &QueueState, counts: Counts, now: Time) -> Option<Time> {
 fn describe_found(report: &PollReport, instances: Option<usize>) -> String {
     if let Some(count) = instances {
         return format!("instances: {count}");
+    }
+    // What is no source of queues says itself what it has.
+    if let Some(first) = report.checks.first().filter(|_| report.found.is_empty()) {
+        return first.detail.clone();
     }
     let found: Vec<String> = report
         .found

@@ -206,6 +206,11 @@ impl InstancesState {
         self.sources.get(source).map(BTreeMap::len)
     }
 
+    /// When a source told of its instances last; `None` where it has none.
+    pub(crate) fn told(&self, source: &SourceName) -> Option<Time> {
+        self.sources.get(source)?.values().next().map(|state| state.at)
+    }
+
     /// Computes the figures of the windows once, for all who will ask before the next change.
     pub(crate) fn settle(&mut self, now: Time) {
         for state in self.sources.values_mut().flat_map(BTreeMap::values_mut) {

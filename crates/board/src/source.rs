@@ -54,8 +54,22 @@ impl SourceState {
 
     /// Whether what this source said is no longer true enough: the last poll failed, or the next is overdue.
     pub(crate) fn stale(&self, now: Time) -> bool {
-        let overdue = self.settings.poll_interval_seconds * 1.5 + 0.5;
-        self.fault().is_some() || self.good.is_some_and(|(at, _)| now.age(at) > overdue)
+        self.fault().is_some() || self.good.is_some_and(|(at, _)| now.age(at) > self.overdue())
+    }
+
+    /// Whether what this source told at a time of its instances is no longer true enough: a poll that fails because nobody answers
+    /// tells of each that it is down.
+    pub(crate) fn stale_instances(&self, told: Option<Time>, now: Time) -> bool {
+        let failing = self.report.as_ref().filter(|report| report.outcome.is_err());
+        match failing {
+            Some(report) if told == Some(report.at) => now.age(report.at) > self.overdue(),
+            _ => self.stale(now),
+        }
+    }
+
+    /// Seconds after which the next poll is overdue.
+    fn overdue(&self) -> f64 {
+        self.settings.poll_interval_seconds * 1.5 + 0.5
     }
 
     pub(crate) fn view(&self, now: Time) -> SourceView<'_> {

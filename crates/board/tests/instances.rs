@@ -186,3 +186,35 @@ fn restarts_and_latencies_are_those_of_the_time_it_was_watched() {
     assert!((row.latency.p95.unwrap() - 0.030).abs() < 0.002, "{:?}", row.latency);
     assert_eq!(view(&board, "api", 400.0).latency.count, 0, "older than the window");
 }
+
+#[test]
+fn a_source_of_which_nobody_answers_is_down_and_its_instances_are_known_to_be() {
+    let mut board = board();
+    let down = Instance {
+        status: InstanceStatus::Down,
+        error: Some("10.0.0.1:80: connection refused".to_owned()),
+        ..behind("app", InstanceStatus::Down, "DOWN")
+    };
+    let reading =
+        InstancesReading { source: SourceName::new("api"), at: at(1.0), instances: vec![down] };
+    board.observe(Observation::Instances(reading));
+    let fault = SourceFault { error: "10.0.0.1:80: connection refused".to_owned(), hint: None };
+    polled(&mut board, SourceName::new("api"), 1.0, Err(fault.clone()));
+    let status = |board: &Board, seconds| board.instances(at(seconds)).next().unwrap().status;
+    let source = board.sources(at(2.0)).find(|one| one.name().as_str() == "api").unwrap();
+    assert!(!source.up && source.error().as_deref() == Some("10.0.0.1:80: connection refused"));
+    assert_eq!(status(&board, 2.0), InstanceStatus::Down, "it was asked and did not answer");
+    let (events, _) = board.timeline_mut().take_noted();
+    let messages: Vec<&str> = events.iter().map(|event| &*event.message).collect();
+    assert_eq!(
+        messages,
+        [
+            "instance be_app/app is down: 10.0.0.1:80: connection refused",
+            "source api does not answer: 10.0.0.1:80: connection refused"
+        ]
+    );
+    assert_eq!(status(&board, 60.0), InstanceStatus::Unknown, "nobody has asked since");
+    // A poll that does not get so far as to ask says nothing of it.
+    polled(&mut board, SourceName::new("api"), 6.0, Err(fault));
+    assert_eq!(status(&board, 6.5), InstanceStatus::Unknown);
+}

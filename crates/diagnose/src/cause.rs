@@ -126,6 +126,13 @@ pub enum Cause {
         /// What people call it.
         schedule: String,
     },
+    /// The disk does not take what is to be kept.
+    NotKept {
+        /// `metrics` or `logs`.
+        what: &'static str,
+        /// What the disk says.
+        error: String,
+    },
     /// Jobs wait, workers are alive, and nothing starts.
     StuckWorkersIdle {
         /// Jobs waiting.
@@ -199,6 +206,7 @@ impl Cause {
             Self::InstancesDown(_) => "instances_down",
             Self::InstancesDegraded(_) => "instances_degraded",
             Self::Overdue { .. } => "overdue",
+            Self::NotKept { .. } => "not_kept",
             Self::StuckWorkersIdle { .. } => "stuck_workers_idle",
             Self::StuckJobsHang { .. } => "stuck_jobs_hang",
             Self::NoWorkers { .. } => "no_workers",
@@ -215,6 +223,7 @@ impl Cause {
     pub const fn severity(&self) -> Severity {
         match self {
             Self::SourceDown { .. }
+            | Self::NotKept { .. }
             | Self::StuckWorkersIdle { .. }
             | Self::StuckJobsHang { .. }
             | Self::NoWorkers { .. } => Severity::Critical,
@@ -247,6 +256,12 @@ impl Cause {
                 instances.values()
             }
             Self::Overdue { schedule } => vec![("schedule", Value::Text(schedule.clone()))],
+            Self::NotKept { what, error } => {
+                vec![
+                    ("what", Value::Text((*what).to_owned())),
+                    ("error", Value::Text(error.clone())),
+                ]
+            }
             Self::StuckWorkersIdle { waiting, workers, idle_seconds } => vec![
                 ("waiting", count(*waiting)),
                 ("workers", maybe(workers.map(|workers| workers as f64))),

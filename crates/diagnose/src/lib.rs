@@ -8,4 +8,6 @@ mod sentence;
 mod verdict;
 
 pub use cause::{Cause, Instances, Place, QueueFacts, Value, of_queue};
-pub use verdict::{Facts, InstanceFacts, OverdueFacts, SourceFacts, Verdict, verdict};
+pub use verdict::{
+    Facts, InstanceFacts, NotKeptFacts, OverdueFacts, SourceFacts, Verdict, verdict,
+};

@@ -31,6 +31,13 @@ impl Verdict {
             Cause::Overdue { schedule } => {
                 format!("{schedule} ({source}) should have been started and was not{lasting}.")
             }
+            Cause::NotKept { what, error } => {
+                let what = match *what {
+                    "logs" => "Log entries and events are",
+                    _ => "The history of all figures is",
+                };
+                format!("{what} not kept{lasting}: {error}.")
+            }
             Cause::SourceDown { error } => format!("{source} does not answer{lasting}: {error}."),
             Cause::StuckWorkersIdle { waiting, workers, .. } => {
                 let alive = match workers {

@@ -52,6 +52,17 @@ pub struct OverdueFacts {
     pub since: Time,
 }
 
+/// Something that is not kept.
+#[derive(Debug, Clone)]
+pub struct NotKeptFacts {
+    /// `metrics` or `logs`.
+    pub what: &'static str,
+    /// What the disk says.
+    pub error: String,
+    /// Since when.
+    pub since: Time,
+}
+
 /// All that is known.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
@@ -59,10 +70,12 @@ pub struct Facts {
     pub sources: Vec<SourceFacts>,
     /// Every queue, with the seconds in which it is empty, if it drains.
     pub queues: Vec<(Place, QueueFacts, Option<f64>)>,
-    /// Every instance of the sources that answer, by source, role and name.
+    /// Every instance of which it is known how it is, by source, role and name.
     pub instances: Vec<InstanceFacts>,
     /// What is overdue.
     pub overdue: Vec<OverdueFacts>,
+    /// What the disk does not take.
+    pub not_kept: Vec<NotKeptFacts>,
 }
 
 /// What is the matter, where, and since when.
@@ -111,7 +124,9 @@ pub fn verdict(facts: &Facts, now: Time) -> Verdict {
 
 fn wrong(facts: &Facts, now: Time) -> Vec<Verdict> {
     let of = |source: &str| Place { source: Some(source.to_owned()), ..Place::default() };
-    let down = facts.sources.iter().filter_map(|source| {
+    // Where each instance is known to be down, those say what is wrong with their source.
+    let told = |source: &str| facts.instances.iter().any(|one| one.source == source);
+    let down = facts.sources.iter().filter(|source| !told(&source.name)).filter_map(|source| {
         let error = source.error.clone()?;
         Some(Verdict::new(Cause::SourceDown { error }, of(&source.name), source.since))
     });
@@ -133,7 +148,11 @@ fn wrong(facts: &Facts, now: Time) -> Vec<Verdict> {
         let cause = Cause::Overdue { schedule: one.schedule.clone() };
         Verdict::new(cause, of(&one.source), Some(one.since))
     });
-    down.chain(queues).chain(instances).chain(overdue).collect()
+    let not_kept = facts.not_kept.iter().map(|one| {
+        let cause = Cause::NotKept { what: one.what, error: one.error.clone() };
+        Verdict::new(cause, Place::default(), Some(one.since))
+    });
+    down.chain(queues).chain(instances).chain(overdue).chain(not_kept).collect()
 }
 
 /// What is the matter with the instances of a role that have a status, and since when; `None` when none has.
@@ -163,10 +182,11 @@ fn rank(verdict: &Verdict) -> (u8, i64, Option<String>) {
         Cause::StuckWorkersIdle { .. } | Cause::StuckJobsHang { .. } => 1,
         Cause::NoWorkers { .. } => 2,
         Cause::InstancesDown(_) => 3,
-        Cause::DoesNotDrain { .. } => 4,
-        Cause::Failing { .. } => 5,
-        Cause::Overdue { .. } => 6,
-        _ => 7,
+        Cause::NotKept { .. } => 4,
+        Cause::DoesNotDrain { .. } => 5,
+        Cause::Failing { .. } => 6,
+        Cause::Overdue { .. } => 7,
+        _ => 8,
     };
     (first, verdict.since.map_or(i64::MAX, Time::micros), verdict.place.queue.clone())
 }
@@ -341,5 +361,42 @@ mod tests {
             (0..9).map(|number| queue(&format!("q{number}"), paused.clone())).collect();
         let verdict = verdict(&[source(None)], &queues, NOW);
         assert_eq!((verdict.also.len(), verdict.more), (4, 4));
+    }
+
+    #[test]
+    fn instances_that_are_all_down_speak_for_their_source() {
+        let instance = InstanceFacts {
+            source: "main".into(),
+            role: "api".into(),
+            name: "h:1".into(),
+            status: InstanceStatus::Down,
+            since: NOW - 5.0,
+            error: Some("h:1: connection refused".into()),
+        };
+        let sources = vec![source(Some("h:1: connection refused"))];
+        let facts = Facts { sources, instances: vec![instance], ..Facts::default() };
+        let said = super::verdict(&facts, NOW);
+        assert_eq!((said.cause.code(), said.also.len()), ("instances_down", 0));
+        assert_eq!(said.sentence(NOW), "h:1 (api) is down for 5 s: h:1: connection refused.");
+        let unknown = Facts { instances: Vec::new(), ..facts };
+        assert_eq!(super::verdict(&unknown, NOW).cause.code(), "source_down");
+    }
+
+    #[test]
+    fn what_is_not_kept_is_critical_and_comes_after_queues_that_stand() {
+        let one = NotKeptFacts { what: "logs", error: "the disk is full".into(), since: NOW - 7.0 };
+        let other = NotKeptFacts { what: "metrics", ..one.clone() };
+        let sources = vec![source(None)];
+        let mut facts = Facts { sources, not_kept: vec![one, other], ..Facts::default() };
+        let said = super::verdict(&facts, NOW);
+        assert_eq!((said.cause.code(), said.severity()), ("not_kept", Severity::Critical));
+        let says = "Log entries and events are not kept for 7 s: the disk is full.";
+        assert_eq!(said.sentence(NOW), says);
+        let says = "The history of all figures is not kept for 7 s: the disk is full.";
+        assert_eq!(said.also[0].sentence(NOW), says);
+        let stuck = QueueFacts { idle_since: Some(NOW - 9.0), ..QueueFacts::default() };
+        facts.queues.push(queue("a", stuck));
+        let said = super::verdict(&facts, NOW);
+        assert_eq!((said.cause.code(), said.also.len()), ("stuck_workers_idle", 2));
     }
 }

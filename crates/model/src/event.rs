@@ -376,7 +376,7 @@ impl EventKind {
     /// What that thing did.
     const fn did(self) -> &'static str {
         match self {
-            Self::SourceFound => "answers",
+            Self::SourceFound => "is watched",
             Self::SourceLost => "does not answer",
             Self::SourceRecovered => "answers again",
             Self::QueueAppeared => "appeared",

@@ -207,6 +207,12 @@ impl Store {
         self.0.known.metadata.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Why what was appended last is not on the disk; `None` while the disk takes it. Cheap, in contrast to [`Self::status`].
+    #[must_use]
+    pub fn write_error(&self) -> Option<String> {
+        self.0.wal.status().error
+    }
+
     /// The store's figures.
     #[must_use]
     pub fn status(&self) -> StoreStatus {

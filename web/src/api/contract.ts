@@ -10,7 +10,7 @@ export type JobState = 'waiting' | 'active' | 'scheduled' | 'retry' | 'completed
 export type Maybe<T> = T | null | undefined;
 
 export type VerdictCode =
-  | QueueReason | 'starting' | 'no_source' | 'no_queues' | 'all_up' | 'source_down' | 'instances_down' | 'instances_degraded' | 'overdue' | 'flowing' | 'idle';
+  | QueueReason | 'starting' | 'no_source' | 'no_queues' | 'all_up' | 'source_down' | 'instances_down' | 'instances_degraded' | 'overdue' | 'not_kept' | 'flowing' | 'idle';
 /** What can be the matter with one queue. */
 export type QueueReason = 'stuck_workers_idle' | 'stuck_jobs_hang' | 'no_workers' | 'paused_waiting' | 'does_not_drain' | 'failing';
 

@@ -18,7 +18,7 @@ function read(path: string): string {
 }
 const files = readdirSync(join(crates, 'collect/src'), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.rs') && !/tests?\.rs$|testing/.test(name)).map((name) => `collect/src/${name}`);
-const sources = new Map([...files, 'tls/src/fault.rs', 'tls/src/certificates.rs', 'board/src/board.rs', 'board/src/source.rs', 'app/src/config/written.rs'].map((path) => [path, read(path)]));
+const sources = new Map([...files, 'tls/src/fault.rs', 'tls/src/certificates.rs', 'board/src/board.rs', 'board/src/source.rs', 'app/src/config/written.rs', 'store/src/error.rs'].map((path) => [path, read(path)]));
 const code = [...sources.values()].join('\n');
 
 /** Where the checks, hints and errors of the sources are put into words. */
@@ -68,7 +68,7 @@ describe('what the server says', () => {
     expect(inWords('no queue in database 2 under the prefix a b')).toContain('a b');
     expect(inWords('h:1: no answer within 0.8 s: the server hangs or the network drops packets')).toContain('0.8 s');
     expect(inWords('refused')).toBe('refusée');
-    expect(inWords('1 files, 7 lines read, 12 bytes to go')).toBe('1 fichier, 7 lignes lues, encore 12 octets');
+    expect(inWords('1 file, 7 lines read, 12 bytes to go')).toBe('1 fichier, 7 lignes lues, encore 12 octets');
   });
   it('is known in pieces, and one within another', () => {
     expect(inWords('1 of 2 replicas answer; http://h:1/api: connection refused')).toBe('1 réplique sur 2 répond\u00a0; http://h:1/api\u00a0: connexion refusée');

@@ -7,7 +7,7 @@ import { showName } from './queue-name.ts';
 import { inWords } from './server-words.ts';
 
 const CODES: ReadonlySet<VerdictCode> = new Set([
-  'starting', 'no_source', 'no_queues', 'all_up', 'source_down', 'instances_down', 'instances_degraded', 'overdue', 'stuck_workers_idle', 'stuck_jobs_hang', 'no_workers', 'paused_waiting', 'does_not_drain', 'failing', 'flowing', 'idle',
+  'starting', 'no_source', 'no_queues', 'all_up', 'source_down', 'instances_down', 'instances_degraded', 'overdue', 'not_kept', 'stuck_workers_idle', 'stuck_jobs_hang', 'no_workers', 'paused_waiting', 'does_not_drain', 'failing', 'flowing', 'idle',
 ]);
 
 /** A newer server may know causes that this screen does not: then its own English text is shown. */
@@ -35,6 +35,7 @@ export function clueValues(clue: Clue, now: number): Values {
     up: n('up') ?? 0,
     all: n('all') ?? 0,
     schedule: text('schedule'),
+    what: text('what'),
     workers: n('workers') ?? 0,
     hasWorkers: n('workers') === null ? 'no' : 'yes',
     running: n('running') ?? 0,
@@ -54,7 +55,7 @@ export function clueValues(clue: Clue, now: number): Values {
 
 /** What a clue is about, as its sentence calls it. */
 export const subject = (clue: Clue): string => {
-  const named = clue.values['instance'] ?? clue.values['schedule'];
+  const named = clue.values['instance'] ?? clue.values['schedule'] ?? clue.values['what'];
   return clue.queue ?? (typeof named === 'string' ? named : clue.source ?? '');
 };
 

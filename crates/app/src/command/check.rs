@@ -13,6 +13,7 @@ use vigie_remote::RemoteConfig;
 
 use crate::config::{Config, Shared, SourceConfig};
 use crate::exit::Failure;
+use crate::keeping;
 use crate::read_lines::ReadLines;
 
 /// A source that has not answered or failed by then hangs.
@@ -27,6 +28,7 @@ const POLL: Duration = Duration::from_millis(250);
 /// Checks every source; fails when one does not work.
 pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     anstream::println!("configuration: {} is valid", config.origin);
+    let disk = disk_works(config);
     let mut bad = 0;
     // Balancers first, so that probes that follow them know whom to ask.
     let backends = Backends::default();
@@ -55,15 +57,37 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
         elsewhere += 1;
         bad += usize::from(!told("take", destination.check(POLL_WITHIN).await));
     }
-    if bad == 0 {
+    if bad == 0 && disk {
         return Ok(());
     }
     let also = if elsewhere > 0 { ", backends and destinations" } else { "" };
     let sources = config.sources.len();
-    Err(Failure::failed(format!(
-        "{bad} of {} sources{also} do not work as they should",
-        sources + elsewhere
-    )))
+    let count = sources + elsewhere;
+    if disk {
+        return Err(Failure::failed(format!(
+            "{bad} of {count} sources{also} do not work as they should"
+        )));
+    }
+    Err(Failure::failed(match bad {
+        0 => "data_dir does not work as it should".to_owned(),
+        bad => {
+            format!("data_dir and {bad} of {count} sources{also} do not work as they should")
+        }
+    }))
+}
+
+/// Tries whether what is to be kept can be, and says so.
+fn disk_works(config: &Config) -> bool {
+    anstream::println!("\ndata_dir {}", config.data_dir.display());
+    let fix = "set data_dir to a folder that Vigie's user may write to, on a disk with room";
+    let tried = keeping::try_folder(&config.data_dir);
+    match &tried {
+        Ok(()) => line(CheckState::Ok, "keep", "figures, log entries and events can be kept", None),
+        Err(why) => {
+            line(CheckState::Warning, "keep", &format!("nothing is kept: {why}"), Some(fix))
+        }
+    }
+    tried.is_ok()
 }
 
 /// Asks a metrics backend whether it takes samples and answers, and says so.
@@ -138,7 +162,8 @@ fn show(report: &PollReport, source: &SourceConfig) -> bool {
         let detail = format!("version {}{mode}", facts.version);
         line(CheckState::Ok, facts.product, &detail, None);
     }
-    let said = |fault: &SourceFault| report.checks.iter().any(|check| check.detail == fault.error);
+    let said =
+        |fault: &SourceFault| report.checks.iter().any(|check| check.detail.contains(&fault.error));
     if let Err(fault) = &report.outcome
         && !said(fault)
     {

@@ -107,13 +107,13 @@ impl Running {
             Arc::new(move || clock.now())
         };
         let sending = sending::open(config)?;
-        let store = match config.metrics.backend {
-            None => keeping::open(config, now().millis())?,
-            Some(_) => None,
-        };
-        let logs = keeping::open_logs(config, now().millis())?;
         let settings = config.sources.iter().map(settings).collect();
         let mut board = Board::new(settings, limits(&config.sources), now());
+        let store = match config.metrics.backend {
+            None => keeping::open(config, &mut board, now())?,
+            Some(_) => None,
+        };
+        let logs = keeping::open_logs(config, &mut board, now())?;
         last_start::note(config, board.timeline_mut(), now());
         let mut state = AppState::new(board, Arc::clone(&now));
         state.outboxes = sending.iter().map(|sending| sending.outbox.clone()).collect();
@@ -246,8 +246,8 @@ fn keep(
     let logs = state.logs.as_ref().map(|logs| logs.store().clone());
     let kept = Kept { metrics: store.clone(), logs };
     if let Some(logs) = kept.logs.clone() {
-        let look_after = move |now| logs.maintain(now).map(|done| done.more);
-        feed.spawn(keeping::maintain("log store", look_after, Arc::clone(&now), stop.clone()));
+        let (board, now) = (state.board.clone(), Arc::clone(&now));
+        feed.spawn(keeping::maintain(logs, board, now, stop.clone()));
     }
     for forwarder in &state.forwarders {
         feed.spawn(forwarder.clone().run(stop.clone()));
@@ -264,8 +264,7 @@ fn keep(
     let recorder = Recorder::new(to, intervals, now().millis());
     feed.spawn(recorder.run(state.clone(), stop.clone()));
     let Some(store) = store else { return };
-    let look_after = move |now| store.maintain(now).map(|done| done.more);
-    feed.spawn(keeping::maintain("store", look_after, now, stop.clone()));
+    feed.spawn(keeping::maintain(store, state.board.clone(), now, stop.clone()));
 }
 
 /// What the board knows of a source before it runs.

@@ -33,6 +33,8 @@ pub(crate) struct Look {
     pub server: Option<ServerFacts>,
     /// What was looked for and what it would take to get what is missing.
     pub checks: Vec<Check>,
+    /// Why nobody of those who were asked answers: then the look has failed, although it knows of each instance that it is down.
+    pub nobody: Option<SourceFault>,
     /// Requests that were made.
     pub requests: u32,
     /// Bytes of their answers.
@@ -83,7 +85,7 @@ fn report(
     last: &mut Last,
     out: &ObservationSender,
 ) {
-    let outcome = looked.map(|look| {
+    let looked = looked.map(|look| {
         if let Some(mut instances) = look.instances {
             let over = instances.len().saturating_sub(MAX_INSTANCES);
             if over > 0 {
@@ -95,18 +97,20 @@ fn report(
             out.send(Observation::Instances(InstancesReading { source, at, instances }));
         }
         *last = (look.server.or_else(|| last.0.take()), look.checks);
-        PollCost {
+        let cost = PollCost {
             seconds: took.as_secs_f64(),
             round_trips: look.requests,
             commands: look.requests,
             bytes: look.bytes,
             server_cpu_seconds: None,
-        }
+        };
+        look.nobody.map_or(Ok(cost), Err)
     });
-    let checks = match &outcome {
+    let checks = match &looked {
         Ok(_) => last.1.clone(),
         Err(fault) => vec![check("connect", CheckState::Warning, &fault.error, fault.hint.clone())],
     };
+    let outcome = looked.and_then(|outcome| outcome);
     out.send(Observation::Polled(PollReport {
         source: source.clone(),
         at,
@@ -115,6 +119,27 @@ fn report(
         found: Vec::new(),
         checks,
     }));
+}
+
+/// What is wrong with the first of those who were asked, if there are some and none answers.
+pub(crate) fn nobody<T: Into<SourceFault>>(
+    mut faults: impl Iterator<Item = Option<T>>,
+) -> Option<SourceFault> {
+    let first = faults.next()??;
+    faults.all(|fault| fault.is_some()).then(|| first.into())
+}
+
+/// A count and what is counted, by its name for one; more have an `s`.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
+/// How many of those who were asked answer; `one` is what one is called.
+pub(crate) fn answering(well: usize, asked: usize, one: &str) -> String {
+    match asked {
+        1 => format!("{well} of 1 {one} answers"),
+        many => format!("{well} of {many} {one}s answer"),
+    }
 }
 
 /// One line of a checklist.

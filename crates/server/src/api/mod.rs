@@ -9,6 +9,7 @@ mod kpis;
 mod openapi;
 mod queues;
 mod sources;
+mod storage;
 mod stored;
 pub(crate) mod verdict;
 pub mod wire;

@@ -9,7 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    failed, forwarding, health, history, instances, kpis, queues, sources, verdict, workers,
+    failed, forwarding, health, history, instances, kpis, queues, sources, storage, verdict,
+    workers,
 };
 use crate::state::AppState;
 use crate::{events, exposition, live};
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(instances::list))
         .routes(routes!(sources::list))
         .routes(routes!(forwarding::list))
+        .routes(routes!(storage::list))
         .routes(routes!(kpis::show))
         .routes(routes!(events::list::list))
         .routes(routes!(events::list::list_at_root))

@@ -8,7 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vigie_board::{Board, InstanceView, QueueView};
 use vigie_diagnose::{
-    Facts, InstanceFacts, OverdueFacts, Place, QueueFacts, SourceFacts, Value, Verdict as Diagnosis,
+    Facts, InstanceFacts, NotKeptFacts, OverdueFacts, Place, QueueFacts, SourceFacts, Value,
+    Verdict as Diagnosis,
 };
 use vigie_model::Time;
 
@@ -134,11 +135,17 @@ pub(crate) fn verdict(board: &Board, now: Time) -> Verdict {
         let (source, schedule) = (source.to_string(), schedule.name.to_string());
         Some(OverdueFacts { source, schedule, since: at - late })
     });
+    let not_kept = board.not_kept().map(|(what, not_kept)| NotKeptFacts {
+        what: what.as_str(),
+        error: not_kept.why.clone(),
+        since: not_kept.since,
+    });
     let facts = Facts {
         sources: sources.collect(),
         queues: queues.collect(),
         instances: instances.collect(),
         overdue: overdue.collect(),
+        not_kept: not_kept.collect(),
     };
     Verdict::new(&vigie_diagnose::verdict(&facts, now), now)
 }

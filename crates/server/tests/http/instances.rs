@@ -85,6 +85,7 @@ async fn their_series_are_there_and_end_with_their_source() {
         assert!(shown.contains(line), "{line}{shown}");
     }
     assert!(!shown.contains("instance=\"app3\""), "what nobody knows has no series");
+    filled.later(1.0);
     filled.polled(Err("connection refused"));
     assert!(!page().await.contains("vigie_instance_up{"), "a stale source's instances have none");
     let (_, answer) = filled.json("/api/v1/instances?status=unknown").await;

@@ -209,6 +209,12 @@ impl LogStore {
         }
     }
 
+    /// Why what was appended last is not on the disk; `None` while the disk takes it. Cheap, in contrast to [`Self::status`].
+    #[must_use]
+    pub fn write_error(&self) -> Option<String> {
+        self.0.wal.status().error
+    }
+
     /// Writes what waits, and ends the store's thread. What comes later is refused.
     pub fn close(&self) {
         self.0.wal.stop();

@@ -676,6 +676,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is kept on the disk of `data_dir`, how large it is, and why not, if it is not. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stream": {
         parameters: {
             query?: never;
@@ -1604,6 +1621,22 @@ export interface components {
              */
             waiting?: number | null;
         };
+        /** @description What is kept in `data_dir`, and whether the disk takes it. */
+        KeptStore: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk; null while the store is not open.
+             */
+            bytes?: number | null;
+            /** @description Why it is not kept. */
+            error?: string | null;
+            /** @description The disk takes it. What it does not take waits in memory, as far as it fits, and is lost with it. */
+            kept: boolean;
+            /** @description Since when it is not. */
+            since?: string | null;
+            /** @description `metrics` or `logs`. */
+            what: string;
+        };
         /** @description The answer of `/metrics`. */
         Kpis: {
             /** @description The moment that this describes. */
@@ -2295,6 +2328,11 @@ export interface components {
              * @description How far back this looks.
              */
             window_seconds: number;
+        };
+        /** @description The answer of `/storage`. */
+        Storage: {
+            /** @description Metrics, unless they are kept elsewhere, and logs. */
+            stores: components["schemas"]["KeptStore"][];
         };
         /** @description What happened to the jobs of a queue since a moment. */
         Totals: {
@@ -4131,6 +4169,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Storage"];
                 };
             };
         };

@@ -16,6 +16,7 @@ import { LinesLink } from '../logs/lines-link.tsx';
 import { Checks, Fix } from './checklist.tsx';
 import { Fact } from './fact.tsx';
 import { Destinations } from './forwarding.tsx';
+import { Storage } from './storage.tsx';
 
 /** How its instances are. Only those of balancers, services, probes and scrapes have any. */
 function InstancesOf({ source }: { source: string }) {
@@ -118,6 +119,7 @@ export function SourcesBoard() {
       </div>
       {rows ? null : <div className="card s12 note"><Skeleton width="100%" /></div>}
       {ids.map((id) => <SourceCard key={id} id={id} />)}
+      <Storage />
       <Destinations />
       {rows && ids.length === 0 ? <p className="card s12 empty">{t('first.noSource')}</p> : null}
     </div>

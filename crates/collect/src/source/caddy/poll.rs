@@ -9,7 +9,7 @@ use super::config::CaddyConfig;
 use super::decode;
 use super::routes;
 use crate::http::{HttpClient, HttpFault, HttpUrl};
-use crate::source::poller::{self, Look, Poll, check};
+use crate::source::poller::{self, Look, Poll, check, counted};
 use crate::source::{Backend, Backends, RunContext};
 
 /// Watches a Caddy, until told to stop; `backends` is told who is behind it.
@@ -88,7 +88,7 @@ impl Poller {
         };
         vec![
             check("connect", CheckState::Ok, connected, None),
-            check("instances", state, format!("{upstreams} upstreams"), None),
+            check("instances", state, counted(upstreams as u64, "upstream"), None),
             health,
         ]
     }

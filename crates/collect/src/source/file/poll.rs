@@ -8,7 +8,7 @@ use vigie_model::{Check, CheckState, SourceFault, SourceName, Time};
 use super::config::FileConfig;
 use crate::LineKeeper;
 use crate::source::RunContext;
-use crate::source::poller::{self, Look, Poll, check};
+use crate::source::poller::{self, Look, Poll, check, counted};
 use crate::tail::{TailStatus, TailWatch, follow};
 
 /// Between two looks at whether the first look at the files has ended.
@@ -73,7 +73,8 @@ pub(super) fn checks(status: &TailStatus, paths: &str) -> Vec<Check> {
             0 => String::new(),
             bytes => format!(", {bytes} bytes to go"),
         };
-        let detail = format!("{files} files, {lines} lines read{behind}");
+        let detail =
+            format!("{}, {} read{behind}", counted(*files as u64, "file"), counted(*lines, "line"));
         checks.push(check("files", CheckState::Ok, detail, None));
     }
     if !status.troubles.is_empty() {
@@ -95,13 +96,17 @@ pub(super) fn checks(status: &TailStatus, paths: &str) -> Vec<Check> {
         checks.push(check("limit", CheckState::Warning, detail, Some(fix)));
     }
     if status.cut > 0 {
-        let detail =
-            format!("{} lines were longer than longest_line_bytes, and were cut", status.cut);
+        let detail = match status.cut {
+            1 => "1 line was longer than longest_line_bytes, and was cut".to_owned(),
+            many => format!("{many} lines were longer than longest_line_bytes, and were cut"),
+        };
         checks.push(check("cut", CheckState::Ok, detail, None));
     }
     if status.mangled > 0 {
-        let detail =
-            format!("{} lines were not UTF-8: a mark stands for what is not", status.mangled);
+        let detail = match status.mangled {
+            1 => "1 line was not UTF-8: a mark stands for what is not".to_owned(),
+            many => format!("{many} lines were not UTF-8: a mark stands for what is not"),
+        };
         checks.push(check("encoding", CheckState::Ok, detail, None));
     }
     if let Some(why) = &status.not_kept {

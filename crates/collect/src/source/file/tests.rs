@@ -310,7 +310,7 @@ fn how_it_stands_is_told() {
             "2 files, 10 lines read, 7 bytes to go",
             "a: denied; b: denied; c: denied; 1 more",
             "3 files more than can be followed, the oldest",
-            "1 lines were longer than longest_line_bytes, and were cut",
+            "1 line was longer than longest_line_bytes, and was cut",
             "what is read is not kept yet: the disk is full",
         ]
     );

@@ -15,7 +15,7 @@ use super::routes;
 use super::standing::Standings;
 use crate::LineKeeper;
 use crate::http::{HttpClient, HttpFault, HttpUrl};
-use crate::source::poller::{self, Look, Poll, check};
+use crate::source::poller::{self, Look, Poll, answering, check, nobody};
 use crate::source::probe::Verdict;
 use crate::source::targets::{ask_all, by_dns};
 use crate::source::{RunContext, ToldJobs};
@@ -94,7 +94,7 @@ impl Poll for Poller {
         let pages = ask_all(questions).await;
         let bytes = pages.iter().flatten().map(|page| page.bytes).sum();
         let well = pages.iter().flatten().count();
-        let connected = format!("{well} of {} replicas answer", urls.len());
+        let connected = answering(well, urls.len(), "replica");
         let state = if well == urls.len() { CheckState::Ok } else { CheckState::Warning };
         let first = pages.iter().find_map(|page| page.as_ref().err());
         let fix = first.map(|fault| fault.hint().unwrap_or_else(|| fault.to_string()));
@@ -103,11 +103,13 @@ impl Poll for Poller {
         let jobs = config.asynq.as_ref().map(|_| Feed::Jobs);
         let feeds = [Feed::Logs, Feed::Events].into_iter().chain(jobs);
         checks.extend(feeds.map(|feed| self.standings.check(feed, now)));
+        let nobody = nobody(pages.iter().map(|page| page.as_ref().err()));
         let requests = urls.len() as u32;
         let instances = urls.iter().zip(pages).map(|(url, page)| instance(config, url, page));
         Ok(Look {
             instances: Some(instances.collect()),
             checks,
+            nobody,
             requests,
             bytes,
             ..Look::default()

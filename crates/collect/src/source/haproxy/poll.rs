@@ -13,7 +13,7 @@ use super::config::{HaproxyConfig, HaproxyPlace};
 use super::decode::{self, Server};
 use super::{exposition, routes};
 use crate::http::{Access, HttpClient, HttpFault};
-use crate::source::poller::{self, Look, Poll, check};
+use crate::source::poller::{self, Look, Poll, check, counted};
 use crate::source::{Backend, Backends, RunContext};
 
 /// Watches a HAProxy, until told to stop; `backends` is told who is behind it.
@@ -52,6 +52,7 @@ impl Poll for Poller {
             server: self.info.clone(),
             requests,
             bytes,
+            ..Look::default()
         })
     }
 }
@@ -164,7 +165,7 @@ fn checks(config: &HaproxyConfig, servers: &[Server]) -> Vec<Check> {
         checks.push(check("instances", CheckState::Missing, detail, None));
         return checks;
     }
-    checks.push(check("instances", CheckState::Ok, format!("{} servers", servers.len()), None));
+    checks.push(check("instances", CheckState::Ok, counted(servers.len() as u64, "server"), None));
     if servers.iter().all(|server| server.address.is_none()) {
         let detail = "HAProxy does not tell its servers' addresses, so no probe can follow them";
         let fix = match config.place {

@@ -6,7 +6,7 @@ use super::config::N8nConfig;
 use super::process::{Asked, Role};
 use super::routes;
 use crate::http::HttpFault;
-use crate::source::poller::check;
+use crate::source::poller::{answering, check, counted};
 use crate::tail::TailStatus;
 
 /// What the public API answered.
@@ -35,7 +35,10 @@ pub(super) fn checks(config: &N8nConfig, asked: &[Asked], api: &ApiState) -> Vec
 
 fn connect(asked: &[Asked]) -> Check {
     let well = asked.iter().filter(|one| one.answers()).count();
-    let detail = format!("{well} of {} processes answer", asked.len());
+    let detail = match asked.len() {
+        1 => format!("{well} of 1 process answers"),
+        many => format!("{well} of {many} processes answer"),
+    };
     let fault = asked.iter().find_map(|one| one.health.as_ref().err());
     match fault {
         None => check("connect", CheckState::Ok, detail, None),
@@ -112,9 +115,12 @@ fn api_check(config: &N8nConfig, api: &ApiState) -> Check {
                        N8N_PUBLIC_API_DISABLED must not be true";
             check("api", CheckState::Missing, detail, Some(fix.to_owned()))
         }
-        ApiState::Well { workflows } => {
-            check("api", CheckState::Ok, format!("{workflows} workflows: {adds}"), None)
-        }
+        ApiState::Well { workflows } => check(
+            "api",
+            CheckState::Ok,
+            format!("{}: {adds}", counted(*workflows as u64, "workflow")),
+            None,
+        ),
         ApiState::Fault(fault) => {
             let fix = match fault {
                 HttpFault::Status { status: 401, .. } => {
@@ -163,7 +169,7 @@ fn workers(config: &N8nConfig, asked: &[Asked]) -> Check {
     let of = |role: Role| asked.iter().filter(move |one| one.role == role);
     let well = of(Role::Worker).filter(|one| one.answers()).count();
     if !config.workers.is_empty() {
-        let detail = format!("{well} of {} workers answer", config.workers.len());
+        let detail = answering(well, config.workers.len(), "worker");
         let (state, fix) = match well == config.workers.len() {
             true => (CheckState::Ok, None),
             false => (
@@ -191,7 +197,10 @@ pub(super) fn registry(found: Result<usize, String>) -> Check {
             check("registry", CheckState::Unknown, detail, None)
         }
         Ok(count) => {
-            let detail = format!("{count} processes are registered in Redis");
+            let detail = match count {
+                1 => "1 process is registered in Redis".to_owned(),
+                many => format!("{many} processes are registered in Redis"),
+            };
             check("registry", CheckState::Ok, detail, None)
         }
         Err(error) => {
@@ -232,6 +241,7 @@ pub(super) fn files(config: &N8nConfig, status: Option<TailStatus>) -> Check {
         let detail = format!("no file matches {}; they add {adds}", paths.display());
         return check("log_files", CheckState::Missing, detail, Some(turn_on.to_owned()));
     }
-    let detail = format!("{} files, {} lines read: {adds}", status.files, status.lines);
+    let (files, lines) = (counted(status.files as u64, "file"), counted(status.lines, "line"));
+    let detail = format!("{files}, {lines} read: {adds}");
     check("log_files", CheckState::Ok, detail, None)
 }

@@ -182,8 +182,10 @@ impl Timetable {
 
     /// What is known of the schedules, for people.
     pub fn check(&self) -> Check {
-        let mut detail =
-            format!("{} workflows are started by schedules that are watched", self.planned.len());
+        let mut detail = match self.planned.len() {
+            1 => "1 workflow is started by schedules that are watched".to_owned(),
+            many => format!("{many} workflows are started by schedules that are watched"),
+        };
         let fix = match &self.zone {
             Err(name) => Some(format!(
                 "the time zone {name} is not known to this machine: install tzdata, or set timezone to n8n's GENERIC_TIMEZONE"

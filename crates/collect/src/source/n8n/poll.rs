@@ -17,7 +17,7 @@ use super::work::Work;
 use crate::LineKeeper;
 use crate::http::HttpClient;
 use crate::source::RunContext;
-use crate::source::poller::{self, Look, Poll};
+use crate::source::poller::{self, Look, Poll, nobody};
 use crate::source::targets::ask_all;
 use crate::tail::{self, LineParser, PathPatterns, TailOptions, TailWatch};
 
@@ -97,6 +97,7 @@ impl Poll for Poller {
             instances: Some(instances),
             server: version.map(|version| ServerFacts { product: "n8n", version, mode: None }),
             checks,
+            nobody: nobody(asked.iter().map(|one| one.health.as_ref().err())),
             requests,
             bytes,
         })

@@ -17,7 +17,7 @@ use super::link::N8nLink;
 use super::overdue::Timetable;
 use super::routes;
 use crate::http::{HttpClient, HttpFault, HttpUrl};
-use crate::source::poller::check;
+use crate::source::poller::{check, counted};
 use crate::{LineKeeper, LinePosition, ObservationSender};
 
 /// Workflows are read again after so many seconds.
@@ -278,7 +278,7 @@ impl Work {
             checks.push(self.timetable.check());
         }
         checks.extend(self.logs_found.as_ref().map(|found| match found {
-            Ok(lines) => check("logs_path", CheckState::Ok, format!("{lines} lines"), None),
+            Ok(lines) => check("logs_path", CheckState::Ok, counted(*lines as u64, "line"), None),
             Err(fault) => {
                 let fix =
                     "leave logs_path out, and set log_files: n8n has no log over HTTP".to_owned();

@@ -89,6 +89,7 @@ fn checks(config: &NginxConfig) -> Vec<Check> {
             let fix = "list them: upstreams: [host:port, …]; Vigie asks them itself".to_owned();
             check("upstreams", CheckState::Missing, "nginx does not tell its upstreams", Some(fix))
         }
+        1 => check("upstreams", CheckState::Ok, "1 upstream is asked", None),
         count => check("upstreams", CheckState::Ok, format!("{count} upstreams are asked"), None),
     };
     vec![check("connect", CheckState::Ok, connected, None), upstreams]

@@ -8,14 +8,16 @@ use futures_util::FutureExt as _;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use vigie_model::{Check, CheckState, Instance, Name, SourceFault, SourceName, Time};
+use vigie_model::{
+    Check, CheckState, Instance, InstanceStatus, Name, SourceFault, SourceName, Time,
+};
 
 use super::certificate;
 use super::config::{Ask, Expect, ProbeConfig};
 use super::decode::{self, Verdict};
 use super::routes;
 use crate::http::{Access, HttpClient, HttpFault, HttpUrl};
-use crate::source::poller::{self, Look, Poll, check};
+use crate::source::poller::{self, Look, Poll, answering, check};
 use crate::source::targets::{addresses, ask_all};
 use crate::source::{Backends, RunContext};
 
@@ -45,7 +47,7 @@ impl Poll for Poller {
     }
 
     async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
-        let (targets, checks) = self.targets().await?;
+        let (targets, mut checks) = self.targets().await?;
         let prober = match &mut self.prober {
             Some(prober) => prober,
             none => {
@@ -55,6 +57,8 @@ impl Poll for Poller {
         };
         let requests = targets.len() as u32;
         let instances = prober.ask(targets, now).await;
+        checks.insert(0, answers(&instances));
+        // That nobody answers is what a probe is there to find out: its own work is done well.
         Ok(Look { instances: Some(instances), checks, requests, ..Look::default() })
     }
 }
@@ -93,10 +97,17 @@ impl Poller {
                 }
             }
         }
-        let detail = format!("{} instances are asked", targets.len());
-        checks.insert(0, check("instances", CheckState::Ok, detail, None));
         Ok((targets, checks))
     }
+}
+
+/// How many answer, and what is wrong with the first that does not.
+fn answers(instances: &[Instance]) -> Check {
+    let down = |one: &&Instance| one.status == InstanceStatus::Down;
+    let well = instances.len() - instances.iter().filter(down).count();
+    let first = instances.iter().find(down).and_then(|one| one.error.clone());
+    let state = if first.is_none() { CheckState::Ok } else { CheckState::Warning };
+    check("instances", state, answering(well, instances.len(), "instance"), first)
 }
 
 /// The same question for each address of its host.

@@ -16,7 +16,7 @@ use super::target::Target;
 use crate::SampleSender;
 use crate::http::{HttpClient, HttpFault, HttpUrl};
 use crate::source::RunContext;
-use crate::source::poller::{self, Look, Poll, check};
+use crate::source::poller::{self, Look, Poll, answering, check, nobody};
 use crate::source::targets::ask_all;
 
 /// Scrapes exporters until told to stop; what they say goes to `samples`.
@@ -63,8 +63,9 @@ impl Poll for Poller {
         }
         let answers = ask_all(asked).await;
         let mut look = Look { requests: answers.len() as u32, ..Look::default() };
+        look.nobody = nobody(answers.iter().map(|one| one.fault.clone()));
         let (mut instances, mut up) = (Vec::new(), 0);
-        for Scraped { target, scraping, reading, instance, bytes } in answers {
+        for Scraped { target, scraping, reading, instance, bytes, .. } in answers {
             up += usize::from(instance.status == InstanceStatus::Up);
             look.bytes += bytes;
             instances.push(instance);
@@ -72,7 +73,7 @@ impl Poll for Poller {
             self.known.insert(target.url.clone(), (target, scraping));
         }
         let state = if up == instances.len() { CheckState::Ok } else { CheckState::Warning };
-        let detail = format!("{up} of {} targets answer", instances.len());
+        let detail = answering(up, instances.len(), "target");
         let first = instances.iter().find_map(|instance| instance.error.clone());
         look.checks = vec![check("targets", state, detail, first)];
         let fault = fault.map(|fault| check("dns", CheckState::Warning, fault.error, fault.hint));
@@ -151,6 +152,7 @@ struct Scraped {
     scraping: Scraping,
     reading: ScrapeReading,
     instance: Instance,
+    fault: Option<SourceFault>,
     bytes: u64,
 }
 
@@ -179,6 +181,7 @@ async fn scrape(
     let name = Name::from(target.labels.get("instance").unwrap_or(&target.url));
     let address = HttpUrl::parse(&target.url).ok().map(|url| Name::from(url.address().as_str()));
     let mut instance = Instance { address, ..Instance::unknown(role, name) };
+    let mut failed = None;
     let reading = match read {
         Ok(reading) => {
             instance.status = InstanceStatus::Up;
@@ -189,12 +192,14 @@ async fn scrape(
         Err(fault) => {
             instance.status = InstanceStatus::Down;
             instance.probe = Some(Name::from("failed"));
-            instance.error = Some(SourceFault::from(fault).error);
+            let fault = SourceFault::from(fault);
+            instance.error = Some(fault.error.clone());
+            failed = Some(fault);
             let samples = scraping.failed(&target.labels, cost);
             ScrapeReading { samples, families: Vec::new() }
         }
     };
-    Scraped { target, scraping, reading, instance, bytes }
+    Scraped { target, scraping, reading, instance, fault: failed, bytes }
 }
 
 async fn exposition(client: &HttpClient, target: &Target) -> Result<(Format, Vec<u8>), HttpFault> {
