@@ -32,6 +32,7 @@ struct State {
 /// What is said of one address.
 #[derive(Debug, Default, Clone)]
 struct Words {
+    name: Option<Name>,
     balancer: Option<Word>,
     probe: Option<Word>,
 }
@@ -68,6 +69,8 @@ pub struct InstanceView<'a> {
     pub status: InstanceStatus,
     /// Since when its source sees it so.
     pub since: Time,
+    /// What it calls itself, also when it told another source.
+    pub name: Option<&'a Name>,
     /// The load balancer's word, also when another source says it.
     pub balancer: Option<&'a Name>,
     /// The probe's word, also when another source says it.
@@ -126,6 +129,7 @@ impl InstancesState {
             for instance in instances.values().map(|state| &state.instance) {
                 let Some(address) = &instance.address else { continue };
                 let own = words.entry(address.clone()).or_default();
+                own.name = own.name.take().or_else(|| instance.name.clone());
                 if let Some(word) = &instance.balancer {
                     put(&mut own.balancer, source, instance, word);
                 }
@@ -185,6 +189,7 @@ impl InstancesState {
             stale,
             status,
             since: state.since,
+            name: instance.name.as_ref().or_else(|| words?.name.as_ref()),
             balancer: instance.balancer.as_ref().or(balancer.map(|word| &word.word)),
             probe: instance.probe.as_ref().or(probe.map(|word| &word.word)),
             disagree: quarrel.is_some(),
@@ -293,10 +298,11 @@ impl State {
             let restarts = self.restarts.get_or_insert(0);
             *restarts += u64::from(self.instance.boot.as_ref().is_some_and(|last| last != boot));
         }
-        // While it is down it cannot tell which start this is, nor its version.
+        // While it is down it cannot tell which start this is, its version and its name.
         let boot = instance.boot.clone().or(self.instance.boot.take());
         let version = instance.version.clone().or(self.instance.version.take());
-        self.instance = Instance { boot, version, ..instance };
+        let name = instance.name.clone().or(self.instance.name.take());
+        self.instance = Instance { boot, version, name, ..instance };
         self.at = at;
         self.measure();
         self
