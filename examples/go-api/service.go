@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +26,40 @@ type behaviour struct {
 	fail     float64
 	logRate  int
 	logLines int64
+	// Without one, slow and fail hold always.
+	spell spell
+}
+
+// at is what it does at a moment after the start of the process.
+func (b behaviour) at(elapsed time.Duration) behaviour {
+	if b.spell.last > 0 && !b.spell.open(elapsed) {
+		b.slow, b.fail = 0, 0
+	}
+	return b
+}
+
+// spell is a stretch of time that begins at after and comes back every so often.
+type spell struct{ after, last, every time.Duration }
+
+func (s *spell) parse(text string) error {
+	parts := strings.Split(text, ",")
+	if len(parts) != 3 {
+		return fmt.Errorf("%.40q: write it as after,for,every such as 40s,45s,5m", text)
+	}
+	for i, part := range []*time.Duration{&s.after, &s.last, &s.every} {
+		var err error
+		if *part, err = time.ParseDuration(parts[i]); err != nil {
+			return err
+		}
+	}
+	if s.after < 0 || s.last <= 0 || s.every < s.last {
+		return fmt.Errorf("%.40q: it must last longer than nothing and not longer than every", text)
+	}
+	return nil
+}
+
+func (s spell) open(elapsed time.Duration) bool {
+	return elapsed >= s.after && (elapsed-s.after)%s.every < s.last
 }
 
 func (b behaviour) check() error {
@@ -47,17 +82,23 @@ type service struct {
 	mu  sync.Mutex
 	now behaviour
 	seq int64
+	// When the process started.
+	began time.Time
 }
 
 func newService(v *vigie.Recorder, log *slog.Logger, b behaviour) *service {
-	return &service{v: v, log: log, now: b}
+	return &service{v: v, log: log, now: b, began: time.Now()}
 }
 
+// behaviour is what it was told, whatever the time.
 func (s *service) behaviour() behaviour {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now
 }
+
+// present is how it behaves now.
+func (s *service) present() behaviour { return s.behaviour().at(time.Since(s.began)) }
 
 func (s *service) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -69,8 +110,13 @@ func (s *service) routes() http.Handler {
 	return s.v.Requests(mux)
 }
 
-func (s *service) health(w http.ResponseWriter, _ *http.Request) {
-	if s.behaviour().fail >= 1 {
+func (s *service) health(w http.ResponseWriter, r *http.Request) {
+	told := s.present()
+	if !pause(r.Context(), told.slow) {
+		return
+	}
+	if told.fail >= 1 {
+		s.log.Warn("health check failed: told to fail", "type", "health")
 		http.Error(w, "told to fail", http.StatusServiceUnavailable)
 		return
 	}
@@ -78,7 +124,7 @@ func (s *service) health(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *service) work(w http.ResponseWriter, r *http.Request) {
-	told := s.behaviour()
+	told, began := s.present(), time.Now()
 	status, err := number(r, "status", http.StatusOK, 200, 599)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -89,9 +135,7 @@ func (s *service) work(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	select {
-	case <-time.After(told.slow + time.Duration(extra)*time.Millisecond):
-	case <-r.Context().Done():
+	if !pause(r.Context(), told.slow+time.Duration(extra)*time.Millisecond) {
 		return
 	}
 	if rand.Float64() < told.fail {
@@ -101,9 +145,21 @@ func (s *service) work(w http.ResponseWriter, r *http.Request) {
 	if status >= 500 {
 		level = slog.LevelError
 	}
-	s.log.Log(r.Context(), level, "work", "type", "access", "trace", r.Header.Get("X-Request-Id"), "status", status)
+	took := time.Since(began).Milliseconds()
+	s.log.Log(r.Context(), level, fmt.Sprintf("GET /work: %d in %d ms", status, took),
+		"type", "access", "trace", r.Header.Get("X-Request-Id"), "status", status, "took_ms", took)
 	w.WriteHeader(status)
 	fmt.Fprintln(w, http.StatusText(status))
+}
+
+// pause waits; false when nobody waits for the answer any more.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // number reads a query parameter that is a number between two others.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -81,6 +82,50 @@ func TestLinesAreNumberedWithoutGaps(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d lines after 30 s", seen)
 		}
+	}
+}
+
+func TestASpellComesBackAndIsAllThatIsSlow(t *testing.T) {
+	b := behaviour{slow: time.Second, fail: 1}
+	if b.at(0) != b {
+		t.Error("without a spell it holds always")
+	}
+	for _, bad := range []string{"", "1s", "1s,2s", "1s,x,3s", "1s,0s,3s", "-1s,1s,3s", "1s,4s,3s", "1s,2s,3s,4s"} {
+		if err := new(spell).parse(bad); err == nil {
+			t.Errorf("%q must be refused", bad)
+		}
+	}
+	if err := b.spell.parse("10s,5s,1m"); err != nil {
+		t.Fatal(err)
+	}
+	for seconds, open := range map[int]bool{0: false, 9: false, 10: true, 14: true, 15: false, 70: true, 76: false} {
+		now := b.at(time.Duration(seconds) * time.Second)
+		if (now.slow == time.Second && now.fail == 1) != open {
+			t.Errorf("at %d s: %+v", seconds, now)
+		}
+	}
+}
+
+func TestVisitorsGoOnWhenSomeDoNotAnswer(t *testing.T) {
+	seen := make(chan string, 100)
+	one := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.URL.Path }))
+	defer one.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- visit(ctx, []string{one.URL, "http://127.0.0.1:1", "not an address"}) }()
+	for range 3 {
+		select {
+		case path := <-seen:
+			if path != "/work" {
+				t.Errorf("asked for %s", path)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("nobody came")
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

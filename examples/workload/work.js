@@ -12,9 +12,9 @@ export class PlannedFailure extends Error {
 
 /**
  * A function that runs one attempt: `start` is its first act, `finish` the last before it returns or throws.
- * An attempt that is interrupted by the end of the process has a start and no finish.
+ * An attempt that is interrupted by the end of the process has a start and no finish. `tell` takes a log line of each attempt that fails.
  */
-export function makeWork({ ledger, signal, hangQueue, hang }) {
+export function makeWork({ ledger, signal, hangQueue, hang, tell = () => {} }) {
   const begin = Date.now();
   return async ({ queue, type, job, attempt, data }) => {
     const entry = { queue, type, job, attempt };
@@ -26,7 +26,16 @@ export function makeWork({ ledger, signal, hangQueue, hang }) {
     if (hanging > 0 && signal.aborted) await new Promise(() => {});
     const failed = data?.fatal === true || attempt <= (data?.fail ?? 0);
     ledger.write({ what: 'finish', ...entry, outcome: failed ? 'failed' : 'succeeded' });
-    if (failed) throw new PlannedFailure(data.fatal === true);
+    if (failed) {
+      const failure = new PlannedFailure(data.fatal === true);
+      tell({ level: 'error', type: 'job', queue, job, message: `${type} failed: ${failure.message}`, task: type, attempt });
+      throw failure;
+    }
     return { n: data?.n ?? null };
   };
+}
+
+/** Writes log lines of the process `name` to standard output, as JSON. */
+export function tellAs(name) {
+  return (line) => console.log(JSON.stringify({ time: new Date().toISOString(), instance: name, ...line }));
 }

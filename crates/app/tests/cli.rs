@@ -121,7 +121,13 @@ fn demo_interrupted_after(milliseconds: u64, signal: &str) -> Vec<std::path::Pat
     let folder = folder();
     let examples = folder.path().join("examples");
     std::fs::create_dir(&examples).unwrap();
-    std::fs::write(examples.join("demo.json"), r#"{"processes": []}"#).unwrap();
+    // A service, so that there is a load balancer, too, where one is installed.
+    let pid_file = folder.path().join("pid");
+    let script = format!("echo $$ > '{}'; exec sleep 600", pid_file.display());
+    let manifest = serde_json::json!({"processes": [], "services": [
+        {"name": "s", "dir": ".", "command": ["sh", "-c", script], "what": "", "source": "shop"}
+    ]});
+    std::fs::write(examples.join("demo.json"), manifest.to_string()).unwrap();
     let temporary = folder.path().join("tmp");
     std::fs::create_dir(&temporary).unwrap();
     let mut demo = vigie(&["demo", "--listen", "127.0.0.1:0", "--examples"])
@@ -140,12 +146,19 @@ fn demo_interrupted_after(milliseconds: u64, signal: &str) -> Vec<std::path::Pat
     let kill = Command::new("kill").args([signal, &demo.id().to_string()]).status().unwrap();
     assert!(kill.success());
     assert!(demo.wait().unwrap().success(), "it ends in order");
+    if let Ok(pid) = std::fs::read_to_string(&pid_file) {
+        let alive = Command::new("kill")
+            .args(["-0", pid.trim()])
+            .stderr(std::process::Stdio::null())
+            .status();
+        assert!(!alive.unwrap().success(), "its service is still there: {pid}");
+    }
     std::fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
 #[test]
 fn the_demo_leaves_nothing_behind_whenever_it_is_interrupted() {
-    for (milliseconds, signal) in [(0, "-INT"), (20, "-TERM"), (1_000, "-INT"), (1_000, "-HUP")] {
+    for (milliseconds, signal) in [(0, "-INT"), (20, "-TERM"), (1_000, "-INT"), (4_000, "-HUP")] {
         let left = demo_interrupted_after(milliseconds, signal);
         assert!(left.is_empty(), "{signal} after {milliseconds} ms: {left:?}");
     }

@@ -37,6 +37,7 @@ struct State {
 /// What is said of one address.
 #[derive(Debug, Default, Clone)]
 struct Words {
+    name: Option<Name>,
     balancer: Option<Word>,
     probe: Option<Word>,
 }
@@ -75,6 +76,8 @@ pub struct InstanceView<'a> {
     pub status: InstanceStatus,
     /// Since when its source sees it so.
     pub since: Time,
+    /// What it calls itself, also when it told another source.
+    pub name: Option<&'a Name>,
     /// The load balancer's word, also when another source says it.
     pub balancer: Option<&'a Name>,
     /// The probe's word, also when another source says it.
@@ -133,6 +136,7 @@ impl InstancesState {
             for instance in instances.values().map(|state| &state.instance) {
                 let Some(address) = &instance.address else { continue };
                 let own = words.entry(address.clone()).or_default();
+                own.name = own.name.take().or_else(|| instance.name.clone());
                 if let Some(word) = &instance.balancer {
                     put(&mut own.balancer, source, instance, word);
                 }
@@ -192,6 +196,7 @@ impl InstancesState {
             stale,
             status,
             since: state.since,
+            name: instance.name.as_ref().or_else(|| words?.name.as_ref()),
             balancer: instance.balancer.as_ref().or(balancer.map(|word| &word.word)),
             probe: instance.probe.as_ref().or(probe.map(|word| &word.word)),
             disagree: quarrel.is_some(),
@@ -325,10 +330,11 @@ impl State {
                 }
             }
         }
-        // While it is down it cannot tell which start this is, nor its version.
+        // While it is down it cannot tell which start this is, its version and its name.
         let boot = instance.boot.clone().or(self.instance.boot.take());
         let version = instance.version.clone().or(self.instance.version.take());
-        self.instance = Instance { boot, version, ..instance };
+        let name = instance.name.clone().or(self.instance.name.take());
+        self.instance = Instance { boot, version, name, ..instance };
         self.at = at;
         self.measure();
         self

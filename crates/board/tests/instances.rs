@@ -147,6 +147,28 @@ fn what_happens_to_instances_is_on_the_timeline() {
 }
 
 #[test]
+fn who_tells_its_name_is_called_so_by_all_who_know_its_address() {
+    let mut board = board();
+    let at_address = |role: &str, name: Option<&str>| Instance {
+        address: Some(Name::from("10.0.0.1:80")),
+        name: name.map(Name::from),
+        status: InstanceStatus::Up,
+        ..Instance::unknown(Name::from(role), Name::from("10.0.0.1:80"))
+    };
+    let name = |board: &Board, source: &str| view(board, source, 1.0).name.cloned();
+    told(&mut board, "probe", 1.0, vec![at_address("probe", None)]);
+    assert_eq!(name(&board, "probe"), None);
+    told(&mut board, "api", 1.0, vec![at_address("api", Some("shop-1"))]);
+    assert_eq!(
+        (name(&board, "probe"), name(&board, "api")),
+        (Some("shop-1".into()), Some("shop-1".into()))
+    );
+    // It is away, and cannot say who it is.
+    told(&mut board, "api", 2.0, vec![at_address("api", None)]);
+    assert_eq!(name(&board, "api"), Some("shop-1".into()));
+}
+
+#[test]
 fn restarts_and_latencies_are_those_of_the_time_it_was_watched() {
     let mut board = board();
     let api = |boot: Option<&str>, latency: Option<f64>| Instance {

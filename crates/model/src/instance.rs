@@ -44,6 +44,8 @@ pub struct Instance {
     pub key: InstanceKey,
     /// Where it listens, `host:port` in lower case: by this, what several sources see is put together.
     pub address: Option<Name>,
+    /// What it calls itself, as its log entries do.
+    pub name: Option<Name>,
     /// How it is, in this source's eyes.
     pub status: InstanceStatus,
     /// How long it took to answer now, in seconds.
@@ -73,6 +75,7 @@ impl Instance {
         Self {
             key: InstanceKey { role, instance },
             address: None,
+            name: None,
             status: InstanceStatus::Unknown,
             latency: None,
             load: None,

@@ -1,4 +1,4 @@
-/** Topic `instances` of the stream; the same as `/api/v1/instances` but for the last four. */
+/** Topic `instances` of the stream; the same as `/api/v1/instances` but for the last five. */
 import type { Instant, Maybe } from './contract.ts';
 
 export type InstanceStatus = 'up' | 'down' | 'degraded' | 'unknown';
@@ -17,6 +17,8 @@ export interface Instance {
   probe?: Maybe<string>;
   error?: Maybe<string>;
   address?: Maybe<string>;
+  /** What it calls itself, as its log lines do. */
+  name?: Maybe<string>;
   /** Its source does not answer. */
   stale?: Maybe<boolean>;
   /** The load balancer says up and the probe down, or the reverse. */

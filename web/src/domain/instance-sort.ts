@@ -1,6 +1,6 @@
 import type { Maybe } from '../api/contract.ts';
 import type { Instance } from '../api/instances.ts';
-import { byName, byText, instanceOrder, RANK, statusOf } from './instance.ts';
+import { byName, byText, calledOf, instanceOrder, RANK, statusOf } from './instance.ts';
 import type { InstanceSort } from './instance-look.ts';
 import type { Direction } from './order.ts';
 
@@ -14,7 +14,7 @@ const FIGURES = {
 } satisfies Partial<Record<InstanceSort, (instance: Instance) => Maybe<number>>>;
 
 const TEXTS = {
-  name: (instance) => instance.instance,
+  name: calledOf,
   version: (instance) => instance.version,
 } satisfies Partial<Record<InstanceSort, (instance: Instance) => Maybe<string>>>;
 

@@ -59,10 +59,10 @@ func (h *Handler) tell(ctx context.Context, entry ledger.Entry, err error) {
 	if h.Log == nil {
 		return
 	}
-	level, message := slog.LevelInfo, "task done"
+	level, message := slog.LevelInfo, entry.Type+" done"
 	about := []any{"type", "job", "queue", entry.Queue, "job", entry.Job, "task", entry.Type, "attempt", entry.Attempt}
 	if err != nil {
-		level, message, about = slog.LevelError, "task failed", append(about, "error", err)
+		level, message = slog.LevelError, fmt.Sprintf("%s failed: %v", entry.Type, err)
 	}
 	h.Log.Log(ctx, level, message, about...)
 }

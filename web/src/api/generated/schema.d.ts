@@ -1544,6 +1544,8 @@ export interface components {
             disagree: boolean;
             /** @description Whether it leads its peers (n8n's main processes); absent where there is nothing to lead. */
             leader?: boolean | null;
+            /** @description What it calls itself, as its log entries do; absent where nobody tells. */
+            name?: string | null;
             /**
              * Format: int64
              * @description How often it began anew while Vigie watched; absent where nobody tells.

@@ -1,7 +1,7 @@
 import { memo, useMemo, useSyncExternalStore } from 'react';
 import type { Rows } from '../../api/contract.ts';
 import type { Instance, InstanceStatus } from '../../api/instances.ts';
-import { instanceMatches, statusOf } from '../../domain/instance.ts';
+import { calledOf, instanceMatches, statusOf } from '../../domain/instance.ts';
 import { INSTANCE_STATUSES, type InstanceSort } from '../../domain/instance-look.ts';
 import { instancesBy } from '../../domain/instance-sort.ts';
 import type { Direction } from '../../domain/order.ts';
@@ -47,8 +47,9 @@ export interface InstancesChange {
   dir?: Direction | undefined;
 }
 
-function Lines({ instance }: { instance: string }) {
+function Lines({ of }: { of: Instance }) {
   const t = useSentence();
+  const instance = calledOf(of);
   return <LinesLink of={{ instance }} className="lines" tip={t('instances.linesTip', { name: showName(instance) })}>{t('instances.lines')}</LinesLink>;
 }
 
@@ -71,12 +72,12 @@ const InstanceRow = memo(function InstanceRow({ id }: { id: string }) {
         <td className="ph">{typeof restarts === 'number' && restarts > 0 ? <b>{restarts}</b> : <Amount value={restarts} />}</td>
         <td className={`l ph cut ${disagree ? 'warn' : ''}`}>{balancer || probe ? t('instances.views', { balancer: balancer ?? '–', probe: probe ? inWords(probe) : '–' }) : <Told>{null}</Told>}</td>
         <td className="l ph cut w-error">
-          <Lines instance={instance.instance} />
+          <Lines of={instance} />
           {why ? <span className="reason" data-tip={why}>{why}</span> : null}
         </td>
       </tr>
       {/* A phone has no room for the column, and the reason is what one opens the page for. */}
-      {why ? <tr className="only-phone"><td colSpan={3} className="l reason-row"><Lines instance={instance.instance} />{why}</td></tr> : null}
+      {why ? <tr className="only-phone"><td colSpan={3} className="l reason-row"><Lines of={instance} />{why}</td></tr> : null}
     </>
   );
 });

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import type { Instance } from '../../api/instances.ts';
 import { duration } from '../../domain/duration.ts';
-import { instanceTone } from '../../domain/instance.ts';
+import { calledOf, instanceTone } from '../../domain/instance.ts';
 import { count } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { inWords } from '../../domain/server-words.ts';
@@ -20,12 +20,13 @@ export function Told(props: { children: ReactNode }) {
 /** The name leads to what the instance wrote. */
 export function InstanceName({ instance }: { instance: Instance }) {
   const t = useSentence();
-  const name = <bdi className="name">{showName(instance.instance)}</bdi>;
+  const called = calledOf(instance);
+  const name = <bdi className="name">{showName(called)}</bdi>;
   return (
     <>
       <Mark tone={instanceTone(instance)} label={instanceState(t, instance)} />
       <LinesLink
-        of={{ instance: instance.instance }} className="q" isRow tip={[instance.address, t('instances.linesTip', { name: showName(instance.instance) })].filter(Boolean).join('\n')}
+        of={{ instance: called }} className="q" isRow tip={[instance.address, t('instances.linesTip', { name: showName(called) })].filter(Boolean).join('\n')}
         bare={<span className="q" data-row="" tabIndex={-1} data-tip={instance.address ?? undefined}>{name}</span>}
       >{name}</LinesLink>
       <span className="src">{showName(instance.role)}{instance.leader ? ` (${t('instances.leader')})` : ''} · {showName(instance.source)}</span>

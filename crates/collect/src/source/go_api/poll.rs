@@ -142,6 +142,7 @@ fn instance(config: &GoApiConfig, url: &HttpUrl, page: Result<Page, HttpFault>) 
         load: page.process.in_flight,
         version: text(page.process.version),
         boot: text(page.process.boot),
+        name: text(page.process.instance),
         probe: Some(Name::from("ok")),
         ..instance
     }
