@@ -130,6 +130,17 @@ impl Ledger {
         self.attempts.iter().filter(|one| one.finish.is_none()).count()
     }
 
+    /// What was enqueued and what ended from `from` until `to`, in Unix milliseconds.
+    #[must_use]
+    pub fn between(&self, from: f64, to: f64) -> Self {
+        let within = |time: f64| (from..to).contains(&time);
+        let ended = |one: &&LedgerAttempt| one.finish.is_some_and(|(time, _)| within(time));
+        Self {
+            enqueues: self.enqueues.iter().filter(|one| within(one.t)).cloned().collect(),
+            attempts: self.attempts.iter().filter(ended).cloned().collect(),
+        }
+    }
+
     /// Enqueued, succeeded and failed attempts by queue and type.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<(String, String), (u64, u64, u64)> {
@@ -165,6 +176,24 @@ impl Durations {
     pub fn new(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         Self(values)
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn with(&self, others: &Self) -> Self {
+        Self::new([&self.0[..], &others.0].concat())
+    }
+
+    /// The `count` shortest; `None` if there are not so many.
+    #[must_use]
+    pub fn least(&self, count: usize) -> Option<Self> {
+        Some(Self(self.0.get(..count)?.to_vec()))
+    }
+
+    /// The `count` longest; `None` if there are not so many.
+    #[must_use]
+    pub fn greatest(&self, count: usize) -> Option<Self> {
+        Some(Self(self.0.get(self.0.len().checked_sub(count)?..)?.to_vec()))
     }
 
     /// How many.

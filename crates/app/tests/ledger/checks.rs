@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
-use vigie_testkit::{Durations, Ledger, duration_tolerance, rate_agrees};
+use vigie_testkit::{Ledger, LedgerAttempt, duration_tolerance, rate_agrees};
 
-use crate::ASYNQ;
 use crate::scene::{Status, seconds, totals};
-use crate::tape::{Entry, What};
-use crate::truth::{Bounds, Counts, How, Truth};
+use crate::truth::{Bounds, Counts, Heard, How, Truth};
 
 /// Sums over the types.
 pub fn by_queue(counts: &Counts) -> BTreeMap<&str, (u64, u64, u64)> {
@@ -45,7 +43,7 @@ pub fn equal(status: &Status, kind: &str, real: &Counts) {
     assert_eq!(types, real, "{kind}: succeeded and failed of each type");
 }
 
-fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
@@ -70,53 +68,77 @@ impl Listening {
     }
 }
 
-/// The durations of each queue and of each type are those of the broker.
-pub fn durations(status: &Status, kind: &str, truth: &Truth, listening: Listening) {
-    let mut worst = (0.0, String::new());
-    for queue in status.of(kind) {
-        let name = queue["queue"].as_str().unwrap();
-        let (waits, runs) = truth.durations(name, None);
-        let mut pairs = vec![
-            (format!("{name} wait"), &queue["wait"], waits),
-            (format!("{name} run"), &queue["run"], runs),
-        ];
-        for one in queue["types"].as_array().unwrap() {
-            let job_type = one["type"].as_str().unwrap();
-            let (waits, runs) = truth.durations(name, Some(job_type));
-            pairs.push((format!("{name}/{job_type} wait"), &one["wait"], waits));
-            pairs.push((format!("{name}/{job_type} run"), &one["run"], runs));
-        }
-        for (what, seen, real) in pairs {
-            let share = figures(&format!("{kind} {what}"), seen, &real, listening);
-            if share.0 > worst.0 {
-                worst = share;
-            }
+/// Which figure came nearest to what is allowed, and how near.
+#[derive(Default)]
+pub struct Worst(f64, String);
+
+impl Worst {
+    pub fn see(&mut self, other: Self) {
+        if other.0 > self.0 {
+            *self = other;
         }
     }
-    println!(
-        "{kind}: the figure nearest to its tolerance: {} ({:.0} % of it)",
-        worst.1,
-        worst.0 * 100.0
-    );
+
+    pub fn print(&self, kind: &str) {
+        let Self(share, words) = self;
+        println!(
+            "{kind}: the figure nearest to its tolerance: {words} ({:.0} % of it)",
+            share * 100.0
+        );
+    }
 }
 
-/// What a worker's SDK says of its jobs.
-pub struct Record {
-    pub queue: String,
-    pub job_type: String,
-    /// In ms.
-    pub run: f64,
+/// A queue, and each of its types by name.
+pub fn with_types(queue: &Value) -> impl Iterator<Item = (Option<&str>, &Value)> {
+    let types = queue["types"].as_array().unwrap().iter();
+    std::iter::once((None, queue)).chain(types.map(|one| (one["type"].as_str(), one)))
 }
+
+/// The durations of each queue and of each type are those of the broker, as far as they were heard of.
+pub fn durations(
+    status: &Status,
+    kind: &str,
+    truth: &Truth,
+    listening: Listening,
+    heard: (usize, usize),
+) {
+    let mut worst = Worst::default();
+    for queue in status.of(kind) {
+        let name = queue["queue"].as_str().unwrap();
+        for (job_type, seen) in with_types(queue) {
+            let what = format!("{kind} {name}/{}", job_type.unwrap_or("all"));
+            let [waits, runs] = truth.durations(name, job_type, heard);
+            worst.see(some_of(&format!("{what} wait"), &seen["wait"], &waits, listening));
+            worst.see(some_of(&format!("{what} run"), &seen["run"], &runs, listening));
+        }
+    }
+    worst.print(kind);
+}
+
+/// Checks figures of which some durations may be a part.
+pub fn some_of(what: &str, seen: &Value, heard: &Heard, listening: Listening) -> Worst {
+    let count = seen["count"].as_u64().unwrap() as usize;
+    let (whole, part) = (heard.whole.longest.count(), heard.part.longest.count());
+    if part > 0 {
+        println!("{what}: {count} durations of {whole} heard whole and {part} others");
+    }
+    let real = heard.of_so_many(count).unwrap_or_else(|| {
+        panic!("{what}: {count} durations for {whole} heard whole and {part} others")
+    });
+    figures(what, seen, &real, listening)
+}
+
+/// How long the workers' SDK says each attempt of a job ran, in ms.
+pub type Records = HashMap<(String, u32), f64>;
 
 /// Everything that the SDK of the process at this port has recorded.
-pub fn records(port: u16) -> Vec<Record> {
+pub fn records(port: u16) -> Records {
     let answer = vigie_testkit::http_get(port, "/api/v1/jobs?limit=10000").unwrap();
     let page: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!((&page["gap"], &page["more"]), (&false.into(), &false.into()), "{}", answer.body);
-    let record = |one: &Value| Record {
-        queue: text(&one["queue"]),
-        job_type: text(&one["type"]),
-        run: one["run_seconds"].as_f64().unwrap() * 1e3,
+    let record = |one: &Value| {
+        let attempt = one["attempt"].as_u64().unwrap() as u32;
+        ((text(&one["id"]), attempt), one["run_seconds"].as_f64().unwrap() * 1e3)
     };
     page["jobs"].as_array().unwrap().iter().map(record).collect()
 }
@@ -131,76 +153,82 @@ fn eligible(now: f64, delay: f64) -> f64 {
     if delay > 0.0 { now.max(((now + delay) / 1e3).floor() * 1e3) } else { now }
 }
 
-/// The shortest and the longest wait that each attempt of a queue and type can have had, by the ledger alone: between its enqueue and
-/// that one's answer it could run, or so long after its last failure. A retry counts where it runs in the process of the attempt before it, for
-/// nobody else knows when it was due.
-fn waits(ledger: &Ledger, own: impl Fn(&str, &str) -> bool) -> Bounds {
-    let enqueued: HashMap<&str, _> =
-        ledger.enqueues.iter().map(|one| (one.job.as_str(), one)).collect();
-    let mut attempts = HashMap::new();
-    for one in &ledger.attempts {
-        attempts.insert((one.job.as_str(), one.attempt), one);
-    }
-    let bounds = attempts.values().filter(|one| own(&one.queue, &one.job_type)).filter_map(|one| {
-        let (earliest, latest) = match one.attempt {
-            1 => {
-                let put = enqueued[one.job.as_str()];
-                let (delay, took) = (put.delay_ms.unwrap_or(0.0), put.took_ms.unwrap_or(0.0));
-                (eligible(put.t, delay), eligible(put.t + took, delay))
-            }
-            _ => {
-                let before = attempts[&(one.job.as_str(), one.attempt - 1)];
-                let end = before.finish.filter(|_| before.pid == one.pid)?.0;
-                (eligible(end, RETRY_DELAY), eligible(end + ASKED_WITHIN, RETRY_DELAY))
-            }
-        };
-        Some(((one.start - latest).max(0.0), (one.start - earliest).max(0.0)))
-    });
-    let (shortest, longest) = bounds.unzip();
-    Bounds { shortest: Durations::new(shortest), longest: Durations::new(longest) }
+/// The shortest and the longest wait that an attempt can have had, by the ledger alone: between its enqueue and that one's answer it could
+/// run, or so long after its last failure. A retry counts where it runs in the process of the attempt before it, for nobody else knows
+/// when it was due.
+fn wait_of(attempt: &LedgerAttempt, ledger: &Ledger) -> Option<(f64, f64)> {
+    let (earliest, latest) = match attempt.attempt {
+        1 => {
+            let put = ledger.enqueues.iter().find(|one| one.job == attempt.job)?;
+            let (delay, took) = (put.delay_ms.unwrap_or(0.0), put.took_ms.unwrap_or(0.0));
+            (eligible(put.t, delay), eligible(put.t + took, delay))
+        }
+        number => {
+            let mut attempts = ledger.attempts.iter();
+            let before =
+                attempts.find(|one| one.job == attempt.job && one.attempt == number - 1)?;
+            let end = before.finish.filter(|_| before.pid == attempt.pid)?.0;
+            (eligible(end, RETRY_DELAY), eligible(end + ASKED_WITHIN, RETRY_DELAY))
+        }
+    };
+    Some(((attempt.start - latest).max(0.0), (attempt.start - earliest).max(0.0)))
 }
 
-/// The waits of each queue and type are those of the ledger; and a run lies between that of the handler, which the ledger has, and that
-/// of the worker's record, which has the way there and back in it.
-pub fn told(status: &Status, records: &[Record], ledger: &Ledger) {
-    let mut worst = (0.0, String::new());
+/// Of what ended so shortly before or after Vigie's first look, nobody can say on which side of it: in ms.
+const LOOKING: f64 = 100.0;
+
+/// The attempts of each type, their waits and their runs are those of the ledger that ended since Vigie first looked at their queue (Unix
+/// milliseconds); a run lies between that of the handler, which the ledger has, and that of the worker's record, which has the way there and back in it.
+pub fn told(status: &Status, records: &Records, ledger: &Ledger, looked: impl Fn(&str) -> f64) {
+    let mut worst = Worst::default();
     for queue in status.of("asynq") {
         let name = queue["queue"].as_str().unwrap();
-        let types = queue["types"].as_array().unwrap().iter();
-        let types = types.map(|one| (one["type"].as_str(), one));
-        for (job_type, seen) in std::iter::once((None, queue)).chain(types) {
-            let own = |queue: &str, one: &str| queue == name && job_type.is_none_or(|of| of == one);
-            let of = || records.iter().filter(|one| own(&one.queue, &one.job_type));
-            let handlers = ledger.attempts.iter().filter(|one| own(&one.queue, &one.job_type));
-            let handlers = handlers.filter_map(|one| Some(one.finish?.0 - one.start)).collect();
-            let runs = Durations::new(of().map(|one| one.run).collect());
-            let handlers = Durations::new(handlers);
-            assert_eq!(runs.count(), handlers.count(), "{name} {job_type:?}: records and ledger");
-            let what = format!("asynq {name}/{}", job_type.unwrap_or("all"));
-            let wait = waits(ledger, own);
-            let run = Bounds { shortest: handlers, longest: runs };
-            for (what, seen, real) in [
-                (format!("{what} wait"), &seen["wait"], wait),
-                (format!("{what} run"), &seen["run"], run),
-            ] {
-                let share = figures(&what, seen, &real, Listening::EXACT);
-                if share.0 > worst.0 {
-                    worst = share;
+        let looked = looked(name);
+        for (job_type, seen) in with_types(queue) {
+            let mut ended = [[0, 0], [0, 0]];
+            let mut heard = [(); 2].map(|()| (Vec::new(), Vec::new()));
+            for one in &ledger.attempts {
+                let own = one.queue == name && job_type.is_none_or(|of| one.job_type == of);
+                let Some((finish, well)) = one.finish.filter(|_| own) else { continue };
+                let whole = finish >= looked + LOOKING;
+                if finish < looked - LOOKING {
+                    continue;
                 }
+                ended[usize::from(!whole)][usize::from(!well)] += 1;
+                let run = (finish - one.start, records[&(one.job.clone(), one.attempt)]);
+                for ((surely, perhaps), pair) in
+                    heard.iter_mut().zip([wait_of(one, ledger), Some(run)])
+                {
+                    if whole { surely } else { perhaps }.extend(pair);
+                }
+            }
+            let what = format!("asynq {name}/{}", job_type.unwrap_or("all"));
+            if job_type.is_some() {
+                let counts = [&seen["succeeded"], &seen["failed"]].map(|one| one.as_u64().unwrap());
+                for (outcome, count) in counts.into_iter().enumerate() {
+                    let (least, perhaps) = (ended[0][outcome], ended[1][outcome]);
+                    assert!((least..=least + perhaps).contains(&count), "{what}: {seen}");
+                }
+            }
+            let heard = heard.map(|(surely, perhaps)| Heard {
+                whole: Bounds::new(surely),
+                part: Bounds::new(perhaps),
+            });
+            for (heard, of) in heard.iter().zip(["wait", "run"]) {
+                worst.see(some_of(&format!("{what} {of}"), &seen[of], heard, Listening::EXACT));
             }
         }
     }
-    println!(
-        "asynq: the figure nearest to its tolerance: {} ({:.0} % of it)",
-        worst.1,
-        worst.0 * 100.0
-    );
+    worst.print("asynq");
 }
 
 /// Checks all figures of some durations; tells which came nearest to what is allowed, and how near.
-fn figures(what: &str, seen: &Value, real: &Bounds, listening: Listening) -> (f64, String) {
+fn figures(what: &str, seen: &Value, real: &Bounds, listening: Listening) -> Worst {
     assert_eq!(seen["count"].as_u64().unwrap() as usize, real.longest.count(), "{what}: count");
-    let mut worst = (0.0, String::new());
+    let mut worst = Worst::default();
+    if real.longest.count() == 0 {
+        return worst;
+    }
     for ((name, least), (_, most)) in
         real.shortest.figures().into_iter().zip(real.longest.figures())
     {
@@ -213,9 +241,7 @@ fn figures(what: &str, seen: &Value, real: &Bounds, listening: Listening) -> (f6
         let words = format!("{what} {name}: {ours:.3} ms for {least:.3} to {most:.3} ms");
         // Vigie's answer is in whole microseconds.
         assert!(off <= allowed + 0.001, "{words}; {allowed:.3} off is allowed: {seen}");
-        if off / allowed > worst.0 {
-            worst = (off / allowed, words);
-        }
+        worst.see(Worst(off / allowed, words));
     }
     worst
 }
@@ -232,33 +258,43 @@ pub fn quality(status: &Status, kind: &str, of_totals: &str, of_durations: &[&st
     }
 }
 
-/// Rates of the last minute, or since watching began, are those of the ledger over the same seconds.
-pub fn rates(status: &Status, kind: &str, ledger: &Ledger) {
+/// Rates of the last minute, or since watching began, are those of what happened in the same seconds: `real` says what did between two
+/// times in Unix milliseconds, at least and at most.
+pub fn rates(status: &Status, kind: &str, real: impl Fn(f64, f64) -> (Counts, Counts)) {
     for queue in status.of(kind) {
         let name = queue["queue"].as_str().unwrap();
         let to = status.at().floor();
         let from = (to - 60.0).max(seconds(&queue["totals"]["since"]).floor() + 1.0);
-        let within = |t: f64| (from * 1e3..to * 1e3).contains(&t);
-        let attempts =
-            || ledger.attempts.iter().filter(|one| one.queue == name).filter_map(|one| one.finish);
-        let real = [
-            (
-                "enqueued",
-                ledger.enqueues.iter().filter(|one| one.queue == name && within(one.t)).count(),
-            ),
-            ("processed", attempts().filter(|(t, _)| within(*t)).count()),
-            ("failed", attempts().filter(|(t, well)| within(*t) && !well).count()),
-        ];
-        for (what, count) in real {
-            let (seen, real) = (queue["rates"][what].as_f64().unwrap(), count as f64 / (to - from));
-            println!("{kind} {name}: {what} {seen:.4}/s, really {real:.4}/s in {:.0} s", to - from);
+        let (least, most) = real(from * 1e3, to * 1e3);
+        let sums = |counts| {
+            let (enqueued, succeeded, failed) =
+                by_queue(counts).get(name).copied().unwrap_or_default();
+            [enqueued, succeeded + failed, failed].map(|count| count as f64 / (to - from))
+        };
+        let (least, most) = (sums(&least), sums(&most));
+        for (place, what) in ["enqueued", "processed", "failed"].into_iter().enumerate() {
+            let (seen, least, most) =
+                (queue["rates"][what].as_f64().unwrap(), least[place], most[place]);
+            println!(
+                "{kind} {name}: {what} {seen:.4}/s, really {least:.4} to {most:.4}/s in {:.0} s",
+                to - from
+            );
             // One event may fall on the other side of the edge of a second.
             let edge = 1.0 / (to - from);
+            let nearest = seen.clamp(least, most);
             assert!(
-                rate_agrees(seen, real) || (seen - real).abs() <= edge,
-                "{kind} {name}: {what} {seen} for {real}"
+                rate_agrees(seen, nearest) || (seen - nearest).abs() <= edge,
+                "{kind} {name}: {what} {seen} for {least} to {most}"
             );
         }
+    }
+}
+
+/// What happened between two times, by the ledger.
+pub fn by_ledger(ledger: &Ledger) -> impl Fn(f64, f64) -> (Counts, Counts) {
+    |from, to| {
+        let counts = ledger.between(from, to).counts();
+        (counts.clone(), counts)
     }
 }
 
@@ -298,86 +334,4 @@ pub fn with_interrupted(truth: &Truth, ledger: &Ledger) {
         over <= unsaid && unsaid <= 2,
         "{over} finishes were not heard, {unsaid} stalls have a finish or no start"
     );
-}
-
-/// From the cut of the connection at `cut` (Unix milliseconds) until the place `listens` on the tape Vigie heard
-/// nothing of Bull: it counts everything else and nothing that did not happen.
-pub fn bull_between(status: &Status, entries: &[Entry], truth: &Truth, cut: f64, listens: usize) {
-    // What was published just before the cut may not have arrived, and what was last may not be told yet.
-    let before = |time: f64| entries.partition_point(|one| one.at < time);
-    let (heard_until, told_until) = (before(cut - 500.0), before(status.at() * 1e3 - 2_000.0));
-    let heard = |index| index < heard_until || (index > listens && index < told_until);
-    let least = truth.counts(heard, true);
-    let mut most = truth.counts(|_| true, false);
-    truth.add_unstarted(&mut most, |_| true, heard);
-    between(status, &least, &most);
-}
-
-/// After a restart Bull's totals are those of what was published from then on. Vigie subscribes to one pattern
-/// after the other: what is published from the first to the last of them may be heard or not.
-pub fn bull_since(status: &Status, truth: &Truth, (begins, listens): (usize, usize)) {
-    let least = truth.counts(|index| index > listens, true);
-    // Whose start was not heard may be found out all the same.
-    let mut most = truth.counts(|index| index > begins, false);
-    truth.add_unstarted(&mut most, |index| index > begins, |index| index > listens);
-    between(status, &least, &most);
-    for queue in status.of("bull") {
-        for one in queue["types"].as_array().unwrap() {
-            let key = (text(&queue["queue"]), text(&one["type"]));
-            let (least, most) = (least[&key], most[&key]);
-            let count = |what: &str| one[what].as_u64().unwrap();
-            assert!(
-                (least.1..=most.1).contains(&count("succeeded")),
-                "{one}: {least:?} to {most:?}"
-            );
-            assert!((least.2..=most.2).contains(&count("failed")), "{one}: {least:?} to {most:?}");
-        }
-    }
-}
-
-fn between(status: &Status, least: &Counts, most: &Counts) {
-    let (least, most) = (by_queue(least), by_queue(most));
-    for queue in status.of("bull") {
-        let name = queue["queue"].as_str().unwrap();
-        let (seen, least, most) = (totals(queue), least[name], most[name]);
-        println!("bull {name}: {least:?} <= {seen:?} <= {most:?}");
-        let between = |seen: u64, least: u64, most: u64| (least..=most).contains(&seen);
-        assert!(between(seen.0, least.0, most.0), "{name}: enqueued {seen:?}");
-        assert!(between(seen.1, least.1, most.1), "{name}: succeeded {seen:?}");
-        assert!(between(seen.2, least.2, most.2), "{name}: failed {seen:?}");
-    }
-}
-
-/// asynq's totals are those of its counters from Vigie's first look at them on.
-pub fn asynq_since(status: &Status, entries: &[Entry], restart: usize, ledger: &Ledger) {
-    let mut all = 0;
-    for name in ASYNQ {
-        let is = |what: fn(String) -> What| {
-            let what = what(name.to_owned());
-            move |one: &&Entry| one.what == what
-        };
-        let looked =
-            entries.iter().skip(restart).position(|one| is(What::VigieCounts)(&one)).unwrap()
-                + restart;
-        let count = |what| entries.iter().skip(looked).filter(is(what)).count() as u64;
-        let (processed, failed) = (count(What::AsynqProcessed), count(What::AsynqFailed));
-        let real = (count(What::AsynqNew), processed - failed, failed);
-        all += real.0 + processed;
-        println!("asynq {name} since the restart: {real:?}");
-        assert_eq!(
-            totals(status.queue("asynq", name)),
-            real,
-            "asynq {name}: enqueued, succeeded, failed"
-        );
-    }
-    assert!(all > 0, "something happened after the restart");
-    let processed =
-        entries.iter().filter(|one| matches!(one.what, What::AsynqProcessed(_))).count();
-    let finished = ledger.finished(true) + ledger.finished(false);
-    println!(
-        "asynq: {finished} attempts finished, {processed} counted, {} interrupted",
-        ledger.interrupted()
-    );
-    // A worker may be killed after a handler ended and before it said so.
-    assert!((processed..=processed + 2).contains(&finished) && ledger.interrupted() > 0);
 }

@@ -13,6 +13,7 @@
 
 mod checks;
 mod scene;
+mod since;
 mod tape;
 mod told;
 mod truth;
@@ -23,8 +24,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 use vigie_testkit::{Ledger, Proxy, ProxyMode, RedisServer};
 
-use checks::{Listening, asynq_since, bull_between, bull_since, durations, equal, quality, rates};
-use scene::{Status, Vigie, Workload, eventually};
+use checks::{Listening, by_ledger, durations, equal, quality, rates};
+use scene::{Vigie, Workload, eventually};
+use since::{
+    asynq_since, asynq_with_interrupted, bull_between, bull_since, heard_of_bull, in_streams,
+};
 use tape::{Tape, What, bullmq_streams, now_ms};
 use truth::Truth;
 
@@ -34,6 +38,8 @@ static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 const ASYNQ: [&str; 3] = ["critical", "default", "low"];
 const BULLMQ: [&str; 3] = ["emails", "media", "search"];
 const BULL: [&str; 2] = ["mail", "pdf"];
+/// The places of the tape from which on Vigie hears, when it was there before them.
+const FROM_THE_START: (usize, usize) = (0, 0);
 
 /// Redis, the proxy through which Vigie sees it, Vigie, and the tape.
 struct Run {
@@ -123,16 +129,6 @@ impl Run {
         });
     }
 
-    /// The answer, once nothing has moved for longer than a poll takes to come round.
-    fn settled(&self) -> Status {
-        eventually("vigie's totals have come to rest", 20, || {
-            let before = self.vigie.status();
-            std::thread::sleep(Duration::from_millis(2_500));
-            let after = self.vigie.status();
-            (before.totals() == after.totals()).then_some(after)
-        })
-    }
-
     fn bull(&self) -> Truth {
         Truth::of(&self.tape.entries())
     }
@@ -149,7 +145,7 @@ async fn the_ledger_of_an_undisturbed_run_is_what_vigie_says() {
     let run = Run::start().await;
     let mut workload = Workload::start(run.dir(), &run.server.url(), JOBS, 30);
     run.until_ended(&mut workload, JOBS);
-    let status = run.settled();
+    let status = scene::settled(&run.vigie);
 
     for (kind, truth) in [("bullmq", run.bullmq()), ("bull", run.bull_only())] {
         let ledger = run.ledger(kind);
@@ -166,9 +162,9 @@ async fn the_ledger_of_an_undisturbed_run_is_what_vigie_says() {
         assert_eq!(truth.counts(|_| true, false), ledger.counts(), "{kind}: tape and ledger");
         equal(&status, kind, &ledger.counts());
         let listening = if kind == "bull" { Listening::measured(&truth) } else { Listening::EXACT };
-        durations(&status, kind, &truth, listening);
+        durations(&status, kind, &truth, listening, FROM_THE_START);
         quality(&status, kind, "exact", &["exact"]);
-        rates(&status, kind, &ledger);
+        rates(&status, kind, by_ledger(&ledger));
     }
     let ledger = run.ledger("asynq");
     let counts = ledger.counts();
@@ -177,7 +173,7 @@ async fn the_ledger_of_an_undisturbed_run_is_what_vigie_says() {
         assert_eq!(scene::totals(status.queue("asynq", queue)), by_queue[queue], "asynq {queue}");
     }
     quality(&status, "asynq", "sampled", &["sampled"]);
-    rates(&status, "asynq", &ledger);
+    rates(&status, "asynq", by_ledger(&ledger));
     checks::samples(&status, &ledger);
 }
 
@@ -224,7 +220,7 @@ async fn the_ledger_of_a_disturbed_run_is_what_vigie_says_or_marks() {
     run.vigie.boot();
     run.until_vigie_listens(restart);
     run.until_ended(&mut workload, JOBS);
-    let status = run.settled();
+    let status = scene::settled(&run.vigie);
 
     let ledger = run.ledger("bullmq");
     assert_eq!(ledger.enqueues.len(), JOBS);
@@ -236,8 +232,10 @@ async fn the_ledger_of_a_disturbed_run_is_what_vigie_says_or_marks() {
     );
     checks::with_interrupted(&truth, &ledger);
     equal(&status, "bullmq", &truth.counts(|_| true, false));
-    durations(&status, "bullmq", &truth, Listening::EXACT);
+    durations(&status, "bullmq", &truth, Listening::EXACT, FROM_THE_START);
     quality(&status, "bullmq", "exact", &["exact"]);
+    let streams = bullmq_streams(&run.server, &BULLMQ);
+    rates(&status, "bullmq", in_streams(&truth, &streams));
 
     let (ledger, truth) = (run.ledger("bull"), run.bull_only());
     println!(
@@ -246,11 +244,14 @@ async fn the_ledger_of_a_disturbed_run_is_what_vigie_says_or_marks() {
         ledger.interrupted()
     );
     checks::with_interrupted(&truth, &ledger);
-    let listens = run.listens_since(restart);
+    let (listens, entries) = (run.listens_since(restart), run.tape.entries());
     bull_since(&status, &truth, listens);
+    durations(&status, "bull", &truth, Listening::measured(&truth), listens);
+    rates(&status, "bull", heard_of_bull(&truth, &entries, listens));
     quality(&status, "bull", "exact", &["exact"]);
 
-    asynq_since(&status, &run.tape.entries(), restart, &run.ledger("asynq"));
+    asynq_since(&status, &entries, restart);
+    asynq_with_interrupted(&entries, &run.ledger("asynq"));
     quality(&status, "asynq", "sampled", &["sampled"]);
 }
 
@@ -264,12 +265,12 @@ impl Run {
         truth
     }
 
-    /// The places on the tape from which on Vigie hears some of what Bull publishes, and everything.
+    /// The places on the tape behind which Vigie hears some of what Bull publishes, and everything.
     fn listens_since(&self, mark: usize) -> (usize, usize) {
         let entries = self.tape.entries();
         let place = |what| entries.iter().skip(mark).position(|one| one.what == what);
         let places = place(What::VigieBegins).zip(place(What::VigieListens));
         let (begins, listens) = places.expect("vigie listens again");
-        (mark + begins, mark + listens)
+        (mark + begins + 1, mark + listens + 1)
     }
 }

@@ -269,6 +269,16 @@ impl Status {
     }
 }
 
+/// The answer, once nothing has moved for longer than a poll takes to come round.
+pub fn settled(vigie: &Vigie) -> Status {
+    eventually("vigie's totals have come to rest", 20, || {
+        let before = vigie.status();
+        std::thread::sleep(Duration::from_millis(2_500));
+        let after = vigie.status();
+        (before.totals() == after.totals()).then_some(after)
+    })
+}
+
 /// Unix seconds of an RFC 3339 text.
 pub fn seconds(text: &Value) -> f64 {
     let time: jiff::Timestamp = text.as_str().unwrap().parse().unwrap();

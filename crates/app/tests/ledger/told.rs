@@ -6,6 +6,8 @@ use vigie_testkit::{Ledger, Proxy, ProxyMode, RedisServer, free_port};
 
 use crate::checks::{self, equal, quality, rates, records, told};
 use crate::scene::{self, Status, Vigie, Workload, eventually, listening};
+use crate::since::{asynq_since, looked};
+use crate::tape::Tape;
 use crate::{ALONE, ASYNQ};
 
 /// Waits until the producers are done and no queue has anything left.
@@ -43,6 +45,47 @@ fn settled(vigie: &Vigie, ledger: &Ledger) -> Status {
     })
 }
 
+fn records_of(workers: [u16; 2]) -> checks::Records {
+    workers.into_iter().flat_map(records).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_of_vigie_what_workers_tell_is_exact_from_its_first_look_on() {
+    let _alone = ALONE.lock().await;
+    const JOBS: usize = 240;
+    let server = RedisServer::start();
+    server.run(&[&["SADD", "asynq:queues"][..], &ASYNQ].concat());
+    let dir = tempfile::tempdir().unwrap();
+    let tape = Tape::start(server.port());
+    let (api, workers) = (free_port(), [free_port(), free_port()]);
+    let mut vigie = Vigie::with_services(dir.path(), server.port(), &workers);
+    let listen = |name: &str| match name {
+        "asynq-api" => Some(listening(api)),
+        "asynq-worker-a" => Some(listening(workers[0])),
+        "asynq-worker-b" => Some(listening(workers[1])),
+        _ => None,
+    };
+    let mut workload = Workload::start_some(dir.path(), &server.url(), (JOBS, 40), listen);
+    eventually("a third of the jobs are enqueued", 60, || {
+        (Ledger::read(dir.path(), "asynq").enqueues.len() >= JOBS / 3).then_some(())
+    });
+    vigie.kill();
+    // Redis may still have to do what the killed one has sent.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let restart = tape.mark(&server);
+    vigie.boot();
+    until_ended(&server, &mut workload);
+    let ledger = Ledger::read(dir.path(), "asynq");
+    assert_eq!((ledger.enqueues.len(), ledger.interrupted()), (JOBS, 0));
+    let status = scene::settled(&vigie);
+
+    let entries = tape.entries();
+    quality(&status, "asynq", "exact", &["exact"]);
+    asynq_since(&status, &entries, restart);
+    let looked = |queue: &str| entries[looked(&entries, restart, queue)].at;
+    told(&status, &records_of(workers), &ledger, looked);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ledger_of_workers_with_the_sdk_is_exact_for_each_type_of_asynq() {
     let _alone = ALONE.lock().await;
@@ -69,10 +112,9 @@ async fn the_ledger_of_workers_with_the_sdk_is_exact_for_each_type_of_asynq() {
 
     assert_eq!((ledger.enqueues.len(), ledger.interrupted()), (JOBS, 0));
     equal(&status, "asynq", &ledger.counts());
-    let all: Vec<_> = workers.into_iter().flat_map(records).collect();
-    told(&status, &all, &ledger);
+    told(&status, &records_of(workers), &ledger, |_| 0.0);
     quality(&status, "asynq", "exact", &["exact"]);
-    rates(&status, "asynq", &ledger);
+    rates(&status, "asynq", checks::by_ledger(&ledger));
 
     // One of the workers is replaced by one without the SDK: the totals stay right, and the types are known to be not whole.
     drop(workload);

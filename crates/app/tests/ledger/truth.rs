@@ -14,6 +14,8 @@ pub struct Attempt {
     pub job: String,
     pub start: f64,
     pub started: usize,
+    /// Where the first was said of its turn: that it was added, is due, or waits.
+    pub announced: Option<usize>,
     /// How much later a listener heard of the start.
     pub lag: f64,
     /// Since it was eligible, by the clock of Redis and by the library's own.
@@ -74,6 +76,9 @@ impl Truth {
         for (index, entry) in entries.iter().enumerate() {
             let What::Job { queue, job, step } = &entry.what else { continue };
             let known = jobs.entry((queue.clone(), job.clone())).or_default();
+            if !matches!(step, Step::Active | Step::Stamp(_)) {
+                known.announced.get_or_insert(index);
+            }
             match step {
                 Step::Added(name, at) => {
                     known.job_type.clone_from(name);
@@ -125,6 +130,7 @@ impl Truth {
                         job: job.clone(),
                         start: entry.at,
                         started: index,
+                        announced: known.announced.take(),
                         lag: entry.lag,
                         wait,
                         own_wait: None,
@@ -182,20 +188,37 @@ impl Truth {
         }
     }
 
-    /// Durations of the attempts of a queue and, if given, a type.
-    pub fn durations(&self, queue: &str, job_type: Option<&str>) -> (Bounds, Bounds) {
-        let own = || {
-            self.attempts.iter().filter(move |one| {
-                one.queue == queue && job_type.is_none_or(|name| one.job_type == name)
-            })
-        };
-        let waits = own().filter_map(|one| Some((one.wait?, one.own_wait)));
-        let runs = own().filter_map(|one| {
-            let end = one.end?;
-            let mine = end.own.zip(one.own_start).map(|(end, start)| end - start);
-            Some((end.at - one.start, mine))
-        });
-        (Bounds::new(waits), Bounds::new(runs))
+    /// Waits and runs of the attempts of a queue and, if given, a type, for somebody who hears some of what happens from
+    /// the place `begins` of the tape on, and everything from `listens` on.
+    pub fn durations(
+        &self,
+        queue: &str,
+        job_type: Option<&str>,
+        (begins, listens): (usize, usize),
+    ) -> [Heard; 2] {
+        let mut heard = [(); 2].map(|()| (Vec::new(), Vec::new()));
+        for one in &self.attempts {
+            if one.queue != queue || job_type.is_some_and(|name| one.job_type != name) {
+                continue;
+            }
+            let wait = one.wait.filter(|_| one.started >= begins).map(|wait| {
+                let whole = one.announced.is_some_and(|place| place >= listens);
+                (whole, (wait, one.own_wait.unwrap_or(wait)))
+            });
+            let run = one.end.filter(|end| end.index >= begins).map(|end| {
+                let broker = end.at - one.start;
+                let own = end.own.zip(one.own_start).map(|(end, start)| end - start);
+                (one.started >= listens, (broker, own.unwrap_or(broker)))
+            });
+            for ((whole, part), duration) in heard.iter_mut().zip([wait, run]) {
+                match duration {
+                    Some((true, pair)) => whole.push(pair),
+                    Some((false, pair)) => part.push(pair),
+                    None => {}
+                }
+            }
+        }
+        heard.map(|(whole, part)| Heard { whole: Bounds::new(whole), part: Bounds::new(part) })
     }
 
     /// By how much a listener on this machine would misjudge each run: the difference of the two lags.
@@ -255,14 +278,31 @@ pub struct Bounds {
     pub longest: Durations,
 }
 
+/// Durations of which somebody heard the beginning and the end, and those of which they heard the end alone: they may
+/// have found out how long it was, or not.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    pub whole: Bounds,
+    pub part: Bounds,
+}
+
+impl Heard {
+    /// Between what the figures of so many durations lie: all that were heard whole, and some of the others.
+    pub fn of_so_many(&self, count: usize) -> Option<Bounds> {
+        let some = count.checked_sub(self.whole.longest.count())?;
+        let (shortest, longest) = (&self.whole.shortest, &self.whole.longest);
+        Some(Bounds {
+            shortest: shortest.with(&self.part.shortest.least(some)?),
+            longest: longest.with(&self.part.longest.greatest(some)?),
+        })
+    }
+}
+
 impl Bounds {
-    fn new(pairs: impl Iterator<Item = (f64, Option<f64>)>) -> Self {
-        let (shortest, longest) = pairs
-            .map(|(one, other)| {
-                let other = other.unwrap_or(one);
-                (one.min(other), one.max(other))
-            })
-            .unzip();
+    /// Of what two clocks say of each.
+    pub fn new(pairs: Vec<(f64, f64)>) -> Self {
+        let pairs = pairs.into_iter().map(|(one, other)| (one.min(other), one.max(other)));
+        let (shortest, longest) = pairs.unzip();
         Self { shortest: Durations::new(shortest), longest: Durations::new(longest) }
     }
 }
@@ -279,4 +319,5 @@ struct Known {
     eligible: Option<f64>,
     running: Option<usize>,
     waiting: Option<usize>,
+    announced: Option<usize>,
 }

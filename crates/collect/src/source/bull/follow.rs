@@ -75,9 +75,14 @@ pub(super) struct Questions {
 /// before that, has no other way there: all its failures were heard before its hash was asked for. For the others the
 /// time of adding tells.
 pub(super) fn is_new(hash: &JobHash, since: Option<Time>, heard_failures: u32) -> bool {
-    let plain = hash.failures() <= heard_failures && hash.stalled == 0 && hash.delay <= 0.0;
+    let plain = is_fresh(hash, heard_failures) && hash.delay <= 0.0;
     let added_since = hash.added.zip(since).is_some_and(|(added, since)| added >= since);
-    !hash.retried && (plain || added_since)
+    plain || (added_since && !hash.retried)
+}
+
+/// Whether nothing has happened to a job but what was heard: one whose addition was heard is new then, whatever its producer's clock said.
+fn is_fresh(hash: &JobHash, heard_failures: u32) -> bool {
+    hash.failures() <= heard_failures && hash.stalled == 0 && !hash.retried
 }
 
 impl Follower {
@@ -429,7 +434,8 @@ impl Follower {
                     self.count_failure(base, &id, state);
                 }
                 None | Some(Stage::Ended) => {
-                    state.tracker.set_stage(base, &id, Stage::Scheduled(eligible));
+                    let job = state.tracker.set_stage(base, &id, Stage::Scheduled(eligible));
+                    job.added_for_later = due.rest == 0;
                     self.push(base, &id, at, PendingFact::PerhapsEnqueued, state);
                     self.set_due(base, &id, Some(due.time()), state);
                     continue;
@@ -460,7 +466,8 @@ impl Follower {
             }
             job.retries_at_once = Some(hash.as_ref().is_some_and(|hash| hash.retries_at_once));
             let Some(hash) = hash else { continue };
-            let new = is_new(hash, since, job.failures_when_asked);
+            let new = is_new(hash, since, job.failures_when_asked)
+                || (job.added_for_later && is_fresh(hash, job.failures_when_asked));
             job.is_new = Some(new);
             if !(job.seen_waiting && new) {
                 // What failed before it was seen is not Vigie's to tell.

@@ -423,6 +423,18 @@ async fn a_job_for_later_is_enqueued_once() {
     assert_eq!(play.told(&[], &[]).await, ["mail started wait=7"]);
 }
 
+/// Its producer looked at its clock before Vigie listened, and Redis took it after that.
+#[tokio::test]
+async fn a_job_for_later_is_enqueued_when_its_announcement_was_heard() {
+    let mut play = Play::new();
+    let due = at_zero() + 999;
+    let hash = JobHash { delay: 1.0, ..job("mail", -1) };
+    let failed = JobHash { attempts_made: 1, ..hash.clone() };
+    play.hear(1, "delayed", &due.to_string());
+    let jobs = [("5", hash), ("4096", failed)];
+    assert_eq!(play.told(&jobs, &[(due, &["5", "4096"])]).await, ["mail enqueued"]);
+}
+
 #[tokio::test]
 async fn jobs_that_were_there_before_are_not_enqueued() {
     let mut play = Play::new();
