@@ -21,6 +21,8 @@ const BULK_SERIES: usize = 500;
 const LIVE_SERIES: usize = 2_000;
 /// Each query is asked again and again for so long.
 const ASK_FOR: Duration = Duration::from_millis(1_500);
+/// How long the engines rest before their memory is measured.
+const REST: Duration = Duration::from_secs(15);
 /// An engine that takes longer to write all of one size is left out of the rest.
 const WRITE_WITHIN: Duration = Duration::from_secs(240);
 
@@ -52,7 +54,7 @@ pub fn measure(cast: &Cast<'_>) -> Result<Section> {
          (snappy) into Vigie, Prometheus and VictoriaMetrics (Debian's packages) in turns, in one run; the last 10 minutes one \
          step a request of at most 2,000 series, as scraping brings them. *CPU* is processor time of the process a million samples, HTTP and \
          decoding included: in bulk that of the whole time, so that making blocks counts, and as scraped that of the requests alone. \
-         *resident* is memory once all is written (`VmRSS`), *anonymous* what of it no file backs (`RssAnon`; the rest is program and \
+         *resident* is memory 15 s after all is written (`VmRSS`), so that an engine may give back what was for writing, *anonymous* what of it no file backs (`RssAnon`; the rest is program and \
          mapped files, which the system takes back when others need memory), *peak* the most until then (`VmHWM`). *bytes* is what all is on the disk, index included, once it is in blocks, a sample: Vigie is stopped and started again, \
          of Prometheus it is a snapshot's folder, VictoriaMetrics is told to merge. Queries are range \
          queries over everything in steps of 60 s, as processor time of one. \
@@ -116,6 +118,8 @@ fn run(cast: &Cast<'_>, size: Size) -> Result<Vec<Running>> {
     write(&mut running, size, start, steps as usize)?;
     let end = start + (steps - 1) * STEP_SECONDS;
     println!("store: written ({:.0} s) ...", begin.elapsed().as_secs_f64());
+    // All of them give back memory that is free, each in its own time.
+    std::thread::sleep(REST);
     for one in &mut running {
         one.attempt("measuring its memory", |one| {
             (one.resident, one.peak) = (one.program()?.resident()?, one.program()?.peak()?);
