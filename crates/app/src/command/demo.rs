@@ -92,6 +92,7 @@ async fn serve(
         logs: LogsConfig::default(),
         sources: vec![SourceConfig::Redis(source)],
         origin: "the demo's own".to_owned(),
+        unused: None,
     };
     let running = Running::start(&config, &stop).await?;
     say_what_to_look_at(manifest, running.address, &url);

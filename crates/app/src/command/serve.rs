@@ -44,6 +44,9 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     log_to_stderr();
     let stop = CancellationToken::new();
     let running = Running::start(&config, &stop).await?;
+    if let Some(unused) = &config.unused {
+        anstream::println!("{unused}");
+    }
     anstream::println!("Vigie watches {} ({})", addresses(&config.sources), config.origin);
     anstream::println!("Dashboard: http://{}", running.address);
     on_signal_or_failure(stop, running).await

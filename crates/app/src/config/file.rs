@@ -10,8 +10,9 @@ use serde::de::{DeserializeSeed as _, IgnoredAny};
 use super::environment::{fill_quoted, unset};
 use super::logs::{RawLogs, logs};
 use super::metrics::{RawMetrics, metrics};
+use super::places::Places;
 use super::source::{KINDS, RawSource, SourceConfig, Sources};
-use super::{Config, DEFAULT_DATA_DIR, DEFAULT_LISTEN, only_loopback};
+use super::{Config, DEFAULT_DATA_DIR, DEFAULT_LISTEN, default_source, only_loopback};
 
 /// A configuration larger than this is none.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -53,14 +54,20 @@ struct RawConfig {
     logs: RawLogs,
     /// Read by itself, as each kind has keys of its own.
     #[serde(rename = "sources")]
-    _sources: IgnoredAny,
+    _sources: Option<IgnoredAny>,
+}
+
+/// The one key that those need to know who ask a running Vigie.
+#[derive(Debug, Deserialize)]
+struct OnlyListen {
+    listen: Option<String>,
 }
 
 /// What each source of the file is, whatever else its keys say.
 #[derive(Debug, Deserialize)]
 struct Kinds {
-    #[serde(default)]
-    sources: Vec<Kind>,
+    /// None where the file names none.
+    sources: Option<Vec<Kind>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,15 +76,30 @@ struct Kind {
 }
 
 pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
+    parse(&text_of(path)?, &path.display().to_string(), environment())
+}
+
+/// Where a Vigie with this file listens, whatever else is in it.
+pub(super) fn listen(path: &Path) -> Result<SocketAddr, ConfigError> {
+    let (text, origin) = (text_of(path)?, path.display().to_string());
+    let options = serde_saphyr::Options::default().with_properties(environment());
+    let raw: OnlyListen = serde_saphyr::from_str_with_options(&text, options)
+        .map_err(|error| wrong(&error, &origin))?;
+    address(raw.listen.as_deref(), &origin)
+}
+
+fn text_of(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
     if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_BYTES {
         return Err(ConfigError::TooLarge { path: path.to_owned() });
     }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    let environment = std::env::vars_os()
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+fn environment() -> HashMap<String, String> {
+    std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    parse(&text, &path.display().to_string(), environment)
+        .collect()
 }
 
 /// Reads the text of a file that people know as `origin`, with `${NAME}` from `environment`.
@@ -86,42 +108,94 @@ pub(super) fn parse(
     origin: &str,
     environment: HashMap<String, String>,
 ) -> Result<Config, ConfigError> {
-    let text = &fill_quoted(text, &environment).map_err(|(line, detail)| ConfigError::Wrong {
+    let filled = fill_quoted(text, &environment).map_err(|(line, detail)| ConfigError::Wrong {
         place: format!("{origin}:{line}"),
         detail,
     })?;
-    let options = || serde_saphyr::Options::default().with_properties(environment.clone());
+    let options = serde_saphyr::Options::default().with_properties(environment.clone());
+    let mut config = checked(&filled, origin, &options, &environment)
+        .map_err(|error| error.at_its_line(origin, &Places::of(&filled, options)))?;
+    let given = environment.get("REDIS_URL").is_some_and(|url| !url.is_empty());
+    // It is the default source, or the file says itself what it is for.
+    let used = text.contains("REDIS_URL") || config.origin != origin;
+    config.unused = (given && !used)
+        .then(|| format!("REDIS_URL is set and not used: {origin} says what to watch"));
+    Ok(config)
+}
+
+fn checked(
+    text: &str,
+    origin: &str,
+    options: &serde_saphyr::Options,
+    environment: &HashMap<String, String>,
+) -> Result<Config, ConfigError> {
     let wrong = |error: &serde_saphyr::Error| wrong(error, origin);
-    let kinds: Kinds =
-        serde_saphyr::from_str_with_options(text, options()).map_err(|error| wrong(&error))?;
-    let kinds = checked_kinds(kinds, origin)?;
-    let raw: RawConfig =
-        serde_saphyr::from_str_with_options(text, options()).map_err(|error| wrong(&error))?;
-    let raw_sources =
-        serde_saphyr::with_deserializer_from_str_with_options(text, options(), |from| {
-            Sources(&kinds).deserialize(from)
-        })
+    let kinds: Kinds = serde_saphyr::from_str_with_options(text, options.clone())
         .map_err(|error| wrong(&error))?;
-    let listen = match &raw.listen {
-        None => DEFAULT_LISTEN,
-        Some(text) => text.parse().map_err(|_| ConfigError::Wrong {
-            place: format!("{origin}: listen"),
-            detail: format!("{text:?} is no address with a port, such as 127.0.0.1:4780"),
-        })?,
+    let kinds = kinds.sources.map(|kinds| checked_kinds(kinds, origin)).transpose()?;
+    let raw: RawConfig = serde_saphyr::from_str_with_options(text, options.clone())
+        .map_err(|error| wrong(&error))?;
+    let listen = address(raw.listen.as_deref(), origin)?;
+    let (sources, from) = match kinds {
+        None => {
+            let redis_url = environment.get("REDIS_URL").map(String::as_str);
+            let (source, from) = default_source(redis_url)?;
+            (vec![source], format!("{origin}, and {from} for what to watch"))
+        }
+        Some(kinds) => {
+            let raw = serde_saphyr::with_deserializer_from_str_with_options(
+                text,
+                options.clone(),
+                |from| Sources(&kinds).deserialize(from),
+            );
+            (sources(raw.map_err(|error| wrong(&error))?, origin)?, origin.to_owned())
+        }
     };
     Ok(Config {
-        listen: only_loopback(listen, &format!("{origin}: listen"))?,
+        listen,
         hosts: raw.hosts,
         data_dir: raw.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
         metrics: metrics(raw.metrics, origin)?,
         logs: logs(raw.logs, origin)?,
-        sources: sources(raw_sources, origin)?,
-        origin: origin.to_owned(),
+        sources,
+        origin: from,
+        unused: None,
     })
 }
 
+fn address(text: Option<&str>, origin: &str) -> Result<SocketAddr, ConfigError> {
+    let Some(text) = text else { return Ok(DEFAULT_LISTEN) };
+    let address = text.parse().map_err(|_| ConfigError::Wrong {
+        place: format!("{origin}: listen"),
+        detail: format!("{text:?} is no address with a port, such as 127.0.0.1:4780"),
+    })?;
+    only_loopback(address, &format!("{origin}: listen"))
+}
+
+impl ConfigError {
+    /// The same with line and column, where it names a key and not a line.
+    fn at_its_line(mut self, origin: &str, places: &Places) -> Self {
+        let detail = self.to_string();
+        let place = match &mut self {
+            Self::Wrong { place, .. }
+            | Self::Source { place, .. }
+            | Self::NotLoopback { place, .. } => place,
+            Self::Unreadable { .. } | Self::TooLarge { .. } => return self,
+        };
+        let path = place.strip_prefix(origin).and_then(|rest| rest.strip_prefix(": "));
+        let Some(path) = path.map(str::to_owned) else { return self };
+        // What is wrong with a source begins with its key.
+        let key = detail[place.len()..].trim_start_matches([':', ' ']).split([':', ' ']).next();
+        let whole = format!("{path}.{}", key.unwrap_or_default());
+        if let Some((line, column)) = places.find(&whole) {
+            *place = format!("{origin}:{line}:{column}: {path}");
+        }
+        self
+    }
+}
+
 /// The kind of each source in the list.
-fn checked_kinds(kinds: Kinds, origin: &str) -> Result<Vec<String>, ConfigError> {
+fn checked_kinds(kinds: Vec<Kind>, origin: &str) -> Result<Vec<String>, ConfigError> {
     let checked = |(place, source): (usize, Kind)| {
         let known = KINDS.join(", ");
         let detail = match source.kind {
@@ -131,7 +205,7 @@ fn checked_kinds(kinds: Kinds, origin: &str) -> Result<Vec<String>, ConfigError>
         };
         Err(ConfigError::Wrong { place: format!("{origin}: sources[{place}]"), detail })
     };
-    kinds.sources.into_iter().enumerate().map(checked).collect()
+    kinds.into_iter().enumerate().map(checked).collect()
 }
 
 fn unknown_kind(kind: &str) -> String {
@@ -373,6 +447,68 @@ mod tests {
     }
 
     #[test]
+    fn what_is_found_wrong_later_is_named_with_its_line_too() {
+        let twice = "listen: 127.0.0.1:1\nsources:\n- {name: a, kind: redis, url: redis://h}\n- name: a\n  kind: redis\n  url: redis://i\n";
+        assert!(
+            error(twice).starts_with("vigie.yaml:4:3: sources[1]: the name \"a\" is used twice"),
+            "{}",
+            error(twice)
+        );
+        for (text, place) in [
+            (twice.replace("redis://i", "http://i"), "vigie.yaml:6:3: sources[1]: "),
+            (twice.replace("127.0.0.1:1", "x"), "vigie.yaml:1:1: listen: "),
+            (twice.replace("127.0.0.1:1", "0.0.0.0:1"), "vigie.yaml:1:1: listen: "),
+            (
+                twice.replace("name: a\n", "name: b\n  limits: {queues: 0}\n"),
+                "vigie.yaml:5:12: sources[1]: limits.queues: ",
+            ),
+            (
+                twice.replace(
+                    "name: a\n  kind: redis\n  url: redis://i",
+                    "name: p\n  kind: probe\n  backends_of: lb",
+                ),
+                "vigie.yaml:6:3: sources[1]: backends_of: ",
+            ),
+            (
+                twice.replace("kind: redis\n", "kind: rdis\n"),
+                "vigie.yaml:4:3: sources[1]: there is no kind",
+            ),
+            (
+                format!("metrics:\n  retention_days: 0\n{SOURCE}"),
+                "vigie.yaml:2:3: metrics.retention_days: ",
+            ),
+            (
+                format!("logs:\n  forward:\n  - {{kind: loki}}\n{SOURCE}"),
+                "vigie.yaml:3:5: logs.forward[0].url is missing",
+            ),
+        ] {
+            assert!(error(&text).starts_with(place), "{place}{}", error(&text));
+        }
+    }
+
+    #[test]
+    fn without_sources_the_redis_of_the_environment_or_of_this_machine_is_watched() {
+        let config = with("listen: 127.0.0.1:4999\n").unwrap();
+        assert_eq!((config.sources.len(), config.listen.port()), (1, 4999));
+        assert_eq!(config.sources[0].display_url(), "redis://127.0.0.1:6379");
+        assert_eq!(with("# nothing is set\n").unwrap().sources.len(), 1);
+        assert_eq!(config.origin, "vigie.yaml, and the default for what to watch");
+        let set = HashMap::from([("REDIS_URL".to_owned(), "redis://elsewhere:1".to_owned())]);
+        let config = parse("sources:\n", "v.yaml", set.clone()).unwrap();
+        assert_eq!(config.sources[0].display_url(), "redis://elsewhere:1");
+        assert_eq!(config.unused, None);
+        // With sources, it is said that the variable has no effect, unless the file uses it.
+        let config = parse(SOURCE, "v.yaml", set.clone()).unwrap();
+        assert_eq!(config.sources[0].display_url(), "redis://127.0.0.1:6379");
+        assert_eq!(
+            config.unused.unwrap(),
+            "REDIS_URL is set and not used: v.yaml says what to watch"
+        );
+        let uses = "sources: [{name: a, kind: redis, url: \"${REDIS_URL}\"}]";
+        assert_eq!(parse(uses, "v.yaml", set).unwrap().unused, None);
+    }
+
+    #[test]
     fn other_addresses_than_loopback_are_refused() {
         let refused = error(&format!("listen: 0.0.0.0:4780\n{SOURCE}"));
         assert!(refused.contains("0.0.0.0:4780 is not a loopback address"), "{refused}");
@@ -475,7 +611,7 @@ mod tests {
                     d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e]\n\
                     sources: [*f,*f,*f,*f,*f,*f,*f,*f]\n";
         let deep = format!("sources: {}", "[".repeat(100_000));
-        for text in ["", "\t", "sources: {", "- 1", "\u{0}", bomb, &deep, "sources: [1, 2]"] {
+        for text in ["sources: {", "- 1", "\u{0}", bomb, &deep, "sources: [1, 2]"] {
             assert!(!error(text).is_empty());
         }
     }

@@ -12,6 +12,7 @@ use super::{
     failed, forwarding, health, history, instances, kpis, queues, sources, storage, verdict,
     workers,
 };
+use crate::problem::PROBLEM_JSON;
 use crate::state::AppState;
 use crate::{events, exposition, live};
 
@@ -66,7 +67,7 @@ pub(crate) fn name_problems(document: &mut OpenApi) {
                 response.content = content
                     .into_iter()
                     .map(|(kind, content)| match is_problem(&content) {
-                        true => ("application/problem+json".to_owned(), content),
+                        true => (PROBLEM_JSON.to_owned(), content),
                         false => (kind, content),
                     })
                     .collect();
@@ -77,7 +78,7 @@ pub(crate) fn name_problems(document: &mut OpenApi) {
 
 fn is_problem(content: &RefOr<Content>) -> bool {
     matches!(content, RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. })
-        if schema.ref_location.ends_with("/Problem"))
+        if schema.ref_location.ends_with("Problem"))
 }
 
 /// The document as JSON text, as `/api/openapi.json` serves it.
