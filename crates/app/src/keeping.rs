@@ -244,7 +244,7 @@ mod tests {
         disk.set(Fault::Full);
         assert!(!write(&store, NOW.millis() + 1));
         let why = until(&board, S::WHAT, true).await.unwrap();
-        assert!(why.contains("No space left"), "{why}");
+        assert!(why.contains("no storage space"), "{why}");
         disk.set(Fault::None);
         until(&board, S::WHAT, false).await;
         stop.cancel();
