@@ -36,7 +36,7 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
         .merge(logs::routes())
         .merge(loki::routes())
         .split_for_parts();
-    api::name_problems(&mut document);
+    api::complete(&mut document);
     // The stream is compressed by the hub, once for all clients; small answers are not worth it.
     let compressible = SizeAbove::new(1_024).and(NotForContentType::const_new("text/event-stream"));
     let elsewhere = state.metrics.clone();

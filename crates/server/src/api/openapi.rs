@@ -9,8 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    failed, forwarding, health, history, instances, kpis, queues, sources, storage, verdict,
-    workers,
+    examples, failed, forwarding, health, history, instances, kpis, queues, sources, storage,
+    verdict, workers,
 };
 use crate::problem::PROBLEM_JSON;
 use crate::state::AppState;
@@ -56,8 +56,14 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::ready))
 }
 
-/// Says of every problem that it is one: the attributes of handlers know its shape only.
-pub(crate) fn name_problems(document: &mut OpenApi) {
+/// Adds what the attributes of handlers do not say: examples of bodies, and of every problem that it is one.
+pub(crate) fn complete(document: &mut OpenApi) {
+    examples::add(document);
+    name_problems(document);
+}
+
+/// Of a problem attributes know its shape only.
+fn name_problems(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         let PathItem { get, put, post, delete, .. } = item;
         for operation in [get, put, post, delete].into_iter().flatten() {
@@ -89,7 +95,7 @@ pub fn openapi_json() -> String {
         .merge(crate::logs::routes())
         .merge(crate::loki::routes());
     let (_, mut document) = all.split_for_parts();
-    name_problems(&mut document);
+    complete(&mut document);
     document.to_pretty_json().unwrap_or_default()
 }
 
