@@ -1,6 +1,7 @@
 //! What is kept on disk: opens the store, and looks after it.
 
 use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -111,6 +112,14 @@ pub(crate) fn open_logs(
     logs.map(Some).map_err(|error| Failure::failed(format!("logs.redact_patterns: {error}")))
 }
 
+/// Makes a folder that nobody else of this machine may look into: log lines are in it. One that is there stays as it is.
+///
+/// # Errors
+/// What the disk says.
+pub(crate) fn private_folder(path: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
 /// Bytes that are written to see whether there is room.
 const TRIED_BYTES: usize = 1 << 20;
 
@@ -120,7 +129,7 @@ const TRIED_BYTES: usize = 1 << 20;
 /// What the disk says, and of which place.
 pub(crate) fn try_folder(data_dir: &Path) -> Result<(), String> {
     let missing: Vec<&Path> = data_dir.ancestors().take_while(|path| !path.exists()).collect();
-    let tried = std::fs::create_dir_all(data_dir).and_then(|()| {
+    let tried = private_folder(data_dir).and_then(|()| {
         let mut file = tempfile::NamedTempFile::new_in(data_dir)?;
         file.write_all(&vec![0; TRIED_BYTES])?;
         file.as_file().sync_all()

@@ -1,6 +1,7 @@
 //! What the binary keeps: a real Redis, kill -9 in the middle, promtool's questions, a backup and its way back.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -209,6 +210,8 @@ fn promtool_asks_it_as_it_asks_prometheus() {
     let port = configure(dir.path(), redis.port());
     let vigie = start(dir.path(), port);
     vigie.waits_for(WAITING, 3.0);
+    let mode = std::fs::metadata(dir.path().join("data")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "nobody else may read what is kept");
     let storage = vigie.json("/api/v1/storage");
     for store in storage["stores"].as_array().unwrap() {
         let found = (&store["kept"], &store["error"], &store["since"]);

@@ -109,6 +109,8 @@ impl Running {
         let sending = sending::open(config)?;
         let settings = config.sources.iter().map(settings).collect();
         let mut board = Board::new(settings, limits(&config.sources), now());
+        // Where that fails, the stores that are to be in it say so.
+        drop(keeping::private_folder(&config.data_dir));
         let store = match config.metrics.backend {
             None => keeping::open(config, &mut board, now())?,
             Some(_) => None,
