@@ -2,6 +2,8 @@
 
 mod environment;
 mod file;
+#[cfg(test)]
+mod file_tests;
 mod logs;
 mod metrics;
 mod places;
