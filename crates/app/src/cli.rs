@@ -60,16 +60,19 @@ pub(crate) enum Command {
     /// Start a Redis and real workers of its own, and show them
     ///
     /// Everything runs on free ports of 127.0.0.1 and in a temporary folder; Ctrl-C ends and removes all of it.
+    #[command(after_help = "Examples:\n  vigie demo\n  vigie demo --listen 127.0.0.1:4999")]
     Demo(DemoArgs),
     /// Check the configuration and each source, and say what is missing
     ///
     /// Connects to each source once, reads what Vigie would read, and prints what was found. Where the Redis user
-    /// may not do something, the exact ACL line that allows it is printed. Exits with 1 when a source does not work.
+    /// may not do something, the exact ACL line that allows it is printed. Exits with 1 when a source, a destination or data_dir
+    /// does not work.
     #[command(
         after_help = "Examples:\n  vigie check\n  vigie check --config /etc/vigie/vigie.yaml"
     )]
     Check,
     /// Configuration files
+    #[command(after_help = "Example:\n  vigie config init > vigie.yaml")]
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
@@ -115,6 +118,7 @@ pub(crate) enum Command {
         dir: PathBuf,
     },
     /// The version
+    #[command(after_help = "Example:\n  vigie version")]
     Version,
     /// A completion script for a shell
     #[command(after_help = "Example:\n  vigie completions bash > /etc/bash_completion.d/vigie")]
@@ -144,9 +148,9 @@ pub(crate) struct DemoArgs {
 /// Which Vigie is asked.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct At {
-    /// The address of the running Vigie
-    #[arg(long, default_value = "http://127.0.0.1:4780", env = "VIGIE_URL")]
-    pub(crate) url: String,
+    /// The address of the running Vigie [default: where it listens by the configuration, or http://127.0.0.1:4780]
+    #[arg(long, env = "VIGIE_URL")]
+    pub(crate) url: Option<String>,
 }
 
 /// What is shown as a table.
@@ -258,5 +262,15 @@ mod tests {
         {
             assert!(help.contains(word), "{word} is missing in:\n{help}");
         }
+    }
+
+    #[test]
+    fn the_help_of_each_command_has_an_example() {
+        fn check(command: &mut clap::Command) {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Example"), "{}:\n{help}", command.get_name());
+            command.get_subcommands_mut().filter(|one| one.get_name() != "help").for_each(check);
+        }
+        check(&mut Cli::command());
     }
 }

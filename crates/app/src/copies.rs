@@ -30,7 +30,7 @@ pub(crate) fn backup(kept: &Kept, dir: &Path) -> Result<String, String> {
     if kept.metrics.is_none() && kept.logs.is_none() {
         return Err("nothing is kept here: metrics are elsewhere, and there is no log store".into());
     }
-    fs::create_dir_all(dir).map_err(failed)?;
+    keeping::private_folder(dir).map_err(failed)?;
     if fs::read_dir(dir).map_err(failed)?.next().is_some() {
         return Err(format!(
             "{}: the folder is not empty: name one that is, or a new one",
@@ -67,6 +67,8 @@ pub(crate) fn restore(from: &Path, data_dir: &Path) -> Result<String, String> {
             return Err(format!("{}: something is there already", to.display()));
         }
     }
+    let failed = |error: io::Error| format!("{}: {error}", data_dir.display());
+    keeping::private_folder(data_dir).map_err(failed)?;
     let mut all = BackupReport::default();
     for (part, from) in parts {
         let report = vigie_store::restore(&from, &place(part, data_dir))

@@ -184,7 +184,8 @@ fn a_source_none_of_whose_targets_answers_is_down_and_a_probe_has_done_its_work(
     let sources = json!([
         {"name": "shop", "kind": "go_api", "url": url},
         {"name": "flows", "kind": "n8n", "url": url},
-        {"name": "node", "kind": "prometheus", "static_configs": [{"targets": [nobody]}]},
+        {"name": "node", "kind": "prometheus", "static_configs": [{"targets": [nobody]}],
+            "params": {"token": ["hunter2"]}},
         {"name": "probes", "kind": "probe", "targets": [url]}
     ]);
     let vigie = Vigie::start(dir.path(), &sources);
@@ -218,6 +219,11 @@ fn a_source_none_of_whose_targets_answers_is_down_and_a_probe_has_done_its_work(
     let verdict = vigie.json("/api/v1/verdict").unwrap();
     assert_eq!(verdict["code"], "instances_down", "{verdict}");
     let (code, report) = run(&["check"], dir.path());
+    for path in ["/api/v1/sources", "/api/v1/targets", "/api/v1/instances", "/api/v1/events"] {
+        let body = http_get(vigie.port, path).unwrap().body;
+        assert!(!body.contains("hunter2"), "{path}: {body}");
+    }
+    assert!(!report.contains("hunter2"), "{report}");
     assert_eq!(code, Some(1), "{report}");
     assert!(report.contains("0 of 1 instance answers"), "{report}");
     assert!(report.contains("4 of 4 sources do not work as they should"), "{report}");

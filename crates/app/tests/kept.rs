@@ -1,6 +1,7 @@
 //! What the binary keeps: a real Redis, kill -9 in the middle, promtool's questions, a backup and its way back.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -179,11 +180,38 @@ fn a_disk_that_fails_costs_the_history_and_nothing_else() {
 }
 
 #[test]
+fn commands_ask_the_vigie_of_the_configuration() {
+    let (dir, redis) = (tempfile::tempdir().unwrap(), redis());
+    let port = configure(dir.path(), redis.port());
+    let vigie = start(dir.path(), port);
+    vigie.waits_for(WAITING, 3.0);
+    for (command, says) in [
+        ("queues", "kept"),
+        ("instances", "No instances"),
+        ("events", "source main is watched"),
+        ("logs", "source main is watched"),
+    ] {
+        let output = run(dir.path(), &[command]);
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.code() == Some(0) && text.contains(says), "{command}: {text}");
+    }
+    let unknown = run(dir.path(), &["queues", "--source", "nix"]);
+    let text = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(unknown.status.code() == Some(2) && text.contains("it is one of main"), "{text}");
+    std::fs::write(dir.path().join("vigie.yaml"), "listen: [\n").unwrap();
+    let wrong = run(dir.path(), &["queues"]);
+    let text = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(wrong.status.code() == Some(2) && text.contains("vigie.yaml:"), "{text}");
+}
+
+#[test]
 fn promtool_asks_it_as_it_asks_prometheus() {
     let (dir, redis) = (tempfile::tempdir().unwrap(), redis());
     let port = configure(dir.path(), redis.port());
     let vigie = start(dir.path(), port);
     vigie.waits_for(WAITING, 3.0);
+    let mode = std::fs::metadata(dir.path().join("data")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "nobody else may read what is kept");
     let storage = vigie.json("/api/v1/storage");
     for store in storage["stores"].as_array().unwrap() {
         let found = (&store["kept"], &store["error"], &store["since"]);

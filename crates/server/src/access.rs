@@ -162,6 +162,25 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// That a request has no query parameters, of a resource that knows none: one that is misspelled is not passed over.
+pub(crate) struct NoQuery;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        match parts.uri.query().filter(|query| !query.is_empty()) {
+            None => Ok(Self),
+            Some(query) => {
+                let first: String = query.chars().take_while(|one| !"=&".contains(*one)).collect();
+                Err(Problem::bad_parameter(format!(
+                    "unknown field `{first}`: there is no parameter here"
+                )))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

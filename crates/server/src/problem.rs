@@ -6,6 +6,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// The content type of a problem document.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
 /// An answer that says what was wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
@@ -62,6 +65,22 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "ambiguous", "The name is that of several things", detail)
     }
 
+    /// A door of Vigie's own does not take what was sent.
+    pub fn refused(status: StatusCode, detail: impl Into<String>) -> Self {
+        let (kind, title) = match status {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                ("unsupported", "It is not known how to read this")
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "It is over a limit"),
+            StatusCode::BAD_REQUEST => ("malformed", "It is not what is taken here"),
+            StatusCode::REQUEST_TIMEOUT => ("too-slow", "The body did not come in time"),
+            StatusCode::TOO_MANY_REQUESTS => ("too-fast", "It is more than may come at once"),
+            StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "It cannot be had now"),
+            _ => ("internal", "Vigie's own fault"),
+        };
+        Self::new(status, kind, title, detail)
+    }
+
     /// 421: the request was made for another host.
     pub fn wrong_host(host: &str) -> Self {
         let shown: String = host.chars().take(100).collect();
@@ -98,7 +117,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        let kind = [(header::CONTENT_TYPE, PROBLEM_JSON)];
         (status, kind, Json(self)).into_response()
     }
 }

@@ -4,14 +4,13 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
-use tower_http::timeout::TimeoutLayer;
 
 use crate::access::{AllowedHosts, check_host, check_origin, protect};
 use crate::api;
@@ -31,13 +30,13 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
     // Prometheus's and Loki's paths are merged after these layers: they have limits of their own.
     let own = api::routes()
         .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN));
+        .layer(axum::middleware::from_fn(in_time));
     let (routes, mut document) = own
         .merge(prometheus::routes())
         .merge(logs::routes())
         .merge(loki::routes())
         .split_for_parts();
-    api::name_problems(&mut document);
+    api::complete(&mut document);
     // The stream is compressed by the hub, once for all clients; small answers are not worth it.
     let compressible = SizeAbove::new(1_024).and(NotForContentType::const_new("text/event-stream"));
     let elsewhere = state.metrics.clone();
@@ -56,6 +55,14 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
         .layer(axum::middleware::from_fn(check_origin))
         .layer(axum::middleware::from_fn_with_state(hosts, check_host))
         .layer(axum::middleware::from_fn(protect))
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await;
+    answer.unwrap_or_else(|_| {
+        let within = ANSWER_WITHIN.as_secs();
+        Problem::unavailable(format!("There was no answer within {within} s.")).into_response()
+    })
 }
 
 /// A panic is Vigie's own fault: it is logged, and the client learns no more than that.

@@ -13,9 +13,9 @@ use crate::client;
 use crate::exit::Failure;
 
 /// Prints what happened; with `-f` what happens, until a signal or until nobody reads.
-pub(crate) async fn run(arguments: &EventsArgs) -> Result<(), Failure> {
+pub(crate) async fn run(arguments: &EventsArgs, url: &str) -> Result<(), Failure> {
     tokio::select! {
-        done = show(arguments) => done,
+        done = show(arguments, url) => done,
         _ = tokio::signal::ctrl_c(), if arguments.listing.follow => Ok(()),
     }
 }
@@ -38,8 +38,8 @@ fn path(arguments: &EventsArgs) -> String {
     format!("/api/v1/events?{query}")
 }
 
-async fn show(arguments: &EventsArgs) -> Result<(), Failure> {
-    let mut following = Following::new(&arguments.listing.at.url, "events");
+async fn show(arguments: &EventsArgs, url: &str) -> Result<(), Failure> {
+    let mut following = Following::new(url, "events");
     let mut known = HashSet::new();
     let mut begun = false;
     loop {
@@ -49,8 +49,7 @@ async fn show(arguments: &EventsArgs) -> Result<(), Failure> {
             continue;
         }
         if !begun {
-            let body =
-                client::get(&arguments.listing.at.url, &path(arguments)).await.map_err(failure)?;
+            let body = client::get(url, &path(arguments)).await.map_err(failure)?;
             let answer: Value = serde_json::from_slice(&body)
                 .map_err(|error| Failure::failed(format!("the answer is no JSON: {error}")))?;
             for event in list(&answer["events"]).iter().rev() {

@@ -24,10 +24,10 @@ const NAME_MOST: usize = 50;
 const NAME_LEAST: usize = 20;
 
 /// Prints once, or every second until a signal.
-pub(crate) async fn run(arguments: &InstancesArgs) -> Result<(), Failure> {
+pub(crate) async fn run(arguments: &InstancesArgs, url: &str) -> Result<(), Failure> {
     let InstancesArgs { table: shown, status } = arguments;
     let filters = [("status", status)];
-    watching::run(shown, "/api/v1/instances", &filters, async |answer, window| {
+    watching::run(shown, url, "/api/v1/instances", &filters, async |answer, window| {
         table(answer, window)
     })
     .await

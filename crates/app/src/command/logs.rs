@@ -21,9 +21,9 @@ const MOST_MISSED: usize = 5_000;
 const OVERLAP: Duration = Duration::from_secs(3);
 
 /// Prints what is there; with `-f` what comes, until a signal or until nobody reads.
-pub(crate) async fn run(arguments: &LogsArgs) -> Result<(), Failure> {
+pub(crate) async fn run(arguments: &LogsArgs, url: &str) -> Result<(), Failure> {
     tokio::select! {
-        done = show(arguments) => done,
+        done = show(arguments, url) => done,
         _ = tokio::signal::ctrl_c(), if arguments.listing.follow => Ok(()),
     }
 }
@@ -48,13 +48,13 @@ fn narrowed(arguments: &LogsArgs) -> Query {
     query
 }
 
-async fn show(arguments: &LogsArgs) -> Result<(), Failure> {
+async fn show(arguments: &LogsArgs, url: &str) -> Result<(), Failure> {
     let mut shown = Shown::new(arguments.listing.json);
     if !arguments.listing.follow {
-        return shown.past(arguments).await.map(|_| ());
+        return shown.past(arguments, url).await.map(|_| ());
     }
     let topic = format!("logs:{}", narrowed(arguments));
-    let mut following = Following::new(&arguments.listing.at.url, &topic);
+    let mut following = Following::new(url, &topic);
     let mut begun = false;
     loop {
         let Some(message) = following.next().await? else {
@@ -65,7 +65,7 @@ async fn show(arguments: &LogsArgs) -> Result<(), Failure> {
             return Err(Failure::failed(safe(error)));
         }
         // What comes is followed before the past is asked for, so that nothing falls in between.
-        if !begun && !shown.past(arguments).await? {
+        if !begun && !shown.past(arguments, url).await? {
             return Ok(());
         }
         begun = true;
@@ -117,7 +117,7 @@ impl Shown {
     }
 
     /// Prints what is there, oldest first; after a break what was missed. Whether somebody still reads.
-    async fn past(&mut self, arguments: &LogsArgs) -> Result<bool, Failure> {
+    async fn past(&mut self, arguments: &LogsArgs, url: &str) -> Result<bool, Failure> {
         let mut query = narrowed(arguments);
         let (from, limit) = match &self.newest {
             Some(newest) => (Some(newest), MOST_MISSED),
@@ -127,9 +127,7 @@ impl Shown {
             query.push("from", from);
         }
         query.push("limit", &limit.to_string());
-        let body = client::get(&arguments.listing.at.url, &format!("/api/v1/logs?{query}"))
-            .await
-            .map_err(failure)?;
+        let body = client::get(url, &format!("/api/v1/logs?{query}")).await.map_err(failure)?;
         let answer: Value = serde_json::from_slice(&body)
             .map_err(|error| Failure::failed(format!("the answer is no JSON: {error}")))?;
         self.owed.clear();

@@ -31,12 +31,12 @@ const NAME_LEAST: usize = 30;
 const NAME_MOST: usize = 60;
 
 /// Prints once, or every second until a signal.
-pub(crate) async fn run(arguments: &QueuesArgs) -> Result<(), Failure> {
+pub(crate) async fn run(arguments: &QueuesArgs, url: &str) -> Result<(), Failure> {
     let QueuesArgs { table: shown, kind } = arguments;
     let with_verdict = async |answer: &Value, window: Window| {
-        format!("{}{}", verdict(&shown.at.url).await, table(answer, window))
+        format!("{}{}", verdict(url).await, table(answer, window))
     };
-    watching::run(shown, "/api/v1/queue/status", &[("kind", kind)], with_verdict).await
+    watching::run(shown, url, "/api/v1/queue/status", &[("kind", kind)], with_verdict).await
 }
 
 /// The sentence that comes first; empty when it cannot be had, as the table says more.

@@ -47,6 +47,9 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     log_to_stderr();
     let stop = CancellationToken::new();
     let running = Running::start(&config, &stop).await?;
+    if let Some(unused) = &config.unused {
+        anstream::println!("{unused}");
+    }
     anstream::println!("Vigie watches {} ({})", addresses(&config.sources), config.origin);
     anstream::println!("Dashboard: http://{}", running.address);
     on_signal_or_failure(stop, running).await
@@ -109,6 +112,8 @@ impl Running {
         let sending = sending::open(config)?;
         let settings = config.sources.iter().map(settings).collect();
         let mut board = Board::new(settings, limits(&config.sources), now());
+        // Where that fails, the stores that are to be in it say so.
+        drop(keeping::private_folder(&config.data_dir));
         let store = match config.metrics.backend {
             None => keeping::open(config, &mut board, now())?,
             Some(_) => None,

@@ -12,10 +12,11 @@ use crate::cli::TableArgs;
 use crate::client::{self, ClientError};
 use crate::exit::Failure;
 
-/// Prints what is at `path` (its `filters` that are given, and the source) as JSON or as the table that `table` makes of it for a
+/// Prints what is at `path` of the Vigie at `url` (its `filters` that are given, and the source) as JSON or as the table that `table` makes of it for a
 /// window, once or each second until a signal.
 pub(super) async fn run(
     arguments: &TableArgs,
+    url: &str,
     path: &str,
     filters: &[(&str, &Option<String>)],
     table: impl AsyncFn(&Value, Window) -> String,
@@ -28,7 +29,7 @@ pub(super) async fn run(
     }
     let path = format!("{path}?{query}");
     loop {
-        match client::get(&arguments.at.url, &path).await {
+        match client::get(url, &path).await {
             Ok(body) => show(arguments, &body, &table).await?,
             // While watching, a Vigie that restarts comes back.
             Err(error @ ClientError::Unreachable { .. }) if arguments.watch => {

@@ -10,9 +10,10 @@ use serde::de::{DeserializeSeed as _, IgnoredAny};
 use super::environment::{fill_quoted, unset};
 use super::logs::{RawLogs, logs};
 use super::metrics::{RawMetrics, metrics};
+use super::places::Places;
 use super::source::{KINDS, RawSource, SourceConfig, Sources};
 use super::written::Written;
-use super::{Config, DEFAULT_DATA_DIR, DEFAULT_LISTEN, only_loopback};
+use super::{Config, DEFAULT_DATA_DIR, DEFAULT_LISTEN, default_source, only_loopback};
 
 /// A configuration larger than this is none.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -54,14 +55,20 @@ struct RawConfig {
     logs: RawLogs,
     /// Read by itself, as each kind has keys of its own.
     #[serde(rename = "sources")]
-    _sources: IgnoredAny,
+    _sources: Option<IgnoredAny>,
+}
+
+/// The one key that those need to know who ask a running Vigie.
+#[derive(Debug, Deserialize)]
+struct OnlyListen {
+    listen: Option<String>,
 }
 
 /// What each source of the file is, whatever else its keys say.
 #[derive(Debug, Deserialize)]
 struct Kinds {
-    #[serde(default)]
-    sources: Vec<Kind>,
+    /// None where the file names none.
+    sources: Option<Vec<Kind>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,15 +77,30 @@ struct Kind {
 }
 
 pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
+    parse(&text_of(path)?, &path.display().to_string(), environment())
+}
+
+/// Where a Vigie with this file listens, whatever else is in it.
+pub(super) fn listen(path: &Path) -> Result<SocketAddr, ConfigError> {
+    let (text, origin) = (text_of(path)?, path.display().to_string());
+    let options = serde_saphyr::Options::default().with_properties(environment());
+    let raw: OnlyListen = serde_saphyr::from_str_with_options(&text, options)
+        .map_err(|error| wrong(&error, &origin))?;
+    address(raw.listen.as_deref(), &origin)
+}
+
+fn text_of(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
     if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_BYTES {
         return Err(ConfigError::TooLarge { path: path.to_owned() });
     }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    let environment = std::env::vars_os()
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+fn environment() -> HashMap<String, String> {
+    std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    parse(&text, &path.display().to_string(), environment)
+        .collect()
 }
 
 /// Reads the text of a file that people know as `origin`, with `${NAME}` from `environment`.
@@ -87,44 +109,96 @@ pub(super) fn parse(
     origin: &str,
     environment: HashMap<String, String>,
 ) -> Result<Config, ConfigError> {
-    let written = Written::of(text);
-    let text = &fill_quoted(text, &environment).map_err(|(line, detail)| ConfigError::Wrong {
+    let filled = fill_quoted(text, &environment).map_err(|(line, detail)| ConfigError::Wrong {
         place: format!("{origin}:{line}"),
         detail,
     })?;
-    let options = || serde_saphyr::Options::default().with_properties(environment.clone());
+    let options = serde_saphyr::Options::default().with_properties(environment.clone());
+    let mut config = checked(&filled, origin, &options, &environment)
+        .map_err(|error| error.at_its_line(origin, &Places::of(&filled, options)))?;
+    config.written = Written::of(text);
+    let given = environment.get("REDIS_URL").is_some_and(|url| !url.is_empty());
+    // It is the default source, or the file says itself what it is for.
+    let used = text.contains("REDIS_URL") || config.origin != origin;
+    config.unused = (given && !used)
+        .then(|| format!("REDIS_URL is set and not used: {origin} says what to watch"));
+    Ok(config)
+}
+
+fn checked(
+    text: &str,
+    origin: &str,
+    options: &serde_saphyr::Options,
+    environment: &HashMap<String, String>,
+) -> Result<Config, ConfigError> {
     let wrong = |error: &serde_saphyr::Error| wrong(error, origin);
-    let kinds: Kinds =
-        serde_saphyr::from_str_with_options(text, options()).map_err(|error| wrong(&error))?;
-    let kinds = checked_kinds(kinds, origin)?;
-    let raw: RawConfig =
-        serde_saphyr::from_str_with_options(text, options()).map_err(|error| wrong(&error))?;
-    let raw_sources =
-        serde_saphyr::with_deserializer_from_str_with_options(text, options(), |from| {
-            Sources(&kinds).deserialize(from)
-        })
+    let kinds: Kinds = serde_saphyr::from_str_with_options(text, options.clone())
         .map_err(|error| wrong(&error))?;
-    let listen = match &raw.listen {
-        None => DEFAULT_LISTEN,
-        Some(text) => text.parse().map_err(|_| ConfigError::Wrong {
-            place: format!("{origin}: listen"),
-            detail: format!("{text:?} is no address with a port, such as 127.0.0.1:4780"),
-        })?,
+    let kinds = kinds.sources.map(|kinds| checked_kinds(kinds, origin)).transpose()?;
+    let raw: RawConfig = serde_saphyr::from_str_with_options(text, options.clone())
+        .map_err(|error| wrong(&error))?;
+    let listen = address(raw.listen.as_deref(), origin)?;
+    let (sources, from) = match kinds {
+        None => {
+            let redis_url = environment.get("REDIS_URL").map(String::as_str);
+            let (source, from) = default_source(redis_url)?;
+            (vec![source], format!("{origin}, and {from} for what to watch"))
+        }
+        Some(kinds) => {
+            let raw = serde_saphyr::with_deserializer_from_str_with_options(
+                text,
+                options.clone(),
+                |from| Sources(&kinds).deserialize(from),
+            );
+            (sources(raw.map_err(|error| wrong(&error))?, origin)?, origin.to_owned())
+        }
     };
     Ok(Config {
-        listen: only_loopback(listen, &format!("{origin}: listen"))?,
+        listen,
         hosts: raw.hosts,
         data_dir: raw.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
         metrics: metrics(raw.metrics, origin)?,
         logs: logs(raw.logs, origin)?,
-        sources: sources(raw_sources, origin)?,
-        written,
-        origin: origin.to_owned(),
+        sources,
+        written: None,
+        origin: from,
+        unused: None,
     })
 }
 
+fn address(text: Option<&str>, origin: &str) -> Result<SocketAddr, ConfigError> {
+    let Some(text) = text else { return Ok(DEFAULT_LISTEN) };
+    let address = text.parse().map_err(|_| ConfigError::Wrong {
+        place: format!("{origin}: listen"),
+        detail: format!("{text:?} is no address with a port, such as 127.0.0.1:4780"),
+    })?;
+    only_loopback(address, &format!("{origin}: listen"))
+}
+
+impl ConfigError {
+    /// The same with line and column, where it names a key and not a line.
+    fn at_its_line(mut self, origin: &str, places: &Places) -> Self {
+        let detail = self.to_string();
+        let place = match &mut self {
+            Self::Wrong { place, .. }
+            | Self::Source { place, .. }
+            | Self::NotLoopback { place, .. } => place,
+            Self::Unreadable { .. } | Self::TooLarge { .. } => return self,
+        };
+        let path = place.strip_prefix(origin).and_then(|rest| rest.strip_prefix(": "));
+        let Some(path) = path.map(str::to_owned) else { return self };
+        // What is wrong with a source begins with its key.
+        let key = detail[place.len()..].trim_start_matches([':', ' ']).split([':', ' ']).next();
+        let whole = format!("{path}.{}", key.unwrap_or_default());
+        if let Some((line, column)) = places.find(&whole) {
+            *place = format!("{origin}:{line}:{column}: {path}");
+        }
+        self
+    }
+}
+
 /// The kind of each source in the list.
-fn checked_kinds(kinds: Kinds, origin: &str) -> Result<Vec<String>, ConfigError> {
+fn checked_kinds(kinds: Vec<Kind>, origin: &str) -> Result<Vec<String>, ConfigError> {
     let checked = |(place, source): (usize, Kind)| {
         let known = KINDS.join(", ");
         let detail = match source.kind {
@@ -134,7 +208,7 @@ fn checked_kinds(kinds: Kinds, origin: &str) -> Result<Vec<String>, ConfigError>
         };
         Err(ConfigError::Wrong { place: format!("{origin}: sources[{place}]"), detail })
     };
-    kinds.sources.into_iter().enumerate().map(checked).collect()
+    kinds.into_iter().enumerate().map(checked).collect()
 }
 
 fn unknown_kind(kind: &str) -> String {
@@ -229,257 +303,4 @@ fn unknown_key(key: &str, known: &[&str]) -> String {
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::DEFAULT_YAML;
-    use super::*;
-
-    fn with(text: &str) -> Result<Config, String> {
-        let environment = HashMap::from([("PASSWORD".to_owned(), "p: \"x\" # y".to_owned())]);
-        parse(text, "vigie.yaml", environment).map_err(|error| error.to_string())
-    }
-
-    fn error(text: &str) -> String {
-        with(text).map(|config| format!("{config:?}")).expect_err("it is wrong")
-    }
-
-    const SOURCE: &str = "sources: [{name: main, kind: redis, url: \"redis://127.0.0.1:6379\"}]\n";
-
-    #[test]
-    fn the_default_configuration_is_valid_and_means_the_defaults() {
-        let config = with(DEFAULT_YAML).unwrap();
-        assert_eq!(config.listen, DEFAULT_LISTEN);
-        assert_eq!(config.sources[0].display_url(), "redis://127.0.0.1:6379");
-    }
-
-    #[test]
-    fn every_commented_key_of_the_default_configuration_is_valid_too() {
-        let uncommented: String = DEFAULT_YAML
-            .lines()
-            .map(|line| match line.split_once("#: ") {
-                Some((indent, example)) if indent.trim().is_empty() => {
-                    format!("{indent}{example}\n")
-                }
-                _ => format!("{line}\n"),
-            })
-            .collect();
-        // A backend's certificates are read at once.
-        let certificates = "\n  tls: {ca_file: /etc/vigie/ca.pem, ";
-        let missing = error(&uncommented);
-        assert!(missing.contains("metrics.") && missing.contains("/etc/vigie/ca.pem"), "{missing}");
-        let (before, after) = uncommented.split_once(certificates).unwrap();
-        let (_, after) = after.split_once('\n').unwrap();
-        let config = with(&format!("{before}\n{after}")).unwrap();
-        assert!(config.sources.len() > 1, "{uncommented}");
-        for kind in KINDS {
-            assert!(DEFAULT_YAML.contains(&format!("kind: {kind}")), "{kind} is not documented");
-        }
-    }
-
-    #[test]
-    fn the_smallest_configuration_works() {
-        let config =
-            with(&format!("listen: 127.0.0.1:4999\ndata_dir: ./vigie-data\n{SOURCE}")).unwrap();
-        assert_eq!(config.listen.port(), 4999);
-        assert_eq!(config.sources[0].name().as_str(), "main");
-    }
-
-    #[test]
-    fn how_long_metrics_are_kept_is_bounded() {
-        let config = with(&format!("metrics: {{retention_days: 7}}\n{SOURCE}")).unwrap();
-        assert_eq!(config.metrics.retention_days, 7);
-        for (text, says) in [
-            ("retention_days: 0", "metrics.retention_days: 0 is not between"),
-            ("retention_bytes: 5", "metrics.retention_bytes: it is at least"),
-            ("max_series: 1", "metrics.max_series: 1 is not between"),
-            ("out_of_order_seconds: 9999", "metrics.out_of_order_seconds: 9999 is more"),
-            ("retention: 5", "there is no key \"retention\""),
-            ("backend: influx", "metrics.backend: there is no backend \"influx\""),
-            ("backend: prometheus", "metrics.write_url is missing"),
-            ("backend: prometheus, write_url: \"http://h/w\"", "metrics.query_url is missing"),
-            (
-                "write_url: \"http://h/s3cret\"",
-                "metrics.write_url: it goes with backend: prometheus",
-            ),
-            (
-                "remote_write: [{write_url: \"ftp://h/s3cret\"}]",
-                "metrics.remote_write[0].write_url: it begins",
-            ),
-            (
-                "remote_write: [{write_url: \"http://h/\", query_url: \"http://h\"}]",
-                "metrics.remote_write[0].query_url: it has no use",
-            ),
-            (
-                "remote_write: [{write_url: \"http://h/1\"}, {write_url: \"http://h/2\"}]",
-                "metrics.remote_write[1].name: \"h\" is used twice",
-            ),
-            ("remote_write: [{writeurl: x}]", "did you mean \"write_url\"?"),
-        ] {
-            let error = error(&format!("metrics: {{{text}}}\n{SOURCE}"));
-            assert!(error.contains(says) && !error.contains("s3cret"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_backend_elsewhere_is_read_and_its_secrets_are_never_shown() {
-        let text = format!(
-            "metrics:\n  backend: prometheus\n  write_url: https://h/api/v1/write\n  query_url: https://h\n  \
-             bearer_token: s3cret\n  remote_write:\n  - write_url: http://other:9/w\n    username: a\n    password: s3cret\n{SOURCE}"
-        );
-        let config = with(&text).unwrap();
-        let backend = config.metrics.backend.as_ref().unwrap();
-        assert_eq!((&*backend.name, backend.queue_bytes), ("backend", 2 << 30));
-        assert_eq!(config.metrics.remote_write[0].name, "other:9");
-        assert!(!format!("{config:?}").contains("s3cret"));
-    }
-
-    #[test]
-    fn how_logs_are_kept_is_bounded() {
-        let config = with(&format!("logs: {{redact_keys: [pin]}}\n{SOURCE}")).unwrap();
-        assert_eq!((config.logs.retention_days, config.logs.rules.redact_keys.len()), (14, 1));
-        for (text, says) in [
-            ("retention_days: 0", "logs.retention_days: 0 is not between"),
-            ("retention_bytes: 5", "logs.retention_bytes: it is at least"),
-            ("entries_per_second: 0", "logs.entries_per_second: 0 would refuse"),
-            ("redact_patterns: [\"(\"]", "logs.redact_patterns: the pattern \"(\" does not parse"),
-            ("retention: 5", "there is no key \"retention\""),
-            ("forward: [{kind: loki}]", "logs.forward[0].url is missing"),
-            (
-                "forward: [{kind: kafka, url: \"http://h\"}]",
-                "logs.forward[0]: kind is elasticsearch",
-            ),
-            (
-                "forward: [{kind: loki, url: \"http://h/1\"}, {kind: loki, url: \"http://h/2\"}]",
-                "logs.forward[1].name: \"h\" is used twice",
-            ),
-            (
-                "forward: [{kind: loki, url: \"http://u:s3cret@h\"}]",
-                "logs.forward[0].url: user and",
-            ),
-            ("forward: [{knd: loki}]", "did you mean \"kind\"?"),
-        ] {
-            let error = error(&format!("logs: {{{text}}}\n{SOURCE}"));
-            assert!(error.contains(says) && !error.contains("s3cret"), "{error}");
-        }
-    }
-
-    #[test]
-    fn wrong_keys_are_named_with_line_and_nearest() {
-        assert_eq!(
-            error(&format!("listn: 127.0.0.1:1\n{SOURCE}")),
-            "vigie.yaml:1:1: there is no key \"listn\"; did you mean \"listen\"?"
-        );
-        let nested = error("sources:\n  - name: main\n    kind: redis\n    urll: redis://x\n");
-        assert_eq!(nested, "vigie.yaml:4:5: there is no key \"urll\"; did you mean \"url\"?");
-    }
-
-    #[test]
-    fn other_addresses_than_loopback_are_refused() {
-        let refused = error(&format!("listen: 0.0.0.0:4780\n{SOURCE}"));
-        assert!(refused.contains("0.0.0.0:4780 is not a loopback address"), "{refused}");
-        assert!(refused.contains("ssh -L"), "{refused}");
-    }
-
-    #[test]
-    fn an_n8n_is_joined_with_the_redis_of_its_queue() {
-        let n8n = |name: &str, redis: &str| {
-            format!("- {{name: {name}, kind: n8n, url: \"http://h:5678\", redis: {redis}}}\n")
-        };
-        let redis = "- {name: main, kind: redis, url: \"redis://127.0.0.1:6379\"}\n";
-        let config = with(&format!("sources:\n{}{redis}", n8n("n8n", "main"))).unwrap();
-        let SourceConfig::Redis(joined) = &config.sources[1] else { panic!("{config:?}") };
-        assert_eq!(joined.executions[0].base, "bull:jobs");
-        let SourceConfig::N8n(found) = &config.sources[0] else { panic!("{config:?}") };
-        assert_eq!(found.registry.as_ref().unwrap().name.as_str(), "main");
-        let nobody = error(&format!("sources:\n{redis}{}", n8n("n8n", "other")));
-        assert!(nobody.contains("sources[1]: redis: there is no source \"other\""), "{nobody}");
-        let twice = error(&format!("sources:\n{redis}{}{}", n8n("a", "main"), n8n("b", "main")));
-        assert!(twice.contains("sources[2]: redis: the queue bull:jobs"), "{twice}");
-    }
-
-    #[test]
-    fn kinds_that_nobody_knows_are_mistakes() {
-        assert!(error("sources: [{name: a, kind: kafka}]").contains("no kind \"kafka\""));
-        let near = error("sources: [{name: a, kind: hapoxy}]");
-        assert!(near.contains("did you mean \"haproxy\"?"), "{near}");
-        assert!(error("sources: [{name: a}]").contains("kind is missing"));
-        assert!(error("sources: []").contains("no source"));
-    }
-
-    #[test]
-    fn each_kind_has_keys_of_its_own_and_wrong_ones_are_named_with_line_and_nearest() {
-        let text = "sources:\n- {name: q, kind: redis, url: redis://h}\n- name: lb\n  kind: haproxy\n  url: http://h/\n\
-                    - name: p\n  kind: probe\n  backends_of: lb\n  expect_status: [200]\n- kind: go_api\n  name: api\n  url: http://a\n\
-                    - {name: n, kind: nginx, url: http://h/s, upstreams: [\"a:1\"]}\n- {name: c, kind: caddy}\n";
-        let config = with(text).unwrap();
-        let shown: Vec<String> = config.sources.iter().map(SourceConfig::display_url).collect();
-        let expected = [
-            "redis://h:6379",
-            "http://h/;csv",
-            "the backends of lb",
-            "http://a/api/v1/metrics",
-            "http://h/s",
-            "http://127.0.0.1:2019/",
-        ];
-        assert_eq!(shown, expected);
-        for (wrong, right) in [("backends_of", "backend_of"), ("expect_status", "expect_statuses")]
-        {
-            let said = error(&text.replace(wrong, right));
-            assert!(said.contains(&format!("did you mean {wrong:?}?")), "{said}");
-            assert!(
-                said.starts_with("vigie.yaml:8:") || said.starts_with("vigie.yaml:9:"),
-                "{said}"
-            );
-        }
-        let of_another = error("sources:\n- name: lb\n  kind: haproxy\n  prefix: bull\n");
-        assert!(
-            of_another.starts_with("vigie.yaml:4:3: there is no key \"prefix\""),
-            "{of_another}"
-        );
-        let nobody = error("sources: [{name: p, kind: probe, backends_of: lb}]");
-        assert!(nobody.contains("there is no source \"lb\""), "{nobody}");
-        let nobody = error("sources: [{name: a, kind: go_api, url: http://h, asynq: a}]");
-        assert!(nobody.contains("asynq: there is no source \"a\" of kind redis"), "{nobody}");
-    }
-
-    #[test]
-    fn two_sources_of_one_name_are_refused() {
-        let twice = "sources: [{name: a, kind: redis, url: redis://h}, {name: a, kind: redis, url: redis://i}]";
-        assert!(error(twice).contains("used twice"));
-    }
-
-    #[test]
-    fn the_environment_is_filled_in_as_it_is_and_never_shown() {
-        let text =
-            "sources:\n- name: a\n  kind: redis\n  url: redis://h\n  password: ${PASSWORD}\n";
-        let config = with(text).unwrap();
-        let SourceConfig::Redis(redis) = &config.sources[0] else { unreachable!("{config:?}") };
-        assert_eq!(redis.login.password.as_ref().unwrap().reveal(), "p: \"x\" # y");
-        assert!(!format!("{config:?}").contains("p: "), "secrets are not printed");
-        let quoted = "sources: [{name: a, kind: redis, url: redis://h, password: \"${PASSWORD}\"}]";
-        let config = with(quoted).unwrap();
-        let SourceConfig::Redis(redis) = &config.sources[0] else { unreachable!("{config:?}") };
-        assert_eq!(redis.login.password.as_ref().unwrap().reveal(), "p: \"x\" # y");
-        assert!(!format!("{config:?}").contains("p: "), "secrets are not printed");
-        let unset = error("sources: [{name: a, kind: redis, url: \"${NOT_SET_ANYWHERE}\"}]");
-        assert_eq!(
-            unset,
-            "vigie.yaml:1: the environment variable NOT_SET_ANYWHERE is not set; ${NOT_SET_ANYWHERE} stands for its value"
-        );
-        let unset = error("sources:\n- name: a\n  kind: redis\n  url: ${NOT_SET_ANYWHERE}\n");
-        assert!(unset.contains("the environment variable NOT_SET_ANYWHERE is not set"), "{unset}");
-    }
-
-    #[test]
-    fn what_is_no_configuration_is_refused_quickly() {
-        let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
-                    d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e]\n\
-                    sources: [*f,*f,*f,*f,*f,*f,*f,*f]\n";
-        let deep = format!("sources: {}", "[".repeat(100_000));
-        for text in ["", "\t", "sources: {", "- 1", "\u{0}", bomb, &deep, "sources: [1, 2]"] {
-            assert!(!error(text).is_empty());
-        }
-    }
 }

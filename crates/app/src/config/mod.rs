@@ -2,8 +2,11 @@
 
 mod environment;
 mod file;
+#[cfg(test)]
+mod file_tests;
 mod logs;
 mod metrics;
+mod places;
 mod source;
 mod written;
 
@@ -28,6 +31,8 @@ const DEFAULT_REDIS: &str = "redis://127.0.0.1:6379";
 /// The name of the only source of those who configure nothing.
 const DEFAULT_SOURCE: &str = "main";
 
+/// The file that is read where none is named.
+const HERE: &str = "vigie.yaml";
 /// The folder of what Vigie keeps.
 pub(crate) const DEFAULT_DATA_DIR: &str = "./vigie-data";
 
@@ -50,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) written: Option<Written>,
     /// Where this came from, in words.
     pub(crate) origin: String,
+    /// What was set and is not used, in words.
+    pub(crate) unused: Option<String>,
 }
 
 impl Config {
@@ -58,7 +65,7 @@ impl Config {
     /// # Errors
     /// What is wrong in it, with file and line.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let here = Path::new("vigie.yaml");
+        let here = Path::new(HERE);
         match file {
             Some(file) => file::read(file),
             None if here.exists() => file::read(here),
@@ -67,14 +74,8 @@ impl Config {
     }
 
     fn without_file() -> Result<Self, ConfigError> {
-        let given = std::env::var("REDIS_URL").ok().filter(|url| !url.is_empty());
-        let (url, origin) = match &given {
-            Some(url) => (url.as_str(), "REDIS_URL"),
-            None => (DEFAULT_REDIS, "the default"),
-        };
-        let source = RedisConfig::from_url(DEFAULT_SOURCE, url).map_err(|error| {
-            ConfigError::Source { place: origin.to_owned(), error: error.to_string() }
-        })?;
+        let given = std::env::var("REDIS_URL").ok();
+        let (source, origin) = default_source(given.as_deref())?;
         Ok(Self {
             listen: DEFAULT_LISTEN,
             hosts: Vec::new(),
@@ -85,8 +86,9 @@ impl Config {
                 "sources: [{{name: {DEFAULT_SOURCE}, url: {:?}}}]",
                 source.display_url()
             )),
-            sources: vec![SourceConfig::Redis(source)],
+            sources: vec![source],
             origin: origin.to_owned(),
+            unused: None,
         })
     }
 
@@ -94,6 +96,18 @@ impl Config {
     #[cfg(test)]
     pub(crate) fn parse_for_test(text: &str) -> Self {
         file::parse(text, "vigie.yaml", Default::default()).unwrap()
+    }
+
+    /// Where a Vigie with this configuration listens, whatever else is in it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or says no address.
+    pub(crate) fn listen(file: Option<&Path>) -> Result<SocketAddr, ConfigError> {
+        let here = Path::new(HERE);
+        match file.or_else(|| here.exists().then_some(here)) {
+            Some(file) => file::listen(file),
+            None => Ok(DEFAULT_LISTEN),
+        }
     }
 
     /// With the address of the command line, if one is given.
@@ -106,6 +120,18 @@ impl Config {
         }
         Ok(self)
     }
+}
+
+/// The source of those who name none: the Redis at `REDIS_URL`, or one of this machine; and which of the two it is.
+fn default_source(redis_url: Option<&str>) -> Result<(SourceConfig, &'static str), ConfigError> {
+    let given = redis_url.filter(|url| !url.is_empty()).map(|url| (url, "REDIS_URL"));
+    let (url, origin) = given.unwrap_or((DEFAULT_REDIS, "the default"));
+    let source = RedisConfig::from_url(DEFAULT_SOURCE, url);
+    let source = source.map_err(|error| ConfigError::Source {
+        place: origin.to_owned(),
+        error: error.to_string(),
+    })?;
+    Ok((SourceConfig::Redis(source), origin))
 }
 
 /// Until there is access control, nobody else may look.

@@ -5,6 +5,8 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::access::NoQuery;
+use crate::problem::Problem;
 use crate::state::AppState;
 
 /// The answer of `/forwarding`.
@@ -48,8 +50,8 @@ pub struct Destination {
 }
 
 /// Where log entries are forwarded to: health, what waits, and what was refused.
-#[utoipa::path(get, path = "/api/v1/forwarding", tag = "sources", responses((status = 200, body = Forwarding)))]
-pub(crate) async fn list(State(app): State<AppState>) -> Json<Forwarding> {
+#[utoipa::path(get, path = "/api/v1/forwarding", tag = "sources", responses((status = 200, body = Forwarding), (status = 400, body = Problem, description = "a parameter: there are none")))]
+pub(crate) async fn list(_: NoQuery, State(app): State<AppState>) -> Json<Forwarding> {
     let destinations = app.forwarders.iter().map(|forwarder| {
         let status = forwarder.status();
         Destination {

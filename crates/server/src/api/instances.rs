@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use vigie_board::InstanceView;
 use vigie_model::Name;
 
+use super::queues::check_source;
 use super::wire::micros;
 use crate::access::Query;
 use crate::problem::Problem;
@@ -110,6 +111,7 @@ pub(crate) async fn list(
     }
     let now = app.time();
     let board = app.board.read();
+    check_source(&board, filter.source.as_deref(), now)?;
     let is = |wanted: &Option<String>, own: &str| wanted.as_deref().is_none_or(|text| text == own);
     let wanted = board.instances(now).filter(|view| {
         is(&filter.source, view.source.as_str())

@@ -6,6 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::wire::{JobType, Jobs, Rates, Stat, Totals};
+use crate::access::NoQuery;
+use crate::problem::Problem;
 use crate::state::AppState;
 use crate::time_text::rfc3339;
 
@@ -56,8 +58,8 @@ pub struct QueueKpis {
 }
 
 /// The key figures: overall, by queue, by type.
-#[utoipa::path(get, path = "/api/v1/metrics", tag = "metrics", responses((status = 200, body = Kpis)))]
-pub(crate) async fn show(State(app): State<AppState>) -> Json<Kpis> {
+#[utoipa::path(get, path = "/api/v1/metrics", tag = "metrics", responses((status = 200, body = Kpis), (status = 400, body = Problem, description = "a parameter: there are none")))]
+pub(crate) async fn show(_: NoQuery, State(app): State<AppState>) -> Json<Kpis> {
     let now = app.time();
     let board = app.board.read();
     let overview = board.overview(now);

@@ -1,5 +1,6 @@
 //! The REST API: one module a resource.
 
+mod examples;
 mod failed;
 mod forwarding;
 mod health;
@@ -18,5 +19,5 @@ mod workers;
 pub use failed::{FailedJobReader, JobsRead, NotRead};
 pub(crate) use history::figures;
 pub use openapi::openapi_json;
-pub(crate) use openapi::{document, name_problems, routes};
+pub(crate) use openapi::{complete, document, routes};
 pub(crate) use queues::{events_of, parse_kind};

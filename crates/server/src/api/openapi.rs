@@ -9,9 +9,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    failed, forwarding, health, history, instances, kpis, queues, sources, storage, verdict,
-    workers,
+    examples, failed, forwarding, health, history, instances, kpis, queues, sources, storage,
+    verdict, workers,
 };
+use crate::problem::PROBLEM_JSON;
 use crate::state::AppState;
 use crate::{events, exposition, live};
 
@@ -55,8 +56,14 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::ready))
 }
 
-/// Says of every problem that it is one: the attributes of handlers know its shape only.
-pub(crate) fn name_problems(document: &mut OpenApi) {
+/// Adds what the attributes of handlers do not say: examples of bodies, and of every problem that it is one.
+pub(crate) fn complete(document: &mut OpenApi) {
+    examples::add(document);
+    name_problems(document);
+}
+
+/// Of a problem attributes know its shape only.
+fn name_problems(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         let PathItem { get, put, post, delete, .. } = item;
         for operation in [get, put, post, delete].into_iter().flatten() {
@@ -66,7 +73,7 @@ pub(crate) fn name_problems(document: &mut OpenApi) {
                 response.content = content
                     .into_iter()
                     .map(|(kind, content)| match is_problem(&content) {
-                        true => ("application/problem+json".to_owned(), content),
+                        true => (PROBLEM_JSON.to_owned(), content),
                         false => (kind, content),
                     })
                     .collect();
@@ -77,7 +84,7 @@ pub(crate) fn name_problems(document: &mut OpenApi) {
 
 fn is_problem(content: &RefOr<Content>) -> bool {
     matches!(content, RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. })
-        if schema.ref_location.ends_with("/Problem"))
+        if schema.ref_location.ends_with("Problem"))
 }
 
 /// The document as JSON text, as `/api/openapi.json` serves it.
@@ -88,7 +95,7 @@ pub fn openapi_json() -> String {
         .merge(crate::logs::routes())
         .merge(crate::loki::routes());
     let (_, mut document) = all.split_for_parts();
-    name_problems(&mut document);
+    complete(&mut document);
     document.to_pretty_json().unwrap_or_default()
 }
 

@@ -71,7 +71,7 @@ pub struct QueueDetail {
 
 /// The detailed state of the queues.
 #[utoipa::path(get, path = "/api/v1/queue/status", tag = "queues", params(QueueFilter),
-    responses((status = 200, body = QueueStatuses), (status = 400, body = Problem, description = "unknown kind")))]
+    responses((status = 200, body = QueueStatuses), (status = 400, body = Problem, description = "unknown kind or source")))]
 pub(crate) async fn status(
     State(app): State<AppState>,
     Query(filter): Query<QueueFilter>,
@@ -79,6 +79,7 @@ pub(crate) async fn status(
     let kind = filter.kind.as_deref().map(parse_kind).transpose()?;
     let now = app.time();
     let board = app.board.read();
+    check_source(&board, filter.source.as_deref(), now)?;
     let wants_source =
         |source: &str| filter.source.as_deref().is_none_or(|wanted| wanted == source);
     let sources = board.sources(now).filter(|source| wants_source(source.name().as_str()));
@@ -157,6 +158,17 @@ pub(crate) fn parse_kind(kind: &str) -> Result<Broker, Problem> {
         let known = Broker::ALL.map(Broker::as_str).join(", ");
         Problem::bad_parameter(format!("kind is {kind:?}; it is one of {known}."))
     })
+}
+
+/// Refuses the name of a source that is none: an empty list would say that all is quiet there.
+pub(crate) fn check_source(board: &Board, source: Option<&str>, now: Time) -> Result<(), Problem> {
+    let Some(source) = source else { return Ok(()) };
+    let known: Vec<&str> = board.sources(now).map(|view| view.settings.name.as_str()).collect();
+    if known.contains(&source) {
+        return Ok(());
+    }
+    let known = known.join(", ");
+    Err(Problem::bad_parameter(format!("source is {source:?}; it is one of {known}.")))
 }
 
 pub(crate) fn queue_detail(board: &Board, id: &QueueId, now: Time) -> Option<QueueDetail> {

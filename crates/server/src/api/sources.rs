@@ -6,6 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::wire::{Source, micros};
+use crate::access::NoQuery;
+use crate::problem::Problem;
 use crate::state::AppState;
 use crate::time_text::rfc3339;
 
@@ -19,8 +21,8 @@ pub struct Sources {
 }
 
 /// Every configured source: its health, what it costs, and what is missing.
-#[utoipa::path(get, path = "/api/v1/sources", tag = "sources", responses((status = 200, body = Sources)))]
-pub(crate) async fn list(State(app): State<AppState>) -> Json<Sources> {
+#[utoipa::path(get, path = "/api/v1/sources", tag = "sources", responses((status = 200, body = Sources), (status = 400, body = Problem, description = "a parameter: there are none")))]
+pub(crate) async fn list(_: NoQuery, State(app): State<AppState>) -> Json<Sources> {
     let now = app.time();
     let board = app.board.read();
     let sources = board.sources(now).map(|view| Source {

@@ -6,6 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vigie_board::Keeping;
 
+use crate::access::NoQuery;
+use crate::problem::Problem;
 use crate::prometheus::Metrics;
 use crate::state::AppState;
 use crate::time_text::rfc3339;
@@ -33,8 +35,8 @@ pub struct KeptStore {
 }
 
 /// What is kept on the disk of `data_dir`, how large it is, and why not, if it is not.
-#[utoipa::path(get, path = "/api/v1/storage", tag = "sources", responses((status = 200, body = Storage)))]
-pub(crate) async fn list(State(app): State<AppState>) -> Json<Storage> {
+#[utoipa::path(get, path = "/api/v1/storage", tag = "sources", responses((status = 200, body = Storage), (status = 400, body = Problem, description = "a parameter: there are none")))]
+pub(crate) async fn list(_: NoQuery, State(app): State<AppState>) -> Json<Storage> {
     let metrics = app.metrics.as_ref().map(Metrics::figures);
     let logs = app.logs.as_ref().map(|logs| logs.bytes());
     let board = app.board.read();

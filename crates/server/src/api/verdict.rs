@@ -13,7 +13,9 @@ use vigie_diagnose::{
 };
 use vigie_model::Time;
 
+use crate::access::NoQuery;
 use crate::live::wire::shown;
+use crate::problem::Problem;
 use crate::state::AppState;
 use crate::time_text::rfc3339;
 
@@ -47,8 +49,8 @@ pub struct Verdict {
 }
 
 /// Is anything stuck, where, since when, and why: one sentence, and what it is made of.
-#[utoipa::path(get, path = "/api/v1/verdict", tag = "queues", responses((status = 200, body = Verdict)))]
-pub(crate) async fn show(State(app): State<AppState>) -> Json<Verdict> {
+#[utoipa::path(get, path = "/api/v1/verdict", tag = "queues", responses((status = 200, body = Verdict), (status = 400, body = Problem, description = "a parameter: there are none")))]
+pub(crate) async fn show(_: NoQuery, State(app): State<AppState>) -> Json<Verdict> {
     let now = app.time();
     Json(verdict(&app.board.read(), now))
 }

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::queues::check_source;
 use super::wire::{Worker, micros};
 use crate::access::Query;
 use crate::problem::Problem;
@@ -37,9 +38,10 @@ pub struct Workers {
 pub(crate) async fn list(
     State(app): State<AppState>,
     Query(filter): Query<WorkerFilter>,
-) -> Json<Workers> {
+) -> Result<Json<Workers>, Problem> {
     let now = app.time();
     let board = app.board.read();
+    check_source(&board, filter.source.as_deref(), now)?;
     let wanted = board.workers(now).filter(|view| {
         filter.source.as_deref().is_none_or(|source| source == view.source.as_str())
             && filter
@@ -51,5 +53,5 @@ pub(crate) async fn list(
         idle_seconds: view.idle_since.map(|since| micros(now.age(since))),
         ..Worker::new(&view)
     });
-    Json(Workers { at: rfc3339(now), workers: workers.collect() })
+    Ok(Json(Workers { at: rfc3339(now), workers: workers.collect() }))
 }

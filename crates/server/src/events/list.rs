@@ -12,7 +12,7 @@ use super::keep::id;
 use crate::access::Query;
 use crate::api::parse_kind;
 use crate::api::wire::Event;
-use crate::logs::{parse_time, search};
+use crate::logs::{check_range, parse_time, search};
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -75,6 +75,8 @@ impl EventQuery {
         let time = |name, text: &Option<String>| {
             text.as_deref().map(|text| parse_time(name, text)).transpose()
         };
+        let (from_nanos, to_nanos) = (time("from", &self.from)?, time("to", &self.to)?);
+        check_range(from_nanos.unwrap_or(i64::MIN), to_nanos.unwrap_or(i64::MAX))?;
         Ok(EventFilter {
             kinds: self.event_type.as_deref().map(words),
             severities,
@@ -82,8 +84,8 @@ impl EventQuery {
             broker: self.kind.as_deref().map(parse_kind).transpose()?,
             queue: self.queue.clone(),
             general: self.general.unwrap_or(false),
-            from_nanos: time("from", &self.from)?,
-            to_nanos: time("to", &self.to)?,
+            from_nanos,
+            to_nanos,
         })
     }
 }

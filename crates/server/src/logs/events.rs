@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use vigie_model::{LogEntry, Time, event_from_object};
 
 use super::{ndjson, taking};
+use crate::problem::Problem;
 use crate::prometheus::{Refusal, WriteError};
 use crate::state::AppState;
 
@@ -34,11 +35,15 @@ fn read(bytes: &[u8], is_json: bool, now: Time) -> Result<LogEntry, WriteError> 
 /// type `event`, and answered once it is durable.
 #[utoipa::path(post, path = "/api/v1/events", tag = "events",
     request_body(content_type = "application/json", description = "An object, or any text as the message."),
-    responses((status = 201, description = "Durable"), (status = 400, description = "It is none"),
-        (status = 429, description = "Over the source's rate"), (status = 503, description = "Not now")))]
+    responses((status = 201, description = "Durable"), (status = 400, body = Problem, description = "It is none"),
+        (status = 408, body = Problem, description = "The body did not come within 30 s"),
+        (status = 413, body = Problem, description = "Over a limit, which is named"),
+        (status = 415, body = Problem, description = "Another content encoding than gzip or zstd"),
+        (status = 429, body = Problem, description = "Over the source's rate: try again after Retry-After seconds"),
+        (status = 503, body = Problem, description = "Not now: try again after Retry-After seconds")))]
 pub(crate) async fn push(State(app): State<AppState>, request: Request) -> Response {
     let Some(logs) = app.logs.clone() else {
-        return Refusal::NotNow("the log store is not open".to_owned()).into_response();
+        return Refusal::NotNow("the log store is not open".to_owned()).problem();
     };
     let (parts, body) = request.into_parts();
     let now = app.time();
@@ -59,8 +64,8 @@ pub(crate) async fn push(State(app): State<AppState>, request: Request) -> Respo
     match taken.await {
         Ok(taken) => match taken.refused.first() {
             None => (StatusCode::CREATED, Json(json!({ "accepted": 1 }))).into_response(),
-            Some(refused) => Refusal::Bad(refused.why.to_string()).into_response(),
+            Some(refused) => Refusal::Bad(refused.why.to_string()).problem(),
         },
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => refusal.problem(),
     }
 }

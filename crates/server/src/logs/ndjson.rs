@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::decode::ndjson::read;
 use super::taking;
+use crate::problem::{PROBLEM_JSON, Problem};
 use crate::prometheus::{Encoding, Refusal};
 use crate::state::AppState;
 
@@ -34,6 +35,22 @@ pub struct LinesTaken {
     errors: Vec<BadLine>,
 }
 
+/// Why no line was taken: a problem document that says of each what is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NoLinesProblem {
+    #[serde(flatten)]
+    problem: Problem,
+    #[serde(flatten)]
+    taken: LinesTaken,
+}
+
+impl IntoResponse for NoLinesProblem {
+    fn into_response(self) -> Response {
+        let kind = [(header::CONTENT_TYPE, PROBLEM_JSON)];
+        (StatusCode::BAD_REQUEST, kind, Json(self)).into_response()
+    }
+}
+
 /// The encoding of a body; snappy is for protobuf.
 pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     let given = headers.get(header::CONTENT_ENCODING);
@@ -41,7 +58,8 @@ pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
         .map_or(Some(Encoding::Identity), |given| given.to_str().ok().and_then(Encoding::named));
     known.ok_or_else(|| {
         Refusal::Unsupported(format!(
-            "the content encoding {given:?} is not known here: use gzip or zstd"
+            "the content encoding {:?} is not known here: use gzip or zstd",
+            given.map(|given| String::from_utf8_lossy(given.as_bytes())).unwrap_or_default()
         ))
     })
 }
@@ -52,13 +70,15 @@ pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
 #[utoipa::path(post, path = "/api/v1/logs", tag = "logs",
     request_body(content_type = "application/x-ndjson", description = "Plain, or in gzip or zstd."),
     responses((status = 200, body = LinesTaken, description = "Durable, but for what it names"),
-        (status = 400, body = LinesTaken, description = "No line is kept"),
-        (status = 413, description = "Over a limit, which is named"),
-        (status = 429, description = "Over a source's rate: nothing is kept, try again after Retry-After seconds"),
-        (status = 503, description = "Not now: try again after Retry-After seconds")))]
+        (status = 400, body = NoLinesProblem, description = "No line is kept"),
+        (status = 408, body = Problem, description = "The body did not come within 30 s"),
+        (status = 413, body = Problem, description = "Over a limit, which is named"),
+        (status = 415, body = Problem, description = "Another content encoding than gzip or zstd"),
+        (status = 429, body = Problem, description = "Over a source's rate: nothing is kept, try again after Retry-After seconds"),
+        (status = 503, body = Problem, description = "Not now: try again after Retry-After seconds")))]
 pub(crate) async fn push(State(app): State<AppState>, request: Request) -> Response {
     let Some(logs) = app.logs.clone() else {
-        return Refusal::NotNow("the log store is not open".to_owned()).into_response();
+        return Refusal::NotNow("the log store is not open".to_owned()).problem();
     };
     let (parts, body) = request.into_parts();
     let now = app.time();
@@ -81,9 +101,12 @@ pub(crate) async fn push(State(app): State<AppState>, request: Request) -> Respo
     };
     match taken.await {
         Ok(taken) if taken.accepted == 0 && taken.failed + taken.dropped > 0 => {
-            (StatusCode::BAD_REQUEST, Json(taken)).into_response()
+            let first = taken.errors.first();
+            let detail = first.map(|first| format!("line {}: {}", first.line, first.error));
+            let problem = Problem::refused(StatusCode::BAD_REQUEST, detail.unwrap_or_default());
+            NoLinesProblem { problem, taken }.into_response()
         }
         Ok(taken) => Json(taken).into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => refusal.problem(),
     }
 }

@@ -31,7 +31,8 @@ const LONGEST_TEXT: usize = 4_096;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct LogQuery {
-    /// At least this level: `trace`, `debug`, `info`, `warn`, `error` or `fatal`.
+    /// At least this level: `trace`, `debug`, `info`, `warn`, `error` or `fatal`, in any case; `unknown` is all, those without one
+    /// included.
     level: Option<String>,
     /// Only of this type.
     #[serde(rename = "type")]
@@ -52,9 +53,9 @@ pub struct LogQuery {
     from: Option<String>,
     /// Up to this time.
     to: Option<String>,
-    /// At most so many, up to 5000; 100 by default.
+    /// Of the list: at most so many, up to 5000; 100 by default.
     limit: Option<usize>,
-    /// From `next` of an earlier answer: only what is older.
+    /// Of the list: from `next` of an earlier answer, only what is older.
     cursor: Option<String>,
     /// Of the histogram: seconds a step; about 60 steps by default.
     step: Option<f64>,
@@ -155,6 +156,14 @@ pub(crate) fn parse_time(name: &str, text: &str) -> Result<i64, Problem> {
     })
 }
 
+/// Refuses what ends before it begins: an empty list would say that nothing happened.
+pub(crate) fn check_range(from_nanos: i64, to_nanos: i64) -> Result<(), Problem> {
+    match to_nanos < from_nanos {
+        true => Err(Problem::bad_parameter("to is before from.")),
+        false => Ok(()),
+    }
+}
+
 impl LogQuery {
     /// What a tail asks for, as `level=warn&queue=emails`: what narrows the entries down, but nothing about time or pages.
     pub(crate) fn of_tail(text: &str) -> Result<LogFilter, Problem> {
@@ -172,15 +181,31 @@ impl LogQuery {
         query.filter()
     }
 
+    /// Refuses what has no meaning where it was given: what is passed over looks as if it were heard.
+    fn without(&self, meaningless: &[&str]) -> Result<(), Problem> {
+        let given = [
+            ("limit", self.limit.is_some()),
+            ("cursor", self.cursor.is_some()),
+            ("step", self.step.is_some()),
+        ];
+        match given.iter().find(|(name, given)| *given && meaningless.contains(name)) {
+            Some((name, _)) => Err(Problem::bad_parameter(format!("{name} has no meaning here."))),
+            None => Ok(()),
+        }
+    }
+
     fn filter(&self) -> Result<LogFilter, Problem> {
         let mut filter = LogFilter::default();
         if let Some(level) = &self.level {
             filter.min_level =
-                Level::ALL.into_iter().find(|known| known.as_str() == level).ok_or_else(|| {
-                    Problem::bad_parameter(format!(
-                        "level is {level:?}; it is trace, debug, info, warn, error or fatal."
-                    ))
-                })?;
+                Level::ALL
+                    .into_iter()
+                    .find(|known| known.as_str().eq_ignore_ascii_case(level))
+                    .ok_or_else(|| {
+                        Problem::bad_parameter(format!(
+                            "level is {level:?}; it is trace, debug, info, warn, error, fatal or unknown."
+                        ))
+                    })?;
         }
         if let Some(from) = &self.from {
             filter.start_nanos = parse_time("from", from)?;
@@ -188,6 +213,7 @@ impl LogQuery {
         if let Some(to) = &self.to {
             filter.end_nanos = parse_time("to", to)?;
         }
+        check_range(filter.start_nanos, filter.end_nanos)?;
         let fields = [
             (LogField::Kind, &self.kind),
             (LogField::Source, &self.source),
@@ -290,6 +316,7 @@ pub(crate) async fn list(
     State(app): State<AppState>,
     Query(query): Query<LogQuery>,
 ) -> Result<Json<LogLines>, Problem> {
+    query.without(&["step"])?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if limit == 0 || limit > MAX_LIMIT {
         return Err(Problem::bad_parameter(format!(
@@ -333,6 +360,7 @@ pub(crate) async fn histogram(
     State(app): State<AppState>,
     Query(query): Query<LogQuery>,
 ) -> Result<Json<LogHistogram>, Problem> {
+    query.without(&["limit", "cursor"])?;
     let mut filter = query.filter()?;
     filter.end_nanos = filter
         .end_nanos
@@ -385,6 +413,7 @@ pub(crate) async fn facets(
     State(app): State<AppState>,
     Query(query): Query<LogQuery>,
 ) -> Result<Json<LogFacets>, Problem> {
+    query.without(&["limit", "cursor", "step"])?;
     let filter = query.filter()?;
     let found = search(&app, move |store, cancelled| store.facets(filter, TOP, cancelled)).await?;
     let list = |facets: Vec<Facet>| {

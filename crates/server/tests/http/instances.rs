@@ -59,8 +59,13 @@ async fn some_can_be_asked_for_and_nonsense_is_named() {
     };
     let (_, down) = filled.json("/api/v1/instances?status=down&role=be_app&source=main").await;
     assert_eq!(names(&down), ["app\"2\n"]);
-    let (_, none) = filled.json("/api/v1/instances?source=other").await;
-    assert!(names(&none).is_empty());
+    for path in ["instances", "workers", "queue/status"] {
+        let (status, none) = filled.json(&format!("/api/v1/{path}?source=other")).await;
+        assert_eq!(
+            (status, &none["detail"]),
+            (400, &json!("source is \"other\"; it is one of main."))
+        );
+    }
     let (status, problem) = filled.json("/api/v1/instances?status=broken").await;
     assert_eq!(status, 400);
     assert!(

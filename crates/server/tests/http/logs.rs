@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use prost::encoding;
 use serde_json::{Value, json};
 use tower::ServiceExt;
-use vigie_server::{AllowedHosts, LogRules, Logs, router};
+use vigie_server::{AllowedHosts, AppState, LogRules, Logs, router};
 use vigie_store::logs::{LogOptions, LogStore};
 
 use crate::filled::{Filled, START};
@@ -21,7 +21,11 @@ impl Server {
     fn with(rules: &LogRules) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (store, _) = LogStore::open(LogOptions::new(dir.path()), START.millis()).unwrap();
-        let state = Filled::empty().state.with_logs(Logs::new(store, rules).unwrap());
+        Self::of(Filled::empty().state.with_logs(Logs::new(store, rules).unwrap()), dir)
+    }
+
+    /// One of this state, whose stores are in that folder.
+    pub fn of(state: AppState, dir: tempfile::TempDir) -> Self {
         Self { app: router(state, AllowedHosts::new(&[])), dir }
     }
 

@@ -1,6 +1,8 @@
 //! What each door of log entries says of those that it does not keep: so that a sender loses none without a word, and sends
 //! none for ever.
 
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use crate::filled::START;
@@ -127,5 +129,76 @@ async fn over_a_rate_nothing_is_kept_and_it_is_said_when_to_come_back() {
     for expected in [[201; 10].as_slice(), &[429]].concat() {
         let (status, text) = server.send("POST", "/api/v1/events", &[], "deployed").await;
         assert_eq!(status, expected, "{text}");
+    }
+}
+
+/// A problem document, and what it says.
+fn problem(status: u16, (found, headers, text): (StatusCode, HeaderMap, String)) -> Value {
+    assert_eq!(found, status, "{text}");
+    assert_eq!(headers["content-type"], "application/problem+json", "{text}");
+    let problem: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(problem["status"], status);
+    assert!(problem["type"].as_str().unwrap().starts_with("/problems/"), "{problem}");
+    assert!(!problem["title"].as_str().unwrap().is_empty(), "{problem}");
+    problem
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_doors_of_vigies_own_refuse_with_problem_documents() {
+    let (server, slow) = (Server::new(), Server::slow());
+    for path in ["/api/v1/logs", "/api/v1/events"] {
+        let gzip = [("content-encoding", "gzip")];
+        let says = problem(400, server.answer("POST", path, &[], "{").await);
+        assert!(says["detail"].as_str().unwrap().contains("JSON object"), "{says}");
+        let br = [("content-encoding", "br")];
+        let says = problem(415, server.answer("POST", path, &br, "x").await);
+        let expected = "the content encoding \"br\" is not known here: use gzip or zstd";
+        assert_eq!(says["detail"], expected);
+        let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut bomb, &vec![b' '; 64 << 20]).unwrap();
+        problem(413, server.answer("POST", path, &gzip, bomb.finish().unwrap()).await);
+        let silent = Body::from_stream(futures_util::stream::pending::<std::io::Result<Vec<u8>>>());
+        let says = problem(408, server.answer("POST", path, &[], silent).await);
+        assert_eq!(says["detail"], "the body did not come within 30 s");
+        for _ in 0..11 {
+            slow.send("POST", path, &[], r#"{"message": "x"}"#).await;
+        }
+        let (status, headers, text) = slow.answer("POST", path, &[], r#"{"message": "x"}"#).await;
+        assert!(headers.contains_key("retry-after"), "{text}");
+        problem(429, (status, headers, text));
+    }
+    // Which line is wrong is said in the same document.
+    let says = problem(400, server.answer("POST", "/api/v1/logs", &[], "{}\n1").await);
+    assert_eq!((&says["accepted"], &says["failed"]), (&json!(0), &json!(2)), "{says}");
+    assert_eq!(says["errors"].as_array().unwrap().len(), 2, "{says}");
+    assert!(says["detail"].as_str().unwrap().starts_with("line 1: "), "{says}");
+}
+
+#[tokio::test]
+async fn what_has_no_meaning_is_refused_and_levels_are_of_any_case() {
+    let server = Server::new();
+    for level in ["warn", "WARN", "unknown", "Unknown"] {
+        server.get(&format!("/api/v1/logs?level={level}")).await;
+    }
+    for path in [
+        "logs?from=2026-11-23T14:00:01Z&to=2026-11-23T14:00:00Z",
+        "logs/histogram?from=2000000&to=1000000",
+        "logs/facets?from=2000000&to=1000000",
+        "events?from=2000000&to=1000000",
+        "logs?step=60",
+        "logs/facets?limit=0",
+        "logs/facets?step=1",
+        "logs/histogram?limit=5",
+        "logs/histogram?cursor=x",
+        "metrics?x=1",
+        "verdict?x",
+        "sources?source=main",
+        "forwarding?x=1",
+        "storage?x=1",
+        "queue/status?sorce=main",
+    ] {
+        let answer = server.answer("GET", &format!("/api/v1/{path}"), &[], "").await;
+        let says = problem(400, answer);
+        assert_eq!(says["type"], "/problems/bad-parameter", "{path}: {says}");
     }
 }

@@ -30,6 +30,8 @@ export interface Operation {
   description: string;
   tag: string;
   parameters: Parameter[];
+  /** A body that is taken. */
+  body: { type: string; example: string } | null;
   answers: { status: string; description: string; media: { type: string; schema?: Schema }[] }[];
 }
 export interface ApiDocument {
@@ -54,7 +56,10 @@ function operation(method: string, path: string, raw: Raw, shared: Parameter[]):
   }));
   const tag = Array.isArray(raw['tags']) ? text(raw['tags'][0]) : '';
   const own = list(raw['parameters']) as unknown as Parameter[];
-  return { method, path, summary: text(raw['summary']), description: text(raw['description']), tag, parameters: [...shared, ...own], answers };
+  const bodies = Object.entries(object(object(raw['requestBody'])['content'])).map(([type, media]) => ({ type, example: object(media)['example'] }));
+  const taken = bodies.find((one) => typeof one.example === 'string');
+  const body = taken ? { type: taken.type, example: text(taken.example) } : null;
+  return { method, path, summary: text(raw['summary']), description: text(raw['description']), tag, parameters: [...shared, ...own], body, answers };
 }
 
 export function readDocument(json: unknown): ApiDocument {
@@ -93,11 +98,27 @@ export function refsOf(schema: Schema | undefined): string[] {
   return [...new Set([...(schema.$ref ? [refName(schema.$ref)] : []), ...nested.flatMap(refsOf)])];
 }
 
-/** A line for the shell, with the required parameters filled in by their names. */
-export function curlLine(origin: string, op: Operation): string {
+/** The document's examples are of this second, and of an hour before. */
+const SAMPLE_SECOND = 1_795_442_619;
+const quoted = (words: string): string => `'${words.replaceAll("'", String.raw`'\''`)}'`;
+
+/** How a body gets into curl: what goes before it, and its options. A shell's quotes hold one line of text. */
+function sent({ type, example }: { type: string; example: string }, now: number): [before: string, options: string] {
+  const body = example.replaceAll(/\b17954\d{5}/g, (second) => String(Math.floor(now / 1_000) + Number(second) - SAMPLE_SECOND));
+  const kind = `-H 'content-type: ${type}'`;
+  if (body === '\0') return [String.raw`printf '\000' | `, `${kind} --data-binary @- `];
+  if (!body.includes('\n')) return ['', `${kind} -d ${quoted(body)} `];
+  const lines = body.split('\n').filter(Boolean).map(quoted).join(' ');
+  return [String.raw`printf '%s\n' ${lines} | `, `${kind} --data-binary @- `];
+}
+
+/** A line for the shell that can be run as it is, but for what only the reader knows: that stands in capitals. */
+export function curlLine(origin: string, op: Operation, now: number): string {
   const path = op.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => name.toUpperCase());
-  const query = op.parameters.filter((p) => p.in === 'query' && p.required).map((p) => `${p.name}=${p.name.toUpperCase()}`).join('&');
+  const required = op.parameters.filter((p) => p.in === 'query' && p.required && !op.body);
+  const query = required.map((p) => `${p.name}=${p.name.toUpperCase()}`).join('&');
   const stream = op.answers.some((answer) => answer.media.some((media) => media.type.includes('event-stream')));
   const verb = op.method === 'get' ? '' : `-X ${op.method.toUpperCase()} `;
-  return `curl ${stream ? '-N ' : ''}${verb}'${origin}${path}${query ? `?${query}` : ''}'`;
+  const [before, options] = op.body ? sent(op.body, now) : ['', ''];
+  return `${before}curl ${stream ? '-N ' : ''}${verb}${options}'${origin}${path}${query ? `?${query}` : ''}'`;
 }

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { fetchOpenApi } from '../../api/client.ts';
 import { queries } from '../../api/queries.ts';
 import { useSentence } from '../../i18n/index.ts';
+import { clock } from '../../live/session.ts';
 import { CopyButton, Fault, ScrollX, Skeleton } from '../../ui/index.tsx';
 import { curlLine, readDocument, refsOf, typeText, type Operation, type Schema } from './document.ts';
 
@@ -46,7 +47,7 @@ function Parameters({ op }: { op: Operation }) {
 
 function OperationCard({ op }: { op: Operation }) {
   const t = useSentence();
-  const curl = curlLine(window.location.origin, op);
+  const curl = curlLine(window.location.origin, op, clock.now());
   return (
     <section className="card s12 operation" aria-label={`${op.method} ${op.path}`}>
       <h2><span className="tag">{op.method.toUpperCase()}</span> <code>{op.path}</code></h2>

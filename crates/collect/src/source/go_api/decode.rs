@@ -1,5 +1,6 @@
 //! What a service says of itself, in JSON or in Prometheus's text. Pure, and tolerant: what is absent is `None`.
 
+use jiff::Timestamp;
 use serde_json::Value;
 use vigie_model::Labels;
 
@@ -30,6 +31,52 @@ pub struct Process {
     pub in_flight: Option<f64>,
     /// Which of its replicas it says it is.
     pub instance: Option<String>,
+    /// The first member of the contract that holds another type than it should: it is taken as absent.
+    pub odd: Option<String>,
+}
+
+/// The members of the contract that are known here, and what they hold; null is absent.
+const MEMBERS: [(&str, &str); 13] = [
+    ("service", TEXT),
+    ("instance", TEXT),
+    ("version", TEXT),
+    ("boot", TEXT),
+    ("started", TIME),
+    ("now", TIME),
+    ("uptime_seconds", NUMBER),
+    ("http", OBJECT),
+    ("http/in_flight", NUMBER),
+    ("runtime", OBJECT),
+    ("jobs", OBJECT),
+    ("logs", OBJECT),
+    ("events", OBJECT),
+];
+const TEXT: &str = "text";
+const TIME: &str = "RFC 3339 time";
+const NUMBER: &str = "number";
+const OBJECT: &str = "object";
+
+/// What a value is, unless that is what is wanted.
+fn other_than(value: &Value, wanted: &str) -> Option<&'static str> {
+    let kind = match value {
+        Value::Null => return None,
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => NUMBER,
+        Value::String(text) if wanted == TIME && text.parse::<Timestamp>().is_ok() => return None,
+        Value::String(_) => TEXT,
+        Value::Array(_) => "list",
+        Value::Object(_) => OBJECT,
+    };
+    (kind != wanted).then_some(kind)
+}
+
+fn odd(page: &Value) -> Option<String> {
+    MEMBERS.iter().find_map(|(member, wanted)| {
+        let value = page.pointer(&format!("/{member}"))?;
+        let kind = other_than(value, wanted)?;
+        let member = member.replace('/', ".");
+        Some(format!("in its metrics {member} is of type {kind} and not {wanted}"))
+    })
 }
 
 /// Reads a page by its content type.
@@ -51,7 +98,8 @@ fn json(body: &[u8]) -> Result<Process, PageFault> {
     let in_flight = page["http"]["in_flight"].as_f64().filter(|count| *count >= 0.0);
     // Whoever has no boot id may still tell when it started.
     let boot = text("boot").or_else(|| text("started"));
-    Ok(Process { version: text("version"), boot, in_flight, instance: text("instance") })
+    let (version, instance) = (text("version"), text("instance"));
+    Ok(Process { version, boot, in_flight, instance, odd: odd(&page) })
 }
 
 fn text(body: &[u8]) -> Result<Process, PageFault> {
@@ -84,6 +132,7 @@ fn text(body: &[u8]) -> Result<Process, PageFault> {
         boot: of_info("boot").or_else(|| start.map(|(_, value)| format!("{value:.0}"))),
         in_flight: (!in_flight.is_empty()).then(|| in_flight.iter().sum()),
         instance: of_info("instance_id"),
+        odd: None,
     })
 }
 

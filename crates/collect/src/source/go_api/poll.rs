@@ -99,7 +99,15 @@ impl Poll for Poller {
         let first = pages.iter().find_map(|page| page.as_ref().err());
         let fix = first.map(|fault| fault.hint().unwrap_or_else(|| fault.to_string()));
         let detail = first.map_or(connected.clone(), |fault| format!("{connected}; {fault}"));
-        let mut checks = vec![check("connect", state, detail, fix)];
+        let odd = urls.iter().zip(&pages).find_map(|(url, page)| {
+            let odd = page.as_ref().ok()?.process.odd.as_ref()?;
+            Some(format!("{connected}; {url}: {odd}"))
+        });
+        let said = "docs/go-api.md says what each member holds".to_owned();
+        let mut checks = vec![match odd {
+            Some(odd) if first.is_none() => check("connect", CheckState::Warning, odd, Some(said)),
+            _ => check("connect", state, detail, fix),
+        }];
         let jobs = config.asynq.as_ref().map(|_| Feed::Jobs);
         let feeds = [Feed::Logs, Feed::Events].into_iter().chain(jobs);
         checks.extend(feeds.map(|feed| self.standings.check(feed, now)));

@@ -10,11 +10,25 @@ fn a_service_says_what_it_is_in_json() {
         boot: Some("9f3a5c1e00b1d2e4".to_owned()),
         in_flight: Some(3.0),
         instance: Some("a:17".to_owned()),
+        odd: None,
     };
     assert_eq!(page("application/json; charset=utf-8", body).unwrap(), expected);
     // What is absent or of another type is not known, and no reason to see nothing.
     let odd = br#"{"version": 7, "boot": "", "http": []}"#;
-    assert_eq!(page("application/json", odd).unwrap(), Process::default());
+    let says = "in its metrics version is of type number and not text".to_owned();
+    let expected = Process { odd: Some(says), ..Process::default() };
+    assert_eq!(page("application/json", odd).unwrap(), expected);
+    for (body, says) in [
+        (r#"{"service": null, "started": "2026-11-23T14:03:39Z", "later": 1}"#, None),
+        (r#"{"started": "nope"}"#, Some("started is of type text and not RFC 3339 time")),
+        (r#"{"started": 5}"#, Some("started is of type number and not RFC 3339 time")),
+        (r#"{"http": {"in_flight": "3"}}"#, Some("http.in_flight is of type text and not number")),
+        (r#"{"jobs": [], "x": 1}"#, Some("jobs is of type list and not object")),
+        (r#"{"boot": true}"#, Some("boot is of type boolean and not text")),
+    ] {
+        let odd = page("application/json", body.as_bytes()).unwrap().odd;
+        assert_eq!(odd.as_deref(), says.map(|says| format!("in its metrics {says}")).as_deref());
+    }
     for body in [&b"[]"[..], b"7", b"<html>", b"", b"{\"a\":"] {
         assert!(matches!(page("application/json", body), Err(PageFault::Json(_))));
     }
@@ -38,6 +52,7 @@ fn or_in_prometheus_text() {
         boot: Some("9f3a".to_owned()),
         in_flight: Some(0.0),
         instance: Some("a:17".to_owned()),
+        odd: None,
     };
     assert_eq!(page("text/plain", contract).unwrap(), expected);
     let plain = page("text/plain", b"up 1\n").unwrap();

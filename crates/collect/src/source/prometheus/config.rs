@@ -130,7 +130,7 @@ impl PrometheusConfig {
     /// Its address for people.
     #[must_use]
     pub fn display_url(&self) -> String {
-        let first = self.targets.first().map(|target| target.url.as_str());
+        let first = self.targets.first().map(Target::shown);
         match (first, self.lookups.first(), self.targets.len()) {
             (Some(url), None, 1) => url.to_owned(),
             (Some(url), None, many) => format!("{url} and {} more", many - 1),

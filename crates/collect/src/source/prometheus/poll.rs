@@ -170,7 +170,7 @@ async fn scrape(
     let read = answer.and_then(|(format, body)| {
         bytes = body.len() as u64;
         let wrong = |fault: super::DecodeError| {
-            HttpFault::Undecodable(target.url.clone(), fault.to_string())
+            HttpFault::Undecodable(target.shown().to_owned(), fault.to_string())
         };
         let mut decoded = decode(format, &body, &config.samples.limits).map_err(wrong)?;
         let families: Vec<ScrapedFamily> = std::mem::take(&mut decoded.families);
@@ -178,7 +178,7 @@ async fn scrape(
         Ok(ScrapeReading { samples: samples.map_err(wrong)?, families })
     });
     let role = Name::from(target.labels.get("job").unwrap_or("prometheus"));
-    let name = Name::from(target.labels.get("instance").unwrap_or(&target.url));
+    let name = Name::from(target.labels.get("instance").unwrap_or(target.shown()));
     let address = HttpUrl::parse(&target.url).ok().map(|url| Name::from(url.address().as_str()));
     let mut instance = Instance { address, ..Instance::unknown(role, name) };
     let mut failed = None;
@@ -203,7 +203,7 @@ async fn scrape(
 }
 
 async fn exposition(client: &HttpClient, target: &Target) -> Result<(Format, Vec<u8>), HttpFault> {
-    let wrong = |what: String| HttpFault::Undecodable(target.url.clone(), what);
+    let wrong = |what: String| HttpFault::Undecodable(target.shown().to_owned(), what);
     let url = HttpUrl::parse(&target.url).map_err(|fault| wrong(fault.to_string()))?;
     let answer = client.fetch(&url, Format::ACCEPT, &routes::TYPES, routes::WANTED).await?;
     let kind = Some(answer.content_type.as_str()).filter(|kind| !kind.is_empty());

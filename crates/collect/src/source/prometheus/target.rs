@@ -48,6 +48,14 @@ pub enum TargetError {
     Scheme(String),
 }
 
+impl Target {
+    /// Its address for people: without the query, in which there may be a token.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        self.url.split('?').next().unwrap_or_default()
+    }
+}
+
 impl TargetSettings {
     /// The target at an address with labels of its own; `None`: relabelling drops it.
     ///

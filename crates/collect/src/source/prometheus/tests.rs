@@ -522,3 +522,13 @@ proptest! {
         prop_assert_eq!(decoded.samples[0].time_millis, Some(time));
     }
 }
+
+#[test]
+fn parameters_may_be_secrets_and_are_shown_nowhere() {
+    let raw = r#"{"name": "n", "targets": ["h:1"], "params": {"token": ["hunter2"]}}"#;
+    let raw: super::RawPrometheusConfig = serde_json::from_str(raw).unwrap();
+    let config = super::PrometheusConfig::try_from(raw).unwrap();
+    assert_eq!(config.targets[0].url, "http://h:1/metrics?token=hunter2");
+    assert_eq!(config.targets[0].shown(), "http://h:1/metrics");
+    assert_eq!(config.display_url(), "http://h:1/metrics");
+}

@@ -104,7 +104,8 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
         .map_or(Some(Encoding::Identity), |given| given.to_str().ok().and_then(Encoding::named));
     known.filter(|known| *known != Encoding::Snappy).ok_or_else(|| {
         Refusal::Unsupported(format!(
-            "the content encoding {given:?} is not known here: use gzip or zstd"
+            "the content encoding {:?} is not known here: use gzip or zstd",
+            given.map(|given| String::from_utf8_lossy(given.as_bytes())).unwrap_or_default()
         ))
     })
 }

@@ -16,6 +16,7 @@ use vigie_store::SeriesHandle;
 use super::batch::{Batch, REASONS, Received, Taker, WriteError};
 use super::decompress::{Encoding, SMALL, decompress};
 use super::{v1, v2};
+use crate::problem::Problem;
 use crate::prometheus::exemplars::{self, OfSeries};
 use crate::prometheus::metrics::{Appended, MetricSink, Metrics, SeriesNames, SinkError};
 use crate::state::AppState;
@@ -106,6 +107,11 @@ impl Refusal {
             Self::Slow => format!("the body did not come within {} s", BODY_WITHIN.as_secs()),
             Self::Internal => "Vigie failed to take this in; the cause is in its log".to_owned(),
         }
+    }
+
+    /// As a problem document, which Vigie's own doors answer with; the others answer as their protocols do.
+    pub(crate) fn problem(&self) -> Response {
+        self.headed(Problem::refused(self.status(), self.message()).into_response())
     }
 
     /// Adds what tells a sender when to come back.
