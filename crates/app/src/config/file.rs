@@ -1,7 +1,7 @@
 //! Reads a configuration file. Unknown keys are errors, with the line and the nearest known key.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -113,7 +113,7 @@ pub(super) fn parse(
     };
     Ok(Config {
         listen: only_loopback(listen, &format!("{origin}: listen"))?,
-        hosts: raw.hosts,
+        hosts: hosts(raw.hosts, origin)?,
         data_dir: raw.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
         metrics: metrics(raw.metrics, origin)?,
         logs: logs(raw.logs, origin)?,
@@ -121,6 +121,31 @@ pub(super) fn parse(
         written,
         origin: origin.to_owned(),
     })
+}
+
+/// Names as a Host header may say them, without a port.
+fn hosts(given: Vec<String>, origin: &str) -> Result<Vec<String>, ConfigError> {
+    for host in &given {
+        let shown: String = host.chars().take(60).collect();
+        let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let fault = match name {
+            Some(address) if address.parse::<Ipv6Addr>().is_ok() => continue,
+            _ if host.parse::<Ipv6Addr>().is_ok() => "an IPv6 address stands in brackets: [::1]",
+            _ if host.contains('*') => "there are no patterns; list each name",
+            _ if host.contains(':') => "a name is meant without its port, and for every port",
+            _ if host.is_empty() || !host.chars().all(is_of_a_host) => {
+                "it is no host's name, such as vigie.localhost"
+            }
+            _ => continue,
+        };
+        let detail = format!("{shown:?}: {fault}");
+        return Err(ConfigError::Wrong { place: format!("{origin}: hosts"), detail });
+    }
+    Ok(given)
+}
+
+fn is_of_a_host(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_')
 }
 
 /// The kind of each source in the list.
@@ -442,6 +467,29 @@ mod tests {
         assert!(nobody.contains("there is no source \"lb\""), "{nobody}");
         let nobody = error("sources: [{name: a, kind: go_api, url: http://h, asynq: a}]");
         assert!(nobody.contains("asynq: there is no source \"a\" of kind redis"), "{nobody}");
+    }
+
+    #[test]
+    fn what_would_never_match_is_refused() {
+        let hosts = |list: &str| with(&format!("hosts: {list}\n{SOURCE}"));
+        let all = hosts("[vigie.localhost, 10.0.0.1, \"[::1]\", my_host]").unwrap().hosts;
+        assert_eq!(all.len(), 4);
+        for (list, says) in [
+            ("[\"*\"]", "hosts: \"*\": there are no patterns"),
+            ("[\"a:1\"]", "without its port"),
+            ("[\"::1\"]", "brackets"),
+            ("[\"http://a/\"]", "port"),
+            ("[\"a b\"]", "no host's name"),
+            ("[\"\"]", "no host's name"),
+        ] {
+            let error = hosts(list).expect_err("it is wrong");
+            assert!(error.starts_with("vigie.yaml: hosts: ") && error.contains(says), "{error}");
+        }
+        let said = error("sources: [{name: f, kind: file, paths: [/x], labels: {\"a b\": c}}]");
+        assert!(said.contains("labels: \"a b\" is no name of a label"), "{said}");
+        let said = error("sources: [{name: n, kind: n8n, url: \"http://h\", timezone: Mars/X}]");
+        assert!(said.contains("timezone: there is no time zone \"Mars/X\""), "{said}");
+        with("sources: [{name: n, kind: n8n, url: \"http://h\", timezone: Europe/Paris}]").unwrap();
     }
 
     #[test]

@@ -129,3 +129,46 @@ async fn over_a_rate_nothing_is_kept_and_it_is_said_when_to_come_back() {
         assert_eq!(status, expected, "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_mark_of_the_byte_order_and_a_year_that_is_none_of_ours_are_one_thing_at_every_door() {
+    for (door, body) in doors(&[3]) {
+        let server = Server::new();
+        let (status, text) = server.send("POST", door, &[JSON], format!("\u{feff}{body}")).await;
+        assert!(status.is_success(), "{door}: {text}");
+        assert_eq!(server.messages("").await, ["line"], "{door}");
+    }
+    let server = Server::new();
+    for body in ["\u{feff}deployed", "\u{feff}{\"message\":\"deployed\"}"] {
+        let (status, text) = server.send("POST", "/api/v1/events", &[], body).await;
+        assert_eq!(status, 201, "{text}");
+    }
+    assert_eq!(server.messages("").await, ["deployed", "deployed"]);
+    // RFC 3339 has years that nanoseconds have not.
+    for (year, says) in [("2300", "in the future"), ("1600", "logs.retention_days")] {
+        let line = json!({"message": "x", "time": format!("{year}-01-01T00:00:00Z")}).to_string();
+        let (status, text) = server.send("POST", "/api/v1/events", &[JSON], line.clone()).await;
+        assert!(status == 400 && text.contains(says) && !text.contains("malformed"), "{text}");
+        let (status, text) = server.send("POST", "/api/v1/logs", &[JSON], line).await;
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (status.as_u16(), &answer["dropped"], &answer["failed"]),
+            (400, &json!(1), &json!(0))
+        );
+        assert_eq!(answer["errors"][0]["line"], 1);
+        assert!(answer["errors"][0]["error"].as_str().unwrap().contains(says), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn one_endpoint_of_otlp_serves_metrics_and_logs_and_other_paths_are_none() {
+    let server = Server::new();
+    let (_, body) = doors(&[3]).into_iter().find(|(door, _)| *door == "/v1/logs").unwrap();
+    let (status, text) = server.send("POST", "/api/v1/otlp/v1/logs", &[JSON], body.clone()).await;
+    assert_eq!(status, 200, "{text}");
+    assert_eq!(server.messages("").await, ["line"]);
+    for path in ["/otlp/v1/logs", "/api/v1/otlp/v1/traces", "/nope"] {
+        let (status, text) = server.send("POST", path, &[JSON], body.clone()).await;
+        assert!(status == 404 && text.contains("/problems/not-found"), "{path}: {status} {text}");
+    }
+}
