@@ -92,6 +92,27 @@ async fn what_is_refused_for_good_is_said_and_the_rest_is_kept() {
 }
 
 #[tokio::test]
+async fn a_sender_of_lokis_protocol_may_ask_which_are_refused() {
+    const OLD: i64 = 100 * 86_400_000;
+    let server = Server::new();
+    let (_, body) =
+        doors(&[3, OLD, 1, -OLD, OLD]).into_iter().find(|(door, _)| *door == LOKI).unwrap();
+    let accept = ("accept", "application/problem+json, */*;q=0.5");
+    let (status, headers, text) = server.answer("POST", LOKI, &[JSON, accept], body).await;
+    assert_eq!(
+        (status.as_u16(), &headers["content-type"]),
+        (400, &"application/problem+json".parse().unwrap())
+    );
+    let problem: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(problem["type"], "/problems/partly-refused");
+    let refused = problem["refused"].as_array().unwrap();
+    assert_eq!(refused.len(), 2, "{text}");
+    assert_eq!((&refused[0]["entries"], &refused[1]["entries"]), (&json!([1, 4]), &json!([3])));
+    assert!(refused[0]["reason"].as_str().unwrap().contains("logs.retention_days"), "{text}");
+    assert_eq!(server.messages("").await.len(), 2);
+}
+
+#[tokio::test]
 async fn where_nothing_is_kept_no_door_says_that_it_went_well() {
     for (door, body) in doors(&[100 * 86_400_000]) {
         let server = Server::new();
