@@ -170,13 +170,32 @@ fn a_second_vigie_takes_it_as_loki_does() {
     });
     assert!(said["dead_letter_reason"].as_str().unwrap().starts_with("400"), "{said}");
     assert_eq!(letters(&here, "loki")[0]["entry"]["message"], "too old for there");
+    // Among others, which are taken: they are not sent again.
+    let line = |n: usize| match n % 3 {
+        0 => old.clone(),
+        _ => format!(
+            "{{\"level\":\"warn\",\"message\":\"mixed\",\"queue\":\"emails\",\"job\":\"{n}\",\"attempt\":{n}}}\n"
+        ),
+    };
+    let mixed: String = (1_000..1_090).map(line).collect();
+    assert!(http_post(port, "/api/v1/logs", &[], mixed.as_bytes()).unwrap().status < 300);
+    let said = eventually("a part is refused", || {
+        let now = vigie.destination();
+        (now["dead_letters"] == 31 && now["pending"] == 0).then_some(now)
+    });
+    assert!(said["dead_letter_reason"].as_str().unwrap().contains("logs.retention_days"), "{said}");
+    assert_eq!(letters(&here, "loki").len(), 31);
     drop(vigie);
+    let page = http_get(other, "/api/v1/logs?limit=1000&q=mixed").unwrap().body;
+    let page: Value = serde_json::from_str(&page).unwrap();
+    assert_eq!(page["entries"].as_array().unwrap().len(), 60, "each once: {page}");
 
     let page = http_get(other, "/api/v1/logs?limit=1000").unwrap().body;
     let page: Value = serde_json::from_str(&page).unwrap();
     let entries = page["entries"].as_array().unwrap();
     let mut jobs: Vec<usize> =
         entries.iter().filter_map(|one| one["job"].as_str()?.parse().ok()).collect();
+    jobs.retain(|job| *job < 1_000);
     jobs.sort_unstable();
     jobs.dedup();
     assert_eq!(jobs, (0..310).collect::<Vec<_>>(), "each at least once");

@@ -169,7 +169,7 @@ catalogue! {
     LOGS_DROPPED = "vigie_log_entries_dropped_total", Counter, "", ["source", "reason"],
         "Log entries that were not kept: over the source's rate, too old, too new or too long, or the disk did not take them.", "the log store";
     LOG_LINES_ALTERED = "vigie_log_lines_altered_total", Counter, "", ["source", "reason"],
-        "Lines of files that are not kept as they were: longer than longest_line_bytes and cut, or not UTF-8 (encoding).", "the file tail";
+        "Lines that are not kept as they were: of files, longer than longest_line_bytes and cut, or not UTF-8 (encoding); of any, with fields that nest too deep (depth).", "the file tail and the doors of logs";
     LOGS_BYTES = "vigie_log_store_bytes", Gauge, "bytes", [],
         "Bytes of the log store on disk.", "the log store";
     LOGS_DAMAGED = "vigie_log_store_damaged", Gauge, "", [],

@@ -38,6 +38,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad-parameter", "A parameter is not valid", detail)
     }
 
+    /// 400: a part of what was sent is not kept.
+    pub fn partly_refused(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "partly-refused", "A part of it is refused", detail)
+    }
+
     /// 403: a page of another site asks for a change.
     pub fn other_origin() -> Self {
         let detail = "The Origin header names another site than this Vigie: pages elsewhere may not change anything here.";

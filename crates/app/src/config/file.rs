@@ -1,7 +1,7 @@
 //! Reads a configuration file. Unknown keys are errors, with the line and the nearest known key.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -155,7 +155,7 @@ fn checked(
     };
     Ok(Config {
         listen,
-        hosts: raw.hosts,
+        hosts: hosts(raw.hosts, origin)?,
         data_dir: raw.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
         metrics: metrics(raw.metrics, origin)?,
         logs: logs(raw.logs, origin)?,
@@ -195,6 +195,31 @@ impl ConfigError {
         }
         self
     }
+}
+
+/// Names as a Host header may say them, without a port.
+fn hosts(given: Vec<String>, origin: &str) -> Result<Vec<String>, ConfigError> {
+    for host in &given {
+        let shown: String = host.chars().take(60).collect();
+        let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let fault = match name {
+            Some(address) if address.parse::<Ipv6Addr>().is_ok() => continue,
+            _ if host.parse::<Ipv6Addr>().is_ok() => "an IPv6 address stands in brackets: [::1]",
+            _ if host.contains('*') => "there are no patterns; list each name",
+            _ if host.contains(':') => "a name is meant without its port, and for every port",
+            _ if host.is_empty() || !host.chars().all(is_of_a_host) => {
+                "it is no host's name, such as vigie.localhost"
+            }
+            _ => continue,
+        };
+        let detail = format!("{shown:?}: {fault}");
+        return Err(ConfigError::Wrong { place: format!("{origin}: hosts"), detail });
+    }
+    Ok(given)
+}
+
+fn is_of_a_host(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_')
 }
 
 /// The kind of each source in the list.

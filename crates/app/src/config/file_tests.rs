@@ -295,3 +295,26 @@ fn what_is_no_configuration_is_refused_quickly() {
         assert!(!error(text).is_empty());
     }
 }
+
+#[test]
+fn what_would_never_match_is_refused() {
+    let hosts = |list: &str| with(&format!("hosts: {list}\n{SOURCE}"));
+    let all = hosts("[vigie.localhost, 10.0.0.1, \"[::1]\", my_host]").unwrap().hosts;
+    assert_eq!(all.len(), 4);
+    for (list, says) in [
+        ("[\"*\"]", "hosts: \"*\": there are no patterns"),
+        ("[\"a:1\"]", "without its port"),
+        ("[\"::1\"]", "brackets"),
+        ("[\"http://a/\"]", "port"),
+        ("[\"a b\"]", "no host's name"),
+        ("[\"\"]", "no host's name"),
+    ] {
+        let error = hosts(list).expect_err("it is wrong");
+        assert!(error.contains(": hosts: ") && error.contains(says), "{error}");
+    }
+    let said = error("sources: [{name: f, kind: file, paths: [/x], labels: {\"a b\": c}}]");
+    assert!(said.contains("labels: \"a b\" is no name of a label"), "{said}");
+    let said = error("sources: [{name: n, kind: n8n, url: \"http://h\", timezone: Mars/X}]");
+    assert!(said.contains("timezone: there is no time zone \"Mars/X\""), "{said}");
+    with("sources: [{name: n, kind: n8n, url: \"http://h\", timezone: Europe/Paris}]").unwrap();
+}

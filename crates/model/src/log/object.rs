@@ -6,7 +6,7 @@ use super::LogEntry;
 use crate::{Labels, Time};
 use serde_json::{Map, Value};
 
-const NANOS: i64 = 1_000_000_000;
+const NANOS: i128 = 1_000_000_000;
 
 const TIMES: [&str; 5] = ["time", "@timestamp", "timestamp", "ts", "t"];
 const LEVELS: [&str; 6] = ["level", "severity", "lvl", "log.level", "levelname", "severity_text"];
@@ -43,11 +43,12 @@ fn text(value: Value) -> String {
 }
 
 /// A time as RFC 3339, or as seconds, milliseconds, microseconds or nanoseconds since the Unix epoch, whichever makes a
-/// date of our time; in nanoseconds.
+/// date of our time; in nanoseconds. What is before 1678 or after 2262 is taken for those years: it is a time, though none that is
+/// kept.
 pub fn log_time(value: &Value) -> Option<i64> {
     let number = match value {
         Value::String(text) => match text.parse::<jiff::Timestamp>() {
-            Ok(time) => return i64::try_from(time.as_nanosecond()).ok(),
+            Ok(time) => return Some(saturated(time.as_nanosecond())),
             Err(_) => text.trim().parse::<f64>().ok()?,
         },
         Value::Number(number) => match number.as_i64() {
@@ -69,8 +70,12 @@ pub fn log_time(value: &Value) -> Option<i64> {
     };
     let whole = seconds.floor();
     // To the microsecond: a float has no more.
-    let rest = ((seconds - whole) * 1e6).round() as i64 * 1_000;
-    (whole.abs() < 9e9).then(|| (whole as i64) * NANOS + rest)
+    let rest = ((seconds - whole) * 1e6).round() as i128 * 1_000;
+    (whole.abs() < 1e11).then(|| saturated(whole as i128 * NANOS + rest))
+}
+
+fn saturated(nanos: i128) -> i64 {
+    i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
 }
 
 /// An entry from an object; what is not one of our fields stays in its fields.
@@ -160,6 +165,20 @@ mod tests {
         let access = read(r#"{"message":"GET /","host":"shop.example"}"#).unwrap();
         assert!(access.instance.is_empty(), "whose host that is, is not said");
         assert_eq!(read(r#"{"message":"x"}"#).unwrap().time_nanos, now.micros() * 1_000);
+        let times = [
+            ("\"2300-01-01T00:00:00Z\"", i64::MAX),
+            ("\"-000009-01-01T00:00:00Z\"", i64::MIN),
+            ("99999999999", i64::MAX),
+            ("-9223372037", i64::MIN),
+        ];
+        for (time, expected) in times {
+            let line = format!(r#"{{"message":"x","time":{time}}}"#);
+            assert_eq!(
+                read(&line).unwrap().time_nanos,
+                expected,
+                "{time}: a time, though none of ours"
+            );
+        }
         let own = read(r#"{"message":"x","fields":{"a":1},"labels":{"env":"prod"}}"#).unwrap();
         assert_eq!((own.fields.as_str(), own.labels.get("env")), (r#"{"a":1}"#, Some("prod")));
         for (text, says) in [

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::{Method, Request, StatusCode};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,11 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// What is read of an answer, and more for each document that it tells of.
 const ANSWER_BYTES: usize = 256 << 10;
 const ANSWER_BYTES_EACH: usize = 2 << 10;
+/// And for each line that another Vigie may name.
+const LINE_BYTES_EACH: usize = 16;
 const JSON: &str = "application/json";
+/// Another Vigie then says which lines it refuses.
+const WANTED: &str = "application/problem+json, */*;q=0.5";
 
 /// Vigie stops.
 pub(super) struct Stopped;
@@ -158,6 +162,7 @@ impl Delivery {
 
     /// Sends once.
     async fn send(&self, part: &[Item]) -> Result<(Judged, Option<Duration>), Stopped> {
+        let mut order = Vec::new();
         let (path, kind, body, limit) = match &self.shared.config.kind {
             Kind::Elasticsearch { target, .. } => (
                 target.bulk_path(),
@@ -165,12 +170,12 @@ impl Delivery {
                 elastic::body(part.iter(), target),
                 ANSWER_BYTES + part.len() * ANSWER_BYTES_EACH,
             ),
-            Kind::Loki(shape) => (
-                loki::PATH.to_owned(),
-                "application/x-protobuf",
-                loki::body(part.iter(), shape),
-                ANSWER_BYTES,
-            ),
+            Kind::Loki(shape) => {
+                let body;
+                (body, order) = loki::body(part, shape);
+                let limit = ANSWER_BYTES + part.len() * LINE_BYTES_EACH;
+                (loki::PATH.to_owned(), "application/x-protobuf", body, limit)
+            }
         };
         let answer =
             match self.ask(Method::POST, &path, Some(kind), Bytes::from(body), limit).await? {
@@ -182,7 +187,7 @@ impl Delivery {
                 Judged::Failed(format!("the answer is longer than {limit} bytes"))
             }
             Kind::Elasticsearch { .. } => elastic::judge(answer.status, &answer.body, part.len()),
-            Kind::Loki(_) => loki::judge(answer.status, &answer.body),
+            Kind::Loki(_) => loki::judge(answer.status, &answer.body, &order),
         };
         Ok((judged, answer.wait))
     }
@@ -200,6 +205,9 @@ impl Delivery {
             Request::builder().method(method).uri(format!("{}{path}", self.shared.config.base));
         if let Some(kind) = kind {
             request = request.header(CONTENT_TYPE, kind);
+        }
+        if matches!(self.shared.config.kind, Kind::Loki(_)) {
+            request = request.header(ACCEPT, WANTED);
         }
         let request = match request.body(Full::new(content)) {
             Ok(request) => request,

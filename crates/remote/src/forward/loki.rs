@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use hyper::StatusCode;
 use prost::Message;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use vigie_model::LogEntry;
 
-use super::item::{Item, Judged};
+use super::item::{Fate, Item, Judged};
 use crate::http::line;
 
 /// The path of the push, after the base URL.
@@ -62,20 +63,23 @@ struct Pair {
     value: String,
 }
 
-/// The body of a request, each stream once, its lines by time: within a stream Loki likes them so.
-pub(super) fn body<'a>(items: impl Iterator<Item = &'a Item>, shape: &LokiShape) -> Vec<u8> {
-    let mut streams: BTreeMap<String, Vec<&LogEntry>> = BTreeMap::new();
-    for item in items {
-        streams.entry(labels(&item.entry, shape)).or_default().push(&item.entry);
+/// The body of a request, each stream once, its lines by time: within a stream Loki likes them so. With it, which item each of its
+/// lines is.
+pub(super) fn body(items: &[Item], shape: &LokiShape) -> (Vec<u8>, Vec<usize>) {
+    let mut streams: BTreeMap<String, Vec<(usize, &LogEntry)>> = BTreeMap::new();
+    for (place, item) in items.iter().enumerate() {
+        streams.entry(labels(&item.entry, shape)).or_default().push((place, &item.entry));
     }
+    let mut order = Vec::with_capacity(items.len());
     let streams = streams.into_iter().map(|(labels, mut entries)| {
-        entries.sort_by_key(|entry| entry.time_nanos);
-        let entries = entries.into_iter().map(|entry| one(entry, shape)).collect();
+        entries.sort_by_key(|(_, entry)| entry.time_nanos);
+        order.extend(entries.iter().map(|(place, _)| *place));
+        let entries = entries.into_iter().map(|(_, entry)| one(entry, shape)).collect();
         Stream { labels, entries }
     });
     let plain = Push { streams: streams.collect() }.encode_to_vec();
     // It fails only for more than 4 GiB, which no batch has.
-    snap::raw::Encoder::new().compress_vec(&plain).unwrap_or_default()
+    (snap::raw::Encoder::new().compress_vec(&plain).unwrap_or_default(), order)
 }
 
 /// The labels as Loki's selectors are written. Few, of few values: each combination is a stream.
@@ -175,9 +179,38 @@ fn label_name(name: &str) -> String {
     out
 }
 
+/// What of a request another Vigie says that it refuses for good; it has taken all else.
+#[derive(Deserialize)]
+struct PartlyRefused {
+    refused: Vec<RefusedLines>,
+}
+
+#[derive(Deserialize)]
+struct RefusedLines {
+    reason: String,
+    /// Which lines, in the order in which they were sent, from 0.
+    entries: Vec<usize>,
+}
+
+/// The fate of each item, where the answer tells it; `order` says which item each line was.
+fn fates(body: &[u8], order: &[usize]) -> Option<Vec<Fate>> {
+    let told: PartlyRefused = serde_json::from_slice(body).ok()?;
+    let mut fates = vec![Fate::Taken; order.len()];
+    for RefusedLines { reason, entries } in &told.refused {
+        for line in entries {
+            let why = format!("{}: {reason}", StatusCode::BAD_REQUEST);
+            *fates.get_mut(*order.get(*line)?)? = Fate::Refused(why);
+        }
+    }
+    fates.iter().any(|fate| *fate != Fate::Taken).then_some(fates)
+}
+
 /// What an answer means. Of a request of which it refuses a part (400), Loki takes the rest, and does not say which: it is
-/// halved until single entries are refused.
-pub(super) fn judge(status: StatusCode, body: &[u8]) -> Judged {
+/// halved until single entries are refused, and Loki drops what it has. Another Vigie drops nothing, and says which.
+pub(super) fn judge(status: StatusCode, body: &[u8], order: &[usize]) -> Judged {
+    if let Some(fates) = fates(body, order).filter(|_| status == StatusCode::BAD_REQUEST) {
+        return Judged::Each(fates);
+    }
     let why = match line(body) {
         says if says.is_empty() => status.to_string(),
         says => format!("{status}: {says}"),
@@ -205,7 +238,7 @@ mod tests {
             .zip(entries)
             .map(|(number, entry)| Item { number, id: String::new(), entry })
             .collect();
-        let plain = snap::raw::Decoder::new().decompress_vec(&body(items.iter(), shape)).unwrap();
+        let plain = snap::raw::Decoder::new().decompress_vec(&body(&items, shape).0).unwrap();
         Push::decode(&*plain).unwrap()
     }
 
@@ -250,8 +283,9 @@ mod tests {
 
     #[test]
     fn what_an_answer_means() {
-        let told =
-            |status: u16, body: &str| judge(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+        let told = |status: u16, body: &str| {
+            judge(StatusCode::from_u16(status).unwrap(), body.as_bytes(), &[2, 0, 1])
+        };
         assert_eq!(told(204, ""), Judged::Taken);
         for status in [400, 413, 422] {
             assert!(matches!(told(status, "entry too far behind"), Judged::Refused(_)), "{status}");
@@ -260,6 +294,39 @@ mod tests {
             assert!(matches!(told(status, "x"), Judged::Failed(_)), "{status}");
         }
         assert!(matches!(told(400, " <html>"), Judged::Failed(_)));
+    }
+
+    #[test]
+    fn of_a_request_that_is_partly_refused_only_what_is_named_is_refused() {
+        let shape = LokiShape { labels: Vec::new(), structured_metadata: true };
+        let entry = |nanos, source: &str| LogEntry { source: source.into(), ..entry(nanos) };
+        let items: Vec<Item> = (0..)
+            .zip([entry(9, "b"), entry(7, "b"), entry(8, "a")])
+            .map(|(number, entry)| Item { number, id: String::new(), entry })
+            .collect();
+        let (_, order) = body(&items, &shape);
+        assert_eq!(order, [2, 1, 0], "by stream, and there by time");
+        let told = |body: &str| judge(StatusCode::BAD_REQUEST, body.as_bytes(), &order);
+        let refused = |why: &str| Fate::Refused(format!("400 Bad Request: {why}"));
+        assert_eq!(
+            told(
+                r#"{"detail":"x","refused":[{"reason":"old","entries":[0]},{"reason":"long","entries":[2]}]}"#
+            ),
+            Judged::Each(vec![refused("long"), Fate::Taken, refused("old")])
+        );
+        // What makes no sense is as if it was not said.
+        for odd in [
+            r#"{"refused":[{"reason":"old","entries":[3]}]}"#,
+            r#"{"refused":[{"reason":"old","entries":[-1]}]}"#,
+            r#"{"refused":[{"reason":"old","entries":[]}]}"#,
+            r#"{"refused":[]}"#,
+            r#"{"refused":7}"#,
+        ] {
+            assert!(matches!(told(odd), Judged::Refused(_)), "{odd}");
+        }
+        let busy = r#"{"refused":[{"reason":"old","entries":[0]}]}"#.as_bytes();
+        let judged = judge(StatusCode::SERVICE_UNAVAILABLE, busy, &order);
+        assert!(matches!(judged, Judged::Failed(_)));
     }
 
     #[test]

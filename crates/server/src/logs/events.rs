@@ -7,6 +7,7 @@ use axum::{Json, http::header};
 use serde_json::{Map, Value, json};
 use vigie_model::{LogEntry, Time, event_from_object};
 
+use super::decode::without_mark;
 use super::{ndjson, taking};
 use crate::problem::Problem;
 use crate::prometheus::{Refusal, WriteError};
@@ -16,7 +17,8 @@ const SOURCE: &str = "api";
 
 fn read(bytes: &[u8], is_json: bool, now: Time) -> Result<LogEntry, WriteError> {
     let wrong = |why: String| WriteError::malformed("event", why);
-    let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?.trim();
+    let text =
+        std::str::from_utf8(without_mark(bytes)).map_err(|error| wrong(error.to_string()))?.trim();
     let map: Map<String, Value> = if is_json || text.starts_with('{') {
         serde_json::from_str(text)
             .map_err(|error| wrong(format!("it is no JSON object: {error}")))?

@@ -11,6 +11,7 @@ mod redact;
 mod tails;
 mod taking;
 
+pub(crate) use decode::without_mark;
 pub(crate) use read::{LogLine, LogQuery, check_range, parse_time, search};
 pub use redact::{LogRules, LogRulesError};
 pub(crate) use tails::Tail;

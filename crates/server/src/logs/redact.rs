@@ -1,10 +1,19 @@
 //! What must not be kept: values whose names say that they are secrets, in fields, labels and messages.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 use vigie_model::{Label, Labels, LogEntry};
 
 const REDACTED: &str = "[redacted]";
+/// The same, after what says that it is a secret.
+const ASSIGNED: &str = "${1}[redacted]";
+const LOGIN: &str = "${1}[redacted]@";
+/// Fields are kept down to this depth where they nest deeper than their reader goes.
+const DEEPEST: usize = 64;
+const TOO_DEEP: &str = "\"[not kept: it nests too deep]\"";
 /// A pattern may take this much memory when compiled.
 const PATTERN_BYTES: usize = 1 << 20;
 /// What names of secrets have in them, without `_`, `-` and `.`, in small letters.
@@ -65,6 +74,8 @@ pub(super) struct Redaction {
     patterns: Vec<Regex>,
     /// `password=…`, `"token": "…"`, `Authorization: Bearer …` within a text.
     assigned: Regex,
+    /// The password in `scheme://user:password@host` within a text.
+    login: Regex,
 }
 
 fn plain(name: &str) -> String {
@@ -82,7 +93,9 @@ impl Redaction {
         let names: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).chain(own).collect();
         let patterns = rules.redact_patterns.iter().map(build).collect::<Result<_, _>>()?;
         let assigned = r#"(?i)(\b[\w.-]*(?:password|passwd|secret|api[_-]?key|access[_-]?key|private[_-]?key|authorization|credential|cookie|token|pwd)["']?\s*[=:]\s*)((?:bearer|basic)\s+[^\s"',;&]+|"[^"]*"|'[^']*'|[^\s"',;&]+)"#;
-        Ok(Self { names, patterns, assigned: build(&assigned.to_owned())? })
+        let login = r#"(?i)\b([a-z][a-z0-9+.-]*://[^\s/?\#:@"'<>]*:)[^\s/?\#"'<>]+@"#;
+        let (assigned, login) = (build(&assigned.to_owned())?, build(&login.to_owned())?);
+        Ok(Self { names, patterns, assigned, login })
     }
 
     fn is_secret(&self, name: &str) -> bool {
@@ -94,18 +107,29 @@ impl Redaction {
     /// Takes secrets out of a message.
     fn text(&self, text: &str) -> Option<String> {
         let mut out: Option<String> = None;
-        if let std::borrow::Cow::Owned(changed) =
-            self.assigned.replace_all(text, format!("${{1}}{REDACTED}"))
-        {
-            out = Some(changed);
-        }
-        for pattern in &self.patterns {
+        let mut replace = |pattern: &Regex, by: &str| {
             let now = out.as_deref().unwrap_or(text);
-            if let std::borrow::Cow::Owned(changed) = pattern.replace_all(now, REDACTED) {
+            if let Cow::Owned(changed) = pattern.replace_all(now, by) {
                 out = Some(changed);
             }
+        };
+        replace(&self.assigned, ASSIGNED);
+        if text.contains("://") {
+            replace(&self.login, LOGIN);
         }
+        self.patterns.iter().for_each(|pattern| replace(pattern, REDACTED));
         out
+    }
+
+    /// Takes secrets out of a name: of a source, an instance, a job. Without patterns of the user's own only those that may have any
+    /// are looked at.
+    fn name(&self, name: &mut Arc<str>) {
+        if self.patterns.is_empty() && !name.contains(['=', '@', ' ']) {
+            return;
+        }
+        if let Some(changed) = self.text(name) {
+            *name = changed.into();
+        }
     }
 
     /// Takes secrets out of fields. Whether any was there.
@@ -137,20 +161,28 @@ impl Redaction {
         any
     }
 
-    /// Takes secrets out of an entry.
-    pub(super) fn entry(&self, entry: &mut LogEntry) {
+    /// Takes secrets out of an entry. Whether its fields nest so deep that they are kept in part only.
+    pub(super) fn entry(&self, entry: &mut LogEntry) -> bool {
+        let mut cut = false;
+        let LogEntry { level_text, kind, source, instance, queue, job, trace, .. } = entry;
+        for name in [level_text, kind, source, instance, queue, job, trace] {
+            self.name(name);
+        }
         if let Some(changed) = self.text(&entry.message) {
             entry.message = changed;
         }
         if !entry.fields.is_empty() {
-            match serde_json::from_str::<Map<String, Value>>(&entry.fields) {
-                Ok(mut fields) => {
-                    if self.map(&mut fields) {
-                        entry.fields = Value::Object(fields).to_string();
-                    }
-                }
-                // What cannot be looked through is not kept.
-                Err(_) => entry.fields.clear(),
+            let read = |text: &str| serde_json::from_str::<Map<String, Value>>(text);
+            let fields = read(&entry.fields).or_else(|_| {
+                cut = true;
+                read(&shallow(&entry.fields))
+            });
+            // What cannot be looked through is not kept.
+            let mut fields = fields.unwrap_or_else(|_| {
+                Map::from_iter([("fields".to_owned(), "[not kept: they are no JSON]".into())])
+            });
+            if self.map(&mut fields) || cut {
+                entry.fields = Value::Object(fields).to_string();
             }
         }
         let secret =
@@ -161,11 +193,38 @@ impl Redaction {
             };
             entry.labels = Labels::new(entry.labels.iter().map(redacted).collect());
         }
+        cut
     }
+}
+
+/// JSON without what nests deeper than can be read: a text says so in its place.
+fn shallow(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for letter in json.chars() {
+        let opens = !in_text && matches!(letter, '{' | '[');
+        if opens {
+            depth += 1;
+            if depth == DEEPEST {
+                out.push_str(TOO_DEEP);
+            }
+        }
+        if depth < DEEPEST {
+            out.push(letter);
+        }
+        if !in_text && matches!(letter, '}' | ']') {
+            depth = depth.saturating_sub(1);
+        }
+        in_text ^= letter == '"' && !escaped;
+        escaped = in_text && letter == '\\' && !escaped;
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
+    use vigie_model::Time;
+
     use super::*;
 
     #[test]
@@ -181,10 +240,23 @@ mod tests {
             (r#"{"api_key": "abc def", "n": 1}"#, r#"{"api_key": [redacted], "n": 1}"#),
             ("Authorization: Bearer abc.def", "Authorization: [redacted]"),
             ("card 4111 1111 1111 1111 used", "card [redacted] used"),
+            (
+                "GET https://user:p%40ss@host:80/a?b=c@d failed",
+                "GET https://user:[redacted]@host:80/a?b=c@d failed",
+            ),
+            (
+                "redis://:pa@ss@h:6379/0 and amqp+tls://u:x@i",
+                "redis://:[redacted]@h:6379/0 and amqp+tls://u:[redacted]@i",
+            ),
         ] {
             assert_eq!(redaction.text(text).as_deref(), Some(expected));
         }
         assert_eq!(redaction.text("token bucket, 5 tokens: fine; secretary"), None);
+        for fine in
+            ["http://h:80/users/@me", "http://h:80?to=a@b", "mail://a@b", "12:30 a://b c:d@e"]
+        {
+            assert_eq!(redaction.text(fine), None, "{fine}");
+        }
         let mut fields = serde_json::json!({
             "user": {"Pass-Word": "a", "name": "b", "pinCode": 17}, "list": [{"x_token": "c"}], "token_count": 5, "password": null
         });
@@ -194,7 +266,49 @@ mod tests {
             "token_count": 5, "password": null
         });
         assert_eq!(fields, expected);
+        let mut entry = LogEntry {
+            instance: "http://u:p@h".into(),
+            job: "4111 1111 1111 1111".into(),
+            fields: r#"{"url":"http://u:p@h/x","list":["ftp://u:p@h"]}"#.to_owned(),
+            ..LogEntry::blank("api password=x", Time::from_seconds(1_800_000_000))
+        };
+        assert!(!redaction.entry(&mut entry));
+        let names = (&*entry.source, &*entry.instance, &*entry.job);
+        assert_eq!(names, ("api password=[redacted]", "http://u:[redacted]@h", "[redacted]"));
+        assert_eq!(
+            entry.fields,
+            r#"{"list":["ftp://u:[redacted]@h"],"url":"http://u:[redacted]@h/x"}"#
+        );
         let wrong = LogRules { redact_patterns: vec!["(".into()], ..LogRules::default() };
         assert!(Redaction::new(&wrong).unwrap_err().to_string().contains("does not parse"));
+    }
+
+    #[test]
+    fn fields_that_nest_too_deep_are_kept_as_far_as_they_can_be_read_and_that_is_said() {
+        let redaction = Redaction::new(&LogRules::default()).unwrap();
+        let deep = |levels: usize| {
+            let (open, close) = ("{\"a\":[".repeat(levels), "]}".repeat(levels));
+            format!(
+                r#"{{"before":"{{[\\\"","deep":{open}{{"password":"hunter2"}}{close},"token":"t","after":1}}"#
+            )
+        };
+        let kept = |fields: &str| {
+            let start = Time::from_seconds(1_800_000_000);
+            let mut entry =
+                LogEntry { fields: fields.to_owned(), ..LogEntry::blank("otlp", start) };
+            let cut = redaction.entry(&mut entry);
+            (cut, entry.fields)
+        };
+        let (cut, fields) = kept(&deep(60));
+        assert!(!cut && fields.contains("[redacted]") && !fields.contains("hunter2"), "{fields}");
+        for levels in [64, 100, 5_000] {
+            let (cut, fields) = kept(&deep(levels));
+            assert!(cut && fields.contains(TOO_DEEP) && !fields.contains("hunter2"), "{fields}");
+            let fields: Value = serde_json::from_str(&fields).unwrap();
+            assert_eq!((&fields["before"], &fields["after"]), (&"{[\\\"".into(), &1.into()));
+            assert_eq!(fields["token"], REDACTED);
+        }
+        let (cut, fields) = kept("{\"password\": \"hunter2\"");
+        assert!(cut && fields.contains("not kept") && !fields.contains("hunter2"), "{fields}");
     }
 }

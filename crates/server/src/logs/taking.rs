@@ -118,7 +118,11 @@ impl Logs {
         let (send, receive) = oneshot::channel();
         // Redaction reads every byte, and the store's lock may be waited for: not on the server's own threads.
         let work = tokio::task::spawn_blocking(move || {
-            entries.iter_mut().for_each(|entry| logs.shared.redaction.entry(entry));
+            for entry in &mut entries {
+                if logs.shared.redaction.entry(entry) {
+                    logs.altered(&entry.source, "depth", 1);
+                }
+            }
             let counts = count(&entries);
             let store = logs.store.clone();
             let wanted = logs.shared.following.wanted(&entries);
@@ -224,7 +228,10 @@ impl Logs {
 
     /// Counts lines of a source that are not kept as they were, by reason.
     pub fn altered(&self, source: &str, reason: &'static str, lines: u64) {
-        *self.state().altered.entry((Arc::from(source), reason)).or_default() += lines;
+        let altered = &mut self.state().altered;
+        let room = altered.len() < MOST_COUNTS;
+        let source = if room { source } else { "other" };
+        *altered.entry((Arc::from(source), reason)).or_default() += lines;
     }
 
     /// Lines that are not kept as they were, by source and reason.

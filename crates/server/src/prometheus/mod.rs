@@ -79,4 +79,5 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(otlp::metrics))
         .routes(routes!(otlp::metrics_as_prometheus))
         .routes(routes!(otlp::logs::logs))
+        .routes(routes!(otlp::logs::logs_beside_metrics))
 }

@@ -94,6 +94,27 @@ async fn what_is_refused_for_good_is_said_and_the_rest_is_kept() {
 }
 
 #[tokio::test]
+async fn a_sender_of_lokis_protocol_may_ask_which_are_refused() {
+    const OLD: i64 = 100 * 86_400_000;
+    let server = Server::new();
+    let (_, body) =
+        doors(&[3, OLD, 1, -OLD, OLD]).into_iter().find(|(door, _)| *door == LOKI).unwrap();
+    let accept = ("accept", "application/problem+json, */*;q=0.5");
+    let (status, headers, text) = server.answer("POST", LOKI, &[JSON, accept], body).await;
+    assert_eq!(
+        (status.as_u16(), &headers["content-type"]),
+        (400, &"application/problem+json".parse().unwrap())
+    );
+    let problem: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(problem["type"], "/problems/partly-refused");
+    let refused = problem["refused"].as_array().unwrap();
+    assert_eq!(refused.len(), 2, "{text}");
+    assert_eq!((&refused[0]["entries"], &refused[1]["entries"]), (&json!([1, 4]), &json!([3])));
+    assert!(refused[0]["reason"].as_str().unwrap().contains("logs.retention_days"), "{text}");
+    assert_eq!(server.messages("").await.len(), 2);
+}
+
+#[tokio::test]
 async fn where_nothing_is_kept_no_door_says_that_it_went_well() {
     for (door, body) in doors(&[100 * 86_400_000]) {
         let server = Server::new();
@@ -200,5 +221,48 @@ async fn what_has_no_meaning_is_refused_and_levels_are_of_any_case() {
         let answer = server.answer("GET", &format!("/api/v1/{path}"), &[], "").await;
         let says = problem(400, answer);
         assert_eq!(says["type"], "/problems/bad-parameter", "{path}: {says}");
+    }
+}
+
+#[tokio::test]
+async fn a_mark_of_the_byte_order_and_a_year_that_is_none_of_ours_are_one_thing_at_every_door() {
+    for (door, body) in doors(&[3]) {
+        let server = Server::new();
+        let (status, text) = server.send("POST", door, &[JSON], format!("\u{feff}{body}")).await;
+        assert!(status.is_success(), "{door}: {text}");
+        assert_eq!(server.messages("").await, ["line"], "{door}");
+    }
+    let server = Server::new();
+    for body in ["\u{feff}deployed", "\u{feff}{\"message\":\"deployed\"}"] {
+        let (status, text) = server.send("POST", "/api/v1/events", &[], body).await;
+        assert_eq!(status, 201, "{text}");
+    }
+    assert_eq!(server.messages("").await, ["deployed", "deployed"]);
+    // RFC 3339 has years that nanoseconds have not.
+    for (year, says) in [("2300", "in the future"), ("1600", "logs.retention_days")] {
+        let line = json!({"message": "x", "time": format!("{year}-01-01T00:00:00Z")}).to_string();
+        let (status, text) = server.send("POST", "/api/v1/events", &[JSON], line.clone()).await;
+        assert!(status == 400 && text.contains(says) && !text.contains("malformed"), "{text}");
+        let (status, text) = server.send("POST", "/api/v1/logs", &[JSON], line).await;
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (status.as_u16(), &answer["dropped"], &answer["failed"]),
+            (400, &json!(1), &json!(0))
+        );
+        assert_eq!(answer["errors"][0]["line"], 1);
+        assert!(answer["errors"][0]["error"].as_str().unwrap().contains(says), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn one_endpoint_of_otlp_serves_metrics_and_logs_and_other_paths_are_none() {
+    let server = Server::new();
+    let (_, body) = doors(&[3]).into_iter().find(|(door, _)| *door == "/v1/logs").unwrap();
+    let (status, text) = server.send("POST", "/api/v1/otlp/v1/logs", &[JSON], body.clone()).await;
+    assert_eq!(status, 200, "{text}");
+    assert_eq!(server.messages("").await, ["line"]);
+    for path in ["/otlp/v1/logs", "/api/v1/otlp/v1/traces", "/nope"] {
+        let (status, text) = server.send("POST", path, &[JSON], body.clone()).await;
+        assert!(status == 404 && text.contains("/problems/not-found"), "{path}: {status} {text}");
     }
 }

@@ -93,7 +93,7 @@ pub struct LogRefused {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum LogRefusal {
     /// It is older than the retention.
-    #[error("its time is before what is kept (logs.retention)")]
+    #[error("its time is before what is kept (logs.retention_days)")]
     TooOld,
     /// It is from too far in the future.
     #[error("its time is more than a day in the future")]

@@ -17,7 +17,7 @@ use super::keys;
 use super::queue::{Lookup, Queue};
 use super::registry::Registry;
 use super::told::Told;
-use super::watch::{TaskState, Watch};
+use super::watch::{Over, TaskState, Watch};
 use crate::source::{
     Candidate, FailedPlace, Plan, PollContext, QueueSystem, ReaderContext, Replies, ToldJobs, Which,
 };
@@ -176,8 +176,12 @@ impl AsynqSystem {
             },
         };
         let states: Vec<TaskState> = self.still_waiting.iter().map(state).collect();
-        for (queue, id, event) in self.watch.look(&states, context.now) {
+        for Over { queue, id, event, lapsed } in self.watch.look(&states, context.now) {
             self.registry.ended(&queue, &id);
+            let is_told = self.queues.get(&queue).is_some_and(|queue| queue.account.is_told());
+            if let Some(job) = lapsed.filter(|_| is_told) {
+                self.told.enter(job);
+            }
             self.events.entry(queue).or_default().push(event);
         }
     }
@@ -355,6 +359,10 @@ impl QueueSystem for AsynqSystem {
             }
         }
         self.registry.read_servers(replies, &mut self.watch, context, &mut self.wrong);
+        for job in self.registry.take_left() {
+            let started = job.started.unwrap_or(context.now);
+            self.watch.left(job.queue, job.id, job.kind, started, context.now);
+        }
         self.wrong.truncate(MOST_WRONG);
         for queue in std::mem::take(&mut self.gone) {
             out.push(Observation::QueueGone { queue, at: context.now });

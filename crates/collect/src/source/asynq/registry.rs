@@ -59,6 +59,8 @@ pub(super) struct Registry {
     readable: bool,
     /// Servers over the limit.
     pub(super) over: usize,
+    /// What servers ran that are gone.
+    left: Vec<Job>,
 }
 
 impl Registry {
@@ -117,7 +119,20 @@ impl Registry {
             };
             self.servers.insert(key, entry);
         }
+        // One that is over the limit now may be alive.
+        if self.over == 0 {
+            before.into_values().for_each(|entry| self.leave(entry));
+        }
         None
+    }
+
+    fn leave(&mut self, entry: Entry) {
+        self.left.extend(entry.jobs.into_iter().filter(|job| !job.over));
+    }
+
+    /// What the servers ran, when they were last heard of, that are gone since the last call.
+    pub(super) fn take_left(&mut self) -> Vec<Job> {
+        std::mem::take(&mut self.left)
     }
 
     /// Adds the commands of the second round trip.
@@ -152,7 +167,9 @@ impl Registry {
                 },
                 Ok(None) => {
                     let score = entry.score;
-                    self.servers.remove(&key);
+                    if let Some(entry) = self.servers.remove(&key) {
+                        self.leave(entry);
+                    }
                     if self.dead.len() >= MOST_DEAD {
                         self.dead.clear();
                     }

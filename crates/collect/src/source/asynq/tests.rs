@@ -11,7 +11,7 @@ use super::AsynqSystem;
 use super::decode;
 use super::flow::{Flow, Level, Totals};
 use super::testing::{Dump, Held};
-use crate::source::{Plan, PollContext, QueueSystem, Which};
+use crate::source::{Plan, PollContext, QueueSystem, ToldJob, ToldJobs, Which};
 
 const LIVE: &str = include_str!("fixtures/keys.jsonl");
 const KILLED: &str = include_str!("fixtures/keys_killed_12s.jsonl");
@@ -222,6 +222,58 @@ fn a_second_server_and_a_recovered_queue() {
     let seen = low.iter().find(|event| matches!(event.fact, JobFact::Seen { .. })).unwrap();
     assert_eq!(seen.job_type, Some(Name::from("cap:hang")));
     assert!(matches!(seen.fact, JobFact::Seen { outcome: Outcome::Failed, .. }), "{seen:?}");
+}
+
+#[test]
+fn a_lease_that_ran_out_is_told_with_its_type_and_is_no_gap() {
+    let mut scene = Scene::new(LIVE);
+    let (source, jobs) = (SourceName::new("main"), ToldJobs::default());
+    scene.system = AsynqSystem::new(source.clone(), Limits::default()).with_told_jobs(jobs.clone());
+    let teller = jobs.teller(&source);
+    let poll = |scene: &mut Scene, seconds: f64, told: Vec<ToldJob>| {
+        teller.tell(told, Some(scene.now + seconds + 1.0), false);
+        scene.poll(seconds)
+    };
+    poll(&mut scene, 0.0, Vec::new());
+    // Of another attempt, long ago: from now on somebody tells of the queue.
+    let before = ToldJob {
+        queue: b"cap-low"[..].into(),
+        job_type: Name::from("cap:other"),
+        started: scene.now + -20.0,
+        finished: scene.now + -10.0,
+        outcome: Outcome::Succeeded,
+        wait: None,
+        run: None,
+    };
+    poll(&mut scene, 1.0, vec![before]);
+    scene.redis = Dump::load(ORPHANS);
+    poll(&mut scene, 37.0, Vec::new());
+    poll(&mut scene, 1.0, Vec::new());
+    scene.redis = Dump::load(RECOVERED);
+    let mut low: Vec<JobEvent> = Vec::new();
+    let mut gaps = 0;
+    for second in 0..12 {
+        let out = poll(&mut scene, if second == 0 { 52.0 } else { 1.0 }, Vec::new());
+        let batches = out.iter().filter_map(|one| match one {
+            Observation::Jobs(batch) if batch.queue.name.as_str() == "cap-low" => Some(batch),
+            _ => None,
+        });
+        for batch in batches {
+            gaps += usize::from(batch.gap);
+            low.extend(batch.events.iter().cloned());
+        }
+    }
+    let ended: Vec<&JobEvent> = low
+        .iter()
+        .filter(|event| matches!(event.fact, JobFact::Finished { .. } | JobFact::Counted { .. }))
+        .collect();
+    assert_eq!(ended.len(), 1, "{low:#?}");
+    assert_eq!(ended[0].job_type, Some(Name::from("cap:hang")));
+    assert_eq!(
+        ended[0].fact,
+        JobFact::Finished { outcome: Outcome::Failed, wait: None, run: None }
+    );
+    assert_eq!(gaps, 0);
 }
 
 #[test]

@@ -7,10 +7,14 @@ use std::collections::{HashMap, HashSet};
 
 use vigie_model::{JobEvent, JobFact, Name, Outcome, Time};
 
+use crate::source::ToldJob;
+
 /// Tasks that are followed at once, of all queues.
 pub(super) const MOST: usize = 512;
 /// Tasks that are followed at once, of one queue.
 pub(super) const MOST_OF_QUEUE: usize = 16;
+/// Tasks beside those whose worker is gone, until another one takes them back.
+const MOST_LEFT: usize = 512;
 
 /// A stretch in which something happened; both ends on Vigie's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +52,30 @@ pub(super) struct Watched {
     /// When it became eligible to run, on Vigie's clock.
     pending_since: Option<Time>,
     phase: Phase,
+    holder: Holder,
     /// When it was last seen in this phase.
     seen: Time,
+}
+
+/// Who has a task that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    /// A worker that is there, for all that is known.
+    Worker,
+    /// One that is gone; it may have ended the task before.
+    Gone,
+    /// Nobody: it was called active when its worker was gone.
+    Nobody,
+}
+
+/// A task that was followed and has ended.
+#[derive(Debug, PartialEq)]
+pub(super) struct Over {
+    pub queue: Vec<u8>,
+    pub id: Vec<u8>,
+    pub event: JobEvent,
+    /// The attempt that nobody but Redis can tell of: its lease ran out, and asynq took the task back as failed.
+    pub lapsed: Option<ToldJob>,
 }
 
 /// What a poll found a task's `state` to be.
@@ -119,6 +145,7 @@ impl Watch {
             kind,
             pending_since: since,
             phase: Phase::Waiting,
+            holder: Holder::Worker,
             seen: now,
         });
     }
@@ -137,6 +164,7 @@ impl Watch {
             if let Some(task) = task {
                 task.kind.get_or_insert_with(|| kind.clone());
                 task.phase = Phase::Running { started: Span::exactly(started) };
+                task.holder = Holder::Worker;
             }
             return;
         }
@@ -146,23 +174,58 @@ impl Watch {
             kind: Some(kind.clone()),
             pending_since: None,
             phase: Phase::Running { started: Span::exactly(started) },
+            holder: Holder::Worker,
             seen: now,
         });
     }
 
+    /// Follows a task whose worker is gone, however many of its queue are followed already.
+    pub(super) fn left(
+        &mut self,
+        queue: Vec<u8>,
+        id: Vec<u8>,
+        kind: Name,
+        started: Time,
+        now: Time,
+    ) {
+        if self.contains(&queue, &id) {
+            let task = self.tasks.iter_mut().find(|task| task.id == id && task.queue == queue);
+            if let Some(task) = task {
+                task.kind.get_or_insert(kind);
+                task.holder = Holder::Gone;
+            }
+            return;
+        }
+        if self.tasks.iter().filter(|task| task.holder != Holder::Worker).count() < MOST_LEFT {
+            let phase = Phase::Running { started: Span::exactly(started) };
+            let kind = Some(kind);
+            self.follow(Watched {
+                queue,
+                id,
+                kind,
+                pending_since: None,
+                phase,
+                holder: Holder::Gone,
+                seen: now,
+            });
+        }
+    }
+
     fn add(&mut self, task: Watched) {
-        if self.room(&task.queue) > 0 && self.known.insert((task.queue.clone(), task.id.clone())) {
+        if self.room(&task.queue) > 0 {
+            self.follow(task);
+        }
+    }
+
+    fn follow(&mut self, task: Watched) {
+        if self.known.insert((task.queue.clone(), task.id.clone())) {
             *self.by_queue.entry(task.queue.clone()).or_default() += 1;
             self.tasks.push(task);
         }
     }
 
-    /// Takes the states of all tasks, in their order, as of `now`; tells what ended, by queue.
-    pub(super) fn look(
-        &mut self,
-        states: &[TaskState],
-        now: Time,
-    ) -> Vec<(Vec<u8>, Vec<u8>, JobEvent)> {
+    /// Takes the states of all tasks, in their order, as of `now`; tells what ended.
+    pub(super) fn look(&mut self, states: &[TaskState], now: Time) -> Vec<Over> {
         let mut ended = Vec::new();
         let mut kept = Vec::with_capacity(self.tasks.len());
         for (index, mut task) in std::mem::take(&mut self.tasks).into_iter().enumerate() {
@@ -170,7 +233,9 @@ impl Watch {
                 Step::Keep => kept.push(task),
                 Step::Ended(event) => {
                     self.forget(&task);
-                    ended.push((task.queue, task.id, event));
+                    let lapsed = task.lapsed(&event, now);
+                    let Watched { queue, id, .. } = task;
+                    ended.push(Over { queue, id, event, lapsed });
                 }
                 Step::Lose => self.forget(&task),
             }
@@ -206,7 +271,11 @@ impl Watched {
         let between = Span { earliest: self.seen, latest: now };
         self.seen = now;
         match (self.phase, state) {
-            (Phase::Waiting, TaskState::Pending) | (Phase::Running { .. }, TaskState::Active) => {
+            (Phase::Waiting, TaskState::Pending) => Step::Keep,
+            (Phase::Running { .. }, TaskState::Active) => {
+                if self.holder == Holder::Gone {
+                    self.holder = Holder::Nobody;
+                }
                 Step::Keep
             }
             (Phase::Waiting, TaskState::Active) => {
@@ -229,6 +298,24 @@ impl Watched {
         }
     }
 
+    /// The attempt whose lease ran out, if that is how it ended: nobody had the task any more, and now it failed.
+    fn lapsed(&self, event: &JobEvent, now: Time) -> Option<ToldJob> {
+        let (Holder::Nobody, Phase::Running { started }) = (self.holder, self.phase) else {
+            return None;
+        };
+        let JobFact::Seen { outcome: Outcome::Failed, .. } = event.fact else { return None };
+        Some(ToldJob {
+            queue: self.queue.as_slice().into(),
+            job_type: self.kind.clone()?,
+            started: started.latest,
+            finished: now,
+            outcome: Outcome::Failed,
+            wait: None,
+            // When its worker died, nobody knows.
+            run: None,
+        })
+    }
+
     fn end(&self, started: Span, ended: Span, outcome: Outcome, now: Time) -> JobEvent {
         let wait = self.pending_since.and_then(|since| Span::exactly(since).until(started));
         let run = started.until(ended);
@@ -248,13 +335,43 @@ mod tests {
         Time::from_seconds(1_000) + seconds
     }
 
-    fn seen(events: &[(Vec<u8>, Vec<u8>, JobEvent)]) -> (Outcome, Option<f64>, Option<f64>) {
-        match events {
-            [(_, _, JobEvent { fact: JobFact::Seen { outcome, wait, run }, .. })] => {
+    fn seen(ended: &[Over]) -> (Outcome, Option<f64>, Option<f64>) {
+        match ended {
+            [Over { event: JobEvent { fact: JobFact::Seen { outcome, wait, run }, .. }, .. }] => {
                 (*outcome, *wait, *run)
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn what_a_dead_worker_had_is_told_when_asynq_takes_it_back() {
+        let mut watch = Watch::default();
+        let left = |watch: &mut Watch, id: &[u8], now: f64| {
+            watch.left(b"q".to_vec(), id.to_vec(), Name::from("mail"), at(0.0), at(now));
+        };
+        for n in 0..40_u8 {
+            watch.running(b"q", &[n], &Name::from("mail"), at(0.0), at(0.0));
+        }
+        assert_eq!(watch.tasks().len(), MOST_OF_QUEUE);
+        (0..40).for_each(|n| left(&mut watch, &[n], 10.0));
+        assert_eq!(watch.tasks().len(), 40, "whatever is followed of the queue already");
+        // One had failed before its worker died, and its worker has told of it.
+        let mut states = vec![TaskState::Active; 40];
+        states[0] = TaskState::Failed;
+        let ended = watch.look(&states, at(11.0));
+        assert_eq!((ended.len(), &ended[0].lapsed), (1, &None));
+        // Another server has one of them.
+        watch.running(b"q", &[39], &Name::from("mail"), at(12.0), at(13.0));
+        let ended = watch.look(&[TaskState::Failed; 39], at(70.0));
+        let lapsed: Vec<&ToldJob> = ended.iter().filter_map(|one| one.lapsed.as_ref()).collect();
+        assert_eq!((ended.len(), lapsed.len()), (39, 38));
+        assert_eq!(
+            (lapsed[0].outcome, lapsed[0].finished, lapsed[0].run),
+            (Outcome::Failed, at(70.0), None)
+        );
+        (0..2_000_u32).for_each(|n| left(&mut watch, &n.to_be_bytes(), 80.0));
+        assert_eq!(watch.tasks().len(), MOST_LEFT);
     }
 
     #[test]
@@ -285,7 +402,7 @@ mod tests {
         let (outcome, wait, run) = seen(&ended);
         assert_eq!((outcome, wait), (Outcome::Failed, Some(0.75)));
         assert!((run.unwrap() - 8.75).abs() < 1e-6);
-        assert_eq!(ended[0].2.job_type, Some(Name::from("mail")));
+        assert_eq!(ended[0].event.job_type, Some(Name::from("mail")));
     }
 
     #[test]

@@ -169,7 +169,7 @@ impl TryFrom<RawFileConfig> for FileConfig {
             instance: text(&raw.instance),
             queue: text(&raw.queue),
             kind: text(&raw.r#type),
-            labels: Labels::from_pairs(raw.labels),
+            labels: labels(raw.labels)?,
         };
         let path_pattern =
             raw.path_pattern.as_deref().map(|text| regex("path_pattern", text)).transpose()?;
@@ -255,4 +255,19 @@ fn joining(raw: &RawFileConfig) -> Result<Joining, FileConfigError> {
         (Some(false), None, None) => Ok(Joining::Off),
         (_, None, None) => Ok(Joining::Traces),
     }
+}
+/// Labels by which lines can be asked for: LogQL has such names only.
+fn labels(given: BTreeMap<String, String>) -> Result<Labels, FileConfigError> {
+    let allowed = |name: &str| {
+        let mut letters = name.chars();
+        letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+            && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+    };
+    if let Some(wrong) = given.keys().find(|name| !allowed(name)) {
+        let shown: String = wrong.chars().take(60).collect();
+        let says =
+            format!("{shown:?} is no name of a label: letters, digits and _, no digit first");
+        return Err(HttpConfigError::Wrong("labels", says).into());
+    }
+    Ok(Labels::from_pairs(given))
 }

@@ -13,6 +13,8 @@ use crate::source::redis::RedisConfig;
 use crate::tail::{PathFault, PathPatterns};
 use vigie_tls::Secret;
 
+/// n8n's own, where nothing is said.
+const DEFAULT_TIMEZONE: &str = "America/New_York";
 /// Processes of one role that may be listed.
 const MAX_PROCESSES: usize = 200;
 
@@ -141,7 +143,7 @@ impl TryFrom<RawN8nConfig> for N8nConfig {
             access,
             api,
             queue,
-            timezone: raw.timezone.unwrap_or_else(|| "America/New_York".to_owned()),
+            timezone: timezone(raw.timezone)?,
             metrics_path: path("metrics_path", raw.metrics_path)?,
             logs_path: path("logs_path", raw.logs_path)?,
             registry: None,
@@ -154,6 +156,19 @@ impl TryFrom<RawN8nConfig> for N8nConfig {
                 }
             },
         })
+    }
+}
+
+/// A name that this machine knows. Where it knows none at all (no tzdata), the check of schedules says so.
+fn timezone(given: Option<String>) -> Result<String, HttpConfigError> {
+    let knows = |name: &str| jiff::tz::TimeZone::get(name).is_ok();
+    match given {
+        Some(name) if !knows(&name) && knows(DEFAULT_TIMEZONE) => {
+            let shown: String = name.chars().take(60).collect();
+            let says = format!("there is no time zone {shown:?}; names are such as Europe/Paris");
+            Err(HttpConfigError::Wrong("timezone", says))
+        }
+        given => Ok(given.unwrap_or_else(|| DEFAULT_TIMEZONE.to_owned())),
     }
 }
 

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value};
 use vigie_model::{Label, Labels, LogEntry, Time, log_entry_from_object};
 
+use super::without_mark;
+
 const SOURCE: &str = "elastic";
 const MOST_DOCUMENTS: usize = 100_000;
 
@@ -44,8 +46,9 @@ fn document(line: &[u8], index: &str, now: Time) -> Result<LogEntry, String> {
 
 /// Reads a body; an error is of the whole request.
 pub(crate) fn read(bytes: &[u8], index: &str, now: Time) -> Result<Vec<Document>, String> {
-    let mut lines =
-        bytes.split(|byte| *byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace));
+    let mut lines = without_mark(bytes)
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.iter().all(u8::is_ascii_whitespace));
     let mut documents = Vec::new();
     while let Some(line) = lines.next() {
         if documents.len() >= MOST_DOCUMENTS {

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use vigie_model::{Label, Labels, LogEntry, Time};
 
+use super::without_mark;
 use crate::prometheus::{Field, Fields, WriteError, limited};
 
 const WHAT: &str = "Loki push";
@@ -83,7 +84,7 @@ fn level_within(text: &str) -> Option<String> {
 
 /// Entries of Loki's JSON.
 pub(crate) fn decode_json(bytes: &[u8], now: Time) -> Result<Vec<LogEntry>, WriteError> {
-    let push: Push = serde_json::from_slice(bytes).map_err(malformed)?;
+    let push: Push = serde_json::from_slice(without_mark(bytes)).map_err(malformed)?;
     let mut entries = Vec::new();
     for stream in push.streams {
         limited(stream.stream.len(), MOST_LABELS, "labels a stream", "use fewer")?;

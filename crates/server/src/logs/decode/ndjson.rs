@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use vigie_model::{LogEntry, Time, log_entry_from_object};
 
+use super::without_mark;
 use crate::prometheus::{WriteError, limited};
 
 /// Lines of one request.
@@ -56,7 +57,7 @@ fn room(lines: usize) -> Result<(), WriteError> {
 /// When there are too many.
 pub(crate) fn read(bytes: &[u8], now: Time) -> Result<Lines, WriteError> {
     let mut lines = Lines::default();
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let bytes = without_mark(bytes);
     let one = |value: Result<Map<String, Value>, serde_json::Error>| {
         value
             .map_err(|error| format!("it is no JSON object: {error}"))

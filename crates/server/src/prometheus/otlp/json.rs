@@ -13,6 +13,7 @@ use super::message::{
     Temporality,
 };
 use super::{Received, WriteError, limited};
+use crate::logs::without_mark;
 
 /// Objects of one request: each is a value of a hundred bytes, and `{}` in it takes three.
 const MAX_OBJECTS: usize = 200_000;
@@ -59,8 +60,8 @@ struct Metric {
 pub(crate) fn decode<'t>(body: &[u8], received: Received<'t>) -> Result<Received<'t>, WriteError> {
     let objects = body.iter().filter(|byte| **byte == b'{').count();
     limited(objects, MAX_OBJECTS, "JSON objects a request", "send fewer points at once")?;
-    let request: Request =
-        serde_json::from_slice(body).map_err(|error| WriteError::malformed("OTLP JSON", error))?;
+    let request: Request = serde_json::from_slice(without_mark(body))
+        .map_err(|error| WriteError::malformed("OTLP JSON", error))?;
     let mut converter = Converter::new(received);
     for resource in request.resource_metrics {
         converter.resource(resource.resource.attributes);

@@ -60,3 +60,11 @@ pub(crate) async fn logs(State(app): State<AppState>, request: Request) -> Respo
         Err(refusal) => refused(language, &refusal),
     }
 }
+
+/// The same beside the path that Prometheus has for metrics, so that one endpoint serves both.
+#[utoipa::path(post, path = "/api/v1/otlp/v1/logs", tag = "logs",
+    request_body(content_type = "application/x-protobuf", description = "As at /v1/logs."),
+    responses((status = 200, description = "As at /v1/logs")))]
+pub(crate) async fn logs_beside_metrics(state: State<AppState>, request: Request) -> Response {
+    logs(state, request).await
+}

@@ -7,6 +7,7 @@ use vigie_model::{Level, LogEntry, Time};
 use super::message::{AnyValue, Attribute};
 use super::proto::{any_value, attribute};
 use super::{Field, Fields, WriteError, limited};
+use crate::logs::without_mark;
 
 const WHAT: &str = "OTLP logs";
 const SOURCE: &str = "otlp";
@@ -121,8 +122,8 @@ fn entry(record: Record, resource: &[Attribute], now: Time) -> LogEntry {
 
 /// Entries of an export in JSON.
 pub(crate) fn decode_json(bytes: &[u8], now: Time) -> Result<Vec<LogEntry>, WriteError> {
-    let export: Export =
-        serde_json::from_slice(bytes).map_err(|error| WriteError::malformed(WHAT, error))?;
+    let export: Export = serde_json::from_slice(without_mark(bytes))
+        .map_err(|error| WriteError::malformed(WHAT, error))?;
     let mut entries = Vec::new();
     for one in export.resource_logs {
         for record in one.scope_logs.into_iter().flat_map(|scope| scope.log_records) {
