@@ -109,7 +109,7 @@ impl Board {
         let Some(state) = self.sources.get_mut(&source) else { return };
         let first = state.good.is_none();
         let detail = match &report.outcome {
-            Ok(_) => describe_found(&report, self.instances.count(&source)),
+            Ok(_) => describe_found(state.settings.kind, &report, self.instances.count(&source)),
             Err(fault) => fault.error.clone(),
         };
         let up = report.outcome.is_ok();
@@ -565,7 +565,8 @@ fn hung_since(queue: &QueueState, counts: Counts, now: Time) -> Option<Time> {
     (lasts >= usual).then_some(queue.last_progress)
 }
 
-fn describe_found(report: &PollReport, instances: Option<usize>) -> String {
+/// What a source has: queues, or instances, or what its first check says, such as files and targets.
+fn describe_found(kind: &str, report: &PollReport, instances: Option<usize>) -> String {
     if let Some(count) = instances {
         return format!("instances: {count}");
     }
@@ -575,8 +576,10 @@ fn describe_found(report: &PollReport, instances: Option<usize>) -> String {
         .filter(|(_, count)| *count > 0)
         .map(|(broker, count)| format!("{count} {broker}"))
         .collect();
-    match found.is_empty() {
-        true => "no queues yet".to_owned(),
-        false => format!("queues: {}", found.join(", ")),
+    let looks_for_queues = kind == "redis" || kind == "n8n";
+    match report.checks.first() {
+        _ if !found.is_empty() => format!("queues: {}", found.join(", ")),
+        Some(check) if !looks_for_queues => check.detail.clone(),
+        _ => "no queues yet".to_owned(),
     }
 }

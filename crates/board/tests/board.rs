@@ -4,9 +4,9 @@
 
 use vigie_board::{Board, Drain, SourceSettings, Span};
 use vigie_model::{
-    ActiveJob, Broker, Counts, EventKind, JobBatch, JobEvent, JobFact, Limits, Name, Observation,
-    Outcome, PollCost, PollReport, Quality, QueueId, QueueReading, SourceFault, SourceName, Time,
-    Worker, WorkerId, WorkersReading,
+    ActiveJob, Broker, Check, CheckState, Counts, EventKind, JobBatch, JobEvent, JobFact, Limits,
+    Name, Observation, Outcome, PollCost, PollReport, Quality, QueueId, QueueReading, SourceFault,
+    SourceName, Time, Worker, WorkerId, WorkersReading,
 };
 
 const START: Time = Time::from_seconds(1_000_000);
@@ -126,6 +126,35 @@ fn finished(run: f64) -> JobFact {
 
 fn failed() -> JobFact {
     JobFact::Finished { outcome: Outcome::Failed, wait: None, run: Some(1.0) }
+}
+
+/// What a source whose kind is no Redis is found with.
+fn found_with(kind: &'static str, checks: Vec<Check>) -> Option<String> {
+    let settings =
+        SourceSettings { kind, name: source(), url: String::new(), poll_interval_seconds: 1.0 };
+    let mut board = Board::new(vec![settings], Limits::default(), START);
+    let outcome = Ok(PollCost::default());
+    let report =
+        PollReport { source: source(), at: at(1.0), outcome, server: None, found: vec![], checks };
+    board.observe(Observation::Polled(report));
+    let found = board.timeline().noted().next().expect("it is found");
+    found.field("detail").map(str::to_owned)
+}
+
+#[test]
+fn a_source_is_found_with_what_its_kind_has() {
+    let check = |detail: &str| Check {
+        id: "files",
+        state: CheckState::Ok,
+        detail: detail.to_owned(),
+        fix: None,
+    };
+    assert_eq!(
+        found_with("file", vec![check("2 files, 7 lines read")]).as_deref(),
+        Some("2 files, 7 lines read")
+    );
+    assert_eq!(found_with("redis", vec![check("Redis 7")]).as_deref(), Some("no queues yet"));
+    assert_eq!(found_with("file", vec![]).as_deref(), Some("no queues yet"));
 }
 
 #[test]

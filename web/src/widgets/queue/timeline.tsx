@@ -1,5 +1,5 @@
 import type { VigieEvent } from '../../api/contract.ts';
-import { eventWording, eventWords } from '../../domain/event.ts';
+import { eventTypeName, eventWords } from '../../domain/event.ts';
 import { eventTarget } from '../../domain/event-target.ts';
 import { fullMoment, timeOfDay } from '../../domain/moment.ts';
 import { showText } from '../../domain/queue-name.ts';
@@ -19,7 +19,7 @@ export function TimelineCard({ events }: { events: VigieEvent[] }) {
         {events.map((event) => (
           <li key={event.id} className={`e-${event.severity}`}>
             <time dateTime={event.time} data-tip={fullMoment(event.time)}>{timeOfDay(event.time)}</time>
-            {t(eventWording(event.type), { type: event.type })} {isAboutThis(event) ? null : <EventSubject event={event} />}
+            {eventTypeName(event.type)} {isAboutThis(event) ? null : <EventSubject event={event} />}
             {eventWords(event) ? <span className="rec">{showText(eventWords(event))}</span> : null}
           </li>
         ))}
