@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use vigie_model::{
     Broker, Counts, EventKind, InstancesReading, JobBatch, Limits, Observation, PollReport,
-    Quality, QueueId, QueueReading, SourceName, Time, Worker, WorkersReading,
+    QueueId, QueueReading, SourceName, Time, Worker, WorkersReading,
 };
 
 use crate::activity::Tally;
@@ -407,7 +407,9 @@ impl Board {
         }
         let workers = self.workers.overall();
         let overall = &self.overall;
-        let stat = |window: &Window| Stat { summary: window.summary(now), quality: sum.quality };
+        let quality =
+            self.queues.values().map(|queue| queue.quality_in_sums(now)).max().unwrap_or_default();
+        let stat = |window: &Window| Stat { summary: window.summary(now), quality };
         OverviewView {
             queues: self.queues.len(),
             counts: sum.counts,
@@ -437,7 +439,7 @@ impl Board {
     pub fn latency(&self, bounds: &[f64], now: Time) -> LatencyView {
         let merged = self.overall.latency.merged(now);
         let quality =
-            self.queues.values().map(|queue| queue.window_quality(now)).max().unwrap_or_default();
+            self.queues.values().map(|queue| queue.quality_in_sums(now)).max().unwrap_or_default();
         LatencyView {
             bounds: bounds.to_vec(),
             counts: merged.counts_between(bounds),
@@ -486,12 +488,10 @@ struct Sum {
     totals: Option<Totals>,
     oldest: Option<Time>,
     busy: Option<u64>,
-    quality: Quality,
 }
 
 impl Sum {
     fn add(&mut self, view: &QueueView<'_>) {
-        self.quality = self.quality.worst(view.wait.quality);
         self.add_totals(&view.totals);
         if view.stale {
             return;

@@ -199,11 +199,14 @@ fn exact_events_make_totals_types_and_durations() {
 fn samples_add_to_their_type_but_not_to_the_totals() {
     let counted = JobFact::Counted { enqueued: 10, succeeded: 8, failed: 2 };
     let seen = JobFact::Seen { outcome: Outcome::Succeeded, wait: None, run: Some(3.0) };
-    let told = Told::nothing().read(0.0, |reading| reading.quality = Quality::Sampled).jobs(
-        1.0,
-        false,
-        vec![(None, counted), (Some("resize"), seen)],
-    );
+    let idle = Told::nothing().read(0.0, |reading| reading.quality = Quality::Sampled);
+    let overall = |told: &Told| {
+        (told.0.overview(at(2.0)).run.quality, told.0.latency(&[1.0], at(2.0)).stat.quality)
+    };
+    let (none, some) = ((Quality::Exact, Quality::Exact), (Quality::Sampled, Quality::Sampled));
+    assert_eq!(overall(&idle), none, "a queue without an attempt makes no sum a sampled one");
+    let told = idle.jobs(1.0, false, vec![(None, counted), (Some("resize"), seen)]);
+    assert_eq!(overall(&told), some);
     let view = told.0.queue_view(&emails(), at(2.0)).unwrap();
     assert_eq!((view.totals.processed(), view.totals.quality), (10, Quality::Sampled));
     assert_eq!((view.run.summary.count, view.run.quality), (1, Quality::Sampled));

@@ -51,7 +51,7 @@ export function QueueBoard(props: { source: string; kind: string; queue: string 
           <Failed address={address} detail={detail} />
           <ActiveJobsCard detail={detail} />
           <QueueWorkersCard address={props} />
-          <TimelineCard events={detail.events ?? []} />
+          <TimelineCard address={address} />
         </>
       ) : <div className="card s12 note"><Skeleton width="100%" /></div>}
     </div>

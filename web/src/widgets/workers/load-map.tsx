@@ -3,11 +3,13 @@ import { useState } from 'react';
 import { useWindow } from '../../charts/use-window.ts';
 import { axisMoment, cursorMoment } from '../../domain/moment.ts';
 import { showName } from '../../domain/queue-name.ts';
-import { rateTick } from '../../domain/quantity.ts';
+import { count, rate } from '../../domain/quantity.ts';
+import type { Rows, Worker } from '../../api/contract.ts';
 import type { Span } from '../../domain/span.ts';
 import { ask } from '../../explore/asking.ts';
 import { endOf, gridFor, type Grid } from '../../explore/matrix.ts';
 import { useSentence } from '../../i18n/index.ts';
+import { useLive } from '../../live/hooks.ts';
 import { Card, Fault, Skeleton } from '../../ui/index.tsx';
 import { cellSpan, loadRows, workerLabel, type LoadCell, type LoadRow } from './load.ts';
 import './load-map.css';
@@ -32,14 +34,22 @@ async function fetchLoad(span: Span, signal: AbortSignal): Promise<Loads> {
   return { rows: loadRows(busy.answer.lines, capacity.answer.lines), grid: busy.answer.grid };
 }
 
-const RowName = ({ row }: { row: LoadRow }) => <Link className="q" to="/workers" search={{ q: workerLabel(row) }} preload={false}><bdi className="name">{showName(workerLabel(row))}</bdi></Link>;
+/** The name that its row in the table has, and what it works on; of one that is gone, what the series call it. */
+function RowName({ row }: { row: LoadRow }) {
+  const worker = useLive<Rows<Worker>, Worker | undefined>('workers', (doc) => doc?.rows[row.worker]);
+  const name = worker?.name ?? workerLabel(row);
+  return <><Link className="q" to="/workers" search={{ q: name }} preload={false}><bdi className="name">{showName(name)}</bdi></Link><span className="src">{worker?.queues.map(showName).join(', ')}</span></>;
+}
+
+/** Slots in use: whole ones as such. */
+const shownBusy = (busy: number): string => (Number.isInteger(busy) ? count(busy) : rate(busy));
 
 function Strip({ row, grid }: { row: LoadRow; grid: Grid }) {
   const t = useSentence();
   const seconds = endOf(grid) - grid.start;
   const tip = (cell: LoadCell): string => {
     const [from, to] = cellSpan(grid, cell);
-    const busy = rateTick(cell.busy);
+    const busy = shownBusy(cell.busy);
     const what = row.capacity === null ? t('loadMap.inHand', { busy }) : t('loadMap.ofSlots', { busy, capacity: row.capacity });
     return `${cursorMoment(from, seconds)} – ${cursorMoment(to, seconds)}\n${what}`;
   };
@@ -54,7 +64,7 @@ function Strip({ row, grid }: { row: LoadRow; grid: Grid }) {
 function Mean({ row }: { row: LoadRow }) {
   const t = useSentence();
   const steps = row.cells.reduce((sum, cell) => sum + cell.steps, 0);
-  const busy = rateTick(row.cells.reduce((sum, cell) => sum + cell.busy * cell.steps, 0) / steps);
+  const busy = shownBusy(row.cells.reduce((sum, cell) => sum + cell.busy * cell.steps, 0) / steps);
   return <span data-tip={t('loadMap.meanTip')}>{row.capacity === null ? busy : `${busy}/${row.capacity}`}</span>;
 }
 
