@@ -35,7 +35,7 @@ export const PARTS: Record<string, readonly string[]> = {
     ...each('logs.level', 'unknown trace debug info warn error fatal'),
   ],
   explore: ['explore'],
-  queue: ['active', 'ambiguous', 'depth', 'errors', 'failed', 'gone', 'heat', 'queue', 'queueWorkers', 'rates', 'timeline', 'times', 'types', 'unknown'],
+  queue: ['active', 'ambiguous', 'depth', 'errorGroups', 'errors', 'failed', 'gone', 'heat', 'queue', 'queueWorkers', 'rates', 'timeline', 'times', 'types', 'unknown'],
   settings: ['api', 'check', 'first', 'source', 'sources'],
   watch: ['instances', 'logs', 'events'],
 };

@@ -148,13 +148,15 @@ describe('the look of lines', () => {
     await page.locator('.log-card a[data-row]').first().click();
     const detail = page.locator('.log-detail');
     await detail.locator('.log-context [aria-pressed=true]').waitFor();
-    expect((await detail.locator('.log-message').textContent())?.replaceAll('\n', ' ⏎ ')).toBe(said);
+    // The card cuts what is very long.
+    expect((await detail.locator('.log-message').textContent())?.replaceAll('\n', ' ⏎ ').slice(0, said?.length)).toBe(said);
     // The newest thousand of all lines of another queue do not have it: it is looked up.
     const address = new URL(page.url());
     address.searchParams.set('q', 'nothing says this');
     await page.goto(address.href);
     await detail.locator('.log-message').waitFor();
-    expect((await detail.locator('.log-message').textContent())?.replaceAll('\n', ' ⏎ ')).toBe(said);
+    // The card cuts what is very long.
+    expect((await detail.locator('.log-message').textContent())?.replaceAll('\n', ' ⏎ ').slice(0, said?.length)).toBe(said);
     await leave();
   });
 });

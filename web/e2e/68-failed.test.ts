@@ -19,7 +19,7 @@ async function failing(): Promise<Failing> {
 
 const pathOf = ({ source, kind, queue }: Failing) => `/queues/${[source, kind, queue].map(encodeURIComponent).join('/')}`;
 const card = (page: Page) => page.getByRole('region', { name: 'Failed jobs', exact: true }).first();
-const rows = (page: Page) => page.locator('table.failed tbody tr:not(.only-phone):has(td time)');
+const rows = (page: Page) => page.locator('table.failed:not(.error-groups) tbody tr:not(.only-phone):has(td time)');
 
 const HOSTILE = '<img src=x onerror=alert(1)> \u202eturned\u0000\nsecond line';
 const job = (id: string, change: object = {}) => ({
@@ -54,8 +54,8 @@ describe('failed jobs', () => {
     await rows(page).first().waitFor();
     expect(await findings(page)).toEqual([]);
     await page.setViewportSize({ width: 390, height: 844 });
-    await page.locator('table.failed .only-phone button').first().click();
-    await page.locator('table.failed .only-phone pre').first().waitFor();
+    await page.locator('table.failed:not(.error-groups) .only-phone button').first().click();
+    await page.locator('table.failed:not(.error-groups) .only-phone pre').first().waitFor();
     expect(await findings(page)).toEqual([]);
     expect(await page.evaluate(() => Math.max(document.documentElement.scrollWidth, document.body.scrollWidth))).toBeLessThanOrEqual(390);
     await leave();
@@ -73,7 +73,7 @@ describe('failed jobs', () => {
     const button = rows(page).first().locator('button');
     await button.focus();
     await page.keyboard.press('Enter');
-    const whole = page.locator('table.failed tr:not(.only-phone) pre');
+    const whole = page.locator('table.failed:not(.error-groups) tr:not(.only-phone) pre');
     await whole.waitFor();
     expect(await whole.textContent()).toBe(`<img src=x onerror=alert(1)> ‹U+202E›turned‹U+0000›\nsecond line ${'x'.repeat(1_500)} end`);
     expect(await page.locator('main img').count()).toBe(0);
@@ -113,8 +113,52 @@ describe('the list of failed jobs', () => {
     const { page, leave } = await visit(pathOf(queue), { locale: 'fr-FR' });
     await live(page);
     await rows(page).first().waitFor();
-    const text = await page.locator('section', { has: page.locator('table.failed') }).last().textContent();
+    const text = await page.locator('section', { has: page.locator('table.failed:not(.error-groups)') }).last().textContent();
     for (const english of ['Failed', 'newest', 'Attempts', 'Error lines', 'Lines']) expect(text).not.toContain(english);
+    await leave();
+  });
+});
+
+const groups = (page: Page) => page.locator('table.error-groups tbody tr:has(td.failed-error)');
+
+describe('the errors of a queue', () => {
+  const answers = answer(
+    job('11', { error: 'no answer from 10.0.0.7:443 after 30 s' }), job('12', { error: HOSTILE, state: 'retry' }),
+    job('13', { error: 'no answer from 10.0.0.8:443 after 2 s', type: 'remind', time: new Date(Date.now() - 60_000).toISOString() }),
+    job('14', { error: null }),
+  );
+
+  it('are grouped, each with an example that leads to its lines', async () => {
+    const queue = await failing();
+    const { page, leave } = await visit('/');
+    await page.route(PATH, (route) => route.fulfill(answers));
+    await page.goto(new URL(pathOf(queue), base).href);
+    await live(page);
+    await expect.poll(() => groups(page).count()).toBe(3);
+    const first = groups(page).first();
+    expect(await first.locator('td').evaluateAll((cells) => cells.map(({ textContent }) => textContent))).toEqual(
+      [expect.stringContaining('no answer from <address> after # s'), '2', expect.stringMatching(/send.*remind|remind.*send/), expect.stringMatching(/:/), '11'],
+    );
+    await page.getByText('3 kinds among the 4 newest failed jobs').waitFor();
+    await first.locator('button').press('Enter');
+    expect(await page.locator('.error-groups tr:not(.only-phone) pre').textContent()).toBe('no answer from 10.0.0.7:443 after 30 s');
+    expect(await page.locator('main img').count()).toBe(0);
+    const lines = new URL((await first.getByRole('link').getAttribute('href')) ?? '', base).searchParams;
+    expect([lines.get('job'), lines.get('queue')]).toEqual(['11', queue.queue]);
+    await leave();
+  });
+
+  it('have no fault for axe on a phone, and speak French', async () => {
+    const queue = await failing();
+    const { page, leave } = await visit('/', { locale: 'fr-FR', viewport: { width: 390, height: 844 } });
+    await page.route(PATH, (route) => route.fulfill(answers));
+    await page.goto(new URL(pathOf(queue), base).href);
+    await live(page);
+    await groups(page).first().locator('button').click();
+    await page.locator('.error-groups .only-phone pre').waitFor();
+    await page.getByText('3 sortes parmi les 4 dernières tâches en échec').waitFor();
+    expect(await findings(page)).toEqual([]);
+    expect(await page.evaluate(() => Math.max(document.documentElement.scrollWidth, document.body.scrollWidth))).toBeLessThanOrEqual(390);
     await leave();
   });
 });

@@ -21,7 +21,9 @@ export interface Visit {
 
 function listen(page: Page, problems: string[], tolerated: RegExp | null, origin: string): void {
   page.on('console', (message) => {
-    if (message.type() !== 'error' && !message.text().includes('Content Security Policy')) return;
+    // A sentence that came with another page is shown by its id.
+    const isFault = message.type() === 'error' || /Content Security Policy|Uncompiled message/.test(message.text());
+    if (!isFault) return;
     if (!tolerated?.test(message.text())) problems.push(`console: ${message.text()}`);
   });
   page.on('pageerror', (error) => problems.push(`exception: ${error.message}`));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use vigie_model::{
     Broker, Counts, EventKind, InstancesReading, JobBatch, Limits, Observation, PollReport,
-    Quality, QueueId, QueueReading, SourceName, Time, Worker, WorkersReading,
+    QueueId, QueueReading, SourceName, Time, Worker, WorkersReading,
 };
 
 use crate::activity::Tally;
@@ -111,7 +111,7 @@ impl Board {
         let Some(state) = self.sources.get_mut(&source) else { return };
         let first = state.good.is_none();
         let detail = match &report.outcome {
-            Ok(_) => describe_found(&report, self.instances.count(&source)),
+            Ok(_) => describe_found(state.settings.kind, &report, self.instances.count(&source)),
             Err(fault) => fault.error.clone(),
         };
         let up = report.outcome.is_ok();
@@ -415,7 +415,9 @@ impl Board {
         }
         let workers = self.workers.overall();
         let overall = &self.overall;
-        let stat = |window: &Window| Stat { summary: window.summary(now), quality: sum.quality };
+        let quality =
+            self.queues.values().map(|queue| queue.quality_in_sums(now)).max().unwrap_or_default();
+        let stat = |window: &Window| Stat { summary: window.summary(now), quality };
         OverviewView {
             queues: self.queues.len(),
             counts: sum.counts,
@@ -445,7 +447,7 @@ impl Board {
     pub fn latency(&self, bounds: &[f64], now: Time) -> LatencyView {
         let merged = self.overall.latency.merged(now);
         let quality =
-            self.queues.values().map(|queue| queue.window_quality(now)).max().unwrap_or_default();
+            self.queues.values().map(|queue| queue.quality_in_sums(now)).max().unwrap_or_default();
         LatencyView {
             bounds: bounds.to_vec(),
             counts: merged.counts_between(bounds),
@@ -494,12 +496,10 @@ struct Sum {
     totals: Option<Totals>,
     oldest: Option<Time>,
     busy: Option<u64>,
-    quality: Quality,
 }
 
 impl Sum {
     fn add(&mut self, view: &QueueView<'_>) {
-        self.quality = self.quality.worst(view.wait.quality);
         self.add_totals(&view.totals);
         if view.stale {
             return;
@@ -573,7 +573,8 @@ fn hung_since(queue: &QueueState, counts: Counts, now: Time) -> Option<Time> {
     (lasts >= usual).then_some(queue.last_progress)
 }
 
-fn describe_found(report: &PollReport, instances: Option<usize>) -> String {
+/// What a source has: queues, or instances, or what its first check says, such as files and targets.
+fn describe_found(kind: &str, report: &PollReport, instances: Option<usize>) -> String {
     if let Some(count) = instances {
         return format!("instances: {count}");
     }
@@ -587,8 +588,10 @@ fn describe_found(report: &PollReport, instances: Option<usize>) -> String {
         .filter(|(_, count)| *count > 0)
         .map(|(broker, count)| format!("{count} {broker}"))
         .collect();
-    match found.is_empty() {
-        true => "no queues yet".to_owned(),
-        false => format!("queues: {}", found.join(", ")),
+    let looks_for_queues = kind == "redis" || kind == "n8n";
+    match report.checks.first() {
+        _ if !found.is_empty() => format!("queues: {}", found.join(", ")),
+        Some(check) if !looks_for_queues => check.detail.clone(),
+        _ => "no queues yet".to_owned(),
     }
 }

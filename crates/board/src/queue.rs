@@ -180,6 +180,14 @@ impl QueueState {
         self.own_quality().worst(gap).worst(sampled)
     }
 
+    /// What it takes from the quality of figures of several queues: one that is sampled takes nothing while it has none.
+    pub(crate) fn quality_in_sums(&self, now: Time) -> Quality {
+        let quality = self.window_quality(now);
+        let has_some =
+            || [&self.wait, &self.run].iter().any(|window| window.summary(now).count > 0);
+        if quality == Quality::Sampled && !has_some() { Quality::Exact } else { quality }
+    }
+
     fn own_quality(&self) -> Quality {
         self.reading.as_ref().map_or(Quality::Exact, |reading| reading.quality)
     }

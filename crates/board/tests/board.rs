@@ -4,9 +4,9 @@
 
 use vigie_board::{Board, Drain, SourceSettings, Span};
 use vigie_model::{
-    ActiveJob, Broker, Counts, EventKind, JobBatch, JobEvent, JobFact, Limits, Name, Observation,
-    Outcome, PollCost, PollReport, Quality, QueueId, QueueReading, SourceFault, SourceName, Time,
-    Worker, WorkerId, WorkersReading,
+    ActiveJob, Broker, Check, CheckState, Counts, EventKind, JobBatch, JobEvent, JobFact, Limits,
+    Name, Observation, Outcome, PollCost, PollReport, Quality, QueueId, QueueReading, SourceFault,
+    SourceName, Time, Worker, WorkerId, WorkersReading,
 };
 
 const START: Time = Time::from_seconds(1_000_000);
@@ -128,6 +128,35 @@ fn failed() -> JobFact {
     JobFact::Finished { outcome: Outcome::Failed, wait: None, run: Some(1.0) }
 }
 
+/// What a source whose kind is no Redis is found with.
+fn found_with(kind: &'static str, checks: Vec<Check>) -> Option<String> {
+    let settings =
+        SourceSettings { kind, name: source(), url: String::new(), poll_interval_seconds: 1.0 };
+    let mut board = Board::new(vec![settings], Limits::default(), START);
+    let outcome = Ok(PollCost::default());
+    let report =
+        PollReport { source: source(), at: at(1.0), outcome, server: None, found: vec![], checks };
+    board.observe(Observation::Polled(report));
+    let found = board.timeline().noted().next().expect("it is found");
+    found.field("detail").map(str::to_owned)
+}
+
+#[test]
+fn a_source_is_found_with_what_its_kind_has() {
+    let check = |detail: &str| Check {
+        id: "files",
+        state: CheckState::Ok,
+        detail: detail.to_owned(),
+        fix: None,
+    };
+    assert_eq!(
+        found_with("file", vec![check("2 files, 7 lines read")]).as_deref(),
+        Some("2 files, 7 lines read")
+    );
+    assert_eq!(found_with("redis", vec![check("Redis 7")]).as_deref(), Some("no queues yet"));
+    assert_eq!(found_with("file", vec![]).as_deref(), Some("no queues yet"));
+}
+
 #[test]
 fn exact_events_make_totals_types_and_durations() {
     let told = Told::nothing().waiting(0.0, 1).polled(0.0, Ok(())).jobs(
@@ -170,11 +199,14 @@ fn exact_events_make_totals_types_and_durations() {
 fn samples_add_to_their_type_but_not_to_the_totals() {
     let counted = JobFact::Counted { enqueued: 10, succeeded: 8, failed: 2 };
     let seen = JobFact::Seen { outcome: Outcome::Succeeded, wait: None, run: Some(3.0) };
-    let told = Told::nothing().read(0.0, |reading| reading.quality = Quality::Sampled).jobs(
-        1.0,
-        false,
-        vec![(None, counted), (Some("resize"), seen)],
-    );
+    let idle = Told::nothing().read(0.0, |reading| reading.quality = Quality::Sampled);
+    let overall = |told: &Told| {
+        (told.0.overview(at(2.0)).run.quality, told.0.latency(&[1.0], at(2.0)).stat.quality)
+    };
+    let (none, some) = ((Quality::Exact, Quality::Exact), (Quality::Sampled, Quality::Sampled));
+    assert_eq!(overall(&idle), none, "a queue without an attempt makes no sum a sampled one");
+    let told = idle.jobs(1.0, false, vec![(None, counted), (Some("resize"), seen)]);
+    assert_eq!(overall(&told), some);
     let view = told.0.queue_view(&emails(), at(2.0)).unwrap();
     assert_eq!((view.totals.processed(), view.totals.quality), (10, Quality::Sampled));
     assert_eq!((view.run.summary.count, view.run.quality), (1, Quality::Sampled));

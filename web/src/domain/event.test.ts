@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { VigieEvent } from '../api/contract.ts';
 import { activateLocale } from '../i18n/index.ts';
-import { clusterEvents, clusterText, eventQueue, eventWords, isAboutQueue, withNews } from './event.ts';
+import { clusterEvents, clusterText, eventQueue, eventTypeName, eventWords, isAboutQueue, withNews } from './event.ts';
 import { eventTarget } from './event-target.ts';
 import { loadServerWords } from './server-words.ts';
 
@@ -46,8 +46,12 @@ describe('event marks', () => {
     expect(clusterText({ at: 0, severity: 'info', events: [started] })).toMatch(/Vigie started: 0.1.0$/);
     expect(isAboutQueue(started, { source: 'main', kind: 'bull', queue: 'mail' })).toBe(true);
   });
-  it('of an unknown type are shown by its name', () => {
-    expect(clusterText({ at: 0, severity: 'info', events: [event(0, { type: 'deploy', subject: null, message: 'v1.2' })] })).toMatch(/deploy: main · v1.2$/);
+  it('that others tell have a word in both languages, and of an unknown type one that can be read', async () => {
+    expect(clusterText({ at: 0, severity: 'info', events: [event(0, { type: 'deploy', subject: null, message: 'v1.2' })] })).toMatch(/Deploy: main · v1.2$/);
+    expect(['cache_flushed', 'cacheFlushed', 'k8s.pod-evicted', '_', 'été_fini', '\u202e'].map(eventTypeName)).toEqual(['Cache flushed', 'Cache flushed', 'K8s pod evicted', '_', 'Été fini', '‹U+202E›']);
+    await activateLocale('fr');
+    expect(['deploy', 'restart', 'cache_flushed'].map(eventTypeName)).toEqual(['Déploiement', 'Redémarrage', 'Cache flushed']);
+    await activateLocale('en');
   });
 });
 

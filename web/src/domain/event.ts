@@ -13,12 +13,24 @@ const OWN = [
 /** Those that its sources tell, with a message. */
 const TOLD_KINDS = ['workflow_overdue', 'workflow_on_time'] as const;
 
+/** What people and their machines tell, by the words that they use most. */
+const COMMON = ['alert', 'deploy', 'maintenance', 'migration', 'release', 'restart', 'rollback', 'scale', 'start', 'stop'] as const;
+
 const isOwn = (type: string): boolean => OWN.some((kind) => kind === type);
 
 export const eventWording = (type: string): MessageId => {
-  const known = [...OWN, ...TOLD_KINDS].find((candidate) => candidate === type);
+  const known = [...OWN, ...TOLD_KINDS, ...COMMON].find((candidate) => candidate === type);
   return known ? `event.${known}` : 'event.other';
 };
+
+/** `cache_flushed` and `cacheFlushed` as "Cache flushed". */
+const readable = (type: string): string => {
+  const text = showName(type).replaceAll(/[_.\-\s]+/g, ' ').replaceAll(/(\p{Ll})(\p{Lu})/gu, (_, end: string, begin: string) => `${end} ${begin.toLowerCase()}`).trim();
+  return text === '' ? showName(type) : text.charAt(0).toUpperCase() + text.slice(1);
+};
+
+/** What sort of event it is, in a word of the language on the screen, or a word made of its type. */
+export const eventTypeName = (type: string): string => sentence(eventWording(type), { type: readable(type) });
 
 const BROKERS = ['asynq', 'bull', 'bullmq', 'n8n'] as const satisfies Kind[];
 
@@ -67,7 +79,7 @@ const about = (event: VigieEvent): string => [eventSubject(event), eventWords(ev
 
 /** "14:02:11 Worker left: api-3", for a mark on a chart. */
 export const eventLine = (event: VigieEvent): string =>
-  `${timeOfDay(event.time)} ${sentence(eventWording(event.type), { type: event.type })}: ${about(event)}`;
+  `${timeOfDay(event.time)} ${eventTypeName(event.type)}: ${about(event)}`;
 
 const RANK = { critical: 3, warning: 2, info: 1, ok: 0 } as const;
 

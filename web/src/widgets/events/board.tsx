@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import type { VigieEvent } from '../../api/contract.ts';
 import { chartView } from '../../charts/view.ts';
-import { eventWording, eventWords } from '../../domain/event.ts';
+import { eventTypeName, eventWords } from '../../domain/event.ts';
 import { fullMoment, timeOfDay } from '../../domain/moment.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
@@ -26,12 +26,13 @@ const hits = (event: VigieEvent, words: string): boolean => {
 };
 
 function EventLine({ event }: { event: VigieEvent }) {
-  const t = useSentence();
+  // The words of an event are those of the language on the screen, which may change.
+  useSentence();
   const words = eventWords(event);
   return (
     <li className={`e-${event.severity}`}>
       <time dateTime={event.time} data-tip={fullMoment(event.time)}>{timeOfDay(event.time)}</time>
-      <b>{t(eventWording(event.type), { type: event.type })}</b>{' '}
+      <b>{eventTypeName(event.type)}</b>{' '}
       <EventSubject event={event} />
       {event.source ? <span className="src">{showName(event.source)}</span> : null}
       {words ? <span className="rec">{words}</span> : null}
@@ -68,7 +69,7 @@ export function EventsBoard(props: { filter: string; type: string; loud: Loud; o
         <input className="field" type="search" data-filter="" aria-label={t('events.filter')} placeholder={t('events.filter')} value={filter} onChange={(event) => props.onChange({ q: event.target.value || undefined })} />
         <select className="field" aria-label={t('events.type')} value={type} onChange={(event) => props.onChange({ type: event.target.value || undefined })}>
           <option value="">{t('events.anyType')}</option>
-          {types.map((each) => <option key={each} value={each}>{t(eventWording(each), { type: each })}</option>)}
+          {types.map((each) => <option key={each} value={each}>{eventTypeName(each)}</option>)}
         </select>
         <Segmented label={t('events.severity')} value={loud} onChange={(value) => props.onChange({ loud: value === 'any' ? undefined : value })} options={[
           { value: 'any', label: t('events.any') }, { value: 'warning', label: t('events.warning') }, { value: 'critical', label: t('events.critical') },

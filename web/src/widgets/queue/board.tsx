@@ -6,6 +6,8 @@ import { viewFeed, type ViewFeed } from '../../live/view-feed.ts';
 import { useFeed, useLive, useTopic } from '../../live/hooks.ts';
 import { Skeleton } from '../../ui/index.tsx';
 import { ActiveJobsCard } from './active-jobs.tsx';
+import { ErrorsCard } from './errors-card.tsx';
+import { useFailed } from './failed-answer.tsx';
 import { FailedCard } from './failed-card.tsx';
 import { QueueCharts } from './charts.tsx';
 import { HeatCard } from './heat-card.tsx';
@@ -18,6 +20,12 @@ import { QueueWorkersCard } from './workers-card.tsx';
 /** The heat map comes from the store; a server without one has none. */
 function History({ feed, address, types }: { feed: ViewFeed; address: QueueAddress; types: string[] }) {
   return useFeed(feed).hasStore ? <HeatCard address={address} types={types} /> : null;
+}
+
+/** What fails, by error and job by job: of one answer. */
+function Failed({ address, detail }: { address: QueueAddress; detail: LiveQueue }) {
+  const answer = useFailed(address, detail);
+  return <><ErrorsCard answer={answer} queue={detail.queue} /><FailedCard answer={answer} detail={detail} /></>;
 }
 
 /** Everything about one queue. */
@@ -40,10 +48,10 @@ export function QueueBoard(props: { source: string; kind: string; queue: string 
       {detail ? (
         <>
           <TypesCard detail={detail} />
-          <FailedCard address={address} detail={detail} />
+          <Failed address={address} detail={detail} />
           <ActiveJobsCard detail={detail} />
           <QueueWorkersCard address={props} />
-          <TimelineCard events={detail.events ?? []} />
+          <TimelineCard address={address} />
         </>
       ) : <div className="card s12 note"><Skeleton width="100%" /></div>}
     </div>

@@ -1,58 +1,16 @@
-import { memo, useEffect, useRef, useState } from 'react';
-import type { QueueAddress } from '../../api/client.ts';
+import { memo, useState } from 'react';
 import type { LiveQueue } from '../../api/contract.ts';
-import { fetchFailed, type FailedJob } from '../../api/failed.ts';
+import type { FailedJob } from '../../api/failed.ts';
 import { duration } from '../../domain/duration.ts';
 import { fullMoment, timeOfDay } from '../../domain/moment.ts';
 import { count } from '../../domain/quantity.ts';
 import { showName, showText } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
-import { Refetch } from '../../live/refetch.ts';
-import { Card, Fault, Mark, Skeleton } from '../../ui/index.tsx';
+import { Card, Mark } from '../../ui/index.tsx';
 import { LinesLink } from '../logs/lines-link.tsx';
+import { FailedPending, type FailedAnswer } from './failed-answer.tsx';
 import './failed.css';
 import { linesAround } from './lines-around.ts';
-
-const EVERY_MS = 5_000;
-/** Without a failure in between, the list is read again only so often: others may clean it up. */
-const UNMOVED_MS = 30_000;
-const SKELETONS = 4;
-
-interface Answer {
-  key: string;
-  jobs: FailedJob[] | null;
-  error: string | null;
-}
-
-/** The list, read again when the queue's figures say that something failed. */
-function useFailed(address: QueueAddress, detail: LiveQueue) {
-  const { source, kind, queue } = address;
-  const [turn, setTurn] = useState(0);
-  const key = JSON.stringify([source, kind, queue, turn]);
-  const [answer, setAnswer] = useState<Answer>({ key: '', jobs: null, error: null });
-  const moved = `${detail.totals.failed} ${detail.failed} ${detail.retry}`;
-  const latest = useRef(moved);
-  useEffect(() => { latest.current = moved; });
-  useEffect(() => {
-    const [ofSource, ofKind, ofQueue] = JSON.parse(key) as [string, string, string];
-    const fetching = new Refetch();
-    let read: { moved: string; at: number; jobs: FailedJob[] } | null = null;
-    fetching.run({
-      ask: async (signal) => {
-        const now = latest.current;
-        if (read?.moved === now && Date.now() - read.at < UNMOVED_MS) return read.jobs;
-        const { jobs } = await fetchFailed({ source: ofSource, kind: ofKind, queue: ofQueue }, signal);
-        read = { moved: now, at: Date.now(), jobs };
-        return jobs;
-      },
-      done: (jobs) => setAnswer({ key, jobs, error: null }),
-      failed: (error) => { read = null; setAnswer((old) => ({ key, jobs: old.jobs, error })); },
-      again: () => EVERY_MS,
-    });
-    return () => fetching.stop();
-  }, [key]);
-  return { jobs: answer.jobs, error: answer.error, retry: () => setTurn(turn + 1) };
-}
 
 function Attempts({ job }: { job: FailedJob }) {
   const t = useSentence();
@@ -81,7 +39,7 @@ const FailedRow = memo(function FailedRow({ job, queue, open, onToggle }: { job:
       <tr>
         <td className="l">{job.time ? <time dateTime={job.time} data-tip={fullMoment(job.time)}>{timeOfDay(job.time)}</time> : <span data-tip={t('absent.figure')}>–</span>}</td>
         <td className="l cut">{job.type ? <bdi className="name q">{showName(job.type)}</bdi> : <span data-tip={t('absent.type')}>–</span>}</td>
-        <td className="l cut mono"><LinesLink isRow of={{ queue, job: job.id, ...linesAround(job) }} tip={t('active.lines', { id })} bare={id}>{id}</LinesLink></td>
+        <td className="l cut mono"><LinesLink isRow of={{ queue, job: job.id, ...linesAround(job) }} tip={t('lines.ofJob', { id })} bare={id}>{id}</LinesLink></td>
         <td><Mark tone={job.state === 'failed' ? 'critical' : 'warning'} label={t(`failed.state.${job.state}`)} /><Attempts job={job} /></td>
         <td className="l cut ph failed-error">{press}</td>
         <td className="l cut ph"><Who job={job} /></td>
@@ -107,19 +65,17 @@ const HEADS = [
 ] as const;
 
 /** The jobs that failed last, and of what; each leads to its lines and to its trace. */
-export function FailedCard({ address, detail }: { address: QueueAddress; detail: LiveQueue }) {
+export function FailedCard({ answer, detail }: { answer: FailedAnswer; detail: LiveQueue }) {
   const t = useSentence();
-  const { jobs, error, retry } = useFailed(address, detail);
+  const { jobs, fault } = answer;
   const [open, setOpen] = useState<string | null>(null);
   const kept = (detail.failed ?? 0) + (detail.retry ?? 0);
-  const fault = error === null ? null : t('failed.fault', { reason: error });
   return (
     <Card
       className="s12" title={t('failed.title')} small={jobs ? t('failed.small', { shown: jobs.length, all: count(Math.max(kept, jobs.length)) }) : ''} info={t('failed.info')}
       end={<>{jobs && fault ? <span className="tag gap" data-tip={fault}>{t('row.stale')}</span> : null}<LinesLink of={{ queue: detail.queue, level: 'error' }}>{t('failed.all')}</LinesLink></>}
     >
-      {!jobs && fault ? <Fault text={fault} retry={t('action.retry')} onRetry={retry} /> : null}
-      {!jobs && !fault ? <div className="note">{Array.from({ length: SKELETONS }, (_, i) => <Skeleton key={i} width="100%" />)}</div> : null}
+      <FailedPending answer={answer} />
       {jobs?.length === 0 ? <p className="empty">{t('failed.none')}</p> : null}
       {jobs && jobs.length > 0 ? (
         // A region that scrolls has to be reachable without a mouse.

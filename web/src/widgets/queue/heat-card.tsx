@@ -1,11 +1,11 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
-import { fetchHeatMap, type HeatMap } from '../../api/stored.ts';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { fetchHeatMap } from '../../api/stored.ts';
 import type { QueueAddress } from '../../api/client.ts';
 import { csvOf } from '../../charts/csv.ts';
 import { HeatChart } from '../../charts/heat-chart.ts';
 import { saveCsv, savePng } from '../../charts/save.ts';
-import { chartView } from '../../charts/view.ts';
+import { useWindow } from '../../charts/use-window.ts';
 import { duration } from '../../domain/duration.ts';
 import { heatGrid, heatSummary, levelTops, type HeatGrid } from '../../domain/heat.ts';
 import { cursorMoment, secondOfDay } from '../../domain/moment.ts';
@@ -13,58 +13,19 @@ import { count, percent } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
 import type { Span } from '../../domain/span.ts';
 import { useSentence } from '../../i18n/index.ts';
-import { Refetch } from '../../live/refetch.ts';
-import { clock, store } from '../../live/session.ts';
 import { Card, Fault, Menu, ScrollX, Segmented, Skeleton } from '../../ui/index.tsx';
 
 const POINTS = 120;
-const LEAST_PAUSE_MS = 10_000;
 type Figure = 'wait' | 'run';
 
-interface Answer {
-  /** What it answers. */
-  key: string;
-  grid: HeatGrid | null;
-  window: Span;
-  error: string | null;
-}
-
-const watchView = (listener: () => void) => chartView.watch(listener);
-const viewKey = () => JSON.stringify(chartView.look);
-
-const windowNow = (): Span => {
-  if (chartView.zoom) return chartView.zoom;
-  const to = Math.round((store.pausedAt ?? clock.now()) / 1_000);
-  return { from: to - chartView.rangeSeconds, to };
-};
-
-/** The heat map of what the page looks at; asked for again while it ends now. */
-function useHeatMap(address: QueueAddress, figure: Figure, type: string | undefined): Answer & { busy: boolean; reload: () => void } {
-  const [answer, setAnswer] = useState<Answer>({ key: '', grid: null, window: { from: 0, to: 1 }, error: null });
-  const [attempt, setAttempt] = useState(0);
-  const view = useSyncExternalStore(watchView, viewKey);
-  const { source, kind, queue } = address;
-  const key = JSON.stringify([source, kind, queue, figure, type ?? null, view, attempt]);
-  useEffect(() => {
-    const [ofSource, ofKind, ofQueue, ofFigure, ofType] = JSON.parse(key) as [string, string, string, Figure, string | null];
-    const fetching = new Refetch();
-    let step = 0;
-    let asked = windowNow();
-    fetching.run<HeatMap>({
-      ask: (signal) => {
-        asked = windowNow();
-        return fetchHeatMap({ source: ofSource, kind: ofKind, queue: ofQueue }, { figure: ofFigure, type: ofType ?? undefined }, { ...asked, points: POINTS }, signal);
-      },
-      done: (map) => {
-        step = map.step_seconds;
-        setAnswer({ key, grid: heatGrid(map), window: asked, error: null });
-      },
-      failed: (error) => setAnswer((old) => ({ ...old, key, error })),
-      again: () => (chartView.zoom ? null : Math.max(LEAST_PAUSE_MS, step * 1_000)),
-    });
-    return () => fetching.stop();
-  }, [key]);
-  return { ...answer, busy: answer.key !== key, reload: () => setAttempt((n) => n + 1) };
+/** The heat map of what the page looks at. */
+function useHeatMap(address: QueueAddress, figure: Figure, type: string | undefined) {
+  const ask = async (window: Span, signal: AbortSignal) => {
+    const map = await fetchHeatMap(address, { figure, type }, { ...window, points: POINTS }, signal);
+    return { grid: heatGrid(map), step: map.step_seconds };
+  };
+  const { answer, ...rest } = useWindow(JSON.stringify([address, figure, type ?? null]), ask, ({ step }) => step);
+  return { grid: answer?.grid ?? null, ...rest };
 }
 
 const rowText = (row: { low: number; high: number | null }): [string, string] => [duration(row.low), row.high === null ? '∞' : duration(row.high)];

@@ -43,7 +43,7 @@ export function TypesCard({ detail }: { detail: LiveQueue }) {
             <tr>
               <th scope="col">{t('types.type')}</th><th scope="col">{t('types.succeeded')}</th><th scope="col">{t('types.failed')}</th>
               {(['wait', 'run'] as const).flatMap((part) => STATS.map((name, i) => (
-                <th key={`${part} ${name}`} scope="col" className={`${KEPT.has(name) ? '' : 'ph'} ${i === 0 ? 'edge' : ''}`} data-tip={t(`stat.${name}Tip`)}>{t(`stat.${name}`)}</th>
+                <th key={`${part} ${name}`} scope="col" className={`${KEPT.has(name) ? '' : 'ph'} ${i === 0 ? 'edge' : ''}`} data-tip={t(`stat.${name}Tip`)}><span className="phone-word">{t(`types.${part}`)} </span>{t(`stat.${name}`)}</th>
               )))}
               <th scope="col" className="ph"><span className="sr">{t('types.quality')}</span></th>
             </tr>

@@ -57,7 +57,7 @@ function OtherFacts({ source }: { source: Source }) {
     <>
       {isFile
         ? <Fact label="source.read" tip="source.readTip">{bytes(cost?.bytes_in)}</Fact>
-        : <Fact label="source.asked" tip="source.askedTip">{cost ? t('source.requests', { n: cost.round_trips }) : '–'} <span className="dim">· {bytes(cost?.bytes_in)}</span></Fact>}
+        : <Fact label="source.asked" tip="source.askedTip">{cost ? t('source.requests', { n: cost.round_trips }) : '–'} <span className="dim">· {bytes(source.kind === 'probe' ? null : cost?.bytes_in)}</span></Fact>}
       {isFile || !instances ? null : <InstancesOf source={source.source} />}
       {told ? <Fact label="source.lines" tip="source.linesTip"><LinesLink of={{ source: source.source }} bare="–">{t('source.linesOf')}</LinesLink></Fact> : null}
       {product || version ? <Fact label="source.product" tip="source.productTip">{product ?? ''} {version ?? ''}</Fact> : null}

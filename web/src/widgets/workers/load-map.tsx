@@ -1,15 +1,15 @@
 import { Link } from '@tanstack/react-router';
-import { useEffect, useState, useSyncExternalStore } from 'react';
-import { chartView } from '../../charts/view.ts';
+import { useState } from 'react';
+import { useWindow } from '../../charts/use-window.ts';
 import { axisMoment, cursorMoment } from '../../domain/moment.ts';
 import { showName } from '../../domain/queue-name.ts';
-import { rateTick } from '../../domain/quantity.ts';
+import { count, rate } from '../../domain/quantity.ts';
+import type { Rows, Worker } from '../../api/contract.ts';
 import type { Span } from '../../domain/span.ts';
 import { ask } from '../../explore/asking.ts';
 import { endOf, gridFor, type Grid } from '../../explore/matrix.ts';
 import { useSentence } from '../../i18n/index.ts';
-import { Refetch } from '../../live/refetch.ts';
-import { clock, store } from '../../live/session.ts';
+import { useLive } from '../../live/hooks.ts';
 import { Card, Fault, Skeleton } from '../../ui/index.tsx';
 import { cellSpan, loadRows, workerLabel, type LoadCell, type LoadRow } from './load.ts';
 import './load-map.css';
@@ -18,65 +18,38 @@ const POINTS = 120;
 const SHOWN_AT_FIRST = 12;
 /** Shorter than this a step may lie between two samples. */
 const LEAST_WINDOW_SECONDS = 10;
-const LEAST_PAUSE_MS = 10_000;
 
-interface Answer {
-  key: string;
-  rows: LoadRow[] | null;
+interface Loads {
+  rows: LoadRow[];
   grid: Grid;
-  error: string | null;
 }
-
-const watchView = (listener: () => void) => chartView.watch(listener);
-const viewKey = () => JSON.stringify(chartView.look);
-
-const windowNow = (): Span => {
-  if (chartView.zoom) return chartView.zoom;
-  const to = Math.round((store.pausedAt ?? clock.now()) / 1_000);
-  return { from: to - chartView.rangeSeconds, to };
-};
 
 /** The queries of the map. Scraped copies of them, as from a second Vigie, have a job and an instance, and are not meant. */
 const queryOf = (figure: 'busy' | 'capacity', window: number): string => `avg_over_time(vigie_worker_${figure}{job="",instance=""}[${window}s])`;
 
-async function fetchLoad(span: Span, signal: AbortSignal): Promise<{ rows: LoadRow[]; grid: Grid }> {
+async function fetchLoad(span: Span, signal: AbortSignal): Promise<Loads> {
   const window = Math.max(LEAST_WINDOW_SECONDS, gridFor(span, POINTS).step);
   const question = (figure: 'busy' | 'capacity') => ({ query: queryOf(figure, window), kind: 'range' as const, span, points: POINTS });
   const [busy, capacity] = await Promise.all([ask(question('busy'), signal), ask(question('capacity'), signal)]);
   return { rows: loadRows(busy.answer.lines, capacity.answer.lines), grid: busy.answer.grid };
 }
 
-/** The loads of what the page looks at; asked for again while it ends now. */
-function useLoad(): Answer & { busy: boolean; reload: () => void } {
-  const [answer, setAnswer] = useState<Answer>({ key: '', rows: null, grid: { start: 0, step: 1, length: 1 }, error: null });
-  const [attempt, setAttempt] = useState(0);
-  const view = useSyncExternalStore(watchView, viewKey);
-  const key = JSON.stringify([view, attempt]);
-  useEffect(() => {
-    const fetching = new Refetch();
-    let step = 0;
-    fetching.run({
-      ask: (signal) => fetchLoad(windowNow(), signal),
-      done: ({ rows, grid }) => {
-        ({ step } = grid);
-        setAnswer({ key, rows, grid, error: null });
-      },
-      failed: (error) => setAnswer((old) => ({ ...old, key, error })),
-      again: () => (chartView.zoom ? null : Math.max(LEAST_PAUSE_MS, step * 1_000)),
-    });
-    return () => fetching.stop();
-  }, [key]);
-  return { ...answer, busy: answer.key !== key, reload: () => setAttempt((n) => n + 1) };
+/** The name that its row in the table has, and what it works on; of one that is gone, what the series call it. */
+function RowName({ row }: { row: LoadRow }) {
+  const worker = useLive<Rows<Worker>, Worker | undefined>('workers', (doc) => doc?.rows[row.worker]);
+  const name = worker?.name ?? workerLabel(row);
+  return <><Link className="q" to="/workers" search={{ q: name }} preload={false}><bdi className="name">{showName(name)}</bdi></Link><span className="src">{worker?.queues.map(showName).join(', ')}</span></>;
 }
 
-const RowName = ({ row }: { row: LoadRow }) => <Link className="q" to="/workers" search={{ q: workerLabel(row) }} preload={false}><bdi className="name">{showName(workerLabel(row))}</bdi></Link>;
+/** Slots in use: whole ones as such. */
+const shownBusy = (busy: number): string => (Number.isInteger(busy) ? count(busy) : rate(busy));
 
 function Strip({ row, grid }: { row: LoadRow; grid: Grid }) {
   const t = useSentence();
   const seconds = endOf(grid) - grid.start;
   const tip = (cell: LoadCell): string => {
     const [from, to] = cellSpan(grid, cell);
-    const busy = rateTick(cell.busy);
+    const busy = shownBusy(cell.busy);
     const what = row.capacity === null ? t('loadMap.inHand', { busy }) : t('loadMap.ofSlots', { busy, capacity: row.capacity });
     return `${cursorMoment(from, seconds)} – ${cursorMoment(to, seconds)}\n${what}`;
   };
@@ -91,14 +64,19 @@ function Strip({ row, grid }: { row: LoadRow; grid: Grid }) {
 function Mean({ row }: { row: LoadRow }) {
   const t = useSentence();
   const steps = row.cells.reduce((sum, cell) => sum + cell.steps, 0);
-  const busy = rateTick(row.cells.reduce((sum, cell) => sum + cell.busy * cell.steps, 0) / steps);
+  const busy = shownBusy(row.cells.reduce((sum, cell) => sum + cell.busy * cell.steps, 0) / steps);
   return <span data-tip={t('loadMap.meanTip')}>{row.capacity === null ? busy : `${busy}/${row.capacity}`}</span>;
 }
+
+/** Before the first answer. */
+const NONE = { rows: null, grid: { start: 0, step: 1, length: 1 } };
+const stepOf = ({ grid }: Loads): number => grid.step;
 
 /** Who carried how much and when: a strip a worker, the busiest first. */
 export function LoadMapCard() {
   const t = useSentence();
-  const { rows, grid, error, busy, reload } = useLoad();
+  const { answer, error, busy, reload } = useWindow('load', fetchLoad, stepOf);
+  const { rows, grid } = answer ?? NONE;
   const [all, setAll] = useState(false);
   const shown = all ? (rows ?? []) : (rows ?? []).slice(0, SHOWN_AT_FIRST);
   const rest = (rows?.length ?? 0) - shown.length;

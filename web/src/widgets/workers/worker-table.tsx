@@ -48,7 +48,7 @@ function Jobs({ worker }: { worker: Worker }) {
     <span className={open ? 'jobs open' : 'jobs'}>
       {shown.map((job) => (
         <span key={`${job.queue} ${job.id}`} className="job">
-          <LinesLink of={{ queue: job.queue, job: job.id }} tip={t('active.lines', { id: showName(job.id) })} bare={<JobName job={job} />}><JobName job={job} /></LinesLink> <b><SinceCell at={job.since} /></b>
+          <LinesLink of={{ queue: job.queue, job: job.id }} tip={t('lines.ofJob', { id: showName(job.id) })} bare={<JobName job={job} />}><JobName job={job} /></LinesLink> <b><SinceCell at={job.since} /></b>
         </span>
       ))}
       {rest > 0 || open ? <button type="button" className="btn quiet" onClick={() => setOpen(!open)}>{open ? t('action.less') : t('worker.moreJobs', { n: rest })}</button> : null}

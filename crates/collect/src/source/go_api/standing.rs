@@ -82,7 +82,8 @@ impl Standings {
         }
         let sum = |figure: fn(&Standing) -> u64| all().map(|(_, one)| figure(one)).sum::<u64>();
         let (read, bad, missed) = (sum(|one| one.read), sum(|one| one.bad), sum(|one| one.missed));
-        let mut detail = format!("{read} {} of {reading} of {replicas} replicas", feed.several());
+        let what = if read == 1 { feed.one() } else { feed.several() };
+        let mut detail = format!("{read} {what} of {reading} of {replicas} replicas");
         if absent > 0 {
             detail.push_str(&format!("; {absent} have no /api/v1/{word}"));
         }
