@@ -7,6 +7,7 @@ mod command;
 mod config;
 mod control;
 mod copies;
+mod descriptors;
 mod destinations;
 mod exit;
 mod feed;
@@ -27,6 +28,7 @@ use clap::Parser;
 fn main() -> ExitCode {
     memory::share_arenas();
     let cli = cli::Cli::parse();
+    descriptors::raise();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

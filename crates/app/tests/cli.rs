@@ -199,3 +199,31 @@ fn a_port_that_is_taken_is_a_clear_failure() {
     let (code, _, error) = run(&["--listen", &address], folder.path());
     assert!(code == 1 && error.contains(&address) && error.contains("--listen"), "{error}");
 }
+
+#[test]
+fn a_shell_that_allows_few_files_is_no_limit_to_its_clients() {
+    let folder = folder();
+    std::fs::write(
+        folder.path().join("vigie.yaml"),
+        "listen: 127.0.0.1:0\ndata_dir: data\nsources: [{name: none, kind: redis, url: redis://127.0.0.1:1}]\n",
+    )
+    .unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -Sn 128; exec \"$0\" --config vigie.yaml"]);
+    shell.arg(env!("CARGO_BIN_EXE_vigie")).current_dir(folder.path());
+    let mut child = shell.stdout(std::process::Stdio::null()).spawn().unwrap();
+    // Soft and hard limit of what the shell has become.
+    let limits = || -> Option<(u64, u64)> {
+        let read = |file| std::fs::read_to_string(format!("/proc/{}/{file}", child.id())).ok();
+        let text = read("limits").filter(|_| read("comm").as_deref() == Some("vigie\n"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+        let mut words = line.split_whitespace().map(|word| word.parse().unwrap_or(u64::MAX));
+        Some((words.next()?, words.next()?))
+    };
+    let raised = vigie_testkit::until("the limit is raised", || {
+        limits().filter(|(soft, hard)| *soft >= (*hard).min(8_192))
+    });
+    assert!(raised.0 > 128);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

@@ -75,7 +75,8 @@ impl Writer {
         let (job, trace, ms, small) =
             (dice.next(), dice.next() as u32, dice.roll(5000), dice.roll(200));
         let message = match (level, dice.roll(5)) {
-            _ if n == 1_234_567 => format!("worker panic code=zq9x7needle job={job:016x}"),
+            // One line of all has the rare word.
+            _ if n == all / 8 => format!("worker panic code=zq9x7needle job={job:016x}"),
             (Level::Error, 0) => format!(
                 "job {job:016x} failed: connection reset by peer (upstream 10.0.{}.{small}:5432) attempt={}",
                 small % 16,

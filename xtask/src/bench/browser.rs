@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::cast::{Broker, Cast, Watcher, Who, url};
 use super::redis::{RATE, rest};
-use super::report::{Section, Table, count};
+use super::report::{Section, Table, count, kept};
 use crate::servers::free_port;
 
 const SAMPLES: usize = 100;
@@ -311,10 +311,6 @@ fn shares(found: &Value, wanted: impl Fn(&str) -> bool) -> String {
     parts.sort_by(|a, b| b.1.total_cmp(&a.1));
     let word = |(name, value): &(&str, f64)| format!("{name} {}", count(*value));
     parts.iter().take(12).map(word).collect::<Vec<_>>().join(", ")
-}
-
-fn kept(is: bool) -> &'static str {
-    if is { "kept" } else { "**missed**" }
 }
 
 pub fn number(value: &Value) -> f64 {

@@ -13,6 +13,7 @@ mod redis;
 mod report;
 mod resp;
 mod store;
+mod stream;
 mod workload;
 
 use std::time::Instant;
@@ -33,6 +34,7 @@ cargo xtask bench [PART...]
   web     script size, first paint, main thread, long tasks, heap, bytes on the wire
   memory  memory and processor time of the watchers
   history a month of 10,000 series: the charts' and Grafana's questions, and the screen
+  stream  1,000 clients of the live stream, 100 of whom do not read: delivery, who is cut, processor time, memory
   soak    the heap of a dashboard that stays open for hours, replayed in 5 minutes
   logs    ten million log lines: ingest and bytes beside gzip, searches, memory, the tail, 100,000 lines in the browser (VIGIE_BENCH_LINES=1000000: fewer)
   store   bytes, ingest, memory and queries beside Prometheus and VictoriaMetrics (VIGIE_BENCH_HOURS=1: a shorter day; VIGIE_BENCH_STORE=10000x1,10000x24: these series x hours only)
@@ -48,6 +50,7 @@ pub enum Part {
     Memory,
     History,
     Store,
+    Stream,
     Soak,
     Logs,
 }
@@ -65,11 +68,12 @@ impl Part {
             "memory" => Ok(Self::Memory),
             "history" => Ok(Self::History),
             "store" => Ok(Self::Store),
+            "stream" => Ok(Self::Stream),
             "soak" => Ok(Self::Soak),
             "logs" => Ok(Self::Logs),
             other => {
                 bail!(
-                    "'{other}' is no part of the bench: redis, live, web, memory, history, soak, logs, store"
+                    "'{other}' is no part of the bench: redis, live, web, memory, history, stream, soak, logs, store"
                 )
             }
         }
@@ -83,6 +87,7 @@ impl Part {
             Self::Memory => memory::measure(cast),
             Self::History => history::measure(cast),
             Self::Store => store::measure(cast),
+            Self::Stream => stream::measure(cast),
             Self::Soak => browser::soak(cast),
             Self::Logs => logs::measure(cast),
         }

@@ -9,7 +9,8 @@ use crate::project::Project;
 /// The page, relative to the project.
 pub const PAGE: &str = "bench/RESULTS.md";
 /// The sections in their order.
-const ORDER: [&str; 8] = ["Redis", "Live", "Web", "Memory", "Soak", "History", "Store", "Logs"];
+const ORDER: [&str; 9] =
+    ["Redis", "Live", "Web", "Memory", "Stream", "Soak", "History", "Store", "Logs"];
 
 /// One part of the page.
 pub struct Section {
@@ -96,6 +97,11 @@ pub fn times(value: f64, of: f64) -> String {
     }
 }
 
+/// Whether a budget is kept.
+pub fn kept(is: bool) -> &'static str {
+    if is { "kept" } else { "**missed**" }
+}
+
 /// Puts sections into the page, and the machine above them.
 pub fn write(project: &Project, new: &[Section]) -> Result<()> {
     let path = project.path(PAGE);
@@ -133,7 +139,8 @@ fn machine(project: &Project) -> String {
     row("Chromium", said(project, "chromium", "Chromium "));
     row("Node", said(project, "node", "v"));
     row("Prometheus", said(project, "prometheus", "version "));
-    row("VictoriaMetrics", said(project, "victoria-metrics", "victoria-metrics-"));
+    // Debian's build does not say its version.
+    row("VictoriaMetrics", packaged(project, "victoria-metrics"));
     let manifest = read(&project.path("bench/peers/bull-board/package.json").to_string_lossy());
     row("bull-board", after(&manifest, "\"@bull-board/api\": \"", '"'));
     row("BullMQ", after(&manifest, "\"bullmq\": \"", '"'));
@@ -199,6 +206,12 @@ fn said(project: &Project, program: &str, mark: &str) -> String {
     let out = project.command(program).arg("--version").output();
     let text = out.map(|out| String::from_utf8_lossy(&out.stdout).into_owned());
     first_word(&after(&text.unwrap_or_default(), mark, '\n'))
+}
+
+/// The version of an installed package.
+fn packaged(project: &Project, package: &str) -> String {
+    let out = project.command("dpkg-query").args(["-W", "-f", "${Version}", package]).output();
+    out.map(|out| String::from_utf8_lossy(&out.stdout).into_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -262,6 +262,64 @@ async fn a_client_that_does_not_read_is_cut_and_counted_and_the_others_are_serve
     drop(frozen);
 }
 
+/// Reads messages until one has `end` in it; each patch is the next after the one before. Says how many there were.
+async fn every_patch_until(mut reader: BufReader<TcpStream>, end: &'static str) -> u64 {
+    let (mut line, mut id, mut last, mut patches) = (String::new(), 0_u64, None, 0);
+    loop {
+        line.clear();
+        assert_ne!(reader.read_line(&mut line).await.unwrap(), 0, "a client that reads was cut");
+        if let Some(number) = line.strip_prefix("id: ") {
+            id = number.trim_end().rsplit('-').next().unwrap().parse().unwrap();
+        } else if line.starts_with("data: ") {
+            assert!(last.is_none_or(|last| id == last + 1), "{id} came after {last:?}");
+            patches += u64::from(last.replace(id).is_some());
+            if line.contains(end) {
+                return patches;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_clients_those_who_read_get_everything_and_the_frozen_are_cut() {
+    const READERS: usize = 180;
+    const FROZEN: usize = 20;
+    let live = Live::start().await;
+    let mut frozen = Vec::new();
+    for _ in 0..FROZEN {
+        frozen.push(live.open("topics=queues", "").await);
+    }
+    let mut readers = tokio::task::JoinSet::new();
+    for _ in 0..READERS {
+        readers.spawn(every_patch_until(live.open("topics=queues", "").await, "the-end"));
+    }
+    let clients = (READERS + FROZEN) as f64;
+    while live.counter("vigie_stream_clients").await < clients {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let started = std::time::Instant::now();
+    for round in 0_u64.. {
+        live.filled.later(0.25);
+        for number in 0..1_500 {
+            let name = format!("queue-{number}-with-a-rather-long-name-that-takes-room");
+            live.filled.read(queue(Broker::Bull, &name), round);
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        if live.counter("vigie_stream_dropped_total").await == FROZEN as f64 {
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_secs(120), "the frozen are never cut");
+    }
+    assert_eq!(live.counter("vigie_stream_clients").await, READERS as f64);
+    live.filled.later(0.25);
+    live.filled.read(queue(Broker::Bull, "the-end"), 1);
+    let patches = timeout(Duration::from_secs(120), readers.join_all()).await;
+    let patches = patches.expect("everyone who reads gets to the end");
+    println!("{} patches in {:?}", patches[0], started.elapsed());
+    assert!(patches[0] > 2 && patches.iter().all(|one| *one == patches[0]), "{patches:?}");
+    drop(frozen);
+}
+
 #[tokio::test]
 async fn wrong_topics_are_refused() {
     let filled = Filled::new();

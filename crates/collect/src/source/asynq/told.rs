@@ -11,8 +11,8 @@ use crate::source::{Taken, ToldJob, ToldJobs};
 const MOST_EARLY: usize = 10_000;
 /// Polls after which a queue that is not there yet is none of this Redis.
 const EARLY_POLLS: u8 = 5;
-/// Tellers may still come for so many seconds after the start.
-const START_SECONDS: f64 = 5.0;
+/// Tellers may still come for so many seconds after the start: those who are silent for longer are not waited for in any case.
+const START_SECONDS: f64 = 60.0;
 
 /// What is there of all queues.
 #[derive(Debug)]

@@ -108,7 +108,11 @@ impl Follower {
             What::Completed(id) => {
                 let id: JobId = id.into();
                 let verdict = self.verdicts.remove(&(base.clone(), id.clone()));
-                self.ended(&base, id, verdict.unwrap_or(Outcome::Succeeded), now, state);
+                let outcome = verdict.unwrap_or(Outcome::Succeeded);
+                self.ended(&base, id.clone(), outcome, now, state);
+                if let Some(job) = state.tracker.note(&base, &id) {
+                    job.completed = true;
+                }
                 self.slot_freed = Some(base);
             }
             What::Failed(id) => self.ended(&base, id.into(), Outcome::Failed, now, state),
@@ -452,7 +456,7 @@ impl Follower {
     /// Takes in what hashes say of jobs that were not looked up before.
     pub fn learn(&mut self, hashes: &Hashes, state: &mut State) {
         for ((base, id), hash) in hashes {
-            let since = state.since.get(base).map(|at| *at - state.server_offset.unwrap_or(0.0));
+            let since = state.new_since(base);
             let offset = state.server_offset.unwrap_or(0.0);
             let Some(job) = state.tracker.note(base, id) else { continue };
             if let (Stage::Active(attempt), Some(Some(started))) =
@@ -465,16 +469,20 @@ impl Follower {
                 continue;
             }
             job.retries_at_once = Some(hash.as_ref().is_some_and(|hash| hash.retries_at_once));
-            let Some(hash) = hash else { continue };
-            let new = is_new(hash, since, job.failures_when_asked)
-                || (job.added_for_later && is_fresh(hash, job.failures_when_asked));
+            let Some(mut hash) = hash.clone() else { continue };
+            if job.completed {
+                // All its attempts but this one have failed, of which Bull counts the failures alone.
+                hash.finished_on = None;
+            }
+            let new = is_new(&hash, since, job.failures_when_asked)
+                || (job.added_for_later && is_fresh(&hash, job.failures_when_asked));
             job.is_new = Some(new);
             if !(job.seen_waiting && new) {
                 // What failed before it was seen is not Vigie's to tell.
                 job.failures = job.failures.max(hash.failures());
             }
             job.backoff = hash.backoff;
-            job.job_type.clone_from(&hash.name);
+            job.job_type = hash.name;
         }
     }
 

@@ -149,6 +149,8 @@ impl<'a> Listening<'a> {
         let wanted = prefixes(&self.shared.lock());
         for prefix in wanted {
             if !self.subscribed.contains(&prefix) {
+                let now = self.context.clock.now();
+                self.shared.lock().heard_some_since.entry(prefix.clone()).or_insert(now);
                 for channel in keys::CHANNELS {
                     sink.psubscribe(pattern(&prefix, channel.pattern)).await?;
                 }

@@ -444,6 +444,11 @@ async fn jobs_that_were_there_before_are_not_enqueued() {
     play.hear(1_000, "waiting@w", "1").hear(1_000, "waiting@w", "2").hear(1_000, "waiting@w", "3");
     let jobs = [("1", delayed), ("2", retried), ("3", failed)];
     assert!(play.told(&jobs, &[]).await.is_empty());
+    // Its hash was read when it had ended well, after a failure before Vigie came: Bull counts failures alone.
+    let again = JobHash { attempts_made: 1, finished_on: Some(at(1_040)), ..job("mail", -10) };
+    play.hear(1_010, "waiting@w", "5").hear(1_011, "active@w", "5");
+    play.hear(1_041, "completed", r#"{"jobId":"5","val":"null"}"#);
+    assert_eq!(play.told(&[("5", again)], &[]).await[0], "mail started wait=1");
     // Seen first when it starts: its own times tell how long it has waited.
     let old = JobHash { processed_on: Some(at(2_000)), ..job("mail", -500) };
     play.hear(2_001, "active@w", "4");

@@ -201,7 +201,7 @@ fn settle(
         let read = hashes.get(&(queue.clone(), pending.id.clone()));
         let hash = read.and_then(Option::as_ref);
         // On the clock of whoever adds jobs, for which the server's stands.
-        let since = state.since.get(queue).map(|at| *at - state.server_offset.unwrap_or(0.0));
+        let since = state.new_since(queue);
         let job = state.tracker.note(queue, &pending.id);
         let fact = match pending.fact {
             PendingFact::Sure(fact) => {

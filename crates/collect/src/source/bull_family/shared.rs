@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub server_offset: Option<f64>,
     /// Since when the messages of each key prefix are listened to (Bull).
     pub heard_since: HashMap<Vec<u8>, Time>,
+    /// From when on some of it is heard: before the first of its channels was asked for (Bull).
+    pub heard_some_since: HashMap<Vec<u8>, Time>,
     /// Whether they ever were: what is published before the next connection is missed.
     pub heard_before: bool,
     /// The next batch of these queues must say that a stretch is missing.
@@ -110,6 +112,7 @@ impl Shared {
                 since: HashMap::new(),
                 server_offset: None,
                 heard_since: HashMap::new(),
+                heard_some_since: HashMap::new(),
                 heard_before: false,
                 torn: HashSet::new(),
                 untold: Pendings::default(),
@@ -153,6 +156,13 @@ impl State {
         let id = QueueId { source: self.source.clone(), broker: self.broker, name };
         self.count_since(base);
         Some((self.queues.entry(base.clone()).or_insert(Adopted { id, folded }), true))
+    }
+
+    /// A job that is heard of and was added since then is new, on the clock of Redis: of an older one the addition was not heard.
+    pub fn new_since(&self, base: &[u8]) -> Option<Time> {
+        let prefix = self.only_prefix.as_deref().unwrap_or_else(|| first_part(base));
+        let since = self.heard_some_since.get(prefix).or_else(|| self.since.get(base))?;
+        Some(*since - self.server_offset.unwrap_or(0.0))
     }
 
     /// A queue under a prefix that is listened to had nothing that was not heard.

@@ -56,6 +56,8 @@ pub(crate) struct Job {
     /// Whether its first message was about its being added, as its hash said when it was read first (Bull). Later
     /// readings say less.
     pub is_new: Option<bool>,
+    /// Its last attempt was heard to succeed (Bull).
+    pub completed: bool,
     /// It was found by an announcement as only jobs have that are added for later (Bull).
     pub added_for_later: bool,
     /// When it became eligible after a delay, on the clock of whoever delayed it (Bull).
@@ -139,6 +141,7 @@ impl Tracker {
                 failures: 0,
                 failures_when_asked: 0,
                 is_new: None,
+                completed: false,
                 added_for_later: false,
                 due: None,
                 processed_on: None,
