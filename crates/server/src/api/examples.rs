@@ -14,7 +14,7 @@ const NOTHING: &str = "\0";
 const RANGE: &str = "start=1795439019&end=1795442619";
 
 /// Path, content type and body.
-const EXAMPLES: [(&str, &str, &str); 29] = [
+const EXAMPLES: [(&str, &str, &str); 30] = [
     (
         "/api/v1/events",
         JSON,
@@ -36,11 +36,8 @@ const EXAMPLES: [(&str, &str, &str); 29] = [
         JSON,
         r#"{"streams": [{"stream": {"app": "shop"}, "values": [["1795442619000000000", "an order came"]]}]}"#,
     ),
-    (
-        "/v1/logs",
-        JSON,
-        r#"{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"timeUnixNano": "1795442619000000000", "severityText": "WARN", "body": {"stringValue": "slow answer"}}]}]}]}"#,
-    ),
+    ("/v1/logs", JSON, RECORD),
+    ("/api/v1/otlp/v1/logs", JSON, RECORD),
     ("/v1/metrics", JSON, METRIC),
     ("/api/v1/otlp/v1/metrics", JSON, METRIC),
     ("/api/v1/write", PROTOBUF, NOTHING),
@@ -67,6 +64,7 @@ const EXAMPLES: [(&str, &str, &str); 29] = [
 ];
 
 const LINES: &str = "query={source=~\"..*\"}";
+const RECORD: &str = r#"{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"timeUnixNano": "1795442619000000000", "severityText": "WARN", "body": {"stringValue": "slow answer"}}]}]}]}"#;
 const METRIC: &str = r#"{"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "shop_orders", "gauge": {"dataPoints": [{"timeUnixNano": "1795442619000000000", "asDouble": 3}]}}]}]}]}"#;
 
 /// Puts them into the document.
