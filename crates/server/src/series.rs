@@ -262,11 +262,8 @@ fn sources(visitor: &mut dyn SeriesVisitor, board: &Board, now: Time) {
     }
 }
 
-fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
-    visitor.family(&catalogue::FOLDED);
-    for ((source, what), count) in board.folds() {
-        number(visitor, &catalogue::FOLDED, &[source.as_str(), what], *count as f64);
-    }
+/// What came in as lines, and what of it is kept.
+fn log_lines(visitor: &mut dyn SeriesVisitor, app: &AppState) {
     let logs = app.logs.as_ref();
     visitor.family(&catalogue::LOG_ENTRIES);
     for ((source, level, kind), count) in logs.map(|logs| logs.counts()).unwrap_or_default() {
@@ -284,13 +281,21 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
     visitor.family(&catalogue::LOGS_BYTES);
     let bytes = logs.map(|logs| logs.bytes() as f64);
     number(visitor, &catalogue::LOGS_BYTES, &[], bytes);
+}
+
+fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
+    visitor.family(&catalogue::FOLDED);
+    for ((source, what), count) in board.folds() {
+        number(visitor, &catalogue::FOLDED, &[source.as_str(), what], *count as f64);
+    }
+    log_lines(visitor, app);
     let hub = app.hub.counters();
     let process = process();
     let store = app.metrics.as_ref().and_then(Metrics::figures);
     let lost = app.metrics.as_ref().map(|_| app.lost.load(Ordering::Relaxed) as f64);
     let yes = |is: bool| f64::from(u8::from(is));
     let not_kept = |what| board.why_not_kept(what).is_some();
-    let logs = logs.map(|logs| logs.store().status());
+    let logs = app.logs.as_ref().map(|logs| logs.store().status());
     let figures: [(&'static Metric, Option<f64>); 15] = [
         (&catalogue::OBSERVATIONS_DROPPED, Some(app.dropped() as f64)),
         (&catalogue::STORE_SERIES, store.map(|store| store.series as f64)),
