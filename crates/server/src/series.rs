@@ -3,8 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use vigie_board::{
-    Board, DurationTotals, InstanceView, Keeping, OutcomeHistogram, QueueView, SourceView,
-    WorkerView,
+    Board, DurationTotals, InstanceView, OutcomeHistogram, QueueView, SourceView, WorkerView,
 };
 use vigie_model::catalogue::{self, Metric};
 use vigie_model::{InstanceStatus, QueueId, Time};
@@ -294,7 +293,6 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
     let store = app.metrics.as_ref().and_then(Metrics::figures);
     let lost = app.metrics.as_ref().map(|_| app.lost.load(Ordering::Relaxed) as f64);
     let yes = |is: bool| f64::from(u8::from(is));
-    let not_kept = |what| board.why_not_kept(what).is_some();
     let logs = app.logs.as_ref().map(|logs| logs.store().status());
     let figures: [(&'static Metric, Option<f64>); 15] = [
         (&catalogue::OBSERVATIONS_DROPPED, Some(app.dropped() as f64)),
@@ -305,16 +303,11 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
             &catalogue::STORE_FAILING,
             match &app.metrics {
                 None => Some(1.0),
-                Some(_) => store.map(|store| yes(store.failing || not_kept(Keeping::Metrics))),
+                Some(_) => store.map(|store| yes(store.failing)),
             },
         ),
         (&catalogue::LOGS_DAMAGED, logs.as_ref().map(|logs| logs.damaged.len() as f64)),
-        (
-            &catalogue::LOGS_FAILING,
-            Some(
-                yes(logs.is_none_or(|logs| logs.write_error.is_some()) || not_kept(Keeping::Logs)),
-            ),
-        ),
+        (&catalogue::LOGS_FAILING, Some(yes(logs.is_none_or(|logs| logs.write_error.is_some())))),
         (&catalogue::STORE_REFUSED, store.map(|store| store.refused as f64)),
         (&catalogue::STORE_LOST, lost),
         (&catalogue::STREAM_CLIENTS, Some(hub.clients.load(Ordering::Relaxed) as f64)),

@@ -7,9 +7,12 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-/// Line and column, from 1, of each key by its path, such as `metrics.remote_write[0].name`.
+/// Line and column, from 1.
+type Place = (u64, u64);
+
+/// Where each key is, by its path, such as `metrics.remote_write[0].name`.
 #[derive(Debug, Default)]
-pub(super) struct Places(BTreeMap<String, (u64, u64)>);
+pub(super) struct Places(BTreeMap<String, Place>);
 
 impl Places {
     /// Of a text that is a configuration as far as YAML is concerned; of others none is known.
@@ -23,7 +26,7 @@ impl Places {
 
     fn collect(&mut self, path: &str, node: &Node) {
         let dot = if path.is_empty() { "" } else { "." };
-        for (key, (place, node)) in &node.keys {
+        for (key, place, node) in &node.keys {
             let path = format!("{path}{dot}{key}");
             self.collect(&path, node);
             self.0.insert(path, *place);
@@ -36,7 +39,7 @@ impl Places {
     }
 
     /// Of a path, or of the nearest part of the file that has it.
-    pub(super) fn find(&self, path: &str) -> Option<(u64, u64)> {
+    pub(super) fn find(&self, path: &str) -> Option<Place> {
         let mut path = path;
         loop {
             if let Some(place) = self.0.get(path) {
@@ -50,11 +53,11 @@ impl Places {
 /// A part of the file: its keys, or its list, each with its place.
 #[derive(Default)]
 struct Node {
-    keys: Vec<(String, ((u64, u64), Node))>,
-    list: Vec<((u64, u64), Node)>,
+    keys: Vec<(String, Place, Node)>,
+    list: Vec<(Place, Node)>,
 }
 
-fn placed<T>(spanned: Spanned<T>) -> ((u64, u64), T) {
+fn placed<T>(spanned: Spanned<T>) -> (Place, T) {
     ((spanned.referenced.line(), spanned.referenced.column()), spanned.value)
 }
 
@@ -92,7 +95,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
         let mut node = Node::default();
         while let Some(key) = map.next_key::<Spanned<String>>()? {
             let (place, key) = placed(key);
-            node.keys.push((key, (place, map.next_value()?)));
+            node.keys.push((key, place, map.next_value()?));
         }
         Ok(node)
     }
