@@ -332,6 +332,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/otlp/v1/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The same beside the path that Prometheus has for metrics, so that one endpoint serves both. */
+        post: operations["logs_beside_metrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/otlp/v1/metrics": {
         parameters: {
             query?: never;
@@ -3312,6 +3329,29 @@ export interface operations {
             };
         };
     };
+    logs_beside_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description As at /v1/logs. */
+        requestBody?: {
+            content: {
+                "application/x-protobuf": unknown;
+            };
+        };
+        responses: {
+            /** @description As at /v1/logs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     metrics_as_prometheus: {
         parameters: {
             query?: never;
@@ -5179,7 +5219,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Malformed, and nothing is kept; or some entries are refused for good, and all others are durable */
+            /** @description Malformed, and nothing is kept; or some entries are refused for good, and all others are durable. With `Accept: application/problem+json` the latter says which: `refused`, a list of `reason` and `entries`, their places in the request from 0 */
             400: {
                 headers: {
                     [name: string]: unknown;
