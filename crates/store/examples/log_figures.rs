@@ -279,6 +279,14 @@ fn searches(store: &LogStore, end: i64) -> Result<(), Box<dyn Error>> {
     ask("a common text, counted", || counted(text("connection reset", false)?))?;
     ask("a common text ignoring case, counted", || counted(text("connection reset", true)?))?;
     ask("a regular expression, counted", || counted(pattern.clone()))?;
+    let regex = |pattern: &str| -> Result<LogFilter, Box<dyn Error>> {
+        Ok(LogFilter { texts: vec![TextMatch::regex(pattern)?], ..all() })
+    };
+    // Without a text that each match has, and with one in most lines: every byte or row is walked over.
+    for pattern in [r"[a-f]{3}\d+", r"[g-k]{3}\d{9}", r"job [0-9a-f]+ \w+"] {
+        ask(&format!("/{pattern}/, the newest 100"), || found(regex(pattern)?, 100))?;
+        ask(&format!("/{pattern}/, counted"), || counted(regex(pattern)?))?;
+    }
     ask("counts a minute by level", || counted(all()))?;
     ask("facets of everything", || Ok(format!("{} entries", store.facets(all(), 10, &go)?.total)))?;
     Ok(())
