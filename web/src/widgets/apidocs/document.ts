@@ -30,6 +30,8 @@ export interface Operation {
   description: string;
   tag: string;
   parameters: Parameter[];
+  /** The type of what is sent; null: nothing is. */
+  body: string | null;
   answers: { status: string; description: string; media: { type: string; schema?: Schema }[] }[];
 }
 export interface ApiDocument {
@@ -54,7 +56,8 @@ function operation(method: string, path: string, raw: Raw, shared: Parameter[]):
   }));
   const tag = Array.isArray(raw['tags']) ? text(raw['tags'][0]) : '';
   const own = list(raw['parameters']) as unknown as Parameter[];
-  return { method, path, summary: text(raw['summary']), description: text(raw['description']), tag, parameters: [...shared, ...own], answers };
+  const body = Object.keys(object(object(raw['requestBody'])['content']))[0] ?? null;
+  return { method, path, summary: text(raw['summary']), description: text(raw['description']), tag, parameters: [...shared, ...own], body, answers };
 }
 
 export function readDocument(json: unknown): ApiDocument {
@@ -99,5 +102,7 @@ export function curlLine(origin: string, op: Operation): string {
   const query = op.parameters.filter((p) => p.in === 'query' && p.required).map((p) => `${p.name}=${p.name.toUpperCase()}`).join('&');
   const stream = op.answers.some((answer) => answer.media.some((media) => media.type.includes('event-stream')));
   const verb = op.method === 'get' ? '' : `-X ${op.method.toUpperCase()} `;
-  return `curl ${stream ? '-N ' : ''}${verb}'${origin}${path}${query ? `?${query}` : ''}'`;
+  // With `--data-binary` it is a POST by itself.
+  const sent = op.body === null ? verb : `${op.method === 'post' ? '' : verb}-H 'content-type: ${op.body}' --data-binary @FILE `;
+  return `curl ${stream ? '-N ' : ''}${sent}'${origin}${path}${query ? `?${query}` : ''}'`;
 }
