@@ -5,7 +5,7 @@ import { matches, rowOrder, type Direction, type Sort } from '../../domain/order
 import { useSentence } from '../../i18n/index.ts';
 import { useTopic } from '../../live/hooks.ts';
 import { Segmented, Skeleton } from '../../ui/index.tsx';
-import { HeadCell, ON_PHONE, QUEUE_COLUMNS, WIDTHS } from './columns.tsx';
+import { columnClass, HeadCell, ON_PHONE, QUEUE_COLUMNS, WIDTHS } from './columns.tsx';
 import { useQueueCount, useQueueIds } from './ids.ts';
 import { QueueRow } from './row.tsx';
 
@@ -30,10 +30,20 @@ function arrange(rows: Record<string, Row>, props: Pick<QueueTableProps, 'filter
   return [...groups].flatMap(([name, members]) => [`${GROUP}${members.length} ${name}`, ...members.map(([id]) => id)]);
 }
 
+/** The columns that a head does not span: as many as a phone leaves out. */
+const BESIDE = QUEUE_COLUMNS.filter((column) => !ON_PHONE.includes(column));
+
 function GroupHead({ id }: { id: string }) {
   const t = useSentence();
   const [n = '0', ...name] = id.slice(GROUP.length).split(' ');
-  return <tr className="group"><th scope="rowgroup" className="l" colSpan={ON_PHONE.length}><bdi>{name.join(' ')}</bdi> <span className="dim">{t('queues.count', { n: Number(n) })}</span></th></tr>;
+  return (
+    <tr className="group">
+      <th scope="rowgroup" className="l" colSpan={ON_PHONE.length}><bdi>{name.join(' ')}</bdi> <span className="dim">{t('queues.count', { n: Number(n) })}</span></th>
+      {/* The band goes on over the columns that are there: a span over hidden ones would bring them back. */}
+      {/* oxlint-disable-next-line jsx-a11y/control-has-associated-label -- nothing to say */}
+      {BESIDE.map((column) => <td key={column} className={columnClass(column)} />)}
+    </tr>
+  );
 }
 
 /** The room of the rows out of sight. One cell, no more: a span over hidden columns would bring them back. */
