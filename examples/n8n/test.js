@@ -100,6 +100,18 @@ async function heard(vigie) {
   }, 30_000);
 }
 
+/**
+ * Whether as many of a type have ended. n8n removes a job when it ends: on a busy machine a short one may be gone before Vigie has read what it was.
+ * It is counted without a type then, and the queue's durations say that types are sampled.
+ */
+async function ended(vigie, type, outcome, count) {
+  const [typed, untyped] = [await vigie.finished(type, outcome) ?? 0, await vigie.finished('', outcome) ?? 0];
+  if (typed >= count || typed + untyped < count) return typed === count;
+  const { queues } = await vigie.get('/api/v1/queue/status?source=main&queue=jobs');
+  if (queues[0].run.quality === 'sampled') step(`${type}: ${typed} of ${count} have a type, ${untyped} have none, marked sampled`);
+  return queues[0].run.quality === 'sampled';
+}
+
 async function executions(cluster, vigie) {
   await heard(vigie);
   const plan = { ok: 10, fail: 3, wait: 2 };
@@ -116,7 +128,7 @@ async function executions(cluster, vigie) {
   });
   const expected = [[ok.name, 'succeeded', plan.ok], [fail.name, 'failed', plan.fail], [wait.name, 'succeeded', plan.wait]];
   for (const [type, outcome, count] of expected) {
-    await until(`${count} of ${type} ${outcome}`, async () => (await vigie.finished(type, outcome)) === count, 30_000);
+    await until(`${count} of ${type} ${outcome}`, () => ended(vigie, type, outcome, count), 30_000);
   }
   assert.equal(await vigie.finished(fail.name, 'succeeded') ?? 0, 0, 'Bull calls them completed, n8n failed');
   const run = { source: 'main', queue: 'jobs', type: wait.name, outcome: 'succeeded' };

@@ -4,85 +4,33 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
-use vigie_testkit::http_get;
+use vigie_testkit::{Vigie, until};
 
-/// The binary; killed when it is dropped.
-struct Vigie {
-    process: Child,
-    port: u16,
+fn config(dir: &Path) -> String {
+    format!("sources: [{{name: app, kind: file, paths: [\"{}/app.log*\"]}}]", dir.display())
 }
 
-impl Drop for Vigie {
-    fn drop(&mut self) {
-        // `kill -9`, so that nothing can be written at the end.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// How many lines are kept, without Vigie's own events; none while nobody answers.
+fn count(vigie: &Vigie) -> Option<u64> {
+    let facets = vigie.json("/api/v1/logs/facets?source=app&from=2000-01-01T00:00:00Z")?;
+    let kinds = facets["type"].as_array()?.iter();
+    let events = kinds.filter(|one| one["value"] == "event").map(|one| one["count"].as_u64());
+    Some(facets["total"].as_u64()? - events.sum::<Option<u64>>()?)
 }
 
-fn start(dir: &Path, port: u16) -> Vigie {
-    let log = File::options().create(true).append(true).open(dir.join("vigie.log")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
-    command.arg("--config").arg(dir.join("vigie.yaml")).stdout(Stdio::null()).stderr(log);
-    Vigie { process: command.spawn().unwrap(), port }
+fn waits_for(vigie: &Vigie, what: impl Fn(u64) -> bool) {
+    until("lines are kept", || count(vigie).filter(|count| what(*count)));
 }
 
-fn configure(dir: &Path) -> u16 {
-    let port = vigie_testkit::free_port();
-    let config = format!(
-        "listen: 127.0.0.1:{port}\ndata_dir: {dir}/data\nsources:\n- name: app\n  kind: file\n  paths: [\"{dir}/app.log*\"]\n",
-        dir = dir.display()
-    );
-    fs::write(dir.join("vigie.yaml"), config).unwrap();
-    port
-}
-
-impl Vigie {
-    fn json(&self, path: &str) -> Option<Value> {
-        let answer = http_get(self.port, path).ok().filter(|answer| answer.status == 200)?;
-        serde_json::from_str(&answer.body).ok()
-    }
-
-    /// How many lines are kept, without Vigie's own events; none while nobody answers.
-    fn count(&self) -> Option<u64> {
-        let facets = self.json("/api/v1/logs/facets?source=app&from=2000-01-01T00:00:00Z")?;
-        let kinds = facets["type"].as_array()?.iter();
-        let events = kinds.filter(|one| one["value"] == "event").map(|one| one["count"].as_u64());
-        Some(facets["total"].as_u64()? - events.sum::<Option<u64>>()?)
-    }
-
-    fn waits_for(&self, what: impl Fn(u64) -> bool) -> u64 {
-        let begin = Instant::now();
-        loop {
-            let count = self.count();
-            if let Some(count) = count.filter(|count| what(*count)) {
-                return count;
-            }
-            assert!(begin.elapsed() < Duration::from_secs(40), "{count:?} after 40 s");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// All messages, without those of Vigie's own events.
-    fn messages(&self) -> Vec<String> {
-        let (mut messages, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let path = format!("/api/v1/logs?source=app&limit=5000{cursor}");
-            let page = self.json(&path).unwrap();
-            let entries = page["entries"].as_array().unwrap();
-            let text = |entry: &Value| entry["message"].as_str().unwrap().to_owned();
-            messages.extend(entries.iter().filter(|entry| entry["type"] != "event").map(text));
-            match page["next"].as_str() {
-                Some(next) => cursor = format!("&cursor={}", vigie_testkit::form_encoded(next)),
-                None => return messages,
-            }
-        }
-    }
+/// All messages, without those of Vigie's own events.
+fn messages(vigie: &Vigie) -> Vec<String> {
+    let entries = vigie.entries("source=app");
+    let text = |entry: &Value| entry["message"].as_str().unwrap().to_owned();
+    entries.iter().filter(|entry| entry["type"] != "event").map(text).collect()
 }
 
 /// Writes lines as a logger does, and now and then rotates: by renaming, or by copying and truncating.
@@ -129,10 +77,11 @@ impl Writer {
 #[test]
 fn each_line_of_a_file_that_is_rotated_comes_once_though_vigie_is_killed() {
     let dir = tempfile::tempdir().unwrap();
-    let port = configure(dir.path());
     const LINES: usize = 6_000;
     let written = AtomicUsize::new(0);
-    let vigie = std::thread::scope(|scope| {
+    let program = env!("CARGO_BIN_EXE_vigie");
+    let mut vigie = Vigie::prepare(program, dir.path(), &config(dir.path()));
+    std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut writer = Writer::new(dir.path().join("app.log"));
             for number in 0..LINES {
@@ -149,21 +98,20 @@ fn each_line_of_a_file_that_is_rotated_comes_once_though_vigie_is_killed() {
         });
         // Killed when a part is kept, twice; what is written meanwhile is read later.
         for part in [200, 1_500] {
-            let vigie = start(dir.path(), port);
-            vigie.waits_for(|count| count >= part);
-            drop(vigie);
+            vigie.launch();
+            waits_for(&vigie, |count| count >= part);
+            vigie.kill();
             let before = written.load(Ordering::Relaxed);
             while written.load(Ordering::Relaxed) < (before + 700).min(LINES) {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
-        start(dir.path(), port)
     });
-    vigie.waits_for(|count| count >= LINES as u64);
+    vigie.launch();
+    waits_for(&vigie, |count| count >= LINES as u64);
     // What would be read twice comes with the next looks.
     std::thread::sleep(Duration::from_millis(1_500));
-    let mut numbers: Vec<usize> = vigie
-        .messages()
+    let mut numbers: Vec<usize> = messages(&vigie)
         .iter()
         .map(|message| message.strip_prefix("line ").unwrap().parse().unwrap())
         .collect();

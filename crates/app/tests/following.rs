@@ -5,80 +5,39 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use vigie_testkit::{RedisServer, free_port, http_get, http_post};
+use vigie_testkit::{RedisServer, Vigie, free_port, until};
 
 /// How long a busy machine may take for anything.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// The binary with a data folder of its own; killed (-9) when it is dropped.
-struct Vigie {
-    process: Child,
-    port: u16,
-}
-
-impl Drop for Vigie {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vigie");
 
 fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+    let mut command = Command::new(PROGRAM);
     command.env_remove("NO_COLOR").stdin(Stdio::null());
     command
 }
 
-impl Vigie {
-    fn start(dir: &Path, port: u16, redis: u16) -> Self {
-        Self::polling(dir, port, redis, 0.5)
-    }
-
-    fn polling(dir: &Path, port: u16, redis: u16, seconds: f64) -> Self {
-        let config = json!({"listen": format!("127.0.0.1:{port}"), "data_dir": dir.join("data"),
-            "sources": [{"name": "main", "kind": "redis", "url": format!("redis://127.0.0.1:{redis}"), "poll_seconds": seconds}]});
-        std::fs::write(dir.join("vigie.yaml"), config.to_string()).unwrap();
-        let log = std::fs::File::create(dir.join("vigie.log")).unwrap();
-        let mut command = binary();
-        command.arg("--config").arg(dir.join("vigie.yaml")).stdout(Stdio::null()).stderr(log);
-        let vigie = Self { process: command.spawn().unwrap(), port };
-        until("it is ready", || {
-            http_get(port, "/readyz").is_ok_and(|answer| answer.status == 200).then_some(())
-        });
-        vigie
-    }
-
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    fn post(&self, path: &str, body: &str) {
-        let answer = http_post(self.port, path, &[], body.as_bytes()).unwrap();
-        assert!((200..300).contains(&answer.status), "{path}: {} {}", answer.status, answer.body);
-    }
-
-    /// Ids and types of all events, newest first.
-    fn events(&self) -> Vec<(String, String)> {
-        let answer = http_get(self.port, "/api/v1/events?limit=1000").unwrap();
-        let answer: Value = serde_json::from_str(&answer.body).unwrap();
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let events = answer["events"].as_array().unwrap().iter();
-        events.map(|event| (text(&event["id"]), text(&event["type"]))).collect()
-    }
+fn source(redis: &RedisServer, seconds: f64) -> String {
+    let port = redis.port();
+    format!(
+        "sources: [{{name: main, kind: redis, url: \"redis://127.0.0.1:{port}\", poll_seconds: {seconds}}}]"
+    )
 }
 
-fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+fn start(dir: &Path, redis: &RedisServer) -> Vigie {
+    Vigie::start(PROGRAM, dir, &source(redis, 0.5))
+}
+
+/// Ids and types of all events, newest first.
+fn events(vigie: &Vigie) -> Vec<(String, String)> {
+    let answer = vigie.json("/api/v1/events?limit=1000").unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let events = answer["events"].as_array().unwrap().iter();
+    events.map(|event| (text(&event["id"]), text(&event["type"]))).collect()
 }
 
 fn run(words: &[&str]) -> (Option<i32>, String) {
@@ -127,8 +86,7 @@ impl Following {
 #[test]
 fn lines_are_shown_followed_over_a_kill_and_do_no_harm() {
     let (dir, redis) = (tempfile::tempdir().unwrap(), RedisServer::start());
-    let port = free_port();
-    let vigie = Vigie::start(dir.path(), port, redis.port());
+    let mut vigie = start(dir.path(), &redis);
     let url = vigie.url();
     let line = |level: &str, message: &str| {
         json!({"level": level, "msg": message, "queue": "emails", "job": "17"}).to_string()
@@ -171,8 +129,8 @@ fn lines_are_shown_followed_over_a_kill_and_do_no_harm() {
         &[line("info", "not this"), line("warn", "again"), line("warn", "again")].join("\n"),
     );
     assert!(following.next().ends_with("again") && following.next().ends_with("again"));
-    drop(vigie);
-    let vigie = Vigie::start(dir.path(), port, redis.port());
+    vigie.kill();
+    vigie.boot();
     // Written while the one who follows may not be back yet.
     vigie.post("/api/v1/logs", &line("warn", "after the kill"));
     assert!(following.next().ends_with("after the kill"));
@@ -182,11 +140,11 @@ fn lines_are_shown_followed_over_a_kill_and_do_no_harm() {
 #[test]
 fn events_are_shown_followed_and_the_same_after_a_kill() {
     let (dir, redis) = (tempfile::tempdir().unwrap(), RedisServer::start());
-    let port = free_port();
-    let vigie = Vigie::start(dir.path(), port, redis.port());
+    let mut vigie = start(dir.path(), &redis);
     let url = vigie.url();
-    let seen = |kind: &str| vigie.events().iter().any(|event| event.1 == kind).then_some(());
-    until("the source is found", || seen("source_found"));
+    until("the source is found", || {
+        events(&vigie).iter().any(|event| event.1 == "source_found").then_some(())
+    });
     vigie.post("/api/v1/events", "api 1.4.2 is out");
     let following =
         Following::start(&["events", "-f", "--url", &url, "--type", "queue_appeared,deploy"]);
@@ -203,11 +161,12 @@ fn events_are_shown_followed_and_the_same_after_a_kill() {
     let told: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((code, told.len(), &told[1]["message"]), (Some(0), 2, &json!("web 7")));
 
-    let before = vigie.events();
-    drop(vigie);
-    let vigie = Vigie::polling(dir.path(), port, redis.port(), 0.4);
+    let before = events(&vigie);
+    vigie.kill();
+    vigie.configure(&source(&redis, 0.4));
+    vigie.boot();
     let after = until("the source is found again", || {
-        let events = vigie.events();
+        let events = events(&vigie);
         (events.len() >= before.len() + 3).then_some(events)
     });
     assert_eq!(after[after.len() - before.len()..], before, "none is lost, none is doubled");
@@ -239,7 +198,7 @@ fn what_is_wrong_is_said_with_an_exit_code() {
         assert_eq!(run(&words).0, Some(2), "{words:?}");
     }
     let (dir, redis) = (tempfile::tempdir().unwrap(), RedisServer::start());
-    let vigie = Vigie::start(dir.path(), free_port(), redis.port());
+    let vigie = start(dir.path(), &redis);
     for (follow, expected) in [(None, 2), (Some("-f"), 1)] {
         let words: Vec<&str> = ["logs", "/(/"].into_iter().chain(follow).collect();
         let (code, text) = run(&[&words[..], &["--url", &vigie.url()]].concat());

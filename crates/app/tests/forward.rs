@@ -2,80 +2,42 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use serde_json::Value;
-use vigie_testkit::{BulkReply, BulkServer, RedisServer, free_port, http_get, http_post};
+use vigie_testkit::{BulkReply, BulkServer, RedisServer, Vigie, free_port, http_post, until};
 
-/// The binary; killed (SIGKILL) when it is dropped.
-struct Vigie {
-    process: Child,
-    port: u16,
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vigie");
+
+/// A configuration with these lines of `logs`.
+fn config(redis: &RedisServer, logs: &str) -> String {
+    let port = redis.port();
+    format!(
+        "sources: [{{name: main, kind: redis, url: \"redis://127.0.0.1:{port}\"}}]\nlogs: {{{logs}}}"
+    )
 }
 
-impl Drop for Vigie {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Pushes lines; they are on its disk then.
+fn push(vigie: &Vigie, range: std::ops::Range<usize>) {
+    let line = |n: usize| {
+        format!(
+            "{{\"level\":\"warn\",\"message\":\"line {n}\",\"queue\":\"emails\",\"job\":\"{n}\",\"attempt\":{n}}}\n"
+        )
+    };
+    vigie.post("/api/v1/logs", &range.map(line).collect::<String>());
 }
 
-fn eventually<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
-    let begin = Instant::now();
-    loop {
-        if let Some(found) = find() {
-            return found;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(60), "after 60 s: {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+/// What it says of its first destination.
+fn destination(vigie: &Vigie) -> Value {
+    let json = vigie.json("/api/v1/forwarding").unwrap_or_default();
+    json["destinations"][0].clone()
 }
 
-impl Vigie {
-    /// Starts one with its data in `dir` and these lines of `logs`.
-    fn start(dir: &Path, redis: &RedisServer, port: u16, logs: &str) -> Self {
-        std::fs::create_dir_all(dir).unwrap();
-        let (config, redis) = (dir.join("vigie.yaml"), redis.port());
-        let text = format!(
-            "listen: 127.0.0.1:{port}\ndata_dir: {}\nsources: [{{name: main, kind: redis, url: \"redis://127.0.0.1:{redis}\"}}]\n\
-             logs: {{{logs}}}\n",
-            dir.join("data").display()
-        );
-        std::fs::write(&config, text).unwrap();
-        let log = std::fs::File::options().create(true).append(true).open(dir.join("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
-        command.arg("--config").arg(&config).stdout(Stdio::null()).stderr(log);
-        let vigie = Self { process: command.spawn().unwrap(), port };
-        eventually("it answers", || http_get(port, "/healthz").ok());
-        vigie
-    }
-
-    /// Pushes lines; they are on its disk then.
-    fn push(&self, range: std::ops::Range<usize>) {
-        let line = |n: usize| {
-            format!(
-                "{{\"level\":\"warn\",\"message\":\"line {n}\",\"queue\":\"emails\",\"job\":\"{n}\",\"attempt\":{n}}}\n"
-            )
-        };
-        let body: String = range.map(line).collect();
-        let answer = http_post(self.port, "/api/v1/logs", &[], body.as_bytes()).unwrap();
-        assert!(answer.status < 300, "{answer:?}");
-    }
-
-    /// What it says of its first destination.
-    fn destination(&self) -> Value {
-        let answer = http_get(self.port, "/api/v1/forwarding").map(|answer| answer.body);
-        let json: Value = serde_json::from_str(&answer.unwrap_or_default()).unwrap_or_default();
-        json["destinations"][0].clone()
-    }
-
-    fn emptied(&self) -> Value {
-        eventually(&format!("it is forwarded: {}", self.destination()), || {
-            let now = self.destination();
-            (now["pending"] == 0).then_some(now)
-        })
-    }
+fn emptied(vigie: &Vigie) -> Value {
+    vigie.until("/api/v1/forwarding", "it is forwarded", |json| {
+        let now = &json["destinations"][0];
+        (now["pending"] == 0).then(|| now.clone())
+    })
 }
 
 fn letters(dir: &Path, name: &str) -> Vec<Value> {
@@ -87,19 +49,17 @@ fn letters(dir: &Path, name: &str) -> Vec<Value> {
 #[test]
 fn what_is_forwarded_outlives_kills_of_either_side() {
     let (dir, redis) = (tempfile::tempdir().unwrap(), RedisServer::start());
-    let (port, there) = (free_port(), free_port());
+    let there = free_port();
     let logs = format!(
         "forward: [{{name: elk, kind: elasticsearch, url: \"http://127.0.0.1:{there}\", batch_entries: 100, setup: true, min_level: warn}}]"
     );
     // Nobody is there at first: what comes is taken nevertheless.
-    let vigie = Vigie::start(dir.path(), &redis, port, &logs);
-    vigie.push(0..400);
-    eventually("it says that nobody is there", || {
-        (vigie.destination()["up"] == false).then_some(())
-    });
+    let mut vigie = Vigie::start(PROGRAM, dir.path(), &config(&redis, &logs));
+    push(&vigie, 0..400);
+    until("it says that nobody is there", || (destination(&vigie)["up"] == false).then_some(()));
     // With what Vigie says itself, which is below that level.
-    assert!(vigie.destination()["pending"].as_u64() >= Some(400), "{}", vigie.destination());
-    drop(vigie);
+    assert!(destination(&vigie)["pending"].as_u64() >= Some(400), "{}", destination(&vigie));
+    vigie.kill();
 
     // Killed; the receiver comes, takes, and dies in the middle of answers.
     let server = BulkServer::on(there);
@@ -107,10 +67,10 @@ fn what_is_forwarded_outlives_kills_of_either_side() {
         1 => BulkReply::TakeAndDie,
         _ => BulkReply::Obey,
     });
-    let vigie = Vigie::start(dir.path(), &redis, port, &logs);
-    eventually("something arrives", || (server.requests() > 2).then_some(()));
-    vigie.push(400..1_000);
-    drop(vigie);
+    vigie.boot();
+    until("something arrives", || (server.requests() > 2).then_some(()));
+    push(&vigie, 400..1_000);
+    vigie.kill();
     let (mut seen, mut repeats, templates) =
         (server.documents(), server.repeats(), server.templates());
     assert_eq!(server.wrong(), Vec::<String>::new());
@@ -118,15 +78,15 @@ fn what_is_forwarded_outlives_kills_of_either_side() {
     drop(server);
 
     // The receiver is away once more, with Vigie running, and comes back with all that it had.
-    let vigie = Vigie::start(dir.path(), &redis, port, &logs);
-    vigie.push(1_000..1_100);
+    vigie.boot();
+    push(&vigie, 1_000..1_100);
     let server = BulkServer::on(there);
     let known: std::collections::BTreeSet<String> = seen.keys().cloned().collect();
     server.behave(move |_, documents| {
         let told = documents.iter().enumerate().filter(|(_, one)| known.contains(&one.id));
         BulkReply::Items(told.map(|(place, _)| (place, 409)).collect())
     });
-    let said = vigie.emptied();
+    let said = emptied(&vigie);
     repeats += said["repeated"].as_u64().unwrap() as usize;
     seen.extend(server.documents());
     assert_eq!(server.wrong(), Vec::<String>::new());
@@ -138,7 +98,7 @@ fn what_is_forwarded_outlives_kills_of_either_side() {
     let one = seen.values().find(|one| one["vigie"]["job"].is_string()).unwrap();
     assert_eq!((&one["log"]["level"], &one["vigie"]["queue"]), (&"warn".into(), &"emails".into()));
     assert!(letters(dir.path(), "elk").is_empty());
-    let metrics = http_get(port, "/metrics").unwrap().body;
+    let metrics = vigie.get("/metrics").body;
     assert!(metrics.contains("vigie_forward_pending_entries{destination=\"elk\"} 0"), "{metrics}");
     assert!(metrics.contains("vigie_forward_up{destination=\"elk\"} 1"));
 }
@@ -147,25 +107,26 @@ fn what_is_forwarded_outlives_kills_of_either_side() {
 fn a_second_vigie_takes_it_as_loki_does() {
     let (dir, redis) = (tempfile::tempdir().unwrap(), RedisServer::start());
     let (here, there) = (dir.path().join("here"), dir.path().join("there"));
-    let (port, other) = (free_port(), free_port());
-    let logs = format!(
-        "forward: [{{name: loki, kind: loki, url: \"http://127.0.0.1:{other}\", batch_entries: 100, labels: {{site: a}}}}]"
-    );
-    let vigie = Vigie::start(&here, &redis, port, &logs);
-    vigie.push(0..150);
     // It keeps two days.
-    let second = Vigie::start(&there, &redis, other, "retention_days: 2");
-    eventually("the first arrive", || (vigie.destination()["sent"].as_u64()? >= 100).then_some(()));
-    drop(second);
-    vigie.push(150..300);
-    let second = Vigie::start(&there, &redis, other, "retention_days: 2");
-    vigie.push(300..310);
-    vigie.emptied();
+    let mut second = Vigie::prepare(PROGRAM, &there, &config(&redis, "retention_days: 2"));
+    let logs = format!(
+        "forward: [{{name: loki, kind: loki, url: \"{}\", batch_entries: 100, labels: {{site: a}}}}]",
+        second.url()
+    );
+    let vigie = Vigie::start(PROGRAM, &here, &config(&redis, &logs));
+    push(&vigie, 0..150);
+    second.boot();
+    until("the first arrive", || (destination(&vigie)["sent"].as_u64()? >= 100).then_some(()));
+    second.kill();
+    push(&vigie, 150..300);
+    second.boot();
+    push(&vigie, 300..310);
+    emptied(&vigie);
     // By itself, so that it is refused: what is too old there is not taken.
     let old = format!("{{\"time\":\"{}\",\"message\":\"too old for there\"}}\n", days_ago(5));
-    assert!(http_post(port, "/api/v1/logs", &[], old.as_bytes()).unwrap().status < 300);
-    let said = eventually("it is refused", || {
-        let now = vigie.destination();
+    assert!(http_post(vigie.port(), "/api/v1/logs", &[], old.as_bytes()).unwrap().status < 300);
+    let said = until("it is refused", || {
+        let now = destination(&vigie);
         (now["dead_letters"] == 1).then_some(now)
     });
     assert!(said["dead_letter_reason"].as_str().unwrap().starts_with("400"), "{said}");
@@ -178,19 +139,19 @@ fn a_second_vigie_takes_it_as_loki_does() {
         ),
     };
     let mixed: String = (1_000..1_090).map(line).collect();
-    assert!(http_post(port, "/api/v1/logs", &[], mixed.as_bytes()).unwrap().status < 300);
-    let said = eventually("a part is refused", || {
-        let now = vigie.destination();
+    assert!(http_post(vigie.port(), "/api/v1/logs", &[], mixed.as_bytes()).unwrap().status < 300);
+    let said = until("a part is refused", || {
+        let now = destination(&vigie);
         (now["dead_letters"] == 31 && now["pending"] == 0).then_some(now)
     });
     assert!(said["dead_letter_reason"].as_str().unwrap().contains("logs.retention_days"), "{said}");
     assert_eq!(letters(&here, "loki").len(), 31);
     drop(vigie);
-    let page = http_get(other, "/api/v1/logs?limit=1000&q=mixed").unwrap().body;
+    let page = second.get("/api/v1/logs?limit=1000&q=mixed").body;
     let page: Value = serde_json::from_str(&page).unwrap();
     assert_eq!(page["entries"].as_array().unwrap().len(), 60, "each once: {page}");
 
-    let page = http_get(other, "/api/v1/logs?limit=1000").unwrap().body;
+    let page = second.get("/api/v1/logs?limit=1000").body;
     let page: Value = serde_json::from_str(&page).unwrap();
     let entries = page["entries"].as_array().unwrap();
     let mut jobs: Vec<usize> =
@@ -203,27 +164,25 @@ fn a_second_vigie_takes_it_as_loki_does() {
     assert_eq!((&one["level"], &one["queue"]), (&"warn".into(), &"emails".into()), "{one}");
     let line: Value = serde_json::from_str(one["message"].as_str().unwrap()).unwrap();
     assert_eq!(line["attempt"].to_string(), one["job"].as_str().unwrap());
-    let labels = http_get(other, "/loki/api/v1/label/site/values").unwrap().body;
+    let labels = second.get("/loki/api/v1/label/site/values").body;
     assert!(labels.contains("\"a\""), "{labels}");
-    drop(second);
 }
 
-/// RFC 3339, for a time that the one keeps and the other does not.
 #[test]
 fn vigie_check_asks_each_destination() {
     let (redis, dir) = (RedisServer::start(), tempfile::tempdir().unwrap());
-    let there = Vigie::start(&dir.path().join("there"), &redis, free_port(), "");
+    let there = Vigie::start(PROGRAM, &dir.path().join("there"), &config(&redis, ""));
     let own = dir.path().join("own");
     let forward = format!(
         "forward: [{{kind: elasticsearch, name: es, url: \"http://127.0.0.1:{0}\"}}, \
          {{kind: loki, name: lo, url: \"http://127.0.0.1:{0}\"}}, \
          {{kind: elasticsearch, name: gone, url: \"http://127.0.0.1:{1}\"}}]",
-        there.port,
+        there.port(),
         free_port()
     );
-    drop(Vigie::start(&own, &redis, free_port(), &forward));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
-    let output = command.arg("--config").arg(own.join("vigie.yaml")).arg("check").output().unwrap();
+    let vigie = Vigie::prepare(PROGRAM, &own, &config(&redis, &forward));
+    let mut command = Command::new(PROGRAM);
+    let output = command.arg("--config").arg(vigie.config()).arg("check").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     let parts: Vec<&str> = said.split("log destination ").skip(1).collect();
@@ -238,6 +197,7 @@ fn vigie_check_asks_each_destination() {
     assert!(parts[2].contains("Connection refused"), "{said}");
 }
 
+/// RFC 3339, for a time that the one keeps and the other does not.
 fn days_ago(days: i64) -> String {
     (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * days)).to_string()
 }

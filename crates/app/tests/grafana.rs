@@ -3,12 +3,9 @@
 //! among the packages that can be had here: what it sends is written down from its source, v12.)
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
-use vigie_testkit::{HttpAnswer, RedisServer, form_encoded, http_get, http_post};
+use std::path::Path;
+use vigie_testkit::{HttpAnswer, RedisServer, Vigie, form_encoded, http_post};
 
 /// Panels about what is not to be seen in this test: no worker runs, so nothing has a duration or a capacity, and no
 /// limit is reached.
@@ -30,70 +27,38 @@ const NOTHING_TO_SHOW: [&str; 15] = [
     "Folded per second",
 ];
 
-struct Vigie {
-    process: Child,
-    port: u16,
+fn start(dir: &Path, redis: &RedisServer) -> Vigie {
+    let port = redis.port();
+    let source = format!("{{name: main, kind: redis, url: \"redis://127.0.0.1:{port}\"}}");
+    Vigie::start(env!("CARGO_BIN_EXE_vigie"), dir, &format!("sources: [{source}]"))
 }
 
-impl Drop for Vigie {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// As Grafana posts with `httpMethod: POST`, the default.
+fn posts(vigie: &Vigie, path: &str, form: &[(&str, &str)]) -> Value {
+    let pairs: Vec<String> = form
+        .iter()
+        .map(|(name, value)| format!("{}={}", form_encoded(name), form_encoded(value)))
+        .collect();
+    let headers = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("User-Agent", "Grafana/12.0.0"),
+        ("X-Grafana-Org-Id", "1"),
+        ("Accept", "application/json"),
+    ];
+    let answer = http_post(vigie.port(), path, &headers, pairs.join("&").as_bytes()).unwrap();
+    success(path, &format!("{form:?}"), &answer)
 }
 
-impl Vigie {
-    fn start(dir: &Path, redis: &RedisServer) -> Self {
-        let port = vigie_testkit::free_port();
-        let config = format!(
-            "listen: 127.0.0.1:{port}\ndata_dir: {}\nsources: [{{name: main, kind: redis, url: \"redis://127.0.0.1:{}\"}}]\n",
-            dir.join("data").display(),
-            redis.port()
-        );
-        std::fs::write(dir.join("vigie.yaml"), config).unwrap();
-        let log = std::fs::File::create(dir.join("vigie.log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
-        command.arg("--config").arg(dir.join("vigie.yaml")).stdout(Stdio::null()).stderr(log);
-        Self { process: command.spawn().unwrap(), port }
-    }
+fn gets(vigie: &Vigie, path: &str) -> Value {
+    success(path, "", &vigie.get(path))
+}
 
-    /// As Grafana posts with `httpMethod: POST`, the default.
-    fn posts(&self, path: &str, form: &[(&str, &str)]) -> Value {
-        let pairs: Vec<String> = form
-            .iter()
-            .map(|(name, value)| format!("{}={}", form_encoded(name), form_encoded(value)))
-            .collect();
-        let headers = [
-            ("Content-Type", "application/x-www-form-urlencoded"),
-            ("User-Agent", "Grafana/12.0.0"),
-            ("X-Grafana-Org-Id", "1"),
-            ("Accept", "application/json"),
-        ];
-        let answer = http_post(self.port, path, &headers, pairs.join("&").as_bytes()).unwrap();
-        success(path, &format!("{form:?}"), &answer)
-    }
-
-    fn gets(&self, path: &str) -> Value {
-        success(path, "", &http_get(self.port, path).unwrap())
-    }
-
-    fn waits_until_recorded(&self) {
-        let begin = Instant::now();
-        let query =
-            form_encoded("min(count_over_time(vigie_jobs_enqueued_total[1h])) or vector(0)");
-        loop {
-            let answer = http_get(self.port, &format!("/api/v1/query?query={query}"));
-            let value = answer.ok().and_then(|answer| {
-                let json: Value = serde_json::from_str(&answer.body).ok()?;
-                json["data"]["result"][0]["value"][1].as_str()?.parse::<f64>().ok()
-            });
-            if value.is_some_and(|value| value >= 4.0) {
-                return;
-            }
-            assert!(begin.elapsed() < Duration::from_secs(60), "after 60 s: {value:?}");
-            std::thread::sleep(Duration::from_millis(200));
-        }
-    }
+fn waits_until_recorded(vigie: &Vigie) {
+    let query = form_encoded("min(count_over_time(vigie_jobs_enqueued_total[1h])) or vector(0)");
+    vigie.until(&format!("/api/v1/query?query={query}"), "all is recorded", |json| {
+        let value = json["data"]["result"][0]["value"][1].as_str()?.parse::<f64>().ok();
+        value.filter(|value| *value >= 4.0)
+    });
 }
 
 fn success(path: &str, asked: &str, answer: &HttpAnswer) -> Value {
@@ -183,35 +148,35 @@ fn work(redis: &RedisServer, number: u32) {
 #[test]
 fn grafana_asks_and_is_answered() {
     let (dir, redis) = (tempfile::tempdir().unwrap(), redis());
-    let vigie = Vigie::start(dir.path(), &redis);
+    let vigie = &start(dir.path(), &redis);
     for number in 0..10 {
         work(&redis, number);
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(std::time::Duration::from_millis(500));
     }
-    vigie.waits_until_recorded();
+    waits_until_recorded(vigie);
     let now = unix_seconds();
     let (start, end) = (format!("{:.3}", now - 900.0), format!("{now:.3}"));
-    saves_and_tests(&vigie, &end);
-    looks_up(&vigie, &start, &end);
-    shows_logs(&vigie, now);
+    saves_and_tests(vigie, &end);
+    looks_up(vigie, &start, &end);
+    shows_logs(vigie, now);
     let (targets, variables) = dashboards();
     assert!(targets.len() > 60 && variables.len() >= 2);
     for variable in &variables {
-        fills_in(&vigie, variable, &start, &end);
+        fills_in(vigie, variable, &start, &end);
     }
     let mut empty = Vec::new();
     for target in &targets {
         let query = substituted(&target.query);
         assert!(!query.contains('$'), "an unknown variable in {query}");
         let data = if target.instant {
-            vigie.posts("/api/v1/query", &[("query", &query), ("time", &end)])
+            posts(vigie, "/api/v1/query", &[("query", &query), ("time", &end)])
         } else {
             // Range queries come aligned to their step, and exemplars are asked for beside them.
             let form =
                 [("query", query.as_str()), ("start", &start), ("end", &end), ("step", "15")];
-            let exemplars = vigie.posts("/api/v1/query_exemplars", &form[..3]);
+            let exemplars = posts(vigie, "/api/v1/query_exemplars", &form[..3]);
             assert!(exemplars.is_array(), "{exemplars}");
-            vigie.posts("/api/v1/query_range", &form)
+            posts(vigie, "/api/v1/query_range", &form)
         };
         let kind = if target.instant { "vector" } else { "matrix" };
         assert_eq!(data["resultType"], kind, "{}: {query}", target.panel);
@@ -239,40 +204,42 @@ fn grafana_asks_and_is_answered() {
 
 /// "Save & test" asks for 1+1, and which Prometheus this is.
 fn saves_and_tests(vigie: &Vigie, end: &str) {
-    let sum = vigie.posts("/api/v1/query", &[("query", "1+1"), ("time", end)]);
+    let sum = posts(vigie, "/api/v1/query", &[("query", "1+1"), ("time", end)]);
     assert_eq!((&sum["resultType"], &sum["result"][1]), (&"scalar".into(), &"2".into()));
-    let build = vigie.gets("/api/v1/status/buildinfo");
+    let build = gets(vigie, "/api/v1/status/buildinfo");
     assert!(
         build["version"].as_str().unwrap().starts_with('3'),
         "Grafana chooses its queries by this: {build}"
     );
     // Whether rules can be shown beside Grafana's own; the alert list asks for both.
-    assert!(vigie.gets("/api/v1/rules")["groups"].is_array());
-    assert!(vigie.gets("/api/v1/rules?type=alert")["groups"].is_array());
-    assert!(vigie.gets("/api/v1/alerts")["alerts"].is_array());
+    assert!(gets(vigie, "/api/v1/rules")["groups"].is_array());
+    assert!(gets(vigie, "/api/v1/rules?type=alert")["groups"].is_array());
+    assert!(gets(vigie, "/api/v1/alerts")["alerts"].is_array());
 }
 
 /// The query editor: metrics with their types, labels, values, series, and the query written nicely.
 fn looks_up(vigie: &Vigie, start: &str, end: &str) {
-    let metadata = vigie.gets("/api/v1/metadata?limit=40000");
+    let metadata = gets(vigie, "/api/v1/metadata?limit=40000");
     assert_eq!(metadata["vigie_queue_jobs"][0]["type"], "gauge");
-    let one = vigie.gets("/api/v1/metadata?metric=vigie_jobs_enqueued_total");
+    let one = gets(vigie, "/api/v1/metadata?metric=vigie_jobs_enqueued_total");
     assert_eq!(one["vigie_jobs_enqueued_total"][0]["type"], "counter");
     let range = [("start", start), ("end", end)];
-    let names = vigie.gets(&format!("/api/v1/label/__name__/values?start={start}&end={end}"));
+    let names = gets(vigie, &format!("/api/v1/label/__name__/values?start={start}&end={end}"));
     assert!(names.as_array().unwrap().contains(&"vigie_queue_jobs".into()));
-    let labels = vigie.posts(
+    let labels = posts(
+        vigie,
         "/api/v1/labels",
         &[range[0], range[1], ("match[]", "vigie_queue_jobs"), ("limit", "40000")],
     );
     assert_eq!(labels, serde_json::json!(["__name__", "kind", "queue", "source", "state"]));
-    let series = vigie.posts(
+    let series = posts(
+        vigie,
         "/api/v1/series",
         &[range[0], range[1], ("match[]", "{__name__=\"vigie_queue_paused\"}")],
     );
     assert_eq!(series[0]["queue"], "kept");
     let pretty =
-        vigie.gets(&format!("/api/v1/format_query?query={}", form_encoded("sum(up)by(job)")));
+        gets(vigie, &format!("/api/v1/format_query?query={}", form_encoded("sum(up)by(job)")));
     assert_eq!(pretty, "sum by (job) (up)");
 }
 
@@ -284,7 +251,7 @@ fn fills_in(vigie: &Vigie, variable: &str, start: &str, end: &str) {
         "/api/v1/label/{label}/values?match[]={}&start={start}&end={end}",
         form_encoded(&substituted(selector))
     );
-    let values = vigie.gets(&path);
+    let values = gets(vigie, &path);
     assert!(!values.as_array().unwrap().is_empty(), "{path}: {values}");
 }
 
@@ -296,24 +263,24 @@ fn shows_logs(vigie: &Vigie, now: f64) {
         serde_json::json!({"source": "main", "level": level, "message": message}).to_string()
     });
     let kind = [("Content-Type", "application/x-ndjson")];
-    let taken = http_post(vigie.port, "/api/v1/logs", &kind, lines.join("\n").as_bytes()).unwrap();
+    let taken =
+        http_post(vigie.port(), "/api/v1/logs", &kind, lines.join("\n").as_bytes()).unwrap();
     assert!((200..300).contains(&taken.status), "{taken:?}");
     let nanos = |seconds: f64| format!("{:.0}000000", seconds * 1e3);
     let range = format!("start={}&end={}", nanos(now - 900.0), nanos(now + 60.0));
     let at = format!("time={}", nanos(now));
 
     let sum = form_encoded("vector(1)+vector(1)");
-    let healthy = vigie.gets(&format!("/loki/api/v1/query?direction=backward&query={sum}&{at}"));
+    let healthy = gets(vigie, &format!("/loki/api/v1/query?direction=backward&query={sum}&{at}"));
     assert_eq!(healthy["result"][0]["value"][1], "2", "{healthy}");
-    let labels = vigie.gets(&format!("/loki/api/v1/labels?{range}"));
+    let labels = gets(vigie, &format!("/loki/api/v1/labels?{range}"));
     assert!(labels.as_array().unwrap().contains(&"source".into()), "{labels}");
-    let values = vigie.gets(&format!("/loki/api/v1/label/source/values?{range}"));
+    let values = gets(vigie, &format!("/loki/api/v1/label/source/values?{range}"));
     assert!(values.as_array().unwrap().contains(&"main".into()), "{values}");
     let all = form_encoded("{source=~\".+\"}");
-    let series = vigie.gets(&format!("/loki/api/v1/series?match[]={all}&{range}"));
+    let series = gets(vigie, &format!("/loki/api/v1/series?match[]={all}&{range}"));
     assert!(!series.as_array().unwrap().is_empty(), "{series}");
-    let stats =
-        http_get(vigie.port, &format!("/loki/api/v1/index/stats?query={all}&{range}")).unwrap();
+    let stats = vigie.get(&format!("/loki/api/v1/index/stats?query={all}&{range}"));
     assert!(stats.status == 200 && stats.body.contains("\"streams\""), "{stats:?}");
 
     let panels = panels_of_logs();
@@ -323,7 +290,7 @@ fn shows_logs(vigie: &Vigie, now: f64) {
         assert!(!query.contains('$'), "{panel}: an unknown variable in {query}");
         let ranged = |query: &str, more: &str| {
             let query = form_encoded(query);
-            vigie.gets(&format!("/loki/api/v1/query_range?query={query}&{range}&step=15{more}"))
+            gets(vigie, &format!("/loki/api/v1/query_range?query={query}&{range}&step=15{more}"))
         };
         let found = ranged(&query, "000ms&limit=200&direction=backward");
         assert_eq!(found["resultType"], "streams", "{panel}: {found}");

@@ -3,71 +3,26 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use vigie_testkit::{Haproxy, WebAnswer, WebServer, form_encoded, free_port, http_get};
+use vigie_testkit::{Haproxy, Vigie, WebAnswer, WebServer, form_encoded, free_port};
 
-/// How long a busy machine may take for anything.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vigie");
 
-/// The binary; killed when it is dropped.
-struct Vigie {
-    process: Child,
-    port: u16,
-}
-
-impl Drop for Vigie {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-impl Vigie {
-    fn start(dir: &Path, sources: &Value) -> Self {
-        let port = free_port();
-        let config = json!({"listen": format!("127.0.0.1:{port}"), "data_dir": dir.join("data"), "sources": sources});
-        // JSON is YAML.
-        std::fs::write(dir.join("vigie.yaml"), config.to_string()).unwrap();
-        let log = std::fs::File::create(dir.join("vigie.log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
-        command.arg("--config").arg(dir.join("vigie.yaml")).stdout(Stdio::null()).stderr(log);
-        Self { process: command.spawn().unwrap(), port }
-    }
-
-    fn json(&self, path: &str) -> Option<Value> {
-        let answer = http_get(self.port, path).ok().filter(|answer| answer.status == 200)?;
-        serde_json::from_str(&answer.body).ok()
-    }
-
-    /// Waits until an answer is as wanted.
-    fn until<T>(&self, path: &str, what: &str, look: impl Fn(&Value) -> Option<T>) -> T {
-        let begun = Instant::now();
-        loop {
-            let answer = self.json(path);
-            if let Some(found) = answer.as_ref().and_then(&look) {
-                return found;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{what}: {answer:#?}");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-
-    /// Waits until this instance of this source has that status; the row.
-    fn row(&self, source: &str, instance: &str, status: &str) -> Value {
-        let what = format!("{source}/{instance} is {status}");
-        self.until("/api/v1/instances", &what, |answer| {
-            let mut rows = answer["instances"].as_array()?.iter();
-            let row = rows.find(|row| row["source"] == source && row["instance"] == instance)?;
-            (row["status"] == status).then(|| row.clone())
-        })
-    }
+/// Waits until this instance of this source has that status; the row.
+fn row(vigie: &Vigie, source: &str, instance: &str, status: &str) -> Value {
+    let what = format!("{source}/{instance} is {status}");
+    vigie.until("/api/v1/instances", &what, |answer| {
+        let mut rows = answer["instances"].as_array()?.iter();
+        let row = rows.find(|row| row["source"] == source && row["instance"] == instance)?;
+        (row["status"] == status).then(|| row.clone())
+    })
 }
 
 fn run(words: &[&str], dir: &Path) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+    let mut command = Command::new(PROGRAM);
     let run = command.args(words).current_dir(dir).env("NO_COLOR", "1").output().unwrap();
     let text = [run.stdout, run.stderr].concat();
     (run.status.code(), String::from_utf8_lossy(&text).into_owned())
@@ -88,17 +43,21 @@ fn a_balancer_and_probes_show_who_is_down_who_is_slow_and_who_disagrees() {
         {"name": "probes", "kind": "probe", "backends_of": "lb", "path": "/deep", "slow_seconds": 0.1,
          "poll_seconds": 2, "timeout_seconds": 1}
     ]);
-    let vigie = Vigie::start(dir.path(), &sources);
+    let vigie = Vigie::start(PROGRAM, dir.path(), &format!("sources: {sources}"));
 
     // One killed: both say so, and why.
-    let down = vigie.row("lb", "app3", "down");
+    let down = row(&vigie, "lb", "app3", "down");
     assert_eq!(down["error"], "HAProxy says DOWN: L4CON: Connection refused");
-    vigie.row("probes", &killed_address, "down");
-    let down = vigie.row("lb", "app3", "down");
+    row(&vigie, "probes", &killed_address, "down");
+    let down = row(&vigie, "lb", "app3", "down");
     assert_eq!((&down["balancer"], &down["probe"]), (&json!("DOWN"), &json!("refused")));
     // One slow: that is what the probe says.
-    let slow_row = vigie.row("probes", &slow.address(), "degraded");
-    assert_eq!((&slow_row["balancer"], &slow_row["probe"]), (&json!("UP"), &json!("slow")));
+    let slow_row = vigie.until("/api/v1/instances?source=probes", "the slow one", |answer| {
+        let mut rows = answer["instances"].as_array()?.iter();
+        let row = rows.find(|row| row["instance"] == json!(slow.address()))?;
+        let seen = (&row["status"], &row["balancer"], &row["probe"]);
+        (seen == (&json!("degraded"), &json!("UP"), &json!("slow"))).then(|| row.clone())
+    });
     assert!(slow_row["latency"]["p50"].as_f64().unwrap() >= 0.1, "{slow_row}");
 
     // The balancer calls it up, the probe down; both rows say both.
@@ -107,8 +66,8 @@ fn a_balancer_and_probes_show_who_is_down_who_is_slow_and_who_disagrees() {
         "balancer lb says UP, probe probes says HTTP 500 ({}: HTTP 500: no database)",
         quick.url("/deep")
     );
-    assert_eq!(vigie.row("lb", "app1", "degraded")["error"], says);
-    assert_eq!(vigie.row("probes", &quick.address(), "degraded")["error"], says);
+    assert_eq!(row(&vigie, "lb", "app1", "degraded")["error"], says);
+    assert_eq!(row(&vigie, "probes", &quick.address(), "degraded")["error"], says);
     // And the reverse.
     quick.set("/deep", WebAnswer::ok("text/plain", "fine"));
     quick.set("/lb", WebAnswer::status(503, "no"));
@@ -127,7 +86,7 @@ fn a_balancer_and_probes_show_who_is_down_who_is_slow_and_who_disagrees() {
 
     // The killed one comes back: events, series, the command line.
     let _back = WebServer::on(killed_port);
-    vigie.row("lb", "app3", "up");
+    row(&vigie, "lb", "app3", "up");
     let up = vigie.until("/api/v1/events?type=instance_up", "an event", |answer| {
         answer["events"].as_array()?.iter().find(|event| event["source"] == "lb").cloned()
     });
@@ -137,7 +96,7 @@ fn a_balancer_and_probes_show_who_is_down_who_is_slow_and_who_disagrees() {
     vigie.until(&path, "the stored series", |answer| {
         (answer["data"]["result"][0]["value"][1] == "1").then_some(())
     });
-    let url = format!("http://127.0.0.1:{}", vigie.port);
+    let url = vigie.url();
     let (code, table) = run(&["instances", "--url", &url], dir.path());
     assert!(code == Some(0) && table.contains("lb/be_app/app3") && table.contains("UP"), "{table}");
     let (code, body) = run(&["instances", "--json", "--url", &url, "--source", "lb"], dir.path());
@@ -146,7 +105,7 @@ fn a_balancer_and_probes_show_who_is_down_who_is_slow_and_who_disagrees() {
 
     // What nobody can tell any more is unknown, not up.
     drop(lb);
-    let lost = vigie.row("lb", "app2", "unknown");
+    let lost = row(&vigie, "lb", "app2", "unknown");
     assert_eq!(lost["error"], "source lb does not answer: nobody knows");
     assert_eq!(lost["load"], Value::Null);
 }
@@ -188,9 +147,9 @@ fn a_source_none_of_whose_targets_answers_is_down_and_a_probe_has_done_its_work(
             "params": {"token": ["hunter2"]}},
         {"name": "probes", "kind": "probe", "targets": [url]}
     ]);
-    let vigie = Vigie::start(dir.path(), &sources);
+    let vigie = Vigie::start(PROGRAM, dir.path(), &format!("sources: {sources}"));
     for (source, instance) in [("shop", &nobody), ("flows", &nobody), ("node", &nobody)] {
-        let row = vigie.row(source, instance, "down");
+        let row = row(&vigie, source, instance, "down");
         assert!(row["error"].as_str().unwrap().contains("connection refused"), "{row}");
         let found = vigie.until("/api/v1/sources", "the source is down", |answer| {
             let mut all = answer["sources"].as_array()?.iter();
@@ -206,11 +165,11 @@ fn a_source_none_of_whose_targets_answers_is_down_and_a_probe_has_done_its_work(
         let lost = vigie.until(&path, "an event", |answer| answer["events"].get(0).cloned());
         assert!(lost["message"].as_str().unwrap().contains("does not answer: "), "{lost}");
     }
-    vigie.row("probes", &nobody, "down");
+    row(&vigie, "probes", &nobody, "down");
     let path = "/api/v1/events?source=probes&type=source_found";
     let found = vigie.until(path, "the probe's event", |answer| answer["events"].get(0).cloned());
     assert_eq!(found["message"], "source probes is watched: instances: 1");
-    let metrics = http_get(vigie.port, "/metrics").unwrap().body;
+    let metrics = vigie.get("/metrics").body;
     for (source, up) in [("shop", 0), ("flows", 0), ("node", 0), ("probes", 1)] {
         let line = format!("vigie_source_up{{source=\"{source}\"}} {up}");
         assert!(metrics.contains(&line), "{line}");
@@ -220,7 +179,7 @@ fn a_source_none_of_whose_targets_answers_is_down_and_a_probe_has_done_its_work(
     assert_eq!(verdict["code"], "instances_down", "{verdict}");
     let (code, report) = run(&["check"], dir.path());
     for path in ["/api/v1/sources", "/api/v1/targets", "/api/v1/instances", "/api/v1/events"] {
-        let body = http_get(vigie.port, path).unwrap().body;
+        let body = vigie.get(path).body;
         assert!(!body.contains("hunter2"), "{path}: {body}");
     }
     assert!(!report.contains("hunter2"), "{report}");

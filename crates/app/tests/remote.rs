@@ -2,45 +2,21 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use serde_json::Value;
 use vigie_testkit::{
-    MetricsServer as _, Prometheus, REMOTE_WRITE_HEADERS, RedisServer, RemoteSeries,
-    VictoriaMetrics, form_encoded, http_get, http_post, remote_write_body,
+    HttpAnswer, MetricsServer as _, Prometheus, REMOTE_WRITE_HEADERS, RedisServer, RemoteSeries,
+    VictoriaMetrics, Vigie, form_encoded, http_post, remote_write_body, until,
 };
 
-/// The binary; killed when it is dropped.
-struct Vigie {
-    process: Child,
-    port: u16,
-}
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vigie");
 
-impl Drop for Vigie {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Writes a configuration with these lines of `metrics`.
-fn configure(dir: &Path, redis: &RedisServer, metrics: &str) -> u16 {
-    let (port, redis) = (vigie_testkit::free_port(), redis.port());
-    let config = format!(
-        "listen: 127.0.0.1:{port}\ndata_dir: {}\nsources: [{{name: main, kind: redis, url: \"redis://127.0.0.1:{redis}\"}}]\n\
-         metrics: {{{metrics}}}\n",
-        dir.join("data").display()
-    );
-    std::fs::write(dir.join("vigie.yaml"), config).unwrap();
-    port
-}
-
-fn start(dir: &Path, port: u16) -> Vigie {
-    let log = std::fs::File::options().create(true).append(true).open(dir.join("log")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
-    command.arg("--config").arg(dir.join("vigie.yaml")).stdout(Stdio::null()).stderr(log);
-    Vigie { process: command.spawn().unwrap(), port }
+/// One with these lines of `metrics`, not started.
+fn prepare(dir: &Path, redis: &RedisServer, metrics: &str) -> Vigie {
+    let port = redis.port();
+    let source = format!("{{name: main, kind: redis, url: \"redis://127.0.0.1:{port}\"}}");
+    Vigie::prepare(PROGRAM, dir, &format!("sources: [{source}]\nmetrics: {{{metrics}}}"))
 }
 
 fn redis() -> RedisServer {
@@ -56,9 +32,9 @@ fn now() -> i64 {
 }
 
 /// `vigie check`: whether it is content, and what it says.
-fn check(dir: &Path) -> (bool, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
-    command.arg("--config").arg(dir.join("vigie.yaml")).arg("check");
+fn check(vigie: &Vigie) -> (bool, String) {
+    let mut command = Command::new(PROGRAM);
+    command.arg("--config").arg(vigie.config()).arg("check");
     let output = command.output().unwrap();
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -69,52 +45,28 @@ fn first(body: &str) -> Option<f64> {
     json["data"]["result"][0]["value"][1].as_str()?.parse().ok()
 }
 
-fn eventually<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
-    let begin = Instant::now();
-    loop {
-        if let Some(found) = find() {
-            return found;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(60), "after 60 s: {what}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+fn json(vigie: &Vigie, path: &str) -> Value {
+    vigie.json(path).unwrap_or_else(|| panic!("{path}: {:?}", vigie.get(path)))
 }
 
-impl Vigie {
-    /// Status and body, of a request that is answered.
-    fn get(&self, path: &str) -> (u16, String) {
-        eventually(path, || {
-            let answer = http_get(self.port, path).ok()?;
-            Some((answer.status, answer.body))
-        })
-    }
+fn asks(vigie: &Vigie, query: &str) -> Option<f64> {
+    let answer = vigie.get(&format!("/api/v1/query?query={}", form_encoded(query)));
+    if answer.status == 200 { first(&answer.body) } else { None }
+}
 
-    fn json(&self, path: &str) -> Value {
-        let (status, body) = self.get(path);
-        assert_eq!(status, 200, "{path}: {body}");
-        serde_json::from_str(&body).unwrap()
-    }
+fn waits_for(vigie: &Vigie, query: &str, least: f64) -> f64 {
+    until(query, || asks(vigie, query).filter(|value| *value >= least))
+}
 
-    fn asks(&self, query: &str) -> Option<f64> {
-        let (status, body) = self.get(&format!("/api/v1/query?query={}", form_encoded(query)));
-        if status == 200 { first(&body) } else { None }
-    }
+/// A sample of `/metrics`.
+fn own(vigie: &Vigie, series: &str) -> Option<f64> {
+    let text = vigie.get("/metrics").body;
+    text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+}
 
-    fn waits_for(&self, query: &str, least: f64) -> f64 {
-        eventually(query, || self.asks(query).filter(|value| *value >= least))
-    }
-
-    /// A sample of `/metrics`.
-    fn own(&self, series: &str) -> Option<f64> {
-        let (_, text) = self.get("/metrics");
-        text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
-    }
-
-    /// Whether the live view says that so many jobs wait.
-    fn shows(&self, waiting: u64) -> bool {
-        let (status, body) = self.get("/api/v1/queue/status");
-        status == 200 && body.contains(&format!("\"waiting\":{waiting}"))
-    }
+/// Whether the live view says that so many jobs wait.
+fn shows(vigie: &Vigie, waiting: u64) -> bool {
+    vigie.get("/api/v1/queue/status").body.contains(&format!("\"waiting\":{waiting}"))
 }
 
 const UP: &str = "count_over_time(vigie_source_up{source=\"main\"}[1h])";
@@ -122,12 +74,12 @@ const UP: &str = "count_over_time(vigie_source_up{source=\"main\"}[1h])";
 /// Vigie's own charts from `from` (Unix seconds) on; the path of one of them.
 fn charts(vigie: &Vigie, from: i64) -> String {
     let history = format!("/api/v1/history?source=main&queue=kept&from={from}&points=400");
-    let stored = vigie.json(&history);
+    let stored = json(vigie, &history);
     assert_eq!(stored["resolution"], "stored");
     let waiting = stored["columns"]["waiting"].as_array().unwrap();
     assert!(waiting.iter().any(|one| one.as_f64() == Some(3.0)), "{waiting:?}");
     assert!(waiting[0].is_null(), "before the start is a gap");
-    let heat = vigie.json(&format!("/api/v1/heatmap?figure=run&from={from}"));
+    let heat = json(vigie, &format!("/api/v1/heatmap?figure=run&from={from}"));
     assert!(heat["counts"].as_array().unwrap().iter().any(|one| !one.is_null()), "{heat}");
     history
 }
@@ -138,18 +90,18 @@ fn prometheus_is_the_backend_and_live_views_do_not_need_it() {
     let native = "--enable-feature=native-histograms";
     let mut server = Prometheus::builder().argument(native).start();
     let url = server.url();
-    let port = configure(
+    let mut vigie = prepare(
         dir.path(),
         &redis,
         &format!("backend: prometheus, write_url: \"{url}/api/v1/write\", query_url: \"{url}\""),
     );
-    let (well, report) = check(dir.path());
+    let (well, report) = check(&vigie);
     assert!(well, "{report}");
     for says in [format!("{url} takes remote write"), format!("{url} answers PromQL")] {
         assert!(report.contains(&says), "{report}");
     }
-    let vigie = start(dir.path(), port);
-    vigie.waits_for(UP, 3.0);
+    vigie.boot();
+    waits_for(&vigie, UP, 3.0);
     assert!(!dir.path().join("data/metrics").exists(), "there is no store here");
 
     // What is pushed in goes there as well, and the answers are the backend's own.
@@ -157,9 +109,9 @@ fn prometheus_is_the_backend_and_live_views_do_not_need_it() {
     let series =
         RemoteSeries::new(&[("__name__", "pushed"), ("job", "x")], vec![(time, 0.1 + 0.2)]);
     let body = remote_write_body(&[series]);
-    let taken = http_post(port, "/api/v1/write", &REMOTE_WRITE_HEADERS, &body).unwrap();
+    let taken = http_post(vigie.port(), "/api/v1/write", &REMOTE_WRITE_HEADERS, &body).unwrap();
     assert_eq!(taken.status, 204, "{}", taken.body);
-    let pushed = vigie.waits_for("pushed", 0.1);
+    let pushed = waits_for(&vigie, "pushed", 0.1);
     assert_eq!(pushed.to_bits(), (0.1f64 + 0.2).to_bits());
     for path in [
         format!("/api/v1/query_range?query=pushed&start={0}&end={0}&step=1", time / 1_000 + 1),
@@ -168,49 +120,48 @@ fn prometheus_is_the_backend_and_live_views_do_not_need_it() {
         "/api/v1/label/job/values".to_owned(),
         "/api/v1/query?query=sum(".to_owned(),
     ] {
-        let (status, body) = vigie.get(&path);
-        let direct = server.get(&path);
-        assert_eq!((status, body), (direct.status, direct.body), "{path}");
+        assert_eq!(vigie.get(&path), server.get(&path), "{path}");
     }
     let form = [("Content-Type", "application/x-www-form-urlencoded")];
-    let posted = http_post(port, "/api/v1/query", &form, b"query=pushed").unwrap();
+    let posted = http_post(vigie.port(), "/api/v1/query", &form, b"query=pushed").unwrap();
     assert_eq!(first(&posted.body), Some(pushed));
-    assert_eq!(vigie.own("vigie_remote_up{remote=\"backend\"}"), Some(1.0));
+    assert_eq!(own(&vigie, "vigie_remote_up{remote=\"backend\"}"), Some(1.0));
 
     let history = charts(&vigie, time / 1_000 - 300);
 
     // Away: the live screen goes on, and what cannot be had says why.
     server.stop();
-    let (well, report) = check(dir.path());
+    let (well, report) = check(&vigie);
     assert!(!well && report.matches("refused").count() == 2, "{report}");
     redis.run(&["RPUSH", "asynq:{kept}:pending", "d"]);
-    eventually("the live view goes on", || vigie.shows(4).then_some(()));
-    assert_eq!(vigie.json("/api/v1/history")["resolution"], "live");
-    let (status, body) = vigie.get(&history);
+    until("the live view goes on", || shows(&vigie, 4).then_some(()));
+    assert_eq!(json(&vigie, "/api/v1/history")["resolution"], "live");
+    let HttpAnswer { status, body, .. } = vigie.get(&history);
     assert_eq!(status, 502, "{body}");
     assert!(body.contains("/problems/backend") && body.contains(&url), "{body}");
-    let (status, body) = vigie.get("/api/v1/query?query=pushed");
+    let HttpAnswer { status, body, .. } = vigie.get("/api/v1/query?query=pushed");
     assert_eq!(status, 502, "{body}");
     assert!(body.contains("\"status\":\"error\"") && body.contains(&url), "{body}");
-    eventually("what waits is counted", || {
-        vigie.own("vigie_remote_pending_samples{remote=\"backend\"}").filter(|count| *count > 100.0)
+    until("what waits is counted", || {
+        own(&vigie, "vigie_remote_pending_samples{remote=\"backend\"}")
+            .filter(|count| *count > 100.0)
     });
 
     // Killed meanwhile: what waited is there once the backend is.
     let away = now();
-    drop(vigie);
-    let vigie = start(dir.path(), port);
+    vigie.kill();
+    vigie.boot();
     server.boot();
-    eventually("all is sent", || {
-        let pending = vigie.own("vigie_remote_pending_samples{remote=\"backend\"}")?;
-        (pending < 500.0 && vigie.own("vigie_remote_up{remote=\"backend\"}") == Some(1.0))
+    until("all is sent", || {
+        let pending = own(&vigie, "vigie_remote_pending_samples{remote=\"backend\"}")?;
+        (pending < 500.0 && own(&vigie, "vigie_remote_up{remote=\"backend\"}") == Some(1.0))
             .then_some(())
     });
     let before = form_encoded("count_over_time(vigie_source_up[3s])");
     let path = format!("/api/v1/query?query={before}&time={}", away as f64 / 1e3);
-    let counted = eventually("the time away is there", || first(&vigie.get(&path).1));
+    let counted = until("the time away is there", || first(&vigie.get(&path).body));
     assert!(counted >= 2.0, "{counted}");
-    assert_eq!(vigie.own("vigie_remote_refused_total{remote=\"backend\"}"), Some(0.0));
+    assert_eq!(own(&vigie, "vigie_remote_refused_total{remote=\"backend\"}"), Some(0.0));
 }
 
 #[test]
@@ -218,26 +169,26 @@ fn metrics_are_sent_elsewhere_as_well() {
     let (dir, redis) = (tempfile::tempdir().unwrap(), redis());
     let server = VictoriaMetrics::start();
     let url = server.url();
-    let port = configure(
+    let mut vigie = prepare(
         dir.path(),
         &redis,
         &format!("remote_write: [{{name: vm, write_url: \"{url}/api/v1/write\"}}]"),
     );
-    let vigie = start(dir.path(), port);
-    vigie.waits_for(UP, 3.0);
+    vigie.boot();
+    waits_for(&vigie, UP, 3.0);
     let time = now() - 1_000;
     let series = RemoteSeries::new(&[("__name__", "pushed")], vec![(time, 7.5)]);
     let body = remote_write_body(&[series]);
-    let taken = http_post(port, "/api/v1/write", &REMOTE_WRITE_HEADERS, &body).unwrap();
+    let taken = http_post(vigie.port(), "/api/v1/write", &REMOTE_WRITE_HEADERS, &body).unwrap();
     assert_eq!(taken.status, 204, "{}", taken.body);
-    assert_eq!(vigie.asks("pushed"), Some(7.5), "the store here answers at once");
+    assert_eq!(asks(&vigie, "pushed"), Some(7.5), "the store here answers at once");
     for query in ["pushed", "vigie_queue_jobs{queue=\"kept\",state=\"waiting\"}"] {
-        let found = eventually(query, || {
+        let found = until(query, || {
             let answer = server.get(&format!("/api/v1/query?query={}", form_encoded(query)));
             first(&answer.body)
         });
         assert_eq!(found, if query == "pushed" { 7.5 } else { 3.0 });
     }
-    assert_eq!(vigie.own("vigie_remote_up{remote=\"vm\"}"), Some(1.0));
-    assert!(vigie.own("vigie_store_series").is_some());
+    assert_eq!(own(&vigie, "vigie_remote_up{remote=\"vm\"}"), Some(1.0));
+    assert!(own(&vigie, "vigie_store_series").is_some());
 }

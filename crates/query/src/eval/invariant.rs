@@ -28,12 +28,17 @@ fn is_invariant(expr: &Expr) -> bool {
         Kind::Number { .. } | Kind::Text(_) => true,
         Kind::Selector(selector) | Kind::Matrix(selector, _) => selector.shift.fixed.is_some(),
         Kind::Subquery(subquery) => subquery.shift.fixed.is_some(),
+        // Its second argument is a pattern. What it joins depends on the step where the first has other times beside one.
+        Kind::Call(function, arguments) if function.name == "info" => {
+            let first = arguments.first().map(|one| &one.bare().kind);
+            matches!(first, Some(Kind::Selector(selector)) if selector.shift.fixed.is_some())
+        }
         Kind::Call(function, arguments) => {
             let of_time = OF_TIME.contains(&function.name) || function.name == "range";
             let fixed = |one: &Expr| matches!(one.bare().kind, Kind::Selector(_));
             // The time of a fixed sample is fixed as well.
             let safe = function.name == "timestamp" && arguments.iter().all(fixed);
-            function.name != "info" && (!of_time || safe) && arguments.iter().all(is_invariant)
+            (!of_time || safe) && arguments.iter().all(is_invariant)
         }
         Kind::Aggregate(aggregate) => is_invariant(&aggregate.expr),
         Kind::Binary(binary) => is_invariant(&binary.left) && is_invariant(&binary.right),
