@@ -578,16 +578,13 @@ fn describe_found(kind: &str, report: &PollReport, instances: Option<usize>) -> 
     if let Some(count) = instances {
         return format!("instances: {count}");
     }
-    // What is no source of queues says itself what it has.
-    if let Some(first) = report.checks.first().filter(|_| report.found.is_empty()) {
-        return first.detail.clone();
-    }
     let found: Vec<String> = report
         .found
         .iter()
         .filter(|(_, count)| *count > 0)
         .map(|(broker, count)| format!("{count} {broker}"))
         .collect();
+    // What is no source of queues says itself what it has.
     let looks_for_queues = kind == "redis" || kind == "n8n";
     match report.checks.first() {
         _ if !found.is_empty() => format!("queues: {}", found.join(", ")),

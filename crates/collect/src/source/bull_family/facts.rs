@@ -261,6 +261,10 @@ fn settle(
 /// Clocks of producers and workers that differ by more than this say nothing about a wait.
 const CLOCKS_DIFFER: f64 = 0.25;
 
+/// A run's two times are of one worker's clock. What was heard of them differs by how late the news of either came, which on a
+/// busy machine may be seconds; by more than this, a clock was set meanwhile.
+const NEWS_LATE: f64 = 5.0;
+
 /// Where the newest attempt of each job starts, if that is among these.
 fn newest_attempts(pendings: &[Pending]) -> HashMap<&JobId, usize> {
     let starts = pendings
@@ -285,13 +289,13 @@ fn with_hash(
             Some(due) => hash.processed_on.map(|started| started.age(due)),
             None => hash.first_wait(),
         };
-        better(wait, own, better_wait)
+        better(wait, own, better_wait, CLOCKS_DIFFER)
     };
     match fact {
         JobFact::Started { wait } => JobFact::Started { wait: wait_of(wait) },
         JobFact::Finished { outcome, wait, run } => {
             // Only an attempt that ended the job for good has left its end.
-            let run = run.and_then(|run| better(Some(run), hash.run(), better_run));
+            let run = run.and_then(|run| better(Some(run), hash.run(), better_run, NEWS_LATE));
             JobFact::Finished { outcome, wait: wait_of(wait), run }
         }
         fact => fact,
@@ -308,10 +312,10 @@ fn with_retry(fact: JobFact, retry: Option<&Retry>, hash: Option<&JobHash>) -> J
     }
 }
 
-/// What was heard, or the library's own where that is wanted and can be the same.
-fn better(heard: Option<f64>, own: Option<f64>, wanted: bool) -> Option<f64> {
+/// What was heard, or the library's own where that is wanted and can be the same: it differs by `within` seconds at most.
+fn better(heard: Option<f64>, own: Option<f64>, wanted: bool, within: f64) -> Option<f64> {
     match (heard, own) {
-        (Some(heard), Some(own)) if !wanted || (heard - own).abs() > CLOCKS_DIFFER => Some(heard),
+        (Some(heard), Some(own)) if !wanted || (heard - own).abs() > within => Some(heard),
         (heard, own) => own.or(heard),
     }
 }
