@@ -16,6 +16,8 @@ use crate::prometheus::{Encoding, decompress, otlp};
 
 #[path = "../../crates/server/src/logs/decode/mod.rs"]
 mod decode;
+// As in the server, whose other doors take it from there.
+pub(crate) use decode::without_mark;
 
 const NOW: Time = Time::from_seconds(1_700_000_000);
 /// The formats of files, each with keys that make use of all it has.

@@ -36,8 +36,9 @@ export const PARTS: Record<string, readonly string[]> = {
   ],
   explore: ['explore'],
   queue: ['active', 'ambiguous', 'depth', 'errorGroups', 'errors', 'failed', 'gone', 'heat', 'queue', 'queueWorkers', 'rates', 'timeline', 'times', 'types', 'unknown'],
-  settings: ['api', 'check', 'first', 'source', 'sources'],
+  settings: ['api', 'check', 'first', 'forward', 'source', 'sources', 'storage'],
   watch: ['instances', 'logs', 'events'],
+  workers: ['loadMap'],
 };
 const partWith = (name: string) => Object.keys(PARTS).find((part) => PARTS[part]?.includes(name));
 const partOf = (id: string) => partWith(id) ?? partWith(id.split('.')[0] ?? '');

@@ -8,7 +8,6 @@ import { useFeed } from '../live/hooks.ts';
 import { store } from '../live/session.ts';
 import type { ViewFeed } from '../live/view-feed.ts';
 import { Card, Fault, Menu, Skeleton } from '../ui/index.tsx';
-import { saveCsv, savePng } from './save.ts';
 import { TimeChart, type LineSpec } from './time-chart.ts';
 import { chartView } from './view.ts';
 
@@ -30,6 +29,8 @@ export interface ChartCardProps {
   className?: string;
 }
 
+/** Comes when somebody saves. */
+const saving = () => import('./save.ts');
 const watchView = (listener: () => void) => chartView.watch(listener);
 const useComparison = () => useSyncExternalStore(watchView, () => chartView.comparison);
 
@@ -91,8 +92,8 @@ export function ChartCard(props: ChartCardProps) {
     <Menu label={t('chart.export', { chart: props.title })} face="⋯">
       {(close) => (
         <>
-          <button type="button" onClick={() => { close(); if (chart.current) savePng(chart.current.canvas(), props.title, `vigie-${id}`, chart.current.keys()); }}>{t('chart.png')}</button>
-          <button type="button" onClick={() => { close(); if (chart.current) saveCsv(chart.current.csv(), `vigie-${id}`); }}>{t('chart.csv')}</button>
+          <button type="button" onClick={async () => { close(); const { savePng } = await saving(); if (chart.current) savePng(chart.current.canvas(), props.title, `vigie-${id}`, chart.current.keys()); }}>{t('chart.png')}</button>
+          <button type="button" onClick={async () => { close(); const { saveCsv } = await saving(); if (chart.current) saveCsv(chart.current.csv(), `vigie-${id}`); }}>{t('chart.csv')}</button>
         </>
       )}
     </Menu>

@@ -28,6 +28,7 @@ const loadPart = {
   queue: { en: () => import('virtual:catalogue/en/queue'), fr: () => import('virtual:catalogue/fr/queue') },
   settings: { en: () => import('virtual:catalogue/en/settings'), fr: () => import('virtual:catalogue/fr/settings') },
   watch: { en: () => import('virtual:catalogue/en/watch'), fr: () => import('virtual:catalogue/fr/watch') },
+  workers: { en: () => import('virtual:catalogue/en/workers'), fr: () => import('virtual:catalogue/fr/workers') },
 } satisfies Record<string, typeof load>;
 export type Part = keyof typeof loadPart;
 

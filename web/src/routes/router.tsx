@@ -34,7 +34,7 @@ const anyKind = createRoute({
 
 const workers = createRoute({
   getParentRoute: () => root, path: '/workers', validateSearch: workersSearch,
-  component: lazyRouteComponent(() => import('./workers.tsx'), 'WorkersPage'),
+  component: lazyRouteComponent(() => withWords(['workers'], import('./workers.tsx')), 'WorkersPage'),
 });
 
 const instances = createRoute({
