@@ -88,7 +88,7 @@ const SEARCHES: [Search; 7] = [
     },
     Search {
         name: "facets of everything",
-        path: "/api/v1/logs/facets?limit=10",
+        path: "/api/v1/logs/facets?q=",
         hours: 24,
         finds: Finds::Everything,
     },
