@@ -142,7 +142,7 @@ pub(crate) fn try_folder(data_dir: &Path) -> Result<(), String> {
 }
 
 /// A store that is looked after.
-pub(crate) trait Kept: Clone + Send + 'static {
+pub(crate) trait LookedAfter: Clone + Send + 'static {
     /// What is in it.
     const WHAT: Keeping;
 
@@ -156,7 +156,7 @@ pub(crate) trait Kept: Clone + Send + 'static {
     fn trouble(&self) -> Option<String>;
 }
 
-impl Kept for Store {
+impl LookedAfter for Store {
     const WHAT: Keeping = Keeping::Metrics;
 
     fn look_after(&self, now: i64) -> Result<bool, StoreError> {
@@ -168,7 +168,7 @@ impl Kept for Store {
     }
 }
 
-impl Kept for LogStore {
+impl LookedAfter for LogStore {
     const WHAT: Keeping = Keeping::Logs;
 
     fn look_after(&self, now: i64) -> Result<bool, StoreError> {
@@ -181,7 +181,7 @@ impl Kept for LogStore {
 }
 
 /// Seals, merges and forgets, once a second, until `stop`, and tells the board whether the disk takes it.
-pub(crate) async fn maintain<S: Kept>(
+pub(crate) async fn maintain<S: LookedAfter>(
     store: S,
     board: SharedBoard,
     now: Now,
@@ -244,7 +244,11 @@ mod tests {
     }
 
     /// Fills the disk under a store that `write` writes to, and waits until the board says so, and until it does not.
-    async fn fills_and_empties<S: Kept>(store: S, disk: Disk, write: impl Fn(&S, i64) -> bool) {
+    async fn fills_and_empties<S: LookedAfter>(
+        store: S,
+        disk: Disk,
+        write: impl Fn(&S, i64) -> bool,
+    ) {
         let board = SharedBoard::new(Board::new(Vec::new(), Limits::default(), NOW));
         let stop = CancellationToken::new();
         let kept =
