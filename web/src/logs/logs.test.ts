@@ -159,19 +159,29 @@ describe('the tail over the stream', () => {
     expect(asked).toBe(2);
     stored = [...stored, entry(2, 'b')];
     say().lines([entry(2, 'b'), entry(2, 'b')], 0);
+    await vi.advanceTimersByTimeAsync(0);
     expect(said(tail.buffer)).toEqual(['a', 'b', 'b']);
+    // What comes soon after waits for its neighbours, and is told once.
+    const { version } = tail;
     say().lines([entry(3, 'c')], 40);
+    say().lines([entry(3, 'cc')], 0);
+    await vi.advanceTimersByTimeAsync(240);
+    expect([tail.version, said(tail.buffer)]).toEqual([version, ['a', 'b', 'b']]);
+    await vi.advanceTimersByTimeAsync(20);
+    expect([tail.version, said(tail.buffer)]).toEqual([version + 1, ['a', 'b', 'b', 'c', 'cc']]);
     expect([tail.skipped, tail.skippedLines]).toEqual([true, 40]);
     // A break: it polls, and what both tell is there once.
-    stored = [entry(1, 'a'), entry(2, 'b'), entry(2, 'b'), entry(3, 'c'), entry(4, 'd')];
+    say().lines([entry(4, 'd')], 0);
+    stored = [entry(1, 'a'), entry(2, 'b'), entry(2, 'b'), entry(3, 'c'), entry(3, 'cc'), entry(4, 'd')];
     say().ended();
     await vi.advanceTimersByTimeAsync(1_010);
     expect(asked).toBe(4);
-    expect(said(tail.buffer)).toEqual(['a', 'b', 'b', 'c', 'd']);
+    expect(said(tail.buffer)).toEqual(['a', 'b', 'b', 'c', 'cc', 'd']);
     say().begun();
     await vi.advanceTimersByTimeAsync(10);
     say().lines([entry(4, 'd'), entry(5, 'e')], 0);
-    expect(said(tail.buffer)).toEqual(['a', 'b', 'b', 'c', 'd', 'e']);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(said(tail.buffer)).toEqual(['a', 'b', 'b', 'c', 'cc', 'd', 'e']);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(asked).toBe(5);
     tail.stop();

@@ -16,6 +16,8 @@ const OVERLAP_SECONDS = 5;
 const OWED_MS = 3_000;
 /** More news in a second than so many pages is not read line by line. */
 const MOST_PAGES = 10;
+/** Lines that come faster are put on the screen together: each time costs a layout and a paint of all rows in sight. */
+const TOGETHER_MS = 250;
 
 /** What the page of logs looks for. */
 export interface Search {
@@ -57,6 +59,11 @@ export class LogTail {
   /** Lines of the last answer that may come over the stream as well, and until when. */
   #owed = new Map<string, number>();
   #owedUntil = 0;
+  /** Lines that came and are not in the buffer yet, until the timer puts them there. */
+  #arrived: Line[] = [];
+  #landing: ReturnType<typeof setTimeout> | null = null;
+  /** When lines were last put into the buffer, by the monotonic clock. */
+  #landedAt = -TOGETHER_MS;
 
   constructor(fetch: Fetch = fetchLogs, follow: Follow = followLines) {
     this.#fetch = fetch;
@@ -99,6 +106,8 @@ export class LogTail {
           this.hasOlder = this.#older !== null;
         }
         isFirst = false;
+        // The answer may hold what came by the stream: it is told apart by what is in the buffer.
+        this.#land();
         this.#owe(answer);
         this.unreadable = answer.unreadable ?? 0;
         const added = this.buffer.append(this.#lines(answer));
@@ -138,6 +147,7 @@ export class LogTail {
       },
     });
     const unwatch = store.watchPause(() => {
+      this.#land();
       if (store.pausedAt === null && this.#isFollowing) ask();
     });
     this.#letGo = () => {
@@ -156,13 +166,24 @@ export class LogTail {
       if (left > 0) this.#owed.set(key, left - 1);
       return left === 0;
     });
-    this.buffer.add(lines);
+    this.#arrived.push(...lines);
     if (skipped > 0) {
       this.skipped = true;
       this.skippedLines += skipped;
     }
-    this.#tell();
+    this.#landing ??= setTimeout(this.#land, Math.max(0, this.#landedAt + TOGETHER_MS - performance.now()));
   }
+
+  /** Puts what came where it is seen, now. */
+  #land = (): void => {
+    if (this.#landing === null) return;
+    clearTimeout(this.#landing);
+    this.#landing = null;
+    this.#landedAt = performance.now();
+    this.buffer.add(this.#arrived);
+    this.#arrived = [];
+    this.#tell();
+  };
 
   #owe(answer: LogAnswer): void {
     this.#owed.clear();
@@ -205,6 +226,9 @@ export class LogTail {
     this.#isFollowing = false;
     this.#isBehind = false;
     this.#fetching.stop();
+    if (this.#landing !== null) clearTimeout(this.#landing);
+    this.#landing = null;
+    this.#arrived = [];
     this.#olderAbort?.abort();
     this.isLoadingOlder = false;
   };
