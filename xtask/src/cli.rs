@@ -32,6 +32,8 @@ cargo xtask test [--verbose] [--strict] [PART...]
   clippy  the workspace, all targets, no warning
   tidy    the house rules
   deny    licences, sources and bans of crates; known vulnerabilities where their database can be had
+  build   the tests and the fuzz targets compile
+  fuzz    each fuzz target for a moment, beside the parts after it: 10 s, in CI a minute (or VIGIE_FUZZ_SECONDS)
   rust    unit and integration tests (cargo nextest)
   doc     the examples in the documentation
   go      vet and tests of each Go module
@@ -39,7 +41,6 @@ cargo xtask test [--verbose] [--strict] [PART...]
   node    tests of the examples' JavaScript
   audit   known vulnerabilities of npm packages, where the registry answers that question
   e2e     the dashboard in a real browser against real servers
-  fuzz    each fuzz target for a moment: 10 s, in CI 20 s (VIGIE_FUZZ_SECONDS=60 for a minute)
 
 A part's output is in target/test-logs/PART.log; it is printed when the part fails, or all along with --verbose.
 A failing part does not stop the rest. What could not be checked for want of a network is said at the end;

@@ -23,13 +23,15 @@ pub struct Options {
     pub strict: bool,
 }
 
-/// One part of the whole, in the order in which they run: what is quick and often wrong comes first.
+/// One part of the whole, in the order in which they begin: what is quick and often wrong comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     Fmt,
     Clippy,
     Tidy,
     Deny,
+    Build,
+    Fuzz,
     Rust,
     Doc,
     Go,
@@ -37,15 +39,16 @@ pub enum Part {
     Node,
     Audit,
     E2e,
-    Fuzz,
 }
 
 impl Part {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Fmt,
         Self::Clippy,
         Self::Tidy,
         Self::Deny,
+        Self::Build,
+        Self::Fuzz,
         Self::Rust,
         Self::Doc,
         Self::Go,
@@ -53,7 +56,6 @@ impl Part {
         Self::Node,
         Self::Audit,
         Self::E2e,
-        Self::Fuzz,
     ];
 
     pub fn parse(name: &str) -> Result<Self> {
@@ -69,6 +71,8 @@ impl Part {
             Self::Clippy => "clippy",
             Self::Tidy => "tidy",
             Self::Deny => "deny",
+            Self::Build => "build",
+            Self::Fuzz => "fuzz",
             Self::Rust => "rust",
             Self::Doc => "doc",
             Self::Go => "go",
@@ -76,7 +80,6 @@ impl Part {
             Self::Node => "node",
             Self::Audit => "audit",
             Self::E2e => "e2e",
-            Self::Fuzz => "fuzz",
         }
     }
 
@@ -85,6 +88,7 @@ impl Part {
         match self {
             Self::Fmt | Self::Tidy => &[],
             Self::Deny | Self::Fuzz => &[Need::CargoTools],
+            Self::Build => &[Need::CargoTools, Need::Web],
             Self::Clippy | Self::Doc | Self::Web | Self::Node | Self::Audit => &[Need::Web],
             Self::Go => &[Need::Go, Need::Redis],
             Self::Rust => &[Need::CargoTools, Need::Redis, Need::Peers, Need::Go, Need::Web],
@@ -99,6 +103,8 @@ impl Part {
             Self::Clippy => parts::clippy(project, log),
             Self::Tidy => parts::tidy(project, log),
             Self::Deny => parts::deny(project, log),
+            Self::Build => parts::build(project, log),
+            Self::Fuzz => parts::fuzz(project, log),
             Self::Rust => parts::rust(project, log),
             Self::Doc => parts::doc(project, log),
             Self::Go => parts::go(project, log),
@@ -106,7 +112,6 @@ impl Part {
             Self::Node => parts::node(project, log),
             Self::Audit => parts::audit(project, log),
             Self::E2e => parts::e2e(project, log),
-            Self::Fuzz => parts::fuzz(project, log),
         }
     }
 }
@@ -115,35 +120,54 @@ impl Part {
 pub fn start(project: &Project, options: &Options) -> Result<bool> {
     let parts = if options.parts.is_empty() { &Part::ALL[..] } else { &options.parts };
     let mut sum = Tally::default();
-    for part in parts {
-        let start = Instant::now();
-        let path = project.target(&format!("test-logs/{}.log", part.name()));
-        let mut log = Log::create(&path, options.verbose)?;
-        let mut tally = part
-            .run(project, &mut log)
-            .unwrap_or_else(|problem| Tally::broken(&format!("{problem:#}")));
-        interrupt::check()?;
-        if options.strict {
-            tally.failed += tally.unchecked.len();
+    std::thread::scope(|scope| {
+        let mut beside = None;
+        for &part in parts {
+            let run = move || told(project, part, options);
+            // The others wait more than they compute: what they leave of the processor is enough for this one.
+            if part == Part::Fuzz {
+                beside = Some(scope.spawn(run));
+            } else {
+                sum.add(run()?);
+            }
         }
-        if tally.failed > 0 && !options.verbose {
-            print!("{}", last(&std::fs::read_to_string(&path)?, 200));
+        if let Some(running) = beside {
+            let ended = running.join().map_err(|_panic| anyhow!("the fuzz part broke off"));
+            sum.add(ended??);
         }
-        let note = tally.note.as_deref().unwrap_or_default();
-        let seconds = start.elapsed().as_secs_f64();
-        let name = part.name();
-        println!(
-            "{name:<8}{:>6} passed{:>5} failed{seconds:>9.1} s  {note}",
-            tally.passed, tally.failed
-        );
-        sum.add(tally);
-    }
+        Ok::<(), anyhow::Error>(())
+    })?;
     println!();
     for unchecked in &sum.unchecked {
         println!("NOT CHECKED: {unchecked}");
     }
     println!("{} passed, {} failed", sum.passed, sum.failed);
     Ok(sum.failed == 0)
+}
+
+/// Runs one part and prints its line; after a failure the end of its log as well.
+fn told(project: &Project, part: Part, options: &Options) -> Result<Tally> {
+    let start = Instant::now();
+    let path = project.target(&format!("test-logs/{}.log", part.name()));
+    let mut log = Log::create(&path, options.verbose)?;
+    let mut tally = part
+        .run(project, &mut log)
+        .unwrap_or_else(|problem| Tally::broken(&format!("{problem:#}")));
+    interrupt::check()?;
+    if options.strict {
+        tally.failed += tally.unchecked.len();
+    }
+    if tally.failed > 0 && !options.verbose {
+        print!("{}", last(&std::fs::read_to_string(&path)?, 200));
+    }
+    let note = tally.note.as_deref().unwrap_or_default();
+    let seconds = start.elapsed().as_secs_f64();
+    let name = part.name();
+    println!(
+        "{name:<8}{:>6} passed{:>5} failed{seconds:>9.1} s  {note}",
+        tally.passed, tally.failed
+    );
+    Ok(tally)
 }
 
 /// `cargo xtask fmt`.

@@ -53,6 +53,16 @@ pub fn deny(project: &Project, log: &mut Log) -> Result<Tally> {
     Ok(tally)
 }
 
+/// Compiles what the parts after it run, so that a fault of the compiler is told once, and nothing is compiled beside.
+pub fn build(project: &Project, log: &mut Log) -> Result<Tally> {
+    let mut tally =
+        check(log, &mut workspace(project, &["nextest", "run", "--workspace", "--no-run"]))?;
+    if project.has("fuzz/Cargo.toml") {
+        tally.add(check(log, cargo_fuzz(project).arg("build"))?);
+    }
+    Ok(tally)
+}
+
 pub fn rust(project: &Project, log: &mut Log) -> Result<Tally> {
     let profile = if in_ci() { "ci" } else { "default" };
     let mut cargo = workspace(project, &["nextest", "run", "--workspace", "--profile", profile]);
@@ -147,14 +157,15 @@ pub fn e2e(project: &Project, log: &mut Log) -> Result<Tally> {
     })
 }
 
-/// Each target for a moment, one a core at a time: enough to see that it builds, takes its seeds, and finds nothing at once.
+/// Each target for a minute, one a core at a time and behind all else that runs: enough to see that it builds, takes its
+/// seeds, and finds nothing at once.
 pub fn fuzz(project: &Project, log: &mut Log) -> Result<Tally> {
     if !project.has("fuzz/Cargo.toml") {
         return Ok(Tally::nothing("there is no fuzz/"));
     }
     let seconds = match std::env::var("VIGIE_FUZZ_SECONDS") {
         Ok(given) => given.parse().context("VIGIE_FUZZ_SECONDS is a number of seconds")?,
-        Err(_) if in_ci() => 40,
+        Err(_) if in_ci() => 60,
         Err(_) => 10,
     };
     let targets = log.run(cargo_fuzz(project).arg("list"))?;
@@ -194,22 +205,25 @@ pub fn fuzz(project: &Project, log: &mut Log) -> Result<Tally> {
 fn fuzz_one(project: &Project, log: &mut Log, target: &str, seconds: u64) -> Result<Finished> {
     let corpus = format!("fuzz/corpus/{target}");
     std::fs::create_dir_all(project.path(&corpus)).with_context(|| format!("creating {corpus}"))?;
-    let mut run = cargo_fuzz(project);
-    run.args(["run", target, &corpus]);
+    let mut run = project.command("nice");
+    run.args(["-n", "10", "cargo", "fuzz", "run", target, &corpus]).envs(UNSTABLE);
     let seeds = format!("fuzz/seeds/{target}");
     if project.has(&seeds) {
         run.arg(&seeds);
     }
-    run.args(["--", &format!("-max_total_time={seconds}"), "-timeout=10", "-rss_limit_mb=2048"]);
+    // A clock's seconds, of which the target may get a tenth.
+    run.args(["--", &format!("-max_total_time={seconds}"), "-timeout=60", "-rss_limit_mb=2048"]);
     log.run(&mut run)
 }
 
 fn cargo_fuzz(project: &Project) -> Command {
     let mut cargo = project.command("cargo");
-    // The sanitizer is unstable, but it comes with the pinned compiler: no nightly is needed.
-    cargo.arg("fuzz").env("RUSTC_BOOTSTRAP", "1");
+    cargo.arg("fuzz").envs(UNSTABLE);
     cargo
 }
+
+/// The sanitizer is unstable, but it comes with the pinned compiler: no nightly is needed.
+const UNSTABLE: [(&str, &str); 1] = [("RUSTC_BOOTSTRAP", "1")];
 
 /// One command that passes or fails as a whole.
 fn check(log: &mut Log, command: &mut Command) -> Result<Tally> {
