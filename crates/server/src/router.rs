@@ -7,7 +7,6 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -41,7 +40,7 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
     let compressible = SizeAbove::new(1_024).and(NotForContentType::const_new("text/event-stream"));
     let elsewhere = state.metrics.clone();
     let mut routes = routes
-        .route("/api/openapi.json", get(move || api::document(document.clone())))
+        .route("/api/openapi.json", api::serve(&document))
         .fallback(web_files::serve)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .with_state(state);

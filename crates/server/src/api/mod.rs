@@ -19,5 +19,5 @@ mod workers;
 pub use failed::{FailedJobReader, JobsRead, NotRead};
 pub(crate) use history::figures;
 pub use openapi::openapi_json;
-pub(crate) use openapi::{complete, document, routes};
+pub(crate) use openapi::{complete, routes, serve};
 pub(crate) use queues::{events_of, parse_kind};
