@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 use vigie_collect::SampleReceiver;
+use vigie_model::catalogue;
 use vigie_model::{ScrapeReading, ScrapedValue};
 use vigie_server::{Batch, BatchSample, BatchValue, MetricMetadata, MetricSink, MetricType};
 
@@ -31,7 +32,16 @@ pub(crate) async fn run(
             lost.fetch_add(count, Ordering::Relaxed);
             continue;
         };
-        match sink.append(batch(reading)).await {
+        let (batch, claims) = batch(reading);
+        if claims > 0 {
+            lost.fetch_add(claims, Ordering::Relaxed);
+            tracing::debug!(
+                refused = claims,
+                "samples of exporters were not kept: their series are named as Vigie's own, without the label job"
+            );
+        }
+        let count = count - claims;
+        match sink.append(batch).await {
             Ok(appended) if appended.refused > 0 => {
                 lost.fetch_add(appended.refused, Ordering::Relaxed);
                 let reason = appended.reason.unwrap_or_default();
@@ -46,10 +56,16 @@ pub(crate) async fn run(
     }
 }
 
-fn batch(reading: ScrapeReading) -> Batch {
+/// What is to be kept, and how many samples are not: those that would be taken for Vigie's own.
+fn batch(reading: ScrapeReading) -> (Batch, u64) {
     let mut batch = Batch::default();
+    let mut claims = 0;
     for sample in reading.samples {
         let Some(time) = sample.time_millis else { continue };
+        if catalogue::claimed(&sample.labels).is_some() {
+            claims += 1;
+            continue;
+        }
         let series = u32::try_from(batch.series.len()).unwrap_or(u32::MAX);
         batch.series.push(sample.labels);
         let value = match sample.value {
@@ -68,5 +84,5 @@ fn batch(reading: ScrapeReading) -> Batch {
             unit: family.unit,
         })
         .collect();
-    batch
+    (batch, claims)
 }

@@ -192,3 +192,64 @@ fn metrics_are_sent_elsewhere_as_well() {
     assert_eq!(own(&vigie, "vigie_remote_up{remote=\"vm\"}"), Some(1.0));
     assert!(own(&vigie, "vigie_store_series").is_some());
 }
+
+#[test]
+fn two_vigies_are_told_apart_in_one_backend() {
+    let server = VictoriaMetrics::start();
+    let url = server.url();
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let redises = [redis(), redis()];
+    // The same queue of the same source, with more in it.
+    redises[1].run(&["RPUSH", "asynq:{kept}:pending", "d", "e"]);
+    let vigies: Vec<Vigie> = ["one", "two"]
+        .iter()
+        .zip(folders.iter().zip(&redises))
+        .map(|(name, (dir, redis))| {
+            let metrics = format!(
+                "backend: prometheus, write_url: \"{url}/api/v1/write\", query_url: \"{url}\", \
+                 native_histograms: false, external_labels: {{vigie: {name}}}"
+            );
+            let mut vigie = prepare(dir.path(), redis, &metrics);
+            vigie.boot();
+            vigie
+        })
+        .collect();
+    // What is pushed in is from there, too, unless it says that it is from elsewhere.
+    let time = now() - 1_000;
+    let own = RemoteSeries::new(&[("__name__", "pushed"), ("job", "x")], vec![(time, 7.0)]);
+    let other = RemoteSeries::new(&[("__name__", "pushed"), ("vigie", "other")], vec![(time, 8.0)]);
+    // A number that claims to be Vigie's is nobody's.
+    let claim = [
+        ("__name__", "vigie_queue_jobs"),
+        ("source", "main"),
+        ("kind", "asynq"),
+        ("queue", "kept"),
+        ("state", "waiting"),
+    ];
+    let claim = RemoteSeries::new(&claim, vec![(time, 1e6)]);
+    let body = remote_write_body(&[own, other, claim]);
+    let taken = http_post(vigies[0].port(), "/api/v1/write", &REMOTE_WRITE_HEADERS, &body).unwrap();
+    assert!(taken.status == 400 && taken.body.starts_with("1 samples were refused"), "{taken:?}");
+    // A user's query is answered as it is asked: it finds both.
+    for vigie in &vigies {
+        waits_for(vigie, "count(vigie_queue_jobs{state=\"waiting\"})", 2.0);
+        waits_for(vigie, "pushed{vigie=\"one\",job=\"x\"}", 7.0);
+        waits_for(vigie, "pushed{vigie=\"other\"}", 8.0);
+    }
+    // A chart is of one's own.
+    let from = now() / 1_000 - 300;
+    for (vigie, (name, waiting)) in vigies.iter().zip([("one", 3.0), ("two", 5.0)]) {
+        let labels = serde_json::json!({"job": "", "vigie": name});
+        assert_eq!(json(vigie, "/api/v1/storage")["own_labels"], labels);
+        for of in ["source=main&queue=kept&", ""] {
+            let path = format!("/api/v1/history?{of}from={from}&points=100");
+            let found = until("a chart", || {
+                let chart = json(vigie, &path);
+                let waiting = chart["columns"]["waiting"].as_array()?;
+                let known: Vec<f64> = waiting.iter().filter_map(Value::as_f64).collect();
+                (!known.is_empty()).then_some(known)
+            });
+            assert!(found.iter().all(|one| *one == waiting), "{name} {of}: {found:?}");
+        }
+    }
+}

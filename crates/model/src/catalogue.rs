@@ -1,5 +1,7 @@
 //! Every metric that Vigie has, declared once: `GET /metrics`, the store and the docs are derived from this list.
 
+use crate::Labels;
+
 /// What kind of series a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
@@ -35,6 +37,24 @@ pub const DURATION_BUCKETS: [f64; 18] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
     300.0, 1_800.0, 3_600.0,
 ];
+
+/// What tells copies from Vigie's own series: those have no `job`, what was scraped of a Vigie has one.
+pub const COPY_LABEL: &str = "job";
+
+/// The metric of Vigie's own that a series from elsewhere would be taken for: one of its name (those of a classic histogram
+/// included) without [`COPY_LABEL`].
+#[must_use]
+pub fn claimed(labels: &Labels) -> Option<&'static Metric> {
+    if labels.get(COPY_LABEL).is_some_and(|job| !job.is_empty()) {
+        return None;
+    }
+    let name = labels.metric_name();
+    ALL.iter().find(|metric| match name.strip_prefix(metric.name) {
+        Some("") => true,
+        Some("_bucket" | "_sum" | "_count") => metric.kind == MetricKind::Histogram,
+        _ => false,
+    })
+}
 
 macro_rules! catalogue {
     ($($constant:ident = $name:literal, $kind:ident, $unit:literal, [$($label:literal),*], $help:literal, $origin:literal;)*) => {

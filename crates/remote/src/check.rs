@@ -7,6 +7,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use hyper::{Request, Response, StatusCode};
+use vigie_model::Labels;
 
 use crate::config::{RemoteConfig, origin};
 use crate::forward::{ForwardConfig, Kind, LOKI_PUSH};
@@ -32,7 +33,7 @@ impl RemoteConfig {
                 .header(CONTENT_TYPE, "application/x-protobuf")
                 .header(CONTENT_ENCODING, "snappy")
                 .header("X-Prometheus-Remote-Write-Version", "0.1.0")
-                .body(Full::new(Bytes::from(encode(&[]))))
+                .body(Full::new(Bytes::from(encode(&[], &Labels::default()))))
                 .map_err(|error| error.to_string())?;
             let answer = client.send(request).await?;
             if answer.status().is_success() {

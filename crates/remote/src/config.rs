@@ -8,6 +8,7 @@ use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
 use rustls::ClientConfig;
 use serde::Deserialize;
+use vigie_model::Labels;
 use vigie_tls::{RawTls, Secret, Tls, TlsFileError};
 
 use crate::access::Access;
@@ -71,6 +72,8 @@ pub struct RemoteConfig {
     pub shards: usize,
     /// Whether native histograms are sent.
     pub native_histograms: bool,
+    /// Labels that each series gets on its way, unless it has one of that name.
+    pub external_labels: Labels,
 }
 
 impl fmt::Debug for RemoteConfig {
@@ -84,6 +87,7 @@ impl fmt::Debug for RemoteConfig {
             .field("queue_bytes", &self.queue_bytes)
             .field("shards", &self.shards)
             .field("native_histograms", &self.native_histograms)
+            .field("external_labels", &self.external_labels)
             .finish()
     }
 }
@@ -190,11 +194,18 @@ impl TryFrom<RawRemote> for RemoteConfig {
             queue_bytes,
             shards,
             native_histograms,
+            external_labels: Labels::default(),
         })
     }
 }
 
 impl RemoteConfig {
+    /// With labels that each series gets on its way, unless it has one of that name.
+    #[must_use]
+    pub fn labelled(self, external_labels: Labels) -> Self {
+        Self { external_labels, ..self }
+    }
+
     /// Where it writes to, without what may be secret.
     #[must_use]
     pub fn display_url(&self) -> String {

@@ -107,15 +107,16 @@ struct Span {
     length: u32,
 }
 
-/// The body of a request with these samples, each series once, its samples in their order.
-pub(crate) fn encode(samples: &[Pushed]) -> Vec<u8> {
+/// The body of a request with these samples, each series once, its samples in their order. A series gets those of the
+/// `external` labels that it has not.
+pub(crate) fn encode(samples: &[Pushed], external: &Labels) -> Vec<u8> {
     let mut places: HashMap<&Labels, usize> = HashMap::new();
     let mut request = WriteRequest::default();
     for (labels, time, value) in samples {
         let place = *places.entry(labels).or_insert_with(|| {
             request
                 .timeseries
-                .push(TimeSeries { labels: wire_labels(labels), ..TimeSeries::default() });
+                .push(TimeSeries { labels: labelled(labels, external), ..TimeSeries::default() });
             request.timeseries.len() - 1
         });
         let series = &mut request.timeseries[place];
@@ -170,6 +171,11 @@ pub(crate) fn encode_metadata(metrics: &[Described]) -> Vec<u8> {
         unit: unit.clone(),
     });
     compressed(&WriteRequest { metadata: metadata.collect(), ..WriteRequest::default() })
+}
+
+/// A series' own labels count before external ones.
+fn labelled(labels: &Labels, external: &Labels) -> Vec<WireLabel> {
+    wire_labels(&Labels::new(external.iter().chain(labels).cloned().collect()))
 }
 
 fn compressed(message: &impl Message) -> Vec<u8> {
@@ -245,7 +251,8 @@ mod tests {
     use super::*;
 
     fn decoded(samples: &[Pushed]) -> WriteRequest {
-        let plain = snap::raw::Decoder::new().decompress_vec(&encode(samples)).unwrap();
+        let plain =
+            snap::raw::Decoder::new().decompress_vec(&encode(samples, &Labels::default())).unwrap();
         WriteRequest::decode(&*plain).unwrap()
     }
 
@@ -265,6 +272,26 @@ mod tests {
         };
         assert_eq!(bits(0), [0.1f64.to_bits(), vigie_store::STALE_BITS]);
         assert_eq!(bits(1), [(-0.0f64).to_bits()]);
+    }
+
+    #[test]
+    fn external_labels_are_those_that_a_series_has_not() {
+        let external = Labels::from_pairs([("b", "external"), ("vigie", "one")]);
+        let sample = |labels: &[(&str, &str)]| {
+            (Labels::from_pairs(labels.iter().copied()), 1, Value::Float(1.0))
+        };
+        let samples = [sample(&[("a", "1"), ("b", "own")]), sample(&[("z", "2")])];
+        let plain = snap::raw::Decoder::new().decompress_vec(&encode(&samples, &external)).unwrap();
+        let request = WriteRequest::decode(&*plain).unwrap();
+        let sent: Vec<String> = request
+            .timeseries
+            .iter()
+            .map(|series| {
+                let pairs = series.labels.iter().map(|one| format!("{}={}", one.name, one.value));
+                pairs.collect::<Vec<_>>().join(",")
+            })
+            .collect();
+        assert_eq!(sent, ["a=1,b=own,vigie=one", "b=external,vigie=one,z=2"]);
     }
 
     #[test]

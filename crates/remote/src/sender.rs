@@ -10,6 +10,7 @@ use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use hyper::{Request, StatusCode, Uri};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use vigie_model::Labels;
 use vigie_store::Value;
 
 use crate::config::{RemoteConfig, origin};
@@ -78,6 +79,7 @@ impl Sender {
                 client: client.clone(),
                 url: config.write_url.clone(),
                 native_histograms: config.native_histograms,
+                external_labels: config.external_labels.clone(),
                 options: options.clone(),
                 stop: stop.clone(),
             };
@@ -123,6 +125,7 @@ struct Task {
     client: Client,
     url: Uri,
     native_histograms: bool,
+    external_labels: Labels,
     options: SenderOptions,
     stop: CancellationToken,
 }
@@ -235,7 +238,7 @@ impl Task {
 
     /// Tries until there is an answer that is final.
     async fn send(&self, samples: &[Pushed], uncertain: &mut bool) -> Outcome {
-        let body = Bytes::from(encode(samples));
+        let body = Bytes::from(encode(samples, &self.external_labels));
         let mut pauses = self.pauses();
         loop {
             let within = tokio::time::timeout(

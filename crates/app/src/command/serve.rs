@@ -232,9 +232,11 @@ fn metrics(
     };
     if let Some(backend) = &config.metrics.backend {
         let query = RemoteQuery::new(backend, QueryOptions::default());
-        return Ok(
-            query.map(|query| Metrics::elsewhere(query, backend.native_histograms, sink, limits.1))
-        );
+        let elsewhere = query.map(|query| {
+            Metrics::elsewhere(query, backend.native_histograms, sink, limits.1)
+                .labelled(&backend.external_labels)
+        });
+        return Ok(elsewhere);
     }
     Ok(store.map(|store| Metrics::new(Arc::new(store.clone()), sink, limits.0, limits.1)))
 }

@@ -82,6 +82,12 @@ fn how_long_metrics_are_kept_is_bounded() {
             "remote_write: [{write_url: \"http://h/1\"}, {write_url: \"http://h/2\"}]",
             "metrics.remote_write[1].name: \"h\" is used twice",
         ),
+        ("external_labels: {vigie: a}", "metrics.external_labels: they go with"),
+        ("external_labels: {a-b: x}", "metrics.external_labels.a-b: a label's name has"),
+        ("external_labels: {__x: x}", "metrics.external_labels.__x: a label's name has"),
+        ("external_labels: {job: x}", "metrics.external_labels.job: it tells copies"),
+        ("external_labels: {queue: x}", "metrics.external_labels.queue: vigie_queue_jobs has"),
+        ("external_labels: {vigie: \"\"}", "metrics.external_labels.vigie: its value has"),
         ("remote_write: [{writeurl: x}]", "did you mean \"write_url\"?"),
     ] {
         let error = error(&format!("metrics: {{{text}}}\n{SOURCE}"));
@@ -93,12 +99,16 @@ fn how_long_metrics_are_kept_is_bounded() {
 fn a_backend_elsewhere_is_read_and_its_secrets_are_never_shown() {
     let text = format!(
         "metrics:\n  backend: prometheus\n  write_url: https://h/api/v1/write\n  query_url: https://h\n  \
-         bearer_token: s3cret\n  remote_write:\n  - write_url: http://other:9/w\n    username: a\n    password: s3cret\n{SOURCE}"
+         bearer_token: s3cret\n  remote_write:\n  - write_url: http://other:9/w\n    username: a\n    password: s3cret\n  \
+         external_labels: {{vigie: one}}\n{SOURCE}"
     );
     let config = with(&text).unwrap();
     let backend = config.metrics.backend.as_ref().unwrap();
     assert_eq!((&*backend.name, backend.queue_bytes), ("backend", 2 << 30));
     assert_eq!(config.metrics.remote_write[0].name, "other:9");
+    for remote in [backend, &config.metrics.remote_write[0]] {
+        assert_eq!(remote.external_labels.to_string(), r#"{vigie="one"}"#);
+    }
     assert!(!format!("{config:?}").contains("s3cret"));
 }
 

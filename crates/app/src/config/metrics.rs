@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use vigie_model::{Labels, catalogue};
 use vigie_remote::{RawRemote, RemoteConfig};
 use vigie_tls::{RawTls, Secret};
 
@@ -11,6 +12,8 @@ use super::file::ConfigError;
 
 /// A store smaller than this could not hold what it writes in an hour.
 pub(super) const MIN_RETENTION_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of an external label's value.
+const LONGEST_VALUE: usize = 1_024;
 /// What the backend is called in Vigie's own metrics.
 const BACKEND: &str = "backend";
 
@@ -70,6 +73,8 @@ pub(super) struct RawMetrics {
     native_histograms: Option<bool>,
     #[serde(default)]
     remote_write: Vec<RawRemote>,
+    #[serde(default)]
+    external_labels: BTreeMap<String, String>,
 }
 
 impl RawMetrics {
@@ -174,7 +179,41 @@ fn elsewhere(
         }
         all.push(config);
     }
-    Ok((backend, all))
+    let external = external(&raw.external_labels)
+        .map_err(|(name, detail)| at(format!(".external_labels.{name}"), detail))?;
+    if !external.is_empty() && backend.is_none() && all.is_empty() {
+        let detail =
+            "they go with metrics that are sent elsewhere, by backend: prometheus or remote_write";
+        return Err(at(".external_labels".to_owned(), detail.to_owned()));
+    }
+    let labelled = |config: RemoteConfig| config.labelled(external.clone());
+    Ok((backend.map(labelled), all.into_iter().map(labelled).collect()))
+}
+
+/// Labels for all that is sent elsewhere, or which of them cannot be one and why.
+fn external(raw: &BTreeMap<String, String>) -> Result<Labels, (String, String)> {
+    for (name, value) in raw {
+        let of_own = catalogue::ALL.iter().find(|metric| metric.labels.contains(&name.as_str()));
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let why = if name.is_empty()
+            || name.starts_with("__")
+            || name.starts_with(|first: char| first.is_ascii_digit())
+            || !name.bytes().all(legal)
+        {
+            "a label's name has letters, digits and _, and begins with neither a digit nor __"
+                .to_owned()
+        } else if name == catalogue::COPY_LABEL {
+            "it tells copies from Vigie's own series, which have none".to_owned()
+        } else if let Some(metric) = of_own {
+            format!("{} has a label of this name", metric.name)
+        } else if value.is_empty() || value.len() > LONGEST_VALUE {
+            format!("its value has 1 to {LONGEST_VALUE} bytes")
+        } else {
+            continue;
+        };
+        return Err((name.clone(), why));
+    }
+    Ok(Labels::from_pairs(raw))
 }
 
 fn checked(raw: RawRemote, place: &str) -> Result<RemoteConfig, ConfigError> {

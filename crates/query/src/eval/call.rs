@@ -148,10 +148,14 @@ impl Context<'_> {
                 return self.classic(function.name, arguments, grid);
             }
             "info" => return self.info(arguments, grid),
-            "timestamp" => return self.timestamp(&arguments[0], grid),
+            "timestamp" => {
+                let found = self.timestamps(&arguments[0], grid)?;
+                let Evaluated::Vector(series) = found else { return Ok(found) };
+                return mapped(series, |_, value| float(value));
+            }
             "start_timestamp" => {
                 // No storage says when a counter began; what the argument has to say still counts.
-                self.vector(&arguments[0], grid)?;
+                self.timestamps(&arguments[0], grid)?;
                 return Ok(Evaluated::Vector(Vec::new()));
             }
             _ => {}
@@ -277,23 +281,21 @@ impl Context<'_> {
         Ok(Evaluated::Scalar((0..grid.count).map(value).collect()))
     }
 
-    fn timestamp(&self, argument: &Expr, grid: Grid) -> Result<Evaluated, QueryError> {
-        let found = match &argument.bare().kind {
-            // The time of the sample itself, not that of the step.
+    /// When the values of a vector were: of those of a selector the time of the sample, of others that of the step.
+    fn timestamps(&self, argument: &Expr, grid: Grid) -> Result<Evaluated, QueryError> {
+        match &argument.bare().kind {
             Kind::Selector(selector) => {
                 let ends = self.shifted(&selector.shift, grid)?;
                 self.select_with(selector, ("timestamp", argument.at), ends, |time, _| {
                     SampleValue::Float(time as f64 / 1000.0)
-                })?
+                })
             }
             _ => {
                 let series = self.vector(argument, grid)?;
                 let time = |step: usize, _: &SampleValue| Some(grid.time(step) as f64 / 1000.0);
-                Evaluated::Vector(with_values(series, time))
+                Ok(Evaluated::Vector(with_values(series, time)))
             }
-        };
-        let Evaluated::Vector(series) = found else { return Ok(found) };
-        mapped(series, |_, value| float(value))
+        }
     }
 }
 

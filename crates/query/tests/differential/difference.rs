@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use vigie_model::Labels;
 use vigie_query::{InstantSample, QueryValue, RangeSeries, SampleValue};
 
-use crate::outcome::{Aspect, Mismatch, Outcome, Strictness, When, compare};
+use crate::outcome::{Aspect, Outcome, Strictness, When, compare};
 use crate::report::Case;
 
 /// A known difference.
@@ -194,8 +194,9 @@ impl Difference {
             Self::Undecided => false, // Prometheus 3 is asked again for that.
             Self::LastDigitAsLabel => {
                 let how = Strictness { annotations: false, order: false, tolerance: 1e-9 };
-                calls(&["count_values"])
-                    && compare(&rounded(&case.vigie), &rounded(&case.peer), how).is_ok()
+                // What limit_ratio keeps goes by the labels: then the witness tells.
+                let same = compare(&rounded(&case.vigie), &rounded(&case.peer), how).is_ok();
+                calls(&["count_values"]) && (same || calls(&["limit_ratio("]))
             }
             Self::LastDigitDecides => {
                 let angles = ["sin", "cos", "tan"];
@@ -204,11 +205,8 @@ impl Difference {
                 case.mismatch.aspect == Aspect::Floats
                     && (calls(&others) && (decides || calls(&angles)) || calls(&angles) && decides)
             }
-            Self::StatisticsWithoutBuckets => without_buckets(case),
-            Self::NanByLastDigit => {
-                case.mismatch.aspect == Aspect::Infos
-                    && case.mismatch.detail.contains("NaN observations")
-            }
+            Self::StatisticsWithoutBuckets => calls(&BUCKETLESS),
+            Self::NanByLastDigit => speaks_of_nan(&case.vigie) != speaks_of_nan(&case.peer),
             Self::DateOfNotFinite => {
                 let dates = ["hour(", "minute(", "month(", "year(", "day_of", "days_in_month("];
                 case.mismatch.aspect == Aspect::Floats && calls(&dates)
@@ -297,28 +295,14 @@ impl Difference {
     }
 }
 
-/// Whether only count and sum are asked for, and the answers differ in what buckets say of resets and bounds.
-fn without_buckets(case: &Case) -> bool {
-    let calls = |names: &[&str]| names.iter().any(|name| case.question.text.contains(name));
-    let Mismatch { aspect, detail } = &case.mismatch;
-    let (ours, theirs) = detail.split_once(", not ").unwrap_or((detail, ""));
-    let conflicting = *aspect == Aspect::Warnings
-        && !ours.contains("conflicting counter resets")
-        && theirs.contains("conflicting counter resets");
-    if conflicting && calls(&["timestamp(", "count(", "group("]) {
-        return true;
-    }
-    let of_gauges = || {
-        case.vigie
-            .as_ref()
-            .is_ok_and(|(_, said)| said.warnings.iter().any(|one| one.contains("is not a counter")))
-    };
-    calls(&["histogram_avg(", "histogram_count(", "histogram_sum("])
-        && match aspect {
-            Aspect::Infos => detail.contains("reconciled"),
-            Aspect::Floats | Aspect::LabelSets => of_gauges(),
-            _ => conflicting,
-        }
+/// For these Prometheus 3 decodes only count and sum of histograms.
+const BUCKETLESS: [&str; 5] =
+    ["histogram_avg(", "histogram_count(", "histogram_sum(", "timestamp(", "absent("];
+
+/// Whether NaN was found among the observations of a histogram.
+fn speaks_of_nan(outcome: &Outcome) -> bool {
+    let mut infos = outcome.iter().flat_map(|(_, said)| &said.infos);
+    infos.any(|one| one.contains("NaN observations"))
 }
 
 /// Whether some series have a label that others lack.
@@ -341,7 +325,7 @@ fn rounded_text(text: &str) -> String {
 }
 
 /// With numbers in labels to ten digits; what is one series then is added up.
-fn rounded(outcome: &Outcome) -> Outcome {
+pub fn rounded(outcome: &Outcome) -> Outcome {
     let shorter = |labels: &Labels| {
         Labels::from_pairs(
             labels.iter().map(|label| (label.name.to_string(), rounded_text(&label.value))),

@@ -20,6 +20,7 @@ mod parsing;
 mod prometheus2;
 mod report;
 mod shrink;
+mod witness;
 mod world;
 
 use std::collections::BTreeMap;
@@ -104,7 +105,7 @@ impl Peer for Oracle {
         if undecided(self, case) {
             return Some(Difference::Undecided);
         }
-        Difference::from_three(case)
+        Difference::from_three(case).filter(|known| witness::confirms(*known, case, self))
     }
 }
 
@@ -134,7 +135,7 @@ impl Peer for Two {
             return Some(Difference::Undecided);
         }
         if let Some(known) = Difference::from_three(case) {
-            return Some(known);
+            return Some(known).filter(|known| witness::confirms(*known, case, &mut self.three));
         }
         let three = self.three.ask(&case.question);
         let how = Strictness::of(&case.question, Dialect::Two);
@@ -166,7 +167,8 @@ fn case(
 struct Found {
     asked: usize,
     samples: usize,
-    explained: BTreeMap<Difference, usize>,
+    /// How many are explained, and the shortest question of them.
+    explained: BTreeMap<Difference, (usize, String)>,
     failing: BTreeMap<Aspect, usize>,
     shown: Vec<Case>,
 }
@@ -196,7 +198,11 @@ fn run(extent: Extent, peer: &mut dyn Peer) -> Found {
             let how = Strictness::of(&question, extent.dialect);
             let Some(case) = case(&world.storage, &question, peer, how) else { continue };
             if let Some(known) = peer.explains(&case) {
-                *found.explained.entry(known).or_default() += 1;
+                let (count, shortest) = found.explained.entry(known).or_default();
+                *count += 1;
+                if shortest.is_empty() || shortest.len() > question.text.len() {
+                    *shortest = question.text;
+                }
                 continue;
             }
             let alike = found.failing.entry(case.mismatch.aspect).or_default();
@@ -225,8 +231,8 @@ impl Found {
     /// Says what was explained, and fails where something was not.
     fn settle(&self, seed: u64) {
         println!("seed {seed}: {} questions over {} samples", self.asked, self.samples);
-        for (difference, count) in &self.explained {
-            println!("{count} × {difference:?}: {}", difference.reason());
+        for (difference, (count, shortest)) in &self.explained {
+            println!("{count} × {difference:?}: {}; such as {shortest}", difference.reason());
         }
         let all = self.shown.iter().map(Case::report).collect::<Vec<_>>().join("\n----\n");
         let failing: usize = self.failing.values().sum();

@@ -184,9 +184,9 @@ async fn stored(
     stretch: Stretch,
 ) -> Result<History, Problem> {
     let subject = id.map_or(Subject::Overall, Subject::Queue);
-    let (names, texts): (Vec<&'static str>, Vec<String>) =
-        queries(subject, stretch.step, interval(app, id)).into_iter().unzip();
     let metrics = app.metrics().map_err(ApiError::into_problem)?;
+    let queries = queries(subject, metrics.own(), stretch.step, interval(app, id));
+    let (names, texts): (Vec<&'static str>, Vec<String>) = queries.into_iter().unzip();
     let answers = ranges(metrics, texts.clone(), stretch.evaluation())
         .await
         .map_err(ApiError::into_problem)?;
@@ -247,7 +247,8 @@ pub(crate) async fn heatmap(
     let stretch = Stretch::parse(&query.from, query.to.as_deref(), points, app.time())?;
     let subject = id.as_ref().map_or(Subject::Overall, Subject::Queue);
     let window = stretch.step.max(4 * interval(&app, id.as_ref()));
-    let promql = heat_query(subject, query.figure, query.job_type.as_deref(), window);
+    let promql =
+        heat_query(subject, metrics.own(), query.figure, query.job_type.as_deref(), window);
     let answers = ranges(metrics, vec![promql.clone()], stretch.evaluation())
         .await
         .map_err(ApiError::into_problem)?;

@@ -1,5 +1,7 @@
 //! `GET /api/v1/storage`.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -17,6 +19,9 @@ use crate::time_text::rfc3339;
 pub struct Storage {
     /// Metrics, unless they are kept elsewhere, and logs.
     stores: Vec<KeptStore>,
+    /// What tells Vigie's own series from copies of them and from those of another Vigie, in matchers of PromQL; an empty
+    /// value is that of a label that they do not have. Null where no metrics are kept.
+    own_labels: Option<BTreeMap<String, String>>,
 }
 
 /// What is kept in `data_dir`, and whether the disk takes it.
@@ -38,6 +43,7 @@ pub struct KeptStore {
 #[utoipa::path(get, path = "/api/v1/storage", tag = "sources", responses((status = 200, body = Storage), (status = 400, body = Problem, description = "a parameter: there are none")))]
 pub(crate) async fn list(_: NoQuery, State(app): State<AppState>) -> Json<Storage> {
     let metrics = app.metrics.as_ref().map(Metrics::figures);
+    let own_labels = app.metrics.as_ref().map(|metrics| metrics.own().clone());
     let logs = app.logs.as_ref().map(|logs| logs.bytes());
     let board = app.board.read();
     let store = |what: Keeping, bytes: Option<u64>| {
@@ -56,5 +62,5 @@ pub(crate) async fn list(_: NoQuery, State(app): State<AppState>) -> Json<Storag
         here => Some(store(Keeping::Metrics, here.flatten().map(|figures| figures.bytes))),
     };
     let logs = store(Keeping::Logs, logs);
-    Json(Storage { stores: metrics.into_iter().chain([logs]).collect() })
+    Json(Storage { stores: metrics.into_iter().chain([logs]).collect(), own_labels })
 }

@@ -1,10 +1,13 @@
 //! What the compatible paths stand on: where metrics are read, what evaluates, where they are written.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
+use vigie_model::Labels;
+use vigie_model::catalogue::COPY_LABEL;
 use vigie_query::{Engine, EngineLimits};
 use vigie_remote::RemoteQuery;
 use vigie_store::{KnownNames, SeriesHandle, Storage};
@@ -141,6 +144,7 @@ pub struct Metrics {
     pub(super) waiting: Arc<Semaphore>,
     pub(super) doors: super::write::Doors,
     pub(super) exemplars: Arc<Exemplars>,
+    own: Arc<BTreeMap<String, String>>,
 }
 
 impl Metrics {
@@ -189,7 +193,22 @@ impl Metrics {
             waiting: Arc::new(Semaphore::new(limits.concurrency + limits.queue)),
             doors: super::write::Doors::default(),
             exemplars: Arc::default(),
+            own: Arc::new(BTreeMap::from([(COPY_LABEL.to_owned(), String::new())])),
         }
+    }
+
+    /// Metrics to which `external` labels are added on their way elsewhere: Vigie's own are found by them there.
+    #[must_use]
+    pub fn labelled(mut self, external: &Labels) -> Self {
+        let pairs = external.iter().map(|label| (label.name.to_string(), label.value.to_string()));
+        Arc::make_mut(&mut self.own).extend(pairs);
+        self
+    }
+
+    /// What tells Vigie's own series from others of their names, beside the labels of the catalogue; an empty one is a label
+    /// that they do not have.
+    pub(crate) fn own(&self) -> &BTreeMap<String, String> {
+        &self.own
     }
 
     /// Where they are written.

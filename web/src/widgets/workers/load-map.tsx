@@ -5,6 +5,8 @@ import { axisMoment, cursorMoment } from '../../domain/moment.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { count, rate } from '../../domain/quantity.ts';
 import type { Rows, Worker } from '../../api/contract.ts';
+import type { components } from '../../api/generated/schema.d.ts';
+import { getJson } from '../../api/stored.ts';
 import type { Span } from '../../domain/span.ts';
 import { ask } from '../../explore/asking.ts';
 import { endOf, gridFor, type Grid } from '../../explore/matrix.ts';
@@ -19,17 +21,23 @@ const SHOWN_AT_FIRST = 12;
 /** Shorter than this a step may lie between two samples. */
 const LEAST_WINDOW_SECONDS = 10;
 
+type StorageAnswer = components['schemas']['Storage'];
+
 interface Loads {
   rows: LoadRow[];
   grid: Grid;
 }
 
-/** The queries of the map. Scraped copies of them, as from a second Vigie, have a job and an instance, and are not meant. */
-const queryOf = (figure: 'busy' | 'capacity', window: number): string => `avg_over_time(vigie_worker_${figure}{job="",instance=""}[${window}s])`;
+/** A query of the map. Copies of its series, and those of another Vigie, are not meant. */
+const queryOf = (figure: 'busy' | 'capacity', own: Record<string, string>, window: number): string => {
+  const matchers = Object.entries(own).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  return `avg_over_time(vigie_worker_${figure}{${matchers.join(',')}}[${window}s])`;
+};
 
 async function fetchLoad(span: Span, signal: AbortSignal): Promise<Loads> {
   const window = Math.max(LEAST_WINDOW_SECONDS, gridFor(span, POINTS).step);
-  const question = (figure: 'busy' | 'capacity') => ({ query: queryOf(figure, window), kind: 'range' as const, span, points: POINTS });
+  const { own_labels: own } = await getJson<StorageAnswer>('/api/v1/storage', {}, signal);
+  const question = (figure: 'busy' | 'capacity') => ({ query: queryOf(figure, own ?? {}, window), kind: 'range' as const, span, points: POINTS });
   const [busy, capacity] = await Promise.all([ask(question('busy'), signal), ask(question('capacity'), signal)]);
   return { rows: loadRows(busy.answer.lines, capacity.answer.lines), grid: busy.answer.grid };
 }

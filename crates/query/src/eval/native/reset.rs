@@ -46,10 +46,10 @@ pub(crate) fn detected(new: &NativeHistogram, old: &NativeHistogram) -> bool {
     fewer(&now.positive, &before.positive) || fewer(&now.negative, &before.negative)
 }
 
-/// Whether a bucket holds less than before.
+/// Whether a bucket holds less than before, or is gone with what it held: of differences that may have been less than nothing.
 fn fewer(new: &[(i32, f64)], old: &[(i32, f64)]) -> bool {
-    let count = |index: i32| {
-        new.binary_search_by_key(&index, |entry| entry.0).map_or(0.0, |place| new[place].1)
+    let count = |index: &i32| {
+        new.binary_search_by_key(index, |entry| entry.0).ok().map(|place| new[place].1)
     };
-    old.iter().any(|(index, before)| count(*index) < *before)
+    old.iter().any(|(index, before)| count(index).map_or(*before != 0.0, |now| now < *before))
 }

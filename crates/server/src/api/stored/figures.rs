@@ -1,5 +1,7 @@
 //! Which PromQL is behind each column of a chart.
 
+use std::collections::BTreeMap;
+
 use vigie_model::QueueId;
 use vigie_model::catalogue::{self, Metric};
 
@@ -23,6 +25,7 @@ const SECONDS_OF_A_PERCENTILE: i64 = 60;
 /// each step or over a minute.
 pub(crate) fn queries(
     subject: Subject<'_>,
+    own: &Own,
     step: i64,
     interval: i64,
 ) -> Vec<(&'static str, String)> {
@@ -30,8 +33,8 @@ pub(crate) fn queries(
     let rates = step.max(SAMPLES_OF_A_RATE * interval);
     let percentiles = rates.max(SECONDS_OF_A_PERCENTILE);
     let metric = |of_queue: &Metric, overall: &Metric, more: &[(&str, &str)]| match subject {
-        Subject::Overall => selector(overall, None, more),
-        Subject::Queue(id) => selector(of_queue, Some(id), more),
+        Subject::Overall => selector(overall, own, None, more),
+        Subject::Queue(id) => selector(of_queue, own, Some(id), more),
     };
     let gauge = |of_queue, overall, more: &[(&str, &str)]| {
         format!("sum(avg_over_time({}[{gauges}s]))", metric(of_queue, overall, more))
@@ -69,6 +72,7 @@ pub(crate) fn queries(
 /// How many attempts fell into which bucket in each step: a native histogram a step.
 pub(crate) fn heat_query(
     subject: Subject<'_>,
+    own: &Own,
     figure: HeatFigure,
     job_type: Option<&str>,
     window: i64,
@@ -79,8 +83,8 @@ pub(crate) fn heat_query(
     };
     let more: Vec<(&str, &str)> = job_type.map(|name| ("type", name)).into_iter().collect();
     let series = match subject {
-        Subject::Overall => selector(overall, None, &[]),
-        Subject::Queue(id) => selector(of_queue, Some(id), &more),
+        Subject::Overall => selector(overall, own, None, &[]),
+        Subject::Queue(id) => selector(of_queue, own, Some(id), &more),
     };
     format!("sum(increase({series}[{window}s]))")
 }
@@ -95,18 +99,19 @@ pub enum HeatFigure {
     Run,
 }
 
-/// Vigie's own series have no `job`: what was scraped of a Vigie, of this one or of another, has one, and is not counted twice.
-const OWN: (&str, &str) = ("job", "");
+/// What tells Vigie's own series from copies and from those of another Vigie: see `Metrics::own`.
+type Own = BTreeMap<String, String>;
 
-fn selector(metric: &Metric, queue: Option<&QueueId>, more: &[(&str, &str)]) -> String {
-    let own = queue.map(|id| {
+fn selector(metric: &Metric, own: &Own, queue: Option<&QueueId>, more: &[(&str, &str)]) -> String {
+    let of_queue = queue.map(|id| {
         [("source", id.source.as_str()), ("kind", id.broker.as_str()), ("queue", id.name.as_str())]
     });
-    let matchers: Vec<String> = own
-        .iter()
+    let own = own.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let matchers: Vec<String> = of_queue
+        .into_iter()
         .flatten()
-        .chain(more)
-        .chain([&OWN])
+        .chain(more.iter().copied())
+        .chain(own)
         .map(|(name, value)| format!("{name}={}", quoted(value)))
         .collect();
     format!("{}{{{}}}", metric.name, matchers.join(","))
@@ -130,26 +135,32 @@ mod tests {
             broker: Broker::Bull,
             name: Name::from("a\"}\\\nb"),
         };
-        let of_queue = queries(Subject::Queue(&id), 300, 1);
+        let own = |pairs: &[(&str, &str)]| -> Own {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let of_queue = queries(Subject::Queue(&id), &own(&[("job", "")]), 300, 1);
         assert_eq!(
             of_queue[0].1,
             r#"sum(avg_over_time(vigie_queue_jobs{source="main",kind="bull",queue="a\"}\\\nb",state="waiting",job=""}[300s]))"#
         );
-        let overall = queries(Subject::Overall, 1, 1);
+        let overall = queries(Subject::Overall, &own(&[("job", ""), ("vigie", "a")]), 1, 1);
         assert_eq!(
             overall[7],
-            ("in_rate", "sum(rate(vigie_overall_enqueued_total{job=\"\"}[4s]))".to_owned())
+            (
+                "in_rate",
+                "sum(rate(vigie_overall_enqueued_total{job=\"\",vigie=\"a\"}[4s]))".to_owned()
+            )
         );
         assert_eq!(
             overall[11].1,
-            "histogram_quantile(0.95, sum(rate(vigie_overall_wait_seconds{job=\"\"}[60s])))"
+            "histogram_quantile(0.95, sum(rate(vigie_overall_wait_seconds{job=\"\",vigie=\"a\"}[60s])))"
         );
     }
 
     #[test]
     fn every_column_of_the_live_history_has_a_query() {
         let names: Vec<&str> =
-            queries(Subject::Overall, 1, 1).iter().map(|(name, _)| *name).collect();
+            queries(Subject::Overall, &Own::new(), 1, 1).iter().map(|(name, _)| *name).collect();
         let live = crate::api::figures(&vigie_board::Point::default()).map(|(name, _)| name);
         assert_eq!(names, live);
     }

@@ -1,5 +1,6 @@
 //! Labels as they come from elsewhere: each is checked before it is a series.
 
+use vigie_model::catalogue::{self, COPY_LABEL};
 use vigie_model::{Label, Labels, METRIC_NAME};
 
 /// Labels of one series.
@@ -51,7 +52,14 @@ pub(crate) fn checked(mut labels: Vec<Label>) -> Result<Labels, String> {
             shown(first)
         ));
     }
-    Ok(Labels::new(labels))
+    let labels = Labels::new(labels);
+    match catalogue::claimed(&labels) {
+        None => Ok(labels),
+        Some(metric) => Err(format!(
+            "{} is a metric of Vigie's own: a series of it from elsewhere has the label {COPY_LABEL}",
+            metric.name
+        )),
+    }
 }
 
 fn shown(text: &str) -> &str {
@@ -70,6 +78,9 @@ mod tests {
     fn labels_are_sorted_and_empty_ones_are_none() {
         let labels = of(&[("b", "2"), ("a", ""), ("__name__", "up")]).unwrap();
         assert_eq!(labels.to_string(), r#"up{b="2"}"#);
+        // A copy says so, and a name that only begins like one of Vigie's is none.
+        of(&[("__name__", "vigie_queue_jobs"), ("job", "vigie")]).unwrap();
+        of(&[("__name__", "vigie_queue_jobs_sum")]).unwrap();
     }
 
     #[test]
@@ -83,6 +94,8 @@ mod tests {
             (&[("__name__", "up"), ("", "1")], "without a name"),
             (&[("__name__", "up"), (&long, "1")], "label name bytes"),
             (&[("__name__", "up"), ("a", &longer)], "label value bytes"),
+            (&[("__name__", "vigie_queue_jobs"), ("queue", "a")], "has the label job"),
+            (&[("__name__", "vigie_job_run_seconds_sum"), ("job", "")], "has the label job"),
         ] {
             assert!(of(pairs).unwrap_err().contains(word), "{pairs:?}");
         }

@@ -194,6 +194,17 @@ async fn what_is_not_taken_is_told_and_the_rest_kept() {
     }
     assert_eq!(partial.rejected_data_points, 5);
     assert_eq!(metered.kept.floats(&of_cart("good_total", &[("http_method", "GET")])).len(), 2);
+
+    // As a service it may send copies of Vigie's series, as nobody it may not.
+    let copy = || metric("vigie.queue.jobs", "", Data::Gauge(numbers(0)));
+    let (_, body) = sent(&metered, &request(vec![copy()])).await;
+    assert_eq!(body, [0u8; 0]);
+    let mut nobody = request(vec![copy()]);
+    nobody.resource_metrics[0].resource = None;
+    let (_, body) = sent(&metered, &nobody).await;
+    let partial = Response::decode(&*body).unwrap().partial_success.unwrap();
+    assert_eq!(partial.rejected_data_points, 2);
+    assert!(partial.error_message.contains("a metric of Vigie's own"), "{partial:?}");
 }
 
 #[tokio::test]

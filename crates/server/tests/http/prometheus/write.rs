@@ -113,17 +113,22 @@ async fn what_is_wrong_with_one_series_is_refused_alone() {
         vec![label("job", "nameless")],
         vec![label("__name__", "up"), label("a", "1"), label("a", "2")],
         vec![label("__name__", "up"), label("long", &"x".repeat(9_000))],
+        vec![label("__name__", "vigie_queue_jobs"), label("queue", "emails")],
     ] {
         let samples = vec![sample.clone(); 2];
         request.timeseries.push(v1::TimeSeries { labels, samples, ..Default::default() });
     }
     let (status, why) = metered.write(&V1, snappy(&request)).await;
     assert_eq!(status, 400);
-    assert!(why.starts_with("6 samples were refused, the rest is stored: "), "{why}");
+    assert!(why.starts_with("8 samples were refused, the rest is stored: "), "{why}");
     for part in ["has no __name__", "\"a\" twice", "label value bytes"] {
         assert!(why.contains(part), "{part}: {why}");
     }
     assert_eq!(metered.kept.series(), ["up{job=\"test\"}"]);
+    // Of all reasons the first three are told.
+    let claim = v1::WriteRequest { timeseries: request.timeseries.split_off(4), metadata: vec![] };
+    let (_, why) = metered.write(&V1, snappy(&claim)).await;
+    assert!(why.contains("vigie_queue_jobs is a metric of Vigie's own"), "{why}");
     // A label that is no UTF-8: prost cannot say that, so that it is put into the bytes.
     let mut bytes = one_sample("down", 1_000, 1.0).encode_to_vec();
     let place = bytes.windows(4).position(|four| four == b"test").unwrap();
@@ -132,7 +137,7 @@ async fn what_is_wrong_with_one_series_is_refused_alone() {
     let (status, why) = metered.write(&V1, body).await;
     assert!(status == 400 && why.contains("a label is not UTF-8"), "{why}");
     let counted = text(metered.filled.get_with("/metrics", &[]).await).await;
-    assert!(counted.contains("\nvigie_store_refused_total 7\n"), "{counted}");
+    assert!(counted.contains("\nvigie_store_refused_total 11\n"), "{counted}");
 }
 
 pub(super) fn integers() -> Histogram {
