@@ -152,7 +152,7 @@ pub(crate) trait LookedAfter: Clone + Send + 'static {
     /// When the disk does not work.
     fn look_after(&self, now: i64) -> Result<bool, StoreError>;
 
-    /// Why what it was given last is not on the disk.
+    /// Why what it is given may not be found on the disk later.
     fn trouble(&self) -> Option<String>;
 }
 
@@ -164,7 +164,7 @@ impl LookedAfter for Store {
     }
 
     fn trouble(&self) -> Option<String> {
-        self.write_error()
+        self.trouble()
     }
 }
 
@@ -176,7 +176,7 @@ impl LookedAfter for LogStore {
     }
 
     fn trouble(&self) -> Option<String> {
-        self.write_error()
+        self.trouble()
     }
 }
 
@@ -200,11 +200,8 @@ pub(crate) async fn maintain<S: LookedAfter>(
             let (store, now) = (store.clone(), now().millis());
             // The disk may be slow: nobody else waits for it.
             more = match tokio::task::spawn_blocking(move || store.look_after(now)).await {
-                Ok(Ok(more)) => more,
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "the store of {what} could not be looked after");
-                    false
-                }
+                // What failed, the store says as its trouble.
+                Ok(done) => done.unwrap_or(false),
                 Err(error) => {
                     tracing::error!(%error, "looking after the store of {what} failed");
                     false
@@ -213,6 +210,10 @@ pub(crate) async fn maintain<S: LookedAfter>(
         }
         let why = store.trouble();
         if board.read().why_not_kept(S::WHAT).map(|known| &known.why) != why.as_ref() {
+            match &why {
+                Some(error) => tracing::error!(error, "{what} may not be kept"),
+                None => tracing::info!("{what} are kept again"),
+            }
             board.write().keeps(S::WHAT, why, now());
         }
     }

@@ -286,3 +286,44 @@ fn unix_seconds() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.unwrap().as_secs()
 }
+
+/// The error of a store in `/api/v1/storage`, once it is there or no more.
+fn error_of(vigie: &Vigie, store: usize, there: bool) -> Option<String> {
+    until(format!("store {store} has an error: {there}"), || {
+        let storage = vigie.json("/api/v1/storage")?;
+        let error = storage["stores"][store]["error"].as_str().map(str::to_owned);
+        (error.is_some() == there).then_some(error)
+    })
+}
+
+#[test]
+fn a_data_folder_that_goes_away_under_it_is_said_and_what_comes_waits_for_it() {
+    let (dir, redis) = (tempfile::tempdir().unwrap(), redis());
+    let mut vigie = start(dir.path(), &redis);
+    waits_for(&vigie, UP, 2.0);
+    let (data, aside) = (dir.path().join("data"), dir.path().join("aside"));
+    std::fs::rename(&data, &aside).unwrap();
+    for store in [0, 1] {
+        let error = error_of(&vigie, store, true).unwrap();
+        assert!(error.contains("data/") && error.contains("was removed; put it back"), "{error}");
+    }
+    let verdict = vigie.json("/api/v1/verdict").unwrap();
+    assert!(verdict.to_string().contains("\"not_kept\""), "{verdict}");
+    let refused = http_post(vigie.port(), "/api/v1/logs", &[], b"{\"message\":\"x\"}").unwrap();
+    assert_eq!(refused.status, 503, "what is not kept is not acknowledged: {}", refused.body);
+    // Another in its place is not taken for it.
+    std::fs::create_dir_all(data.join("metrics")).unwrap();
+    std::fs::write(data.join("metrics/lock"), "").unwrap();
+    until("the other folder is noticed", || {
+        error_of(&vigie, 0, true)?.contains("another folder").then_some(())
+    });
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(&aside, &data).unwrap();
+    for store in [0, 1] {
+        error_of(&vigie, store, false);
+    }
+    let before = waits_for(&vigie, UP, 4.0);
+    vigie.kill();
+    vigie.boot();
+    assert!(waits_for(&vigie, UP, before) >= before, "what waited was written");
+}

@@ -155,7 +155,7 @@ catalogue! {
     STORE_DAMAGED = "vigie_store_damaged", Gauge, "", [],
         "Parts of the store that were found damaged and set aside.", "the store's checksums";
     STORE_FAILING = "vigie_store_failing", Gauge, "", [],
-        "1 while the disk does not take what is to be stored (it is kept in memory until it does), or the store is not open.", "the store's last write";
+        "1 while the disk does not take what is to be stored (it is kept in memory until it does), no block can be made of it, or the store is not open.", "the store's last write and maintenance";
     STORE_REFUSED = "vigie_store_refused_total", Counter, "", [],
         "Samples and series that were refused: too old, too many, in conflict with what is there, or with labels that cannot be.", "the store";
     STORE_LOST = "vigie_store_lost_total", Counter, "", [],
@@ -195,7 +195,7 @@ catalogue! {
     LOGS_DAMAGED = "vigie_log_store_damaged", Gauge, "", [],
         "Parts of the log store that were found damaged and set aside.", "the store's checksums";
     LOGS_FAILING = "vigie_log_store_failing", Gauge, "", [],
-        "1 while the disk does not take log entries, or the log store is not open.", "the log store's last write";
+        "1 while the disk does not take log entries, no block can be made of them, or the log store is not open.", "the log store's last write and maintenance";
     FORWARD_UP = "vigie_forward_up", Gauge, "", ["destination"],
         "1 while a destination takes the log entries that are forwarded to it; absent before the first request.", "the last requests";
     FORWARD_PENDING = "vigie_forward_pending_entries", Gauge, "", ["destination"],

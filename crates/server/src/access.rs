@@ -116,7 +116,7 @@ pub(crate) async fn form_and_query(request: Request) -> Result<Vec<(String, Stri
 }
 
 /// What a browser may do with any answer: nothing from elsewhere, nothing inline, in no frame.
-const HEADERS: [(HeaderName, HeaderValue); 6] = [
+pub(crate) const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -138,6 +138,10 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     ),
 ];
 
+/// What has no caching of its own is stored nowhere.
+pub(crate) const NOT_STORED: (HeaderName, HeaderValue) =
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+
 /// Adds the headers that protect a browser, and forbids storing what has no caching of its own.
 pub(crate) async fn protect(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
@@ -145,7 +149,8 @@ pub(crate) async fn protect(request: Request, next: Next) -> Response {
     for (name, value) in HEADERS {
         headers.insert(name, value);
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let (name, value) = NOT_STORED;
+    headers.entry(name).or_insert(value);
     response
 }
 

@@ -18,6 +18,7 @@ mod router;
 mod series;
 mod state;
 mod time_text;
+mod unreadable;
 mod web_files;
 
 pub use access::AllowedHosts;

@@ -14,6 +14,8 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::unreadable::Explaining;
+
 /// More connections than this wait in the kernel's queue.
 const CONNECTIONS: usize = 4_096;
 /// A client has this long to send the head of a request.
@@ -24,7 +26,9 @@ const READ_SOMETHING_WITHIN: Duration = Duration::from_secs(10);
 /// minutes of updates that nobody wants any more.
 const UNSENT_BYTES: usize = 256 * 1024;
 /// The longest head of a request.
-const HEAD_BYTES: usize = 64 * 1024;
+pub(crate) const HEAD_BYTES: usize = 64 * 1024;
+/// More headers than this no request may have: hyper's own limit.
+pub(crate) const HEADERS: usize = 100;
 /// Requests that run when the server stops have this long to end.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -87,7 +91,8 @@ async fn connection(
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_BYTES);
     let service = TowerToHyperService::new(router);
     // A tail of logs goes on as a WebSocket.
-    let serving = http.serve_connection(TokioIo::new(Box::pin(stream)), service).with_upgrades();
+    let stream = Explaining::new(Box::pin(stream));
+    let serving = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

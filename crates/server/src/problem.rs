@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::listener::{HEAD_BYTES, HEADERS};
+
 /// The content type of a problem document.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -82,6 +84,29 @@ impl Problem {
             StatusCode::TOO_MANY_REQUESTS => ("too-fast", "It is more than may come at once"),
             StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "It cannot be had now"),
             _ => ("internal", "Vigie's own fault"),
+        };
+        Self::new(status, kind, title, detail)
+    }
+
+    /// 400, 414, 431: the head of a request cannot be read. The connection is closed behind it.
+    pub(crate) fn unreadable(status: StatusCode) -> Self {
+        let longest = HEAD_BYTES / 1024;
+        let (kind, title, detail) = match status {
+            StatusCode::URI_TOO_LONG => (
+                "address-too-long",
+                "The address is too long",
+                format!("An address and its parameters may take {longest} KB less the headers; long queries can be sent as a form by POST."),
+            ),
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => (
+                "headers-too-large",
+                "The headers are too large",
+                format!("A request may have {HEADERS} headers, and they and its address may take {longest} KB together: send fewer or shorter ones (cookies of other programs on this host are sent here, too)."),
+            ),
+            _ => (
+                "no-http",
+                "This is no HTTP request",
+                "What came is no HTTP/1.1 request: speak plain HTTP here (no TLS, no HTTP/2), and encode what is not ASCII in the address as %XX.".to_owned(),
+            ),
         };
         Self::new(status, kind, title, detail)
     }

@@ -307,7 +307,10 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
             },
         ),
         (&catalogue::LOGS_DAMAGED, logs.as_ref().map(|logs| logs.damaged.len() as f64)),
-        (&catalogue::LOGS_FAILING, Some(yes(logs.is_none_or(|logs| logs.write_error.is_some())))),
+        (
+            &catalogue::LOGS_FAILING,
+            Some(yes(app.logs.as_ref().is_none_or(|logs| logs.store().trouble().is_some()))),
+        ),
         (&catalogue::STORE_REFUSED, store.map(|store| store.refused as f64)),
         (&catalogue::STORE_LOST, lost),
         (&catalogue::STREAM_CLIENTS, Some(hub.clients.load(Ordering::Relaxed) as f64)),

@@ -15,6 +15,7 @@ pub mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
 mod head;
+mod held;
 mod index;
 pub mod logs;
 mod maintain;

@@ -1,7 +1,7 @@
 //! Opening a store: what is there is checked, what is damaged is set aside and named, the log is read.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicI64;
@@ -14,6 +14,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::error::OpenError;
 use crate::frame;
 use crate::head::Head;
+use crate::held::HeldFolder;
 use crate::index::Index;
 use crate::maintain::Maintainer;
 use crate::metadata::Metadata;
@@ -28,8 +29,6 @@ use crate::wal::{self, Wal, replay};
 pub const BLOCKS: &str = "blocks";
 /// The file that says the format.
 pub const FORMAT_FILE: &str = "format";
-/// The file that the process which has the store open holds locked.
-pub const LOCK_FILE: &str = "lock";
 /// The format that is written, and the newest that is read.
 pub const FORMAT: u32 = 3;
 /// A registry is written anew at a start when so many bytes of it are in no group.
@@ -58,7 +57,7 @@ impl Store {
         for folder in [dir.clone(), dir.join(BLOCKS), dir.join(wal::FOLDER)] {
             fs::create_dir_all(&folder).map_err(disk_error(&folder))?;
         }
-        let lock = lock_folder(&dir)?;
+        let folder = Arc::new(HeldFolder::take(&dir)?);
         check_format(&dir, &options.disk)?;
         let mut recovery = Recovery::default();
         let (blocks, next_block) = open_blocks(&dir, &options.disk, &mut recovery)?;
@@ -68,7 +67,7 @@ impl Store {
         recovery.series = known.index.len();
         recovery.blocks = blocks.len();
         let wal = Wal::start(Beginning {
-            dir: dir.clone(),
+            folder: Arc::clone(&folder),
             disk: options.disk.clone(),
             magic: wal::record::MAGIC,
             registry: Some(known.file),
@@ -82,7 +81,7 @@ impl Store {
         let view = View { blocks: Arc::new(blocks), frozen: None, active: Arc::new(head) };
         let store = Self(Arc::new(Inner {
             options,
-            lock,
+            folder,
             wal,
             known: Arc::new(Known {
                 index: RwLock::new(known.index),
@@ -103,21 +102,6 @@ impl Store {
             store.0.wal.rewrite_registry(Box::new(move || known.registry()));
         }
         Ok((store, recovery))
-    }
-}
-
-pub(crate) fn lock_folder(dir: &Path) -> Result<File, OpenError> {
-    let path = dir.join(LOCK_FILE);
-    let file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(disk_error(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(dir.to_owned())),
-        Err(TryLockError::Error(error)) => Err(disk_error(&path)(error)),
     }
 }
 

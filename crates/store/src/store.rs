@@ -1,7 +1,6 @@
 //! The store: what it holds, and what is in sight of a query at one moment.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
@@ -11,6 +10,7 @@ use vigie_model::Labels;
 use crate::block::Block;
 use crate::error::AppendError;
 use crate::head::Head;
+use crate::held::HeldFolder;
 use crate::index::Index;
 use crate::maintain::Maintainer;
 use crate::metadata::Metadata;
@@ -80,8 +80,7 @@ impl Known {
 
 pub(crate) struct Inner {
     pub options: StoreOptions,
-    /// Held as long as the store is open.
-    pub lock: File,
+    pub folder: Arc<HeldFolder>,
     pub wal: Wal,
     pub known: Arc<Known>,
     pub names: RwLock<Names>,
@@ -145,8 +144,6 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.wal.stop();
-        // The lock goes with the file in any case.
-        let _ = self.lock.unlock();
     }
 }
 
@@ -207,10 +204,13 @@ impl Store {
         self.0.known.metadata.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Why what was appended last is not on the disk; `None` while the disk takes it. Cheap, in contrast to [`Self::status`].
+    /// Why what is given to the store now may not be found on the disk later: its folder is gone, the log cannot be written, or no
+    /// block can be made of it. `None` while all is well. Cheap, in contrast to [`Self::status`].
     #[must_use]
-    pub fn write_error(&self) -> Option<String> {
-        self.0.wal.status().error
+    pub fn trouble(&self) -> Option<String> {
+        let gone = self.0.folder.is_there().err().map(|error| error.to_string());
+        gone.or_else(|| self.0.wal.status().error)
+            .or_else(|| lock(&self.0.maintenance_error).clone())
     }
 
     /// The store's figures.

@@ -82,7 +82,7 @@ impl MetricSink for Store {
             damaged: status.damaged.len() as u64,
             bytes: status.block_bytes + status.wal_bytes,
             refused: status.refused.total(),
-            failing: status.write_error.is_some(),
+            failing: self.trouble().is_some(),
         }
     }
 }

@@ -177,19 +177,28 @@ async fn what_is_no_http_is_refused_and_the_next_is_served() {
     let (address, _guard) = listening(&filled).await;
     let many_headers: String = (0..10_000).map(|number| format!("x-{number}: y\r\n")).collect();
     let long_path = "a".repeat(70_000);
+    let too_many: String = (0..100).map(|number| format!("x-{number}: y\r\n")).collect();
     for (what, request, expected) in [
         ("garbage", "\x16\x03\x01\x00\r\n\r\n".to_owned(), "400"),
         ("10,000 headers", format!("GET / HTTP/1.1\r\nhost: localhost\r\n{many_headers}\r\n"), "431"),
-        ("a long path", format!("GET /{long_path} HTTP/1.1\r\nhost: localhost\r\n\r\n"), "4"),
+        ("101 headers", format!("GET / HTTP/1.1\r\nhost: localhost\r\n{too_many}\r\n"), "431"),
+        ("a long path", format!("GET /{long_path} HTTP/1.1\r\nhost: localhost\r\n\r\n"), "414"),
         ("a smuggled body", "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(), "4"),
         ("NUL", "GET /\0 HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned(), "400"),
     ] {
         let answer = answer_to(address, request.as_bytes()).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {expected}")), "{what}: {}", &answer[..answer.len().min(200)]);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("application/problem+json") && head.contains("no-store"), "{what}: {head}");
+        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(problem["status"].to_string(), head[9..12], "{what}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 40), "{what}: {problem}");
     }
+    let most: String = (2..100).map(|number| format!("x-{number}: y\r\n")).collect();
     let fine = answer_to(
         address,
-        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+        format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{most}\r\n")
+            .as_bytes(),
     )
     .await;
     assert!(fine.starts_with("HTTP/1.1 200"), "{fine}");

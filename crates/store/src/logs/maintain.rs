@@ -33,22 +33,28 @@ impl LogStore {
         let inner = &*self.0;
         let _one = lock(&inner.maintaining);
         inner.now.store(now, Ordering::Relaxed);
-        let mut done = LogMaintenance { expired: inner.expire(now), ..LogMaintenance::default() };
-        inner.freeze(now);
+        let result = inner.maintain(now);
+        *lock(&inner.maintenance_error) = result.as_ref().err().map(ToString::to_string);
+        result
+    }
+}
+
+impl Inner {
+    fn maintain(&self, now: i64) -> Result<LogMaintenance, StoreError> {
+        let mut done = LogMaintenance { expired: self.expire(now), ..LogMaintenance::default() };
+        self.freeze(now);
         let failed = |error| StoreError::disk("a block of log entries could not be written")(error);
-        if inner.seal().map_err(failed)? {
+        if self.seal().map_err(failed)? {
             done.sealed = 1;
             done.more = true;
-        } else if let Some(chosen) = inner.choose(now) {
-            inner.merge(&chosen).map_err(failed)?;
+        } else if let Some(chosen) = self.choose(now) {
+            self.merge(&chosen).map_err(failed)?;
             done.merged = chosen.len();
             done.more = true;
         }
         Ok(done)
     }
-}
 
-impl Inner {
     /// Begins a new head when the present one is large or old enough, and the one before is a block.
     fn freeze(&self, now: i64) {
         let mut state = lock(&self.state);

@@ -13,7 +13,8 @@ use super::store::{Head, Inner, LogStore, State};
 use super::{positions, record};
 use crate::disk::Disk;
 use crate::error::OpenError;
-use crate::open::{BLOCKS, FORMAT_FILE, disk_error, lock_folder, write_new};
+use crate::held::HeldFolder;
+use crate::open::{BLOCKS, FORMAT_FILE, disk_error, write_new};
 use crate::status::Damage;
 use crate::wal::queue::Beginning;
 use crate::wal::{self, Wal};
@@ -34,7 +35,7 @@ impl LogStore {
         for folder in [dir.clone(), dir.join(BLOCKS), dir.join(wal::FOLDER)] {
             fs::create_dir_all(&folder).map_err(disk_error(&folder))?;
         }
-        let lock = lock_folder(&dir)?;
+        let folder = Arc::new(HeldFolder::take(&dir)?);
         check_format(&dir, &options.disk)?;
         let mut recovery = LogRecovery::default();
         let (blocks, next_block) = open_blocks(&dir, &options.disk, &mut recovery)?;
@@ -64,7 +65,7 @@ impl LogStore {
         recovery.torn_bytes = replayed.torn;
         recovery.damaged.extend(replayed.damaged);
         let wal = Wal::start(Beginning {
-            dir: dir.clone(),
+            folder: Arc::clone(&folder),
             disk: options.disk.clone(),
             magic: record::MAGIC,
             registry: None,
@@ -84,10 +85,11 @@ impl LogStore {
         };
         let store = Self(Arc::new(Inner {
             options,
-            lock,
+            folder,
             wal,
             state: Mutex::new(state),
             maintaining: Mutex::new(()),
+            maintenance_error: Mutex::new(None),
             now: AtomicI64::new(now),
             durable: Arc::new(AtomicU64::new(next_number)),
             appended: AtomicU64::new(0),

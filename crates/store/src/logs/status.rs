@@ -202,6 +202,8 @@ pub struct LogStatus {
     pub waiting_bytes: usize,
     /// Why the last write to the log failed; none when the last one did not.
     pub write_error: Option<String>,
+    /// Why the last maintenance failed; none when it did not.
+    pub maintenance_error: Option<String>,
     /// Entries accepted since the start.
     pub appended: u64,
     /// Entries refused since the start.

@@ -1,6 +1,5 @@
 //! The store of log entries: what it holds, and what is in sight of a search at one moment.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -15,6 +14,7 @@ use super::status::{
     LogAppendError, LogAppended, LogOptions, LogRefusal, LogRefused, LogStatus, Position,
 };
 use crate::frame;
+use crate::held::HeldFolder;
 use crate::sample::Appended;
 use crate::status::Damage;
 use crate::wal::Wal;
@@ -95,12 +95,12 @@ pub(super) struct State {
 
 pub(super) struct Inner {
     pub options: LogOptions,
-    /// Held while the store is open.
-    pub lock: File,
+    pub folder: Arc<HeldFolder>,
     pub wal: Wal,
     pub state: Mutex<State>,
     /// One maintenance at a time.
     pub maintaining: Mutex<()>,
+    pub maintenance_error: Mutex<Option<String>>,
     pub now: AtomicI64,
     /// Entries with lesser numbers are on the disk.
     pub durable: Arc<AtomicU64>,
@@ -201,6 +201,7 @@ impl LogStore {
             wal_bytes: wal.bytes,
             waiting_bytes: wal.waiting,
             write_error: wal.error,
+            maintenance_error: lock(&inner.maintenance_error).clone(),
             appended: inner.appended.load(Ordering::Relaxed),
             refused: inner.refused.load(Ordering::Relaxed),
             oldest: ranges().map(|range| range.0).chain(times()).min(),
@@ -209,10 +210,13 @@ impl LogStore {
         }
     }
 
-    /// Why what was appended last is not on the disk; `None` while the disk takes it. Cheap, in contrast to [`Self::status`].
+    /// Why what is given to the store now may not be found on the disk later: its folder is gone, the log cannot be written, or no
+    /// block can be made of it. `None` while all is well. Cheap, in contrast to [`Self::status`].
     #[must_use]
-    pub fn write_error(&self) -> Option<String> {
-        self.0.wal.status().error
+    pub fn trouble(&self) -> Option<String> {
+        let gone = self.0.folder.is_there().err().map(|error| error.to_string());
+        gone.or_else(|| self.0.wal.status().error)
+            .or_else(|| lock(&self.0.maintenance_error).clone())
     }
 
     /// Writes what waits, and ends the store's thread. What comes later is refused.
@@ -326,9 +330,5 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.wal.stop();
-        // Closing the file would do, but says less.
-        if let Err(error) = self.lock.unlock() {
-            tracing::warn!(%error, "the log store's folder could not be unlocked");
-        }
     }
 }

@@ -20,6 +20,14 @@ use job::Job;
 /// A day with which a job failed is tried again after this.
 const LEFT_ALONE: i64 = 60_000;
 
+/// A day that is tried again later.
+struct FailedDay {
+    /// Until when it is left alone.
+    until: i64,
+    /// What the disk said.
+    error: String,
+}
+
 /// What maintenance knows from one call to the next.
 pub(crate) struct Maintainer {
     /// The number of the next block.
@@ -27,8 +35,8 @@ pub(crate) struct Maintainer {
     /// When the head is next to become blocks.
     cut_at: i64,
     job: Option<Job>,
-    /// Days with which a job failed, until when they are left alone: others are not to wait for a bad sector.
-    failed: HashMap<i64, i64>,
+    /// Days with which a job failed, until one is done: others are not to wait for a bad sector.
+    failed: HashMap<i64, FailedDay>,
     /// Blocks have gone: there may be series to forget.
     blocks_gone: bool,
     /// Series from this number on were new when series were last forgotten: they may not have had a sample yet.
@@ -63,13 +71,15 @@ impl Store {
     /// time in milliseconds since the Unix epoch: samples much newer are refused, and older ones than the retention.
     ///
     /// # Errors
-    /// When the disk failed. Nothing is lost; the next call tries again.
+    /// When the disk failed. Nothing is lost; the next call tries again, or one a minute later where another day can be looked after.
     pub fn maintain(&self, now: i64) -> Result<Maintenance, StoreError> {
         let inner = &self.0;
         let mut maintainer = lock(&inner.maintainer);
         inner.now.store(now, Ordering::Relaxed);
         let result = inner.maintain(&mut maintainer, now);
-        let error = result.as_ref().err().map(ToString::to_string);
+        let latest = result.as_ref().err().map(ToString::to_string);
+        let error =
+            latest.or_else(|| maintainer.failed.values().next().map(|day| day.error.clone()));
         let mut before = lock(&inner.maintenance_error);
         if error.is_some() && *before != error {
             tracing::error!(error, "maintenance of the store failed; it is tried again");
@@ -90,8 +100,15 @@ impl Inner {
         if let Some(job) = maintainer.job.take() {
             let day = job.day();
             let result = self.work(maintainer, job, &mut done);
-            if let (Err(_), Some(day)) = (&result, day) {
-                maintainer.failed.insert(day, now.saturating_add(LEFT_ALONE));
+            match (&result, day) {
+                (Err(error), Some(day)) => {
+                    let until = now.saturating_add(LEFT_ALONE);
+                    maintainer.failed.insert(day, FailedDay { until, error: error.to_string() });
+                }
+                (Ok(()), Some(day)) if maintainer.job.is_none() => {
+                    drop(maintainer.failed.remove(&day))
+                }
+                _ => {}
             }
             done.more = true;
             return result.map(|()| done);

@@ -28,9 +28,10 @@ impl Inner {
         if let Some(head) = view.frozen {
             return Ok(Some(Job::seal(head, maintainer)));
         }
-        maintainer.failed.retain(|_, until| *until > now);
-        let failed: Vec<i64> = maintainer.failed.keys().copied().collect();
-        let tried = |block: &&Arc<Block>| !failed.contains(&day(block.meta.start));
+        let failed = &maintainer.failed;
+        let tried = |block: &&Arc<Block>| {
+            failed.get(&day(block.meta.start)).is_none_or(|day| day.until <= now)
+        };
         let damaged = view.blocks.iter().filter(tried).find(|block| block.damages() > 0);
         if let Some(block) = damaged {
             return Job::salvage(block.clone(), maintainer, self).map(Some);
@@ -50,6 +51,8 @@ impl Inner {
                 return Job::downsample(raw, old, maintainer, self).map(Some);
             }
         }
+        // What was tried again has nothing more to do.
+        maintainer.failed.retain(|_, day| day.until > now);
         Ok(None)
     }
 

@@ -1,6 +1,5 @@
 //! Where records wait for the thread that writes them, and appenders for their acknowledgement.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use super::replay::Segment;
 use super::writer::{Writer, run};
 use crate::disk::{Disk, DiskFile};
 use crate::error::AppendError;
+use crate::held::HeldFolder;
 use crate::sample::Appended;
 
 /// What an appender wants to be told.
@@ -76,7 +76,7 @@ pub struct Wal {
 /// What the log begins with.
 pub struct Beginning {
     /// The store's folder.
-    pub dir: PathBuf,
+    pub folder: Arc<HeldFolder>,
     /// Its disk.
     pub disk: Disk,
     /// What each segment begins with.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::queue::{Beginning, Done, Queue, Registry, Shared};
@@ -10,6 +10,7 @@ use super::replay::Segment;
 use super::{SEGMENT_BYTES, segment_path};
 use crate::disk::{Disk, DiskFile};
 use crate::error::AppendError;
+use crate::held::HeldFolder;
 use crate::registry;
 use crate::sample::Appended;
 
@@ -17,7 +18,7 @@ use crate::sample::Appended;
 const RETRY: Duration = Duration::from_secs(1);
 
 pub(super) struct Writer {
-    dir: PathBuf,
+    folder: Arc<HeldFolder>,
     disk: Disk,
     magic: &'static [u8; 8],
     /// None after a failure: it is opened again at `registry_length`.
@@ -116,7 +117,7 @@ impl Writer {
     pub(super) fn new(beginning: Beginning) -> Self {
         let last = beginning.segments.iter().map(|segment| segment.number).max().unwrap_or(0);
         Self {
-            dir: beginning.dir,
+            folder: beginning.folder,
             disk: beginning.disk,
             magic: beginning.magic,
             registry: beginning.registry,
@@ -142,6 +143,9 @@ impl Writer {
     /// Writes and syncs all that waits. Whether there was anything.
     fn flush(&mut self) -> io::Result<bool> {
         let anything = self.behind();
+        if anything {
+            self.folder.is_there()?;
+        }
         // A block has made these durable while the log could not.
         let covered = self.covered;
         self.waits.retain(|batch| batch.0 > covered);
@@ -168,7 +172,7 @@ impl Writer {
     }
 
     fn write_registry(&mut self) -> io::Result<()> {
-        let path = self.dir.join(registry::FILE);
+        let path = self.folder.path().join(registry::FILE);
         let file = match &mut self.registry {
             Some(file) => file,
             none => none.insert(self.disk.continue_at(&path, self.registry_length)?),
@@ -207,7 +211,7 @@ impl Writer {
                     file.sync()?;
                 }
                 let number = self.next;
-                let path = segment_path(&self.dir, number);
+                let path = segment_path(self.folder.path(), number);
                 let mut file = self.disk.create(&path)?;
                 self.next += 1;
                 let bytes = self.magic.len() as u64;
@@ -236,7 +240,7 @@ impl Writer {
         if self.current.as_ref().is_some_and(|(segment, _)| segment.generation <= self.covered) {
             self.abandon();
         }
-        let (dir, disk, covered) = (&self.dir, &self.disk, self.covered);
+        let (dir, disk, covered) = (self.folder.path(), &self.disk, self.covered);
         self.closed.retain(|segment| {
             if segment.generation > covered {
                 return true;
@@ -254,7 +258,7 @@ impl Writer {
 
     /// Writes the registry anew under another name, then gives it its own. When that fails the old one goes on.
     fn rewrite_registry(&mut self, rewrite: Registry) {
-        let path = self.dir.join(registry::FILE);
+        let path = self.folder.path().join(registry::FILE);
         let temporary = path.with_extension("tmp");
         let bytes = rewrite();
         let written = (|| {

@@ -116,7 +116,8 @@ fn a_block_that_cannot_be_written_is_made_later() {
         }
         let error = store.maintain(T0 + HOUR).unwrap_err().to_string();
         assert!(error.contains("a block could not be"), "{error}");
-        assert_eq!(store.status().maintenance_error, Some(error));
+        assert_eq!(store.status().maintenance_error.as_ref(), Some(&error));
+        assert_eq!(store.trouble(), Some(error));
         assert_eq!(floats(&read(&store, "a")), [(T0, 1.0)]);
     }
     disk.set(Fault::None);
@@ -126,6 +127,29 @@ fn a_block_that_cannot_be_written_is_made_later() {
     assert_eq!(floats(&read(&store, "a")), [(T0, 1.0)]);
     let names: Vec<_> = std::fs::read_dir(dir.path().join("blocks")).unwrap().collect();
     assert_eq!(names.len(), 1, "nothing half done is left: {names:?}");
+}
+
+#[test]
+fn a_day_that_cannot_be_merged_is_said_until_it_is() {
+    let dir = folder();
+    let (store, disk) = opened(dir.path(), 1 << 20);
+    for hour in [0, 1] {
+        write(&store, "a", &[(T0 + hour * HOUR, 1.0)]);
+        settle(&store, T0 + (hour + 1) * HOUR);
+    }
+    assert_eq!(store.status().blocks, 2);
+    let later = T0 + 3 * DAY;
+    disk.set(Fault::NoSync);
+    let error = store.maintain(later).unwrap_err().to_string();
+    disk.set(Fault::None);
+    for second in 0..60 {
+        let done = store.maintain(later + second * 1_000).unwrap();
+        assert!(!done.more && done.merged == 0, "it is left alone for a minute: {done:?}");
+        assert_eq!(store.trouble().as_ref(), Some(&error));
+    }
+    settle(&store, later + MINUTE);
+    // One of the day's samples, and its two coarser ones.
+    assert_eq!((store.trouble(), store.status().blocks), (None, 3));
 }
 
 #[test]
