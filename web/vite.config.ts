@@ -7,12 +7,16 @@ const server = process.env['VIGIE_URL'] ?? 'http://127.0.0.1:4780';
 
 export default defineConfig({
   plugins: [react(), catalogues(), precompress()],
+  // React has it since 18; what fills in for it elsewhere is a kilobyte that nobody needs.
+  resolve: { alias: [{ find: /^use-sync-external-store\/shim$/, replacement: 'use-sync-external-store' }] },
   build: {
     outDir: 'dist',
     emptyOutDir: true,
     target: 'es2023',
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    // What the first route needs is one file: cut into two dozen, it compresses worse by 5 KB.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'first', test: /src\/main\.tsx$/ }] } } },
   },
   server: {
     port: 5173,

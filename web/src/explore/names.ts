@@ -1,4 +1,5 @@
-import { getJson, type FunctionHelp } from '../api/stored.ts';
+import { getJson } from '../api/client.ts';
+import type { FunctionHelp } from '../api/stored.ts';
 import type { Context } from './context.ts';
 import { DURATIONS, SELECTOR, type Proposal } from './complete.ts';
 import { BUILT_IN, LOG_FOLLOWING, LOG_OPERANDS, LOG_STAGES } from './vocabulary.ts';

@@ -1,6 +1,5 @@
 import { i18n } from '@lingui/core';
-import { Trans, useLingui } from '@lingui/react';
-import { createElement, type ReactElement, type ReactNode } from 'react';
+import { cloneElement, useSyncExternalStore, type ReactElement, type ReactNode } from 'react';
 import { readPreferences } from '../domain/preferences.ts';
 import type en from './en.json';
 
@@ -58,15 +57,23 @@ export const followLocale = (): Promise<void> =>
 /** A sentence of the catalogue in the language on the screen. Inside React take `useSentence`, which follows a change. */
 export const sentence: Translate = (id, values) => i18n._(id, values);
 
+let changes = 0;
+i18n.on('change', () => { changes += 1; });
+const onChange = (changed: () => void) => i18n.on('change', changed);
+
 export function useSentence(): Translate {
-  useLingui();
+  useSyncExternalStore(onChange, () => changes);
   return sentence;
 }
 
-/** A sentence with elements in it: `<0>…</0>` in the catalogue is drawn by the first of `parts`. */
-export function Rich(props: { id: MessageId; values?: Values; parts?: ReactElement[] }): ReactNode {
-  const components = Object.fromEntries((props.parts ?? []).map((part, i) => [String(i), part]));
-  return createElement(Trans, { id: props.id, values: props.values ?? {}, components });
+/** A sentence with elements in it: `<0/>` in the catalogue is the first of `parts`. */
+export function Rich(props: { id: MessageId; values?: Values; parts: ReactElement[] }): ReactNode {
+  const t = useSentence();
+  // Every second piece is the number of a part.
+  return t(props.id, props.values).split(/<(\d)\/>/).map((piece, i) => {
+    const part = i % 2 === 1 ? props.parts[Number(piece)] : undefined;
+    return part ? cloneElement(part, { key: i }) : piece;
+  });
 }
 
 let spoken: { locale: string; variant: string } | undefined;

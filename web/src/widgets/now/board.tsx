@@ -1,6 +1,5 @@
-import { lazy, Suspense, useSyncExternalStore } from 'react';
+import { lazy, Suspense } from 'react';
 import type { NowDoc, Overview } from '../../api/contract.ts';
-import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { useLive } from '../../live/hooks.ts';
 import { speak } from '../../i18n/index.ts';
 import { KpiStrip } from './kpis.tsx';
@@ -29,7 +28,6 @@ const LogsCard = lazy(async () => {
 export function NowBoard() {
   const queues = useLive<NowDoc, number | undefined>('now', (doc) => doc?.overview?.queues);
   const overview = useLive<NowDoc, Overview | undefined>('now', (doc) => doc?.overview);
-  const features = useSyncExternalStore(watchFeatures, readFeatures);
   return (
     <div className="grid">
       <KpiStrip overview={overview} />
@@ -39,8 +37,8 @@ export function NowBoard() {
       <LatencyCard />
       <PoolCard className="s4" linked />
       <Suspense fallback={null}>
-        {features.instances ? <HealthCard /> : null}
-        {features.logs ? <LogsCard /> : null}
+        <HealthCard />
+        <LogsCard />
       </Suspense>
     </div>
   );

@@ -1,5 +1,4 @@
 import { Link } from '@tanstack/react-router';
-import { useSyncExternalStore } from 'react';
 import type { Rows, Source } from '../../api/contract.ts';
 import type { Instance } from '../../api/instances.ts';
 import { age, duration, secondsSince } from '../../domain/duration.ts';
@@ -8,7 +7,6 @@ import { bytes, count } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { inWords } from '../../domain/server-words.ts';
 import { useSentence } from '../../i18n/index.ts';
-import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { useLive, useNow, useTopic } from '../../live/hooks.ts';
 import { isOverdue } from '../../live/session.ts';
 import { Mark, Skeleton, type Tone } from '../../ui/index.tsx';
@@ -49,7 +47,6 @@ function RedisFacts({ source }: { source: Source }) {
 /** What any other source has: instances, lines, or both. */
 function OtherFacts({ source }: { source: Source }) {
   const t = useSentence();
-  const { instances } = useSyncExternalStore(watchFeatures, readFeatures);
   const { cost, product, version } = source;
   const isFile = source.kind === 'file';
   const told = isFile || source.kind === 'go_api' || source.kind === 'n8n';
@@ -58,8 +55,8 @@ function OtherFacts({ source }: { source: Source }) {
       {isFile
         ? <Fact label="source.read" tip="source.readTip">{bytes(cost?.bytes_in)}</Fact>
         : <Fact label="source.asked" tip="source.askedTip">{cost ? t('source.requests', { n: cost.round_trips }) : '–'} <span className="dim">· {bytes(source.kind === 'probe' ? null : cost?.bytes_in)}</span></Fact>}
-      {isFile || !instances ? null : <InstancesOf source={source.source} />}
-      {told ? <Fact label="source.lines" tip="source.linesTip"><LinesLink of={{ source: source.source }} bare="–">{t('source.linesOf')}</LinesLink></Fact> : null}
+      {isFile ? null : <InstancesOf source={source.source} />}
+      {told ? <Fact label="source.lines" tip="source.linesTip"><LinesLink of={{ source: source.source }}>{t('source.linesOf')}</LinesLink></Fact> : null}
       {product || version ? <Fact label="source.product" tip="source.productTip">{product ?? ''} {version ?? ''}</Fact> : null}
     </>
   );

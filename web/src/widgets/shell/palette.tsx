@@ -10,7 +10,7 @@ import { togglePause } from '../../live/session.ts';
 import { Modal } from '../../ui/index.tsx';
 import { queueTarget } from '../queue-link.tsx';
 import { useZone } from './display-menu.tsx';
-import { usePages } from './pages.ts';
+import { PAGES } from './pages.ts';
 
 interface Entry {
   id: string;
@@ -30,7 +30,7 @@ function useEntries(onShortcuts: () => void): Entry[] {
   useTopic('workers');
   const queues = useLive<Rows<Row>, Record<string, Row> | undefined>('queues', (doc) => doc?.rows);
   const workers = useLive<Rows<Worker>, Record<string, Worker> | undefined>('workers', (doc) => doc?.rows);
-  const pages = usePages().map((page) => ({ id: `page ${page.to}`, text: t(page.label), hint: t('palette.page'), run: () => void navigate({ to: page.to }) }));
+  const pages = PAGES.map((page) => ({ id: `page ${page.to}`, text: t(page.label), hint: t('palette.page'), run: () => void navigate({ to: page.to }) }));
   const act = (id: string, text: string, run: () => void): Entry => ({ id: `act ${id}`, text, hint: t('palette.action'), run });
   const actions = [
     act('pause', t('palette.pause'), togglePause),

@@ -14,8 +14,7 @@ export function WorkerName({ worker }: { worker: Worker }) {
   const lines = host ? { instance: host } : queue !== undefined && more.length === 0 ? { queue } : null;
   const address = worker.address ? t('worker.address', { address: worker.address }) : undefined;
   const name = <bdi className="name">{showName(worker.name)}</bdi>;
-  const bare = <span className="q" data-row="" tabIndex={-1} data-tip={address}>{name}</span>;
-  if (!lines) return bare;
+  if (!lines) return <span className="q" data-row="" tabIndex={-1} data-tip={address}>{name}</span>;
   const tip = host ? t('worker.lines', { name: showName(host) }) : t('worker.queueLines', { queue: showName(queue ?? '') });
-  return <LinesLink of={lines} className="q" isRow tip={[address, tip].filter(Boolean).join('\n')} bare={bare}>{name}</LinesLink>;
+  return <LinesLink of={lines} className="q" isRow tip={[address, tip].filter(Boolean).join('\n')}>{name}</LinesLink>;
 }
