@@ -7,8 +7,6 @@ const server = process.env['VIGIE_URL'] ?? 'http://127.0.0.1:4780';
 
 export default defineConfig({
   plugins: [react(), catalogues(), precompress()],
-  // React has it since 18; what fills in for it elsewhere is a kilobyte that nobody needs.
-  resolve: { alias: [{ find: /^use-sync-external-store\/shim$/, replacement: 'use-sync-external-store' }] },
   build: {
     outDir: 'dist',
     emptyOutDir: true,

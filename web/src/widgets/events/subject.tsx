@@ -27,10 +27,12 @@ function tipOf(t: Translate, target: EventTarget, name: string): string {
   }
 }
 
-/** What an event is about, with the way to it. */
+/** What an event is about, with the way to it; nothing where it is about nothing in particular. */
 export function EventSubject({ event, shown }: { event: VigieEvent; shown?: string }) {
   const t = useSentence();
   const target = eventTarget(event);
-  const name = showName(shown ?? eventSubject(event));
+  const subject = shown ?? eventSubject(event);
+  const name = subject === '' ? '' : showName(subject);
+  if (name === '') return null;
   return <Link {...placeOf(target)} preload={false} data-row="" data-tip={tipOf(t, target, name)}><bdi className="name">{name}</bdi></Link>;
 }

@@ -92,6 +92,7 @@ const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {
         <Mark tone={tone} label={workerState(t, worker, now)} />
         <WorkerName worker={worker} />
         <span className="src">{worker.kind} · {showName(worker.source)}</span>
+        <span className="phone-word src">{worker.queues.map(showName).join(', ')}</span>
       </td>
       <td className={`l cut ${tone === 'warning' ? 'warn' : tone === 'unknown' ? 'unk' : ''}`}>{workerState(t, worker, now)}</td>
       <td className="l ph cut">{worker.host ? showName(worker.host) : <span data-tip={t('absent.host')}>–</span>}</td>
