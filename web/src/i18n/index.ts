@@ -23,13 +23,14 @@ const load = {
 /** The sentences that only some pages need; they come with those. */
 const loadPart = {
   cards: { en: () => import('virtual:catalogue/en/cards'), fr: () => import('virtual:catalogue/fr/cards') },
+  dialogs: { en: () => import('virtual:catalogue/en/dialogs'), fr: () => import('virtual:catalogue/fr/dialogs') },
   explore: { en: () => import('virtual:catalogue/en/explore'), fr: () => import('virtual:catalogue/fr/explore') },
   queue: { en: () => import('virtual:catalogue/en/queue'), fr: () => import('virtual:catalogue/fr/queue') },
   settings: { en: () => import('virtual:catalogue/en/settings'), fr: () => import('virtual:catalogue/fr/settings') },
   watch: { en: () => import('virtual:catalogue/en/watch'), fr: () => import('virtual:catalogue/fr/watch') },
   workers: { en: () => import('virtual:catalogue/en/workers'), fr: () => import('virtual:catalogue/fr/workers') },
 } satisfies Record<string, typeof load>;
-export type Part = keyof typeof loadPart;
+type Part = keyof typeof loadPart;
 
 const parts = new Set<Part>();
 
@@ -41,7 +42,7 @@ export async function activateLocale(locale: Locale): Promise<void> {
 }
 
 /** Adds the sentences of a part, in the language on the screen and in any that is chosen later. */
-export async function speak(part: Part): Promise<void> {
+async function speak(part: Part): Promise<void> {
   if (parts.has(part)) return;
   const locale = i18n.locale === 'fr' ? 'fr' : 'en';
   const catalogue = await loadPart[part][locale]();
@@ -50,6 +51,9 @@ export async function speak(part: Part): Promise<void> {
   i18n.load(locale, catalogue.default);
   if (i18n.locale !== locale && (i18n.locale === 'en' || i18n.locale === 'fr')) await activateLocale(i18n.locale);
 }
+
+/** A page or a dialog whose script and sentences come when it is opened. */
+export const withWords = async <T>(needs: readonly Part[], script: Promise<T>): Promise<T> => (await Promise.all([script, ...needs.map((part) => speak(part))]))[0];
 
 export const followLocale = (): Promise<void> =>
   activateLocale(chooseLocale(readPreferences().locale, navigator.languages));

@@ -9,6 +9,7 @@ const OTHERS: readonly [keys: string[], label: MessageId][] = [
   [['/'], 'keys.filter'],
   [['j', 'k'], 'keys.rows'],
   [['Enter'], 'keys.open'],
+  [['Ctrl ⏎'], 'keys.run'],
   [['Esc'], 'keys.close'],
   [['?'], 'keys.list'],
 ];
@@ -33,6 +34,7 @@ export function ShortcutList(props: { onClose: () => void }) {
             </Fragment>
           ))}
         </dl>
+        <p className="dim">{t('keys.charts')}</p>
         <form method="dialog"><button type="submit" className="btn">{t('action.close')}</button></form>
       </div>
     </Modal>
