@@ -1,3 +1,4 @@
+import { i18n } from '@lingui/core';
 import { getJson } from '../api/client.ts';
 import type { FunctionHelp } from '../api/stored.ts';
 import type { Context } from './context.ts';
@@ -51,20 +52,30 @@ const metadata = (): Promise<Record<string, Metadata[]>> => orElse(keep('metadat
 const functions = (): Promise<readonly FunctionHelp[]> =>
   orElse(keep('functions', async () => (await getJson<{ functions: FunctionHelp[] }>('/api/v1/promql/functions', {}, AbortSignal.timeout(PATIENCE_MS))).functions), []);
 
+/** The help in the language on the screen, by name; English is what the server speaks. */
+const translations = async (): Promise<Readonly<Record<string, string>>> =>
+  i18n.locale === 'fr' ? orElse(import('../i18n/query.fr.json').then(({ default: help }) => help), {}) : {};
+
+/** What is said of a name; a stranger's metric may be called as one of Vigie's and be another. */
+const said = (help: string, translated: string | undefined): Pick<Proposal, 'help' | 'isEnglish'> =>
+  translated === undefined || help === '' ? { help, isEnglish: true } : { help: translated };
+
 async function words(kinds: ReadonlySet<string>): Promise<Proposal[]> {
-  const told = await functions();
+  const [told, other] = await Promise.all([functions(), translations()]);
   const byName = new Map([...BUILT_IN, ...told].map((word) => [word.name, word]));
-  return [...byName.values()].filter((word) => kinds.has(word.kind)).map(({ name, kind, signature, help }) => ({ text: name, kind, detail: signature, help }));
+  return [...byName.values()].filter((word) => kinds.has(word.kind)).map(({ name, kind, signature, help }) => ({ text: name, kind, detail: signature, ...said(help, other[name]) }));
 }
 
 /** "_total" of a counter, "_bucket" of a histogram: the description stands at the name without it. */
 const described = (all: Record<string, Metadata[]>, name: string): Metadata | undefined => (all[name] ?? all[name.replace(/_(?:bucket|sum|count|total)$/, '')])?.[0];
 
 async function metrics(): Promise<Proposal[]> {
-  const [names, all] = await Promise.all([list('/api/v1/label/__name__/values', ''), metadata()]);
+  const [names, all, other] = await Promise.all([list('/api/v1/label/__name__/values', ''), metadata(), translations()]);
   return names.map((text) => {
     const about = described(all, text);
-    return { text, kind: 'metric', detail: about?.type ?? '', help: about?.help ?? '' };
+    const help = about?.help ?? '';
+    const isOwn = text.startsWith('vigie_') || help.includes('Vigie');
+    return { text, kind: 'metric', detail: about?.type ?? '', ...said(help, isOwn ? other[text.replace(/_(?:bucket|sum|count)$/, '')] : undefined) };
   });
 }
 
