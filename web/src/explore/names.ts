@@ -1,9 +1,10 @@
 import { i18n } from '@lingui/core';
 import { getJson } from '../api/client.ts';
 import type { FunctionHelp } from '../api/stored.ts';
+import { sentence, type MessageId } from '../i18n/index.ts';
 import type { Context } from './context.ts';
 import { DURATIONS, SELECTOR, type Proposal } from './complete.ts';
-import { BUILT_IN, LOG_FOLLOWING, LOG_OPERANDS, LOG_STAGES } from './vocabulary.ts';
+import { BUILT_IN, LOG_EXPLAINED, LOG_FOLLOWING, LOG_OPERANDS, LOG_STAGES } from './vocabulary.ts';
 
 const KEEP_MS = 60_000;
 const MOST_KEPT = 100;
@@ -109,7 +110,8 @@ const fields = (selector: string): Promise<string[]> => selector === '' ? Promis
   return (told.fields ?? []).map(({ label }) => label);
 }), []);
 
-const asProposals = (all: readonly FunctionHelp[]): Proposal[] => all.map(({ name, kind, signature, help }) => ({ text: name, kind, detail: signature, help }));
+const logHelp = (name: string): string => (LOG_EXPLAINED.has(name) ? sentence(`explore.logql.${name}` as MessageId) : '');
+const asProposals = (all: readonly FunctionHelp[]): Proposal[] => all.map(({ name, kind, signature }) => ({ text: name, kind, detail: signature, help: logHelp(name) }));
 const FILTERS = plain(['|= ""', '!= ""', '|~ ""', '!~ ""'], 'keyword');
 
 async function logLabels(selector: string): Promise<Proposal[]> {
@@ -123,7 +125,7 @@ async function logCandidates(context: Context): Promise<Proposal[]> {
     case 'duration':
       return plain(DURATIONS, 'duration');
     case 'word':
-      return [...FILTERS, ...plain(LOG_STAGES.map(({ name }) => `| ${name}`), 'keyword'), ...asProposals(LOG_FOLLOWING)];
+      return [...FILTERS, ...LOG_STAGES.map(({ name, kind }) => ({ text: `| ${name}`, kind, detail: '', help: logHelp(name) })), ...asProposals(LOG_FOLLOWING)];
     case 'stage':
       return [...asProposals(LOG_STAGES), ...await logLabels(context.selector)];
     case 'operand':
