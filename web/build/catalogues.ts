@@ -42,7 +42,7 @@ export const PARTS: Record<string, readonly string[]> = {
     ...each('line', 'waiting active scheduled retry waitP95 waitP50 runP95 runP50 errors'), 'absent.state', 'absent.type', 'absent.since', 'unit.perSecondLong',
     'active', 'ambiguous', 'depth', 'errorGroups', 'errors', 'failed', 'gone', 'heat', 'queue', 'queueWorkers', 'rates', 'timeline', 'times', 'types', 'unknown',
   ],
-  settings: ['api', 'check', 'first', 'forward', 'source', 'sources', 'storage'],
+  settings: ['api', 'check', 'first', 'forward', 'settings', 'source', 'sources', 'storage'],
   watch: ['instances', 'logs', 'events'],
   workers: ['loadMap', 'worker.col', ...each('worker', 'noJob moreJobs'), ...each('absent', 'host heartbeat jobs jobsYet version'), ...each('workers', 'info filter shown noMatch')],
 };

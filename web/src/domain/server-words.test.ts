@@ -67,7 +67,7 @@ describe('what the server says', () => {
     expect(inWords('8 queues')).toBe('8 files');
     expect(inWords('Redis 7.0.15 (standalone) at redis://h:1')).toBe('Redis 7.0.15 (standalone) à redis://h:1');
     expect(inWords('no queue in database 2 under the prefix a b')).toContain('a b');
-    expect(inWords('h:1: no answer within 0.8 s: the server hangs or the network drops packets')).toContain('0.8 s');
+    expect(inWords('h:1: no answer within 0.8 s: the server hangs or the network drops packets')).toContain('0,8 s');
     expect(inWords('refused')).toBe('refusée');
     expect(inWords('1 file, 7 lines read, 12 bytes to go')).toBe('1 fichier, 7 lignes lues, encore 12 octets');
   });

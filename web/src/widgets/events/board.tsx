@@ -84,6 +84,8 @@ export function EventsBoard(props: { filter: string; type: string; loud: Loud; o
   const { filter, type, loud } = props;
   const types = useMemo(() => [...new Set([...events.map((event) => event.type), ...(type ? [type] : [])])].toSorted(), [events, type]);
   const shown = events.filter((event) => (type === '' || event.type === type) && LOUDNESS[event.severity] >= LEAST[loud] && hits(event, filter.trim()));
+  // Whoever looks for some of them wants to see each.
+  const runs = type === '' && filter.trim() === '' ? eventRuns(shown.slice(0, most)) : shown.slice(0, most).map((event) => [event]);
   return (
     <div className="grid">
       <div className="toolbar s12">
@@ -102,7 +104,7 @@ export function EventsBoard(props: { filter: string; type: string; loud: Loud; o
         {error ? <Fault text={t('fault.list', { reason: error })} retry={t('action.retry')} onRetry={reload} /> : null}
         {!loaded && !error ? <div className="note"><Skeleton width="60ch" /></div> : null}
         <p className="dim note-line">{t('events.info')}</p>
-        <ol className="tl">{eventRuns(shown.slice(0, most)).map(([newest, ...others]) => (newest === undefined ? null : others.length > 0 ? <RunLine key={others.at(-1)?.id} run={[newest, ...others]} /> : <EventLine key={newest.id} event={newest} />))}</ol>
+        <ol className="tl">{runs.map(([newest, ...others]) => (newest === undefined ? null : others.length > 0 ? <RunLine key={others.at(-1)?.id} run={[newest, ...others]} /> : <EventLine key={newest.id} event={newest} />))}</ol>
         {loaded && !error && shown.length === 0 ? <p className="empty">{t(events.length === 0 ? 'events.none' : 'events.noMatch')}</p> : null}
         {shown.length > most ? <p className="note"><button type="button" className="btn" onClick={() => setMost(most + SHOWN_AT_FIRST)}>{t('load.more', { n: shown.length - most })}</button></p> : null}
       </section>

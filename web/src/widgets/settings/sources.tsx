@@ -6,11 +6,12 @@ import { fullMoment, timeOfDay } from '../../domain/moment.ts';
 import { bytes, count } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { inWords } from '../../domain/server-words.ts';
-import { useSentence } from '../../i18n/index.ts';
+import { useSentence, type Translate } from '../../i18n/index.ts';
 import { useLive, useNow, useTopic } from '../../live/hooks.ts';
 import { isOverdue } from '../../live/session.ts';
 import { Mark, Skeleton, type Tone } from '../../ui/index.tsx';
 import { LinesLink } from '../logs/lines-link.tsx';
+import { About } from './about.tsx';
 import { Checks, Fix } from './checklist.tsx';
 import { Fact } from './fact.tsx';
 import { Destinations } from './forwarding.tsx';
@@ -39,9 +40,17 @@ function RedisFacts({ source }: { source: Source }) {
       <Fact label="source.cost" tip="source.costTip">{cost ? t('source.costText', { trips: cost.round_trips, commands: cost.commands }) : '–'}</Fact>
       <Fact label="source.cpu" tip="source.cpuTip">{duration(cost?.redis_cpu_seconds)} <span className="dim">· {bytes(cost?.bytes_in)}</span></Fact>
       <Fact label="source.queues" tip="source.queuesTip">{found || t('source.noQueues')}</Fact>
-      <Fact label="source.server" tip="source.serverTip">{source.redis_version ?? '–'} <span className="dim">{source.mode ?? ''}</span></Fact>
+      <Fact label="source.server" tip="source.serverTip">{source.redis_version ?? '–'} <span className="dim">{modeName(t, source.mode)}</span></Fact>
     </>
   );
+}
+
+const MODES = ['standalone', 'sentinel', 'cluster'] as const;
+
+/** How the Redis servers stand together, in a word; as it is told where it is not known here. */
+function modeName(t: Translate, mode: Source['mode']): string {
+  const known = MODES.find((each) => each === mode);
+  return known ? t(`source.mode.${known}`) : (mode ?? '');
 }
 
 /** What any other source has: instances, lines, or both. */
@@ -118,6 +127,7 @@ export function SourcesBoard() {
       {ids.map((id) => <SourceCard key={id} id={id} />)}
       <Storage />
       <Destinations />
+      <About />
       {rows && ids.length === 0 ? <p className="card s12 empty">{t('first.noSource')}</p> : null}
     </div>
   );
