@@ -79,7 +79,7 @@ const about = (event: VigieEvent): string => [eventSubject(event), eventWords(ev
 
 /** "14:02:11 Worker left: api-3", for a mark on a chart. */
 export const eventLine = (event: VigieEvent): string =>
-  `${timeOfDay(event.time)} ${eventTypeName(event.type)}: ${about(event)}`;
+  sentence('event.line', { time: timeOfDay(event.time), what: eventTypeName(event.type), about: about(event) });
 
 const RANK = { critical: 3, warning: 2, info: 1, ok: 0 } as const;
 
