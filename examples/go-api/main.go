@@ -22,6 +22,9 @@ import (
 	"vigie.example/vigie"
 )
 
+// release is what the replicas say that they run; POST /deploy names the patches of it.
+const release = "1.4"
+
 const usage = `go-api is a replica of an HTTP service that speaks to Vigie.
 
   go-api --listen 127.0.0.1:8081 --instance api-1
@@ -119,7 +122,7 @@ func serve(ctx context.Context, o options) error {
 	}
 	defer closeLog()
 	v := vigie.New(vigie.Options{
-		Service: "go-api", Instance: o.instance, Token: o.token, LogEntries: o.logEntries, LogBytes: o.logBytes,
+		Service: "go-api", Version: release, Instance: o.instance, Token: o.token, LogEntries: o.logEntries, LogBytes: o.logBytes,
 	})
 	service := newService(v, slog.New(v.LogHandler(next)), o.behaviour)
 	server := &http.Server{Handler: service.routes(), ReadHeaderTimeout: 5 * time.Second}

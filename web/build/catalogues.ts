@@ -26,7 +26,7 @@ export function compileCatalogue(text: string): Record<string, unknown> {
 
 const each = (prefix: string, names: string) => names.split(' ').map((name) => `${prefix}.${name}`);
 
-/** The sentences of some pages, by their ids or the first word of these: they come with the page and not with the first route. */
+/** The sentences of some pages, by their ids or how these begin: they come with the page and not with the first route. */
 export const PARTS: Record<string, readonly string[]> = {
   // What the cards on Now say of instances and lines.
   cards: [
@@ -34,14 +34,25 @@ export const PARTS: Record<string, readonly string[]> = {
     ...each('instances.col', 'name status p95 load'), ...each('logs', 'title small info inContext all none'),
     ...each('logs.level', 'unknown trace debug info warn error fatal'),
   ],
+  // Opened by a key or a press.
+  dialogs: ['keys', ...each('palette', 'title placeholder page worker action none count pause light dark system utc local wall')],
   explore: ['explore'],
-  queue: ['active', 'ambiguous', 'depth', 'errorGroups', 'errors', 'failed', 'gone', 'heat', 'queue', 'queueWorkers', 'rates', 'timeline', 'times', 'types', 'unknown'],
-  settings: ['api', 'check', 'first', 'forward', 'source', 'sources', 'storage'],
+  queue: [
+    ...each('state', 'waiting waitingTip active activeTip scheduled scheduledTip retry retryTip completed completedTip failed failedTip blocked blockedTip'),
+    ...each('line', 'waiting active scheduled retry waitP95 waitP50 runP95 runP50 errors'), 'absent.state', 'absent.type', 'absent.since', 'unit.perSecondLong',
+    'active', 'ambiguous', 'depth', 'errorGroups', 'errors', 'failed', 'gone', 'heat', 'queue', 'queueWorkers', 'rates', 'timeline', 'times', 'types', 'unknown',
+  ],
+  settings: ['api', 'check', 'first', 'forward', 'settings', 'source', 'sources', 'storage'],
   watch: ['instances', 'logs', 'events'],
-  workers: ['loadMap'],
+  workers: ['loadMap', 'worker.col', ...each('worker', 'noJob moreJobs'), ...each('absent', 'host heartbeat jobs jobsYet version'), ...each('workers', 'info filter shown noMatch')],
 };
 const partWith = (name: string) => Object.keys(PARTS).find((part) => PARTS[part]?.includes(name));
-const partOf = (id: string) => partWith(id) ?? partWith(id.split('.')[0] ?? '');
+/** By the longest beginning of the id that a part names. */
+function partOf(id: string): string | undefined {
+  const part = partWith(id);
+  const end = id.lastIndexOf('.');
+  return part ?? (end < 0 ? undefined : partOf(id.slice(0, end)));
+}
 
 /** What a catalogue has for a part, or what no part has. */
 function share(text: string, part: string | undefined): string {

@@ -1,5 +1,3 @@
-import { i18n } from '@lingui/core';
-import { I18nProvider } from '@lingui/react';
 import { RouterProvider } from '@tanstack/react-router';
 import { createRoot } from 'react-dom/client';
 import 'uplot/dist/uPlot.min.css';
@@ -22,11 +20,7 @@ async function start(): Promise<void> {
   watchPreferences(() => void followLocale());
   const place = document.getElementById('root');
   if (!place) return;
-  createRoot(place).render(
-    <I18nProvider i18n={i18n}>
-      <RouterProvider router={router} />
-    </I18nProvider>,
-  );
+  createRoot(place).render(<RouterProvider router={router} />);
 }
 
 void start();

@@ -1,5 +1,4 @@
-import createClient from 'openapi-fetch';
-import type { History, paths, Problem, QueueDetail, Sparks } from './contract.ts';
+import type { History, Problem, QueueDetail, Sparks } from './contract.ts';
 
 /** An answer other than 2xx, or none at all; the message is what the server said, fit to be shown. */
 export class ApiFault extends Error {
@@ -11,16 +10,18 @@ export class ApiFault extends Error {
   }
 }
 
-const client = createClient<paths>({ baseUrl: globalThis.location?.origin ?? '' });
+type Parameters = Record<string, string | number | undefined>;
 
-function fault(response: Response, error: Problem | undefined): ApiFault {
-  return new ApiFault(response.status, error?.detail ?? error?.title ?? `HTTP ${response.status}`);
-}
-
-async function unwrap<T>(answer: Promise<{ data?: T; error?: Problem; response: Response }>): Promise<T> {
-  const { data, error, response } = await answer;
-  if (data === undefined) throw fault(response, error);
-  return data;
+/** A GET that says what the server said when it says no. */
+export async function getJson<T>(path: string, parameters: Parameters, signal?: AbortSignal): Promise<T> {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(parameters)) if (value !== undefined) search.set(key, String(value));
+  const response = await fetch(`${path}?${search}`, { headers: { accept: 'application/json' }, ...(signal ? { signal } : {}) });
+  if (!response.ok) {
+    const problem = (await response.json().catch(() => null)) as (Problem & { error?: string }) | null;
+    throw new ApiFault(response.status, problem?.detail ?? problem?.error ?? problem?.title ?? `HTTP ${response.status}`);
+  }
+  return (await response.json()) as T;
 }
 
 export interface QueueAddress {
@@ -29,23 +30,13 @@ export interface QueueAddress {
   queue: string;
 }
 
-export function fetchHistory(address: QueueAddress | null, signal: AbortSignal): Promise<History> {
-  const query = { ...address, range_seconds: 900, step_seconds: 1 };
-  return unwrap(client.GET('/api/v1/history', { params: { query }, signal }));
-}
+export const fetchHistory = (address: QueueAddress | null, signal: AbortSignal): Promise<History> =>
+  getJson('/api/v1/history', { ...address, range_seconds: 900, step_seconds: 1 }, signal);
 
-export function fetchSparks(signal: AbortSignal): Promise<Sparks> {
-  return unwrap(client.GET('/api/v1/sparks', { params: { query: { points: 60 } }, signal }));
-}
+export const fetchSparks = (signal: AbortSignal): Promise<Sparks> => getJson('/api/v1/sparks', { points: 60 }, signal);
 
 /** Without a kind the server answers 409 when several brokers have a queue of that name. */
-export function fetchQueue(source: string, queue: string, kind?: string): Promise<QueueDetail> {
-  const params = { path: { source, queue }, query: kind ? { kind } : {} };
-  return unwrap(client.GET('/api/v1/queue/{source}/{queue}', { params }));
-}
+export const fetchQueue = (source: string, queue: string, kind?: string): Promise<QueueDetail> =>
+  getJson(`/api/v1/queue/${encodeURIComponent(source)}/${encodeURIComponent(queue)}`, { kind });
 
-export async function fetchOpenApi(): Promise<unknown> {
-  const response = await fetch('/api/openapi.json', { headers: { accept: 'application/json' } });
-  if (!response.ok) throw fault(response, undefined);
-  return response.json();
-}
+export const fetchOpenApi = (): Promise<unknown> => getJson('/api/openapi.json', {});

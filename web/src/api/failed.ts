@@ -1,7 +1,6 @@
 /** `/api/v1/queue/failed`: jobs whose last attempt failed, newest first. */
-import type { QueueAddress } from './client.ts';
+import { getJson, type QueueAddress } from './client.ts';
 import type { Instant, Maybe } from './contract.ts';
-import { getJson } from './stored.ts';
 
 export interface FailedJob {
   id: string;

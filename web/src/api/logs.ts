@@ -1,5 +1,5 @@
 /** `/api/v1/logs` and what belongs to it. */
-import { getJson } from './stored.ts';
+import { getJson } from './client.ts';
 import type { Instant, Maybe } from './contract.ts';
 
 export const LEVELS = ['unknown', 'trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;

@@ -1,6 +1,6 @@
 /** What the store answers: history of any length, heat maps, events, and what PromQL knows. */
-import { ApiFault, type QueueAddress } from './client.ts';
-import type { Column, History, Instant, Maybe, Problem, VigieEvent } from './contract.ts';
+import { getJson, type QueueAddress } from './client.ts';
+import type { Column, History, Instant, Maybe, VigieEvent } from './contract.ts';
 
 /** `/api/v1/history` with `from`, `to` and `points`. */
 export interface StoredHistory extends History {
@@ -31,20 +31,6 @@ export interface Stretch {
   from: number;
   to: number;
   points: number;
-}
-
-type Parameters = Record<string, string | number | undefined>;
-
-/** A GET that says what the server said when it says no. */
-export async function getJson<T>(path: string, parameters: Parameters, signal?: AbortSignal): Promise<T> {
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(parameters)) if (value !== undefined) search.set(key, String(value));
-  const response = await fetch(`${path}?${search}`, { headers: { accept: 'application/json' }, ...(signal ? { signal } : {}) });
-  if (!response.ok) {
-    const problem = (await response.json().catch(() => null)) as (Problem & { error?: string }) | null;
-    throw new ApiFault(response.status, problem?.detail ?? problem?.error ?? problem?.title ?? `HTTP ${response.status}`);
-  }
-  return (await response.json()) as T;
 }
 
 export const fetchStretch = (address: QueueAddress | null, stretch: Stretch, signal: AbortSignal): Promise<StoredHistory> =>

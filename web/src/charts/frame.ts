@@ -6,6 +6,8 @@ import { chartView } from './view.ts';
 
 /** What every chart has in common: one cursor for all, a brush that zooms all, a double click that goes back. */
 export const CHART_HEIGHT = 150;
+/** Half a label of the axis: the last one stands under the end of the chart. */
+export const RIGHT = 16;
 const SYNC_KEY = 'vigie';
 const LEAST_BRUSH_PX = 6;
 const AXIS_FONT = '10.5px system-ui, sans-serif';

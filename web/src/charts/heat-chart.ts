@@ -3,7 +3,7 @@ import { duration } from '../domain/duration.ts';
 import { cursorMoment } from '../domain/moment.ts';
 import { heatLevel, type HeatGrid } from '../domain/heat.ts';
 import type { Span } from '../domain/span.ts';
-import { brushed, cursor, tzDate, watchBox, xAxis, yAxis } from './frame.ts';
+import { brushed, cursor, RIGHT, tzDate, watchBox, xAxis, yAxis } from './frame.ts';
 import { ink, type Ink } from './ink.ts';
 import { chartView } from './view.ts';
 
@@ -68,7 +68,7 @@ export class HeatChart {
     const every = Math.max(1, Math.ceil(rows.length / 7));
     const edges = rows.map((_, i) => i).concat(rows.length).filter((i) => i % every === 0);
     return {
-      width, height: HEAT_HEIGHT, padding: [8, 6, 0, 0], legend: { show: false }, tzDate,
+      width, height: HEAT_HEIGHT, padding: [8, RIGHT, 0, 0], legend: { show: false }, tzDate,
       scales: { x: { time: true, auto: false }, y: { range: () => [0, Math.max(1, rows.length)] } },
       series: [{}, { show: true, points: { show: false } }],
       axes: [xAxis(), { ...yAxis(edge), splits: () => edges, grid: { show: false } }],

@@ -3,7 +3,7 @@ import type { Column } from '../api/contract.ts';
 import { cursorMoment } from '../domain/moment.ts';
 import type { Span } from '../domain/span.ts';
 import { pastAt, type Past, type Track } from '../live/track.ts';
-import { brushed, CHART_HEIGHT, cursor, tzDate, watchBox, xAxis, yAxis } from './frame.ts';
+import { brushed, CHART_HEIGHT, cursor, RIGHT, tzDate, watchBox, xAxis, yAxis } from './frame.ts';
 import { ink, type Ink } from './ink.ts';
 import type { Key } from './save.ts';
 import { MarkLayer, type EventSource } from './marks.ts';
@@ -205,7 +205,7 @@ export class TimeChart {
   #options(width: number): uPlot.Options {
     const { leastTop, formatAxis } = this.#spec;
     return {
-      width, height: CHART_HEIGHT, padding: [8, 6, 0, 0], legend: { show: false }, tzDate,
+      width, height: CHART_HEIGHT, padding: [8, RIGHT, 0, 0], legend: { show: false }, tzDate,
       scales: { x: { time: true, auto: false }, y: { range: (_u, _low, high) => [0, Math.max(leastTop, (high ?? 0) * 1.08)] } },
       series: [{}, ...this.#lines().map(({ spec, isPast }) => series(spec, isPast))],
       axes: [xAxis(), yAxis(formatAxis)],

@@ -32,6 +32,10 @@ function two(big: 'min' | 'h' | 'd', small: 's' | 'min' | 'h', a: string, b: str
   return b === '0' ? first : `${first} ${sentence(`unit.${small}`, { n: b })}`;
 }
 
+/** A duration at a line of an axis, or one that was set: no places that say nothing. */
+export const durationTick = (seconds: number): string =>
+  Number.isInteger(seconds) && seconds > 0 && seconds < 10 ? sentence('unit.s', { n: n(seconds) }) : duration(seconds);
+
 /** A figure that counts upwards: always in seconds below a minute, so that a ticking clock does not change its unit. */
 export const age = (seconds: Maybe<number>): string => {
   if (seconds === null || seconds === undefined) return '–';

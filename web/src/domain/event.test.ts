@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { VigieEvent } from '../api/contract.ts';
 import { activateLocale } from '../i18n/index.ts';
-import { clusterEvents, clusterText, eventQueue, eventTypeName, eventWords, isAboutQueue, withNews } from './event.ts';
+import { clusterEvents, clusterText, eventQueue, eventRuns, eventTypeName, eventWords, isAboutQueue, withNews } from './event.ts';
 import { eventTarget } from './event-target.ts';
 import { loadServerWords } from './server-words.ts';
 
@@ -20,6 +20,14 @@ describe('event marks', () => {
     expect(clusterEvents([event(12, { severity: 'warning' }), event(10)], place, 100, 24)[0]).toMatchObject({ severity: 'warning' });
   });
   it('outside of the chart are not drawn', () => expect(clusterEvents([event(101), event(-1)], place, 100, 24)).toEqual([]));
+  it('of one sort in short order are one run in a list; what is wrong is not', () => {
+    const joined = Array.from({ length: 6 }, (_, i) => event(100 - i));
+    const all = [event(300), event(200, { type: 'deploy' }), ...joined, event(20), event(19, { source: 'other' })];
+    expect(eventRuns(all).map((run) => run.length)).toEqual([1, 1, 6, 1, 1]);
+    expect(eventRuns(joined.slice(0, 4)).map((run) => run.length)).toEqual([1, 1, 1, 1]);
+    const broken = joined.map((one, i) => (i === 2 ? { ...one, severity: 'critical' as const } : one));
+    expect(eventRuns(broken).every((run) => run.length === 1)).toBe(true);
+  });
   it('say what happened, and how much more', () => {
     const [cluster] = clusterEvents(Array.from({ length: 9 }, (_, i) => event(8 - i)), place, 100, 24);
     const lines = clusterText(cluster ?? { at: 0, severity: 'info', events: [] }).split('\n');

@@ -68,7 +68,7 @@ export const eventSubject = (event: VigieEvent): string => event.subject ?? fiel
 
 /** What was said beside type and subject: of Vigie's own events, which are put into words here, only the detail. */
 export function eventWords(event: VigieEvent): string {
-  if (!isOwn(event.type)) return inWords(event.message);
+  if (!isOwn(event.type)) return event.message === eventSubject(event) ? '' : inWords(event.message);
   const detail = field(event, 'detail') ?? '';
   // Of queues and workers it is names, which are the same in every language.
   return /^(?:source|instance|config)_/.test(event.type) ? inWords(detail) : detail;
@@ -79,9 +79,30 @@ const about = (event: VigieEvent): string => [eventSubject(event), eventWords(ev
 
 /** "14:02:11 Worker left: api-3", for a mark on a chart. */
 export const eventLine = (event: VigieEvent): string =>
-  `${timeOfDay(event.time)} ${eventTypeName(event.type)}: ${about(event)}`;
+  sentence('event.line', { time: timeOfDay(event.time), what: eventTypeName(event.type), about: about(event) });
 
 const RANK = { critical: 3, warning: 2, info: 1, ok: 0 } as const;
+
+const FOLDED_FROM = 5;
+const FOLDED_SECONDS = 60;
+
+/**
+ * Events, newest first, in runs: many of one sort in short order, such as the workers of a deploy, are one run; everything else is
+ * a run of its own. What is wrong is never folded away.
+ */
+export function eventRuns(events: readonly VigieEvent[]): VigieEvent[][] {
+  const runs: VigieEvent[][] = [];
+  for (const event of events) {
+    const run = runs.at(-1);
+    const last = run?.at(-1);
+    const goesOn = last && last.type === event.type && last.source === event.source && RANK[event.severity] <= RANK.info && RANK[last.severity] <= RANK.info
+      && Date.parse(last.time) - Date.parse(event.time) <= FOLDED_SECONDS * 1_000;
+    if (run && goesOn) run.push(event);
+    else runs.push([event]);
+  }
+  return runs.flatMap((run) => (run.length < FOLDED_FROM ? run.map((event) => [event]) : [run]));
+}
+
 
 /** Events that would lie on one another, as one mark; each with its place in pixels. */
 export interface Cluster {

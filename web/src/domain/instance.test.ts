@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { Instance } from '../api/instances.ts';
-import { featuresOf } from '../live/features.ts';
 import { instanceMatches, instanceOrder, instanceTone, statusOf, versionOf } from './instance.ts';
 import { instancesBy } from './instance-sort.ts';
 
@@ -36,13 +35,5 @@ describe('instances', () => {
     expect(instanceMatches(one, 'API refused')).toBe(true);
     expect(instanceMatches(one, 'api timeout')).toBe(false);
     expect(instanceMatches(one, '')).toBe(true);
-  });
-});
-
-describe('features', () => {
-  it('are those that the document names', () => {
-    expect(featuresOf({ paths: { '/api/v1/logs': {}, '/api/v1/queues': {} } })).toEqual({ instances: false, logs: true });
-    expect(featuresOf(null)).toEqual({ instances: false, logs: false });
-    expect(featuresOf('<html>')).toEqual({ instances: false, logs: false });
   });
 });

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { compileCatalogue } from '../../build/catalogues.ts';
 import { activateLocale } from '../i18n/index.ts';
 import fr from '../i18n/fr.json';
+import help from '../i18n/query.fr.json';
 import words from '../i18n/server.fr.json';
 import { CHECKS, checkLabel } from './checks.ts';
 import { eventWording } from './event.ts';
@@ -66,7 +67,7 @@ describe('what the server says', () => {
     expect(inWords('8 queues')).toBe('8 files');
     expect(inWords('Redis 7.0.15 (standalone) at redis://h:1')).toBe('Redis 7.0.15 (standalone) à redis://h:1');
     expect(inWords('no queue in database 2 under the prefix a b')).toContain('a b');
-    expect(inWords('h:1: no answer within 0.8 s: the server hangs or the network drops packets')).toContain('0.8 s');
+    expect(inWords('h:1: no answer within 0.8 s: the server hangs or the network drops packets')).toContain('0,8 s');
     expect(inWords('refused')).toBe('refusée');
     expect(inWords('1 file, 7 lines read, 12 bytes to go')).toBe('1 fichier, 7 lignes lues, encore 12 octets');
   });
@@ -83,6 +84,15 @@ describe('what the server says', () => {
     await activateLocale('en');
     expect(inWords('127.0.0.1:6379: connection refused')).toBe('127.0.0.1:6379: connection refused');
     await activateLocale('fr');
+  });
+});
+
+describe('what queries are made of', () => {
+  it('is explained in French: every function, every aggregation, every metric, and nothing else', () => {
+    const named = ['calls', 'groups'].flatMap((file) => [...read(`query/src/promql/functions/${file}.rs`).matchAll(/\b(?:call|group)\(\s*"(\w+)"|name: "(\w+)"/g)].map(([, a, b]) => a ?? b ?? ''));
+    const metrics = [...read('model/src/catalogue.rs').matchAll(/= "((?:vigie|process)_\w+)"/g)].map(([, name]) => name ?? '');
+    expect(metrics.length).toBeGreaterThan(70);
+    expect(Object.keys(help).toSorted()).toEqual([...new Set([...named, ...metrics])].toSorted());
   });
 });
 

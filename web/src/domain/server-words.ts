@@ -1,5 +1,5 @@
 import { i18n } from '@lingui/core';
-import { sentence, type MessageId, type Values } from '../i18n/index.ts';
+import { numberFormat, sentence, type MessageId, type Values } from '../i18n/index.ts';
 
 /** One sentence of the server: how it is known, and what the stretches that differ are called. */
 interface Saying {
@@ -46,7 +46,7 @@ function asSaying(text: string): string | null {
     if (!found) continue;
     const values: Values = Object.fromEntries(names.map((name, i) => {
       const part = found[i + 1] ?? '';
-      return [name, COUNTS.has(name) ? Number(part) : name === 'why' ? (translated(part) ?? part) : part];
+      return [name, COUNTS.has(name) ? Number(part) : name === 's' ? numberFormat(3).format(Number(part)) : name === 'why' ? (translated(part) ?? part) : part];
     }));
     return sentence(id as MessageId, values);
   }

@@ -6,8 +6,8 @@ const stuck = { severity: 'critical', code: 'stuck_workers_idle', source: 'main'
 const flowing = { severity: 'ok', code: 'flowing', values: {}, text: '' } as Clue;
 
 describe('a wall', () => {
-  it('goes around the pages that this server has, and comes back', () => {
-    const stops = wallStops(flowing, true);
+  it('goes around the pages, and comes back', () => {
+    const stops = wallStops(flowing);
     const seen: string[] = [];
     let path = '/';
     for (let i = 0; i < 5; i += 1) {
@@ -16,15 +16,14 @@ describe('a wall', () => {
       seen.push(path);
     }
     expect(seen).toEqual(['/queues', '/workers', '/instances', '/', '/queues']);
-    expect(nextStop(wallStops(flowing, false), '/workers')).toEqual({ page: '/' });
   });
   it('shows the queue that is in trouble, after the whole', () => {
-    const stops = wallStops(stuck, false);
+    const stops = wallStops(stuck);
     expect(nextStop(stops, '/')).toEqual({ source: 'main', kind: 'asynq', queue: 'emails' });
     expect(nextStop(stops, '/queues/main/asynq/emails')).toEqual({ page: '/queues' });
   });
   it('goes on from a queue that is well again, and begins anew from any other page', () => {
-    expect(nextStop(wallStops(flowing, false), '/queues/main/asynq/emails')).toEqual({ page: '/queues' });
-    expect(nextStop(wallStops(null, false), '/settings/sources')).toEqual({ page: '/' });
+    expect(nextStop(wallStops(flowing), '/queues/main/asynq/emails')).toEqual({ page: '/queues' });
+    expect(nextStop(wallStops(null), '/settings/sources')).toEqual({ page: '/' });
   });
 });

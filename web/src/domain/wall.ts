@@ -6,10 +6,10 @@ export const WALL_SECONDS = 20;
 export type WallStop = { page: '/' | '/queues' | '/workers' | '/instances' } | { source: string; kind: string; queue: string };
 
 /** The pages that a wall goes around: the whole, the queue that is in trouble where there is one, and the tables, worst first. */
-export function wallStops(verdict: Maybe<Clue>, hasInstances: boolean): WallStop[] {
+export function wallStops(verdict: Maybe<Clue>): WallStop[] {
   const { severity, source, kind, queue } = verdict ?? {};
   const trouble = (severity === 'critical' || severity === 'warning') && source && kind && typeof queue === 'string' ? [{ source, kind, queue }] : [];
-  return [{ page: '/' }, ...trouble, { page: '/queues' }, { page: '/workers' }, ...(hasInstances ? [{ page: '/instances' } as const] : [])];
+  return [{ page: '/' }, ...trouble, { page: '/queues' }, { page: '/workers' }, { page: '/instances' }];
 }
 
 /** The stop after the one that is shown; the first where that is none of them. A queue's page counts as the queue in trouble. */

@@ -6,6 +6,8 @@ export interface Proposal {
   /** "counter", "rate(v range-vector)": beside the name. */
   detail: string;
   help: string;
+  /** The help is in English, whatever the language of the screen. */
+  isEnglish?: boolean;
 }
 
 /** An empty selector, to be filled. */

@@ -1,7 +1,10 @@
-import { getJson, type FunctionHelp } from '../api/stored.ts';
+import { i18n } from '@lingui/core';
+import { getJson } from '../api/client.ts';
+import type { FunctionHelp } from '../api/stored.ts';
+import { sentence, type MessageId } from '../i18n/index.ts';
 import type { Context } from './context.ts';
 import { DURATIONS, SELECTOR, type Proposal } from './complete.ts';
-import { BUILT_IN, LOG_FOLLOWING, LOG_OPERANDS, LOG_STAGES } from './vocabulary.ts';
+import { BUILT_IN, LOG_EXPLAINED, LOG_FOLLOWING, LOG_OPERANDS, LOG_STAGES } from './vocabulary.ts';
 
 const KEEP_MS = 60_000;
 const MOST_KEPT = 100;
@@ -50,20 +53,30 @@ const metadata = (): Promise<Record<string, Metadata[]>> => orElse(keep('metadat
 const functions = (): Promise<readonly FunctionHelp[]> =>
   orElse(keep('functions', async () => (await getJson<{ functions: FunctionHelp[] }>('/api/v1/promql/functions', {}, AbortSignal.timeout(PATIENCE_MS))).functions), []);
 
+/** The help in the language on the screen, by name; English is what the server speaks. */
+const translations = async (): Promise<Readonly<Record<string, string>>> =>
+  i18n.locale === 'fr' ? orElse(import('../i18n/query.fr.json').then(({ default: help }) => help), {}) : {};
+
+/** What is said of a name; a stranger's metric may be called as one of Vigie's and be another. */
+const said = (help: string, translated: string | undefined): Pick<Proposal, 'help' | 'isEnglish'> =>
+  translated === undefined || help === '' ? { help, isEnglish: true } : { help: translated };
+
 async function words(kinds: ReadonlySet<string>): Promise<Proposal[]> {
-  const told = await functions();
+  const [told, other] = await Promise.all([functions(), translations()]);
   const byName = new Map([...BUILT_IN, ...told].map((word) => [word.name, word]));
-  return [...byName.values()].filter((word) => kinds.has(word.kind)).map(({ name, kind, signature, help }) => ({ text: name, kind, detail: signature, help }));
+  return [...byName.values()].filter((word) => kinds.has(word.kind)).map(({ name, kind, signature, help }) => ({ text: name, kind, detail: signature, ...said(help, other[name]) }));
 }
 
 /** "_total" of a counter, "_bucket" of a histogram: the description stands at the name without it. */
 const described = (all: Record<string, Metadata[]>, name: string): Metadata | undefined => (all[name] ?? all[name.replace(/_(?:bucket|sum|count|total)$/, '')])?.[0];
 
 async function metrics(): Promise<Proposal[]> {
-  const [names, all] = await Promise.all([list('/api/v1/label/__name__/values', ''), metadata()]);
+  const [names, all, other] = await Promise.all([list('/api/v1/label/__name__/values', ''), metadata(), translations()]);
   return names.map((text) => {
     const about = described(all, text);
-    return { text, kind: 'metric', detail: about?.type ?? '', help: about?.help ?? '' };
+    const help = about?.help ?? '';
+    const isOwn = text.startsWith('vigie_') || help.includes('Vigie');
+    return { text, kind: 'metric', detail: about?.type ?? '', ...said(help, isOwn ? other[text.replace(/_(?:bucket|sum|count)$/, '')] : undefined) };
   });
 }
 
@@ -97,7 +110,8 @@ const fields = (selector: string): Promise<string[]> => selector === '' ? Promis
   return (told.fields ?? []).map(({ label }) => label);
 }), []);
 
-const asProposals = (all: readonly FunctionHelp[]): Proposal[] => all.map(({ name, kind, signature, help }) => ({ text: name, kind, detail: signature, help }));
+const logHelp = (name: string): string => (LOG_EXPLAINED.has(name) ? sentence(`explore.logql.${name}` as MessageId) : '');
+const asProposals = (all: readonly FunctionHelp[]): Proposal[] => all.map(({ name, kind, signature }) => ({ text: name, kind, detail: signature, help: logHelp(name) }));
 const FILTERS = plain(['|= ""', '!= ""', '|~ ""', '!~ ""'], 'keyword');
 
 async function logLabels(selector: string): Promise<Proposal[]> {
@@ -111,7 +125,7 @@ async function logCandidates(context: Context): Promise<Proposal[]> {
     case 'duration':
       return plain(DURATIONS, 'duration');
     case 'word':
-      return [...FILTERS, ...plain(LOG_STAGES.map(({ name }) => `| ${name}`), 'keyword'), ...asProposals(LOG_FOLLOWING)];
+      return [...FILTERS, ...LOG_STAGES.map(({ name, kind }) => ({ text: `| ${name}`, kind, detail: '', help: logHelp(name) })), ...asProposals(LOG_FOLLOWING)];
     case 'stage':
       return [...asProposals(LOG_STAGES), ...await logLabels(context.selector)];
     case 'operand':

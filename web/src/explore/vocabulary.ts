@@ -30,6 +30,9 @@ export const STAGES: ReadonlySet<string> = new Set(STAGE_NAMES.split(' '));
 /** Those of them that names of labels follow. */
 export const NAMING_STAGES: ReadonlySet<string> = new Set(['drop', 'keep', 'label_format', 'unwrap']);
 
+/** Those that are explained, by `explore.logql.` and their name in the catalogue. */
+export const LOG_EXPLAINED: ReadonlySet<string> = new Set(`${LOG_RANGES} ${STAGE_NAMES}`.split(' '));
+
 /** The words of LogQL. */
 export const LOG_OPERANDS: readonly FunctionHelp[] = [...all(LOG_AGGREGATIONS, 'aggregation'), ...all(`${LOG_RANGES} vector label_replace`, 'function')];
 export const LOG_STAGES: readonly FunctionHelp[] = all(STAGE_NAMES, 'keyword');

@@ -1,6 +1,5 @@
 import { i18n } from '@lingui/core';
-import { Trans, useLingui } from '@lingui/react';
-import { createElement, type ReactElement, type ReactNode } from 'react';
+import { cloneElement, useSyncExternalStore, type ReactElement, type ReactNode } from 'react';
 import { readPreferences } from '../domain/preferences.ts';
 import type en from './en.json';
 
@@ -24,13 +23,14 @@ const load = {
 /** The sentences that only some pages need; they come with those. */
 const loadPart = {
   cards: { en: () => import('virtual:catalogue/en/cards'), fr: () => import('virtual:catalogue/fr/cards') },
+  dialogs: { en: () => import('virtual:catalogue/en/dialogs'), fr: () => import('virtual:catalogue/fr/dialogs') },
   explore: { en: () => import('virtual:catalogue/en/explore'), fr: () => import('virtual:catalogue/fr/explore') },
   queue: { en: () => import('virtual:catalogue/en/queue'), fr: () => import('virtual:catalogue/fr/queue') },
   settings: { en: () => import('virtual:catalogue/en/settings'), fr: () => import('virtual:catalogue/fr/settings') },
   watch: { en: () => import('virtual:catalogue/en/watch'), fr: () => import('virtual:catalogue/fr/watch') },
   workers: { en: () => import('virtual:catalogue/en/workers'), fr: () => import('virtual:catalogue/fr/workers') },
 } satisfies Record<string, typeof load>;
-export type Part = keyof typeof loadPart;
+type Part = keyof typeof loadPart;
 
 const parts = new Set<Part>();
 
@@ -42,7 +42,7 @@ export async function activateLocale(locale: Locale): Promise<void> {
 }
 
 /** Adds the sentences of a part, in the language on the screen and in any that is chosen later. */
-export async function speak(part: Part): Promise<void> {
+async function speak(part: Part): Promise<void> {
   if (parts.has(part)) return;
   const locale = i18n.locale === 'fr' ? 'fr' : 'en';
   const catalogue = await loadPart[part][locale]();
@@ -52,21 +52,32 @@ export async function speak(part: Part): Promise<void> {
   if (i18n.locale !== locale && (i18n.locale === 'en' || i18n.locale === 'fr')) await activateLocale(i18n.locale);
 }
 
+/** A page or a dialog whose script and sentences come when it is opened. */
+export const withWords = async <T>(needs: readonly Part[], script: Promise<T>): Promise<T> => (await Promise.all([script, ...needs.map((part) => speak(part))]))[0];
+
 export const followLocale = (): Promise<void> =>
   activateLocale(chooseLocale(readPreferences().locale, navigator.languages));
 
 /** A sentence of the catalogue in the language on the screen. Inside React take `useSentence`, which follows a change. */
 export const sentence: Translate = (id, values) => i18n._(id, values);
 
+let changes = 0;
+i18n.on('change', () => { changes += 1; });
+const onChange = (changed: () => void) => i18n.on('change', changed);
+
 export function useSentence(): Translate {
-  useLingui();
+  useSyncExternalStore(onChange, () => changes);
   return sentence;
 }
 
-/** A sentence with elements in it: `<0>…</0>` in the catalogue is drawn by the first of `parts`. */
-export function Rich(props: { id: MessageId; values?: Values; parts?: ReactElement[] }): ReactNode {
-  const components = Object.fromEntries((props.parts ?? []).map((part, i) => [String(i), part]));
-  return createElement(Trans, { id: props.id, values: props.values ?? {}, components });
+/** A sentence with elements in it: `<0/>` in the catalogue is the first of `parts`. */
+export function Rich(props: { id: MessageId; values?: Values; parts: ReactElement[] }): ReactNode {
+  const t = useSentence();
+  // Every second piece is the number of a part.
+  return t(props.id, props.values).split(/<(\d)\/>/).map((piece, i) => {
+    const part = i % 2 === 1 ? props.parts[Number(piece)] : undefined;
+    return part ? cloneElement(part, { key: i }) : piece;
+  });
 }
 
 let spoken: { locale: string; variant: string } | undefined;

@@ -63,7 +63,9 @@ export class LagMeter {
 
 export const isLate = (source: Source, now: number, lag: number): boolean => {
   const age = ageOf(source, now);
-  return age === null || age > source.poll_interval_seconds * 1_000 * JITTER + lag + GRACE_MS;
+  // The pause begins when a poll ends: one that takes its time makes the next one no later than it has to be.
+  const period = source.poll_interval_seconds * JITTER + (source.poll_seconds ?? 0);
+  return age === null || age > period * 1_000 + lag + GRACE_MS;
 };
 
 export function judgeFreshness(link: Link, doc: Rows<Source> | undefined, now: number, local: number, lags = new LagMeter()): Freshness {

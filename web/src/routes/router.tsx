@@ -1,12 +1,9 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect, retainSearchParams } from '@tanstack/react-router';
-import { speak, type Part } from '../i18n/index.ts';
+import { withWords } from '../i18n/index.ts';
 import { Shell } from '../widgets/shell/shell.tsx';
 import { Lost } from '../widgets/shell/lost.tsx';
 import { NowPage } from './now.tsx';
 import { eventsSearch, exploreSearch, instancesSearch, logsSearch, parseSearch, queueSearch, queuesSearch, shellSearch, stringifySearch, workersSearch } from './search.ts';
-
-/** A page whose script and sentences come when it is opened. */
-const withWords = async <T,>(parts: readonly Part[], page: Promise<T>): Promise<T> => (await Promise.all([page, ...parts.map((part) => speak(part))]))[0];
 
 const root = createRootRoute({
   component: Shell,

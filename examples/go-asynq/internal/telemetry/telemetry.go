@@ -16,6 +16,9 @@ import (
 // Usage is the help of the flag whose value Start takes.
 const Usage = "loopback address where Vigie reads metrics, logs, events and jobs of this process; empty: none, and nothing is recorded"
 
+// release is what the processes of this example say that they run.
+const release = "2.1"
+
 // Start serves the four paths of the contract at address and returns the recorder
 // behind them. With an empty address it is nil, which is a recorder switched off.
 // VIGIE_JOBS says how many job records it keeps for a reader that is away.
@@ -24,7 +27,7 @@ func Start(address, service, instance string) (v *vigie.Recorder, stop func(cont
 	if address == "" {
 		return nil, func(context.Context) {}, nil
 	}
-	options := vigie.Options{Service: service, Instance: instance}
+	options := vigie.Options{Service: service, Version: release, Instance: instance}
 	if text := os.Getenv("VIGIE_JOBS"); text != "" {
 		if options.Jobs, err = strconv.Atoi(text); err != nil {
 			return nil, nil, fmt.Errorf("VIGIE_JOBS is no number: %w", err)
@@ -38,7 +41,7 @@ func Start(address, service, instance string) (v *vigie.Recorder, stop func(cont
 	server := &http.Server{Handler: v.Endpoint(), ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	fmt.Printf("%s: http://%s%s\n", instance, listener.Addr(), vigie.PathMetrics)
-	v.Event("start", instance+" has started", "subject", instance)
+	v.Event("start", instance, "subject", instance)
 	return v, func(ctx context.Context) {
 		_ = v.Drain(ctx) // without a reader the time is up at some point
 		_ = server.Close()

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import type { VigieEvent } from '../../api/contract.ts';
 import { chartView } from '../../charts/view.ts';
-import { eventTypeName, eventWords } from '../../domain/event.ts';
+import { eventRuns, eventSubject, eventTypeName, eventWords } from '../../domain/event.ts';
 import { fullMoment, timeOfDay } from '../../domain/moment.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
@@ -17,6 +17,8 @@ export interface EventsChange {
 }
 
 const SHOWN_AT_FIRST = 300;
+/** So many of a run are named. */
+const NAMED = 6;
 const LOUDNESS = { ok: 0, info: 0, warning: 1, critical: 2 } as const;
 const LEAST: Record<Loud, number> = { any: 0, warning: 1, critical: 2 };
 
@@ -36,6 +38,26 @@ function EventLine({ event }: { event: VigieEvent }) {
       <EventSubject event={event} />
       {event.source ? <span className="src">{showName(event.source)}</span> : null}
       {words ? <span className="rec">{words}</span> : null}
+    </li>
+  );
+}
+
+/** Many of one sort: who they are about, and each of them at a press. */
+function RunLine({ run }: { run: readonly [VigieEvent, ...VigieEvent[]] }) {
+  const t = useSentence();
+  const [newest] = run;
+  const about = [...new Set(run.map((event) => showName(eventSubject(event))))];
+  return (
+    <li className="run">
+      <details>
+        <summary data-row="">
+          <time dateTime={newest.time} data-tip={fullMoment(newest.time)}>{timeOfDay(newest.time)}</time>
+          <b>{eventTypeName(newest.type)}</b> <span className="tag">{t('events.times', { n: run.length })}</span>
+          {newest.source ? <span className="src">{showName(newest.source)}</span> : null}
+          <span className="rec">{about.slice(0, NAMED).join(', ')}{about.length > NAMED ? ' …' : ''}</span>
+        </summary>
+        <ol className="tl">{run.map((event) => <EventLine key={event.id} event={event} />)}</ol>
+      </details>
     </li>
   );
 }
@@ -62,6 +84,8 @@ export function EventsBoard(props: { filter: string; type: string; loud: Loud; o
   const { filter, type, loud } = props;
   const types = useMemo(() => [...new Set([...events.map((event) => event.type), ...(type ? [type] : [])])].toSorted(), [events, type]);
   const shown = events.filter((event) => (type === '' || event.type === type) && LOUDNESS[event.severity] >= LEAST[loud] && hits(event, filter.trim()));
+  // Whoever looks for some of them wants to see each.
+  const runs = type === '' && filter.trim() === '' ? eventRuns(shown.slice(0, most)) : shown.slice(0, most).map((event) => [event]);
   return (
     <div className="grid">
       <div className="toolbar s12">
@@ -80,7 +104,7 @@ export function EventsBoard(props: { filter: string; type: string; loud: Loud; o
         {error ? <Fault text={t('fault.list', { reason: error })} retry={t('action.retry')} onRetry={reload} /> : null}
         {!loaded && !error ? <div className="note"><Skeleton width="60ch" /></div> : null}
         <p className="dim note-line">{t('events.info')}</p>
-        <ol className="tl">{shown.slice(0, most).map((event) => <EventLine key={event.id} event={event} />)}</ol>
+        <ol className="tl">{runs.map(([newest, ...others]) => (newest === undefined ? null : others.length > 0 ? <RunLine key={others.at(-1)?.id} run={[newest, ...others]} /> : <EventLine key={newest.id} event={newest} />))}</ol>
         {loaded && !error && shown.length === 0 ? <p className="empty">{t(events.length === 0 ? 'events.none' : 'events.noMatch')}</p> : null}
         {shown.length > most ? <p className="note"><button type="button" className="btn" onClick={() => setMost(most + SHOWN_AT_FIRST)}>{t('load.more', { n: shown.length - most })}</button></p> : null}
       </section>

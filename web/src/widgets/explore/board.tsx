@@ -5,7 +5,6 @@ import { chartView } from '../../charts/view.ts';
 import { metricNames } from '../../explore/names.ts';
 import { readRecent, remember, type Query } from '../../explore/recent.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
-import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { CopyButton, Menu, Segmented } from '../../ui/index.tsx';
 import { Answers } from './answers.tsx';
 import { QueryRow } from './query-row.tsx';
@@ -40,14 +39,14 @@ const LOG_EXAMPLES: readonly [query: string, words: MessageId][] = [
 ];
 
 /** A first query at the press of a button, for the metrics that are there. */
-function Examples(props: { hasLogs: boolean; onTake: (query: Query) => void }) {
+function Examples(props: { onTake: (query: Query) => void }) {
   const t = useSentence();
   const { data, error } = useQuery({ queryKey: ['metric names'], queryFn: metricNames, retry: false }, client);
   const known = new Set(data);
   const fitting = EXAMPLES.filter(([needs]) => needs === '' || known.has(needs));
   const all = [
     ...fitting.map(([, text, words]) => ({ text, words, isLog: false })),
-    ...(props.hasLogs ? LOG_EXAMPLES : []).map(([text, words]) => ({ text, words, isLog: true })),
+    ...LOG_EXAMPLES.map(([text, words]) => ({ text, words, isLog: true })),
   ];
   return (
     <section className="card note examples">
@@ -109,7 +108,6 @@ export function ExploreBoard(props: ExploreBoardProps) {
   const { slots, key } = useAnswers(asked, isInstant ? 'instant' : 'range', look, count);
   const letters = useMemo(() => asked.map(({ letter }) => letter), [asked]);
   const isBusy = (letter: Letter) => letters.includes(letter) && slots[letter]?.key !== key;
-  const { logs: hasLogs } = useSyncExternalStore(watchFeatures, readFeatures);
   const runAll = (all: Query[], change: Partial<ExploreState> = {}) => {
     remember(all);
     setCount((n) => n + 1);
@@ -149,7 +147,7 @@ export function ExploreBoard(props: ExploreBoardProps) {
             if (!letter) return null;
             return (
               <QueryRow
-                key={one.id} letter={letter} text={one.text} isLog={one.isLog} hasLogs={hasLogs} isOn={!off.includes(letter)} isOnly={drafts.length === 1} isNew={one.isNew} slot={slots[letter]} isBusy={isBusy(letter)}
+                key={one.id} letter={letter} text={one.text} isLog={one.isLog} isOn={!off.includes(letter)} isOnly={drafts.length === 1} isNew={one.isNew} slot={slots[letter]} isBusy={isBusy(letter)}
                 onChange={(text) => edit(one.id, { text })} onLanguage={(isLog) => edit(one.id, { isLog })} onRun={() => runAll(typed)} onSwitch={() => toggle(letter)} onRemove={() => remove(i)}
               />
             );
@@ -160,7 +158,7 @@ export function ExploreBoard(props: ExploreBoardProps) {
           <button type="button" className="btn" disabled={drafts.length >= LETTERS.length} onClick={() => set([...drafts, draft({ text: '', isLog: drafts.at(-1)?.isLog ?? false }, true)])}>{t('explore.add')}</button>
         </div>
       </section>
-      {asked.length === 0 && typed.every(({ text }) => text.trim() === '') ? <Examples hasLogs={hasLogs} onTake={take} /> : <Answers slots={slots} letters={letters} isInstant={isInstant} view={view} isBusy={letters.some(isBusy)} />}
+      {asked.length === 0 && typed.every(({ text }) => text.trim() === '') ? <Examples onTake={take} /> : <Answers slots={slots} letters={letters} isInstant={isInstant} view={view} isBusy={letters.some(isBusy)} />}
     </div>
   );
 }

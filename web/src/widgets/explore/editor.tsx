@@ -115,7 +115,7 @@ function Proposals(props: { id: string; popup: Popup; onTake: (proposal: Proposa
           </div>
         ))}
       </div>
-      {active && (active.detail || active.help) ? <div className="proposal-help" lang="en"><code>{active.kind === 'metric' ? active.text : active.detail}</code>{active.help}</div> : null}
+      {active && (active.detail || active.help) ? <div className="proposal-help" lang={active.isEnglish ? 'en' : undefined}><code>{active.detail === '' || active.kind === 'metric' ? active.text : active.detail}</code>{active.help}</div> : null}
     </div>
   );
 }

@@ -21,7 +21,6 @@ export interface QueryRowProps {
   slot: Slot | undefined;
   isBusy: boolean;
   /** Whether this server keeps lines. */
-  hasLogs: boolean;
   onChange: (text: string) => void;
   onLanguage: (isLog: boolean) => void;
   onRun: () => void;
@@ -76,7 +75,7 @@ export function QueryRow(props: QueryRowProps) {
       <button type="button" className={`letter q-${LETTERS.indexOf(letter) + 1}`} aria-pressed={isOn} onClick={props.onSwitch} aria-label={t('explore.switch', { letter })} data-tip={t('explore.switch', { letter })}>{letter}</button>
       <Editor label={t('explore.query', { letter, language })} value={text} isLog={isLog} fault={at === null ? null : faultSpan(at, text)} faultId={error === null ? undefined : faultId} onChange={props.onChange} onRun={props.onRun} isNew={props.isNew} />
       <span className="query-tools">
-        {props.hasLogs || isLog ? <Segmented label={t('explore.language', { letter })} value={language} onChange={(value) => props.onLanguage(value === 'LogQL')} options={LANGUAGES} /> : null}
+        <Segmented label={t('explore.language', { letter })} value={language} onChange={(value) => props.onLanguage(value === 'LogQL')} options={LANGUAGES} />
         <button type="button" className="btn quiet" onClick={() => void format()} disabled={text.trim() === ''} data-tip={t('explore.formatTip')}>{t('explore.format')}</button>
         <button type="button" className="btn quiet" onClick={props.onRemove} disabled={props.isOnly && text === ''} aria-label={t('explore.remove', { letter })} data-tip={t('explore.remove', { letter })}>✕</button>
       </span>

@@ -1,5 +1,5 @@
 import uPlot from 'uplot';
-import { brushed, cursor, tzDate, watchBox, xAxis, yAxis } from '../../charts/frame.ts';
+import { brushed, cursor, RIGHT, tzDate, watchBox, xAxis, yAxis } from '../../charts/frame.ts';
 import { ink } from '../../charts/ink.ts';
 import { MarkLayer, type EventSource } from '../../charts/marks.ts';
 import { chartView } from '../../charts/view.ts';
@@ -83,7 +83,7 @@ export class SeriesChart {
   #options(width: number): uPlot.Options {
     const thin = this.#drawn.length > MANY;
     return {
-      width, height: SERIES_HEIGHT, padding: [10, 8, 0, 0], legend: { show: false }, tzDate,
+      width, height: SERIES_HEIGHT, padding: [10, RIGHT, 0, 0], legend: { show: false }, tzDate,
       scales: { x: { time: true, auto: false }, y: { range: yRange } },
       series: [{}, ...this.#drawn.map(({ ink: color, dash }) => ({
         stroke: () => ink(color), width: thin ? 1 : 1.5, dash, points: { show: (plot: uPlot, i: number) => isLone(plot.data[i]), size: 4, fill: () => ink(color) },

@@ -1,4 +1,4 @@
-import { memo, useMemo, useSyncExternalStore } from 'react';
+import { memo, useMemo } from 'react';
 import type { Rows } from '../../api/contract.ts';
 import type { Instance, InstanceStatus } from '../../api/instances.ts';
 import { calledOf, instanceMatches, statusOf } from '../../domain/instance.ts';
@@ -8,7 +8,6 @@ import type { Direction } from '../../domain/order.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { inWords } from '../../domain/server-words.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
-import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { useLive, useTopic } from '../../live/hooks.ts';
 import { Card, ScrollX, Segmented } from '../../ui/index.tsx';
 import { SortHead } from '../../ui/sort-head.tsx';
@@ -130,8 +129,7 @@ const fits = (instance: Instance, { filter, status, role }: InstancesLook): bool
 /** Every process behind a service: how it is, since when, how fast, and what is wrong with it. */
 export function InstancesBoard({ onChange, ...look }: InstancesLook & { onChange: (change: InstancesChange, replace?: boolean) => void }) {
   const t = useSentence();
-  const { instances } = useSyncExternalStore(watchFeatures, readFeatures);
-  useTopic(instances ? 'instances' : null);
+  useTopic('instances');
   const rows = useLive<Rows<Instance>, Record<string, Instance> | undefined>('instances', (doc) => doc?.rows);
   const { filter, status, role, sort, direction } = look;
   const sorted = useMemo(() => {

@@ -21,14 +21,10 @@ export function Told(props: { children: ReactNode }) {
 export function InstanceName({ instance }: { instance: Instance }) {
   const t = useSentence();
   const called = calledOf(instance);
-  const name = <bdi className="name">{showName(called)}</bdi>;
   return (
     <>
       <Mark tone={instanceTone(instance)} label={instanceState(t, instance)} />
-      <LinesLink
-        of={{ instance: called }} className="q" isRow tip={[instance.address, t('instances.linesTip', { name: showName(called) })].filter(Boolean).join('\n')}
-        bare={<span className="q" data-row="" tabIndex={-1} data-tip={instance.address ?? undefined}>{name}</span>}
-      >{name}</LinesLink>
+      <LinesLink of={{ instance: called }} className="q" isRow tip={[instance.address, t('instances.linesTip', { name: showName(called) })].filter(Boolean).join('\n')}><bdi className="name">{showName(called)}</bdi></LinesLink>
       <span className="src">{showName(instance.role)}{instance.leader ? ` (${t('instances.leader')})` : ''} · {showName(instance.source)}</span>
     </>
   );

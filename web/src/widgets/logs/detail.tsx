@@ -1,10 +1,9 @@
 import { Link } from '@tanstack/react-router';
-import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { fetchLogs } from '../../api/logs.ts';
 import { fullMoment } from '../../domain/moment.ts';
 import { showName, showText } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
-import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { identity, lineId, lineOf, ndjson, Origins, type Line } from '../../logs/line.ts';
 import { Card, CopyButton, Fault, Skeleton } from '../../ui/index.tsx';
 import type { OnLogsChange } from './model.ts';
@@ -61,9 +60,8 @@ const shown = (value: unknown): string => showText(typeof value === 'string' ? v
 /** From the line to the page of what wrote it or what it is about. */
 function Onward({ name, value }: { name: string; value: string }) {
   const t = useSentence();
-  const { instances } = useSyncExternalStore(watchFeatures, readFeatures);
   if (name === 'queue') return <Link to="/queues" search={{ q: value }} preload={false} aria-label={t('logs.toQueue', { name: showName(value) })} data-tip={t('logs.toQueue', { name: showName(value) })}>→</Link>;
-  if (name === 'instance' && instances) return <Link to="/instances" search={{ q: value }} preload={false} aria-label={t('logs.toInstance', { name: showName(value) })} data-tip={t('logs.toInstance', { name: showName(value) })}>→</Link>;
+  if (name === 'instance') return <Link to="/instances" search={{ q: value }} preload={false} aria-label={t('logs.toInstance', { name: showName(value) })} data-tip={t('logs.toInstance', { name: showName(value) })}>→</Link>;
   return null;
 }
 

@@ -1,6 +1,8 @@
 import { useEffect, useRef, useState } from 'react';
 import { fetchLogHistogram, type LogFilter, type LogHistogram } from '../../api/logs.ts';
+import { TimeAxis } from '../../charts/time-axis.tsx';
 import { chartView } from '../../charts/view.ts';
+import { durationTick } from '../../domain/duration.ts';
 import { roundStep } from '../../explore/matrix.ts';
 import { secondOfDay, spanText } from '../../domain/moment.ts';
 import { brushedSpan, type Span } from '../../domain/span.ts';
@@ -85,7 +87,7 @@ export function LogHistogramCard({ filter, look }: { filter: LogFilter; look: st
   const top = Math.max(1, ...(bars?.bars ?? []).map(({ counts }) => counts.reduce((sum, n) => sum + n, 0)));
   const width = bars ? bars.span.to - bars.span.from : 1;
   return (
-    <Card className="s12" title={t('logs.histogram')} small={bars ? spanText(bars.span.from, bars.span.to) : ''} info={t('logs.histogramInfo')}>
+    <Card className="s12" title={t('logs.histogram')} small={bars ? `${spanText(bars.span.from, bars.span.to)} · ${t('logs.peak', { n: top, step: durationTick(bars.step) })}` : ''} info={t('logs.histogramInfo')}>
       {error ? <Fault text={t('logs.histogramFault', { reason: error })} retry={t('action.retry')} onRetry={retry} /> : null}
       {bars ? (
         // A drag is an aid for the hand: the range's menu does the same by keys.
@@ -113,6 +115,7 @@ export function LogHistogramCard({ filter, look }: { filter: LogFilter; look: st
           {drag ? <rect className="b-drag" x={Math.min(drag.from, drag.to) * width} width={Math.abs(drag.to - drag.from) * width} y={0} height={HEIGHT} /> : null}
         </svg>
       ) : error ? null : <div className="log-bars"><Skeleton block /></div>}
+      {bars ? <div className="log-axis"><TimeAxis span={bars.span} /></div> : null}
     </Card>
   );
 }

@@ -1,8 +1,7 @@
-import { lazy, Suspense, useSyncExternalStore } from 'react';
+import { lazy, Suspense } from 'react';
 import type { NowDoc, Overview } from '../../api/contract.ts';
-import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { useLive } from '../../live/hooks.ts';
-import { speak } from '../../i18n/index.ts';
+import { withWords } from '../../i18n/index.ts';
 import { KpiStrip } from './kpis.tsx';
 import { LatencyCard } from './latency.tsx';
 import { QueueStatusCard } from './queue-status.tsx';
@@ -11,25 +10,15 @@ import { WorkerLoadCard } from '../workers/load-card.tsx';
 import { PoolCard } from '../workers/pool-card.tsx';
 
 /** Of use on the first run only, so it comes only then. */
-const Checklist = lazy(async () => {
-  const [{ Checklist: default_ }] = await Promise.all([import('../settings/checklist.tsx'), speak('settings')]);
-  return { default: default_ };
-});
+const Checklist = lazy(async () => ({ default: (await withWords(['settings'], import('../settings/checklist.tsx'))).Checklist }));
 
-const HealthCard = lazy(async () => {
-  const [{ HealthCard: default_ }] = await Promise.all([import('../instances/health-card.tsx'), speak('cards')]);
-  return { default: default_ };
-});
-const LogsCard = lazy(async () => {
-  const [{ LogsCard: default_ }] = await Promise.all([import('../logs/card.tsx'), speak('cards')]);
-  return { default: default_ };
-});
+const HealthCard = lazy(async () => ({ default: (await withWords(['cards'], import('../instances/health-card.tsx'))).HealthCard }));
+const LogsCard = lazy(async () => ({ default: (await withWords(['cards'], import('../logs/card.tsx'))).LogsCard }));
 
 /** Everything at once: what waits, what flows, how long it takes, who works. */
 export function NowBoard() {
   const queues = useLive<NowDoc, number | undefined>('now', (doc) => doc?.overview?.queues);
   const overview = useLive<NowDoc, Overview | undefined>('now', (doc) => doc?.overview);
-  const features = useSyncExternalStore(watchFeatures, readFeatures);
   return (
     <div className="grid">
       <KpiStrip overview={overview} />
@@ -39,8 +28,8 @@ export function NowBoard() {
       <LatencyCard />
       <PoolCard className="s4" linked />
       <Suspense fallback={null}>
-        {features.instances ? <HealthCard /> : null}
-        {features.logs ? <LogsCard /> : null}
+        <HealthCard />
+        <LogsCard />
       </Suspense>
     </div>
   );

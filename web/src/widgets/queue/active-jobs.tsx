@@ -22,7 +22,7 @@ export function ActiveJobsCard({ detail }: { detail: LiveQueue }) {
           <tbody>
             {jobs.map((job) => (
               <tr key={job.id}>
-                <td className="cut mono"><LinesLink of={{ queue: detail.queue, job: job.id }} tip={t('lines.ofJob', { id: showName(job.id) })} bare={showName(job.id)}>{showName(job.id)}</LinesLink></td>
+                <td className="cut mono"><LinesLink of={{ queue: detail.queue, job: job.id }} tip={t('lines.ofJob', { id: showName(job.id) })}>{showName(job.id)}</LinesLink></td>
                 <td className="l cut">{job.type ? <bdi className="name">{showName(job.type)}</bdi> : <span data-tip={t('absent.type')}>–</span>}</td>
                 <td>{job.since ? <SinceCell at={job.since} /> : <span data-tip={t('absent.since')}>–</span>}</td>
               </tr>

@@ -1,12 +1,28 @@
 import { ChartCard } from '../../charts/chart-card.tsx';
-import { duration } from '../../domain/duration.ts';
+import { duration, durationTick } from '../../domain/duration.ts';
 import { count, failedShare, percent, rate, rateTick } from '../../domain/quantity.ts';
 import { useSentence } from '../../i18n/index.ts';
 import type { ViewFeed } from '../../live/view-feed.ts';
 import type { Track } from '../../live/track.ts';
 
-const errorShare = (track: Track): (number | null)[] =>
-  track.failed_rate.map((failed, i) => failedShare(failed, track.out_rate[i]));
+/** A share of what ended in one second is 0 or 1 more often than not: from such fine steps it is taken over this many seconds. */
+const SHARE_SECONDS = 30;
+
+/** Sums of the last `n` values at each place; null where nothing is known at that place itself. */
+function lately(values: readonly (number | null)[], n: number): (number | null)[] {
+  let sum = 0;
+  return values.map((value, i) => {
+    sum += (value ?? 0) - (i >= n ? (values[i - n] ?? 0) : 0);
+    return value === null ? null : sum;
+  });
+}
+
+function errorShare({ times, failed_rate, out_rate }: Track): (number | null)[] {
+  const step = (times[1] ?? 0) - (times[0] ?? 0);
+  const n = step > 0 ? Math.max(1, Math.round(SHARE_SECONDS / step)) : 1;
+  const failed = lately(failed_rate, n);
+  return lately(out_rate, n).map((out, i) => failedShare(failed[i], out));
+}
 
 /** Four charts under one cursor: how much, how fast, how long, how well. */
 export function QueueCharts({ feed }: { feed: ViewFeed }) {
@@ -23,7 +39,7 @@ export function QueueCharts({ feed }: { feed: ViewFeed }) {
         { label: t('line.in'), read: (track) => track.in_rate, columns: ['in_rate'], compared: true, ink: 'in', fill: true },
         { label: t('line.out'), read: (track) => track.out_rate, columns: ['out_rate'], compared: true, ink: 'out' },
       ]} />
-      <ChartCard id="times" className="s6" feed={feed} title={t('times.title')} small={t('times.small')} info={t('times.info')} format={duration} leastTop={0.01} lines={[
+      <ChartCard id="times" className="s6" feed={feed} title={t('times.title')} small={t('times.small')} info={t('times.info')} format={duration} formatAxis={durationTick} leastTop={0.01} lines={[
         { label: t('line.waitP95'), read: (track) => track.wait_p95, columns: ['wait_p95'], compared: true, ink: 'in' },
         { label: t('line.waitP50'), read: (track) => track.wait_p50, columns: ['wait_p50'], ink: 'in', dash: [3, 3], width: 1.2 },
         { label: t('line.runP95'), read: (track) => track.run_p95, columns: ['run_p95'], compared: true, ink: 'out' },

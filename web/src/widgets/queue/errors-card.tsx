@@ -41,7 +41,7 @@ function GroupRow({ group, queue }: { group: ErrorGroup; queue: string }) {
         <td data-tip={t('errorGroups.countTip', { n: group.count, good: forGood })}><b>{count(group.count)}</b></td>
         <td className="l cut ph"><Types types={types} /></td>
         <td className="l ph">{example.time ? <time dateTime={example.time} data-tip={fullMoment(example.time)}>{timeOfDay(example.time)}</time> : <span data-tip={t('absent.figure')}>–</span>}</td>
-        <td className="l cut mono"><LinesLink of={{ queue, job: example.id, ...linesAround(example) }} tip={t('lines.ofJob', { id })} bare={id}>{id}</LinesLink></td>
+        <td className="l cut mono"><LinesLink of={{ queue, job: example.id, ...linesAround(example) }} tip={t('lines.ofJob', { id })}>{id}</LinesLink></td>
       </tr>
       {open && example.error ? (
         <>

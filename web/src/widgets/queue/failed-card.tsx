@@ -23,7 +23,7 @@ function Who({ job }: { job: FailedJob }) {
   const name = job.instance ?? job.worker;
   if (!name) return <span data-tip={t('failed.noWorker')}>–</span>;
   const shown = <bdi className="name">{showName(name)}</bdi>;
-  return job.instance ? <LinesLink of={{ instance: job.instance, ...linesAround(job) }} tip={t('failed.instanceLines', { name: showName(job.instance) })} bare={shown}>{shown}</LinesLink> : shown;
+  return job.instance ? <LinesLink of={{ instance: job.instance, ...linesAround(job) }} tip={t('failed.instanceLines', { name: showName(job.instance) })}>{shown}</LinesLink> : shown;
 }
 
 const FailedRow = memo(function FailedRow({ job, queue, open, onToggle }: { job: FailedJob; queue: string; open: boolean; onToggle: (id: string) => void }) {
@@ -39,7 +39,7 @@ const FailedRow = memo(function FailedRow({ job, queue, open, onToggle }: { job:
       <tr>
         <td className="l">{job.time ? <time dateTime={job.time} data-tip={fullMoment(job.time)}>{timeOfDay(job.time)}</time> : <span data-tip={t('absent.figure')}>–</span>}</td>
         <td className="l cut">{job.type ? <bdi className="name q">{showName(job.type)}</bdi> : <span data-tip={t('absent.type')}>–</span>}</td>
-        <td className="l cut mono"><LinesLink isRow of={{ queue, job: job.id, ...linesAround(job) }} tip={t('lines.ofJob', { id })} bare={id}>{id}</LinesLink></td>
+        <td className="l cut mono"><LinesLink isRow of={{ queue, job: job.id, ...linesAround(job) }} tip={t('lines.ofJob', { id })}>{id}</LinesLink></td>
         <td><Mark tone={job.state === 'failed' ? 'critical' : 'warning'} label={t(`failed.state.${job.state}`)} /><Attempts job={job} /></td>
         <td className="l cut ph failed-error">{press}</td>
         <td className="l cut ph"><Who job={job} /></td>

@@ -7,7 +7,7 @@ import { timeOfDay } from '../../domain/moment.ts';
 import { count, percent, rate } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { ERROR_RATIO_WARNS, isStuck } from '../../domain/severity.ts';
-import { useSentence, type MessageId } from '../../i18n/index.ts';
+import { currentLocale, useSentence } from '../../i18n/index.ts';
 import { useNow } from '../../live/hooks.ts';
 import { CopyButton, Mark, Skeleton } from '../../ui/index.tsx';
 import { QualityTag } from '../quality-tag.tsx';
@@ -33,11 +33,13 @@ export function QueueHeader({ address, detail }: { address: QueueAddress; detail
   );
 }
 
-function Figure(props: { label: MessageId; tip: string; value: string | undefined; tone?: string; foot?: ReactNode }) {
-  const t = useSentence();
+/** At the head of a figure a word begins with a capital, like those beside it. */
+const capital = (word: string): string => word.charAt(0).toLocaleUpperCase(currentLocale()) + word.slice(1);
+
+function Figure(props: { label: string; tip: string; value: string | undefined; tone?: string; foot?: ReactNode }) {
   return (
     <div className="kpi small">
-      <button type="button" className="hint" data-tip={props.tip}>{t(props.label)}</button>
+      <button type="button" className="hint" data-tip={props.tip}>{props.label}</button>
       <strong className={props.tone ?? ''}>{props.value ?? <Skeleton width="3ch" />}</strong>
       <em>{props.foot ?? '\u00a0'}</em>
     </div>
@@ -55,13 +57,13 @@ export function StateStrip({ detail: d }: { detail: LiveQueue | undefined }) {
   return (
     <section className="card s12 strip" aria-label={t('queue.states')}>
       {STATES.map((state) => (
-        <Figure key={state} label={`state.${state}`} tip={`${t(`state.${state}Tip`)}\n\n${t('queue.raw')}\n${raw}`} value={d && count(d[state])} foot={d && typeof d[state] !== 'number' ? t('absent.state') : undefined} />
+        <Figure key={state} label={capital(t(`state.${state}`))} tip={`${t(`state.${state}Tip`)}\n\n${t('queue.raw')}\n${raw}`} value={d && count(d[state])} foot={d && typeof d[state] !== 'number' ? t('absent.state') : undefined} />
       ))}
-      <Figure label="col.oldest" tip={t('col.oldestTip')} value={d && age(oldest)} />
-      <Figure label="col.drain" tip={t('col.drainTip')} value={d && drainText(t, d)} tone={isStuck(d?.reason) ? 'crit' : d?.drains === false ? 'warn' : ''} />
-      <Figure label="queue.rates" tip={t('queue.ratesTip')} value={d && `${rate(d.in_rate)} / ${rate(d.out_rate)}`} foot={t('unit.perSecondLong')} />
-      <Figure label="col.errors" tip={t('col.errorsTip')} value={d && percent(d.error_ratio)} tone={(d?.error_ratio ?? 0) >= ERROR_RATIO_WARNS ? 'warn' : ''} foot={d ? t('queue.failedTotal', { n: count(d.totals.failed) }) : undefined} />
-      <Figure label="queue.p95" tip={t('queue.p95Tip')} value={d && `${duration(d.wait.p95)} / ${duration(d.run.p95)}`} foot={d ? <QualityTag quality={d.wait.quality} /> : undefined} />
+      <Figure label={t('col.oldest')} tip={t('col.oldestTip')} value={d && age(oldest)} />
+      <Figure label={t('col.drain')} tip={t('col.drainTip')} value={d && drainText(t, d)} tone={isStuck(d?.reason) ? 'crit' : d?.drains === false ? 'warn' : ''} />
+      <Figure label={t('queue.rates')} tip={t('queue.ratesTip')} value={d && `${rate(d.in_rate)} / ${rate(d.out_rate)}`} foot={t('unit.perSecondLong')} />
+      <Figure label={t('col.errors')} tip={t('col.errorsTip')} value={d && percent(d.error_ratio)} tone={(d?.error_ratio ?? 0) >= ERROR_RATIO_WARNS ? 'warn' : ''} foot={d ? t('queue.failedTotal', { n: count(d.totals.failed) }) : undefined} />
+      <Figure label={t('queue.p95')} tip={t('queue.p95Tip')} value={d && `${duration(d.wait.p95)} / ${duration(d.run.p95)}`} foot={d ? <QualityTag quality={d.wait.quality} /> : undefined} />
     </section>
   );
 }

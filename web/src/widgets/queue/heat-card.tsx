@@ -6,7 +6,7 @@ import { csvOf } from '../../charts/csv.ts';
 import { HeatChart } from '../../charts/heat-chart.ts';
 import { saveCsv, savePng } from '../../charts/save.ts';
 import { useWindow } from '../../charts/use-window.ts';
-import { duration } from '../../domain/duration.ts';
+import { durationTick } from '../../domain/duration.ts';
 import { heatGrid, heatSummary, levelTops, type HeatGrid } from '../../domain/heat.ts';
 import { cursorMoment, secondOfDay } from '../../domain/moment.ts';
 import { count, percent } from '../../domain/quantity.ts';
@@ -28,7 +28,7 @@ function useHeatMap(address: QueueAddress, figure: Figure, type: string | undefi
   return { grid: answer?.grid ?? null, ...rest };
 }
 
-const rowText = (row: { low: number; high: number | null }): [string, string] => [duration(row.low), row.high === null ? '∞' : duration(row.high)];
+const rowText = (row: { low: number; high: number | null }): [string, string] => [durationTick(row.low), row.high === null ? '∞' : durationTick(row.high)];
 
 /** The map without colours: for a reader, for the keyboard, for a phone. */
 function HeatTable({ grid, window }: { grid: HeatGrid; window: Span }) {

@@ -22,7 +22,7 @@ function TypeRow({ type, queue }: { type: JobType; queue: string }) {
     <tr>
       <td className="cut"><bdi className="name q">{showName(type.type)}</bdi></td>
       <td>{count(type.succeeded)}</td>
-      <td className={type.failed > 0 ? 'warn' : ''}>{type.failed > 0 ? <LinesLink of={{ queue, level: 'error' }} tip={t('types.lines', { queue: showName(queue) })} bare={count(type.failed)}>{count(type.failed)}</LinesLink> : count(type.failed)}</td>
+      <td className={type.failed > 0 ? 'warn' : ''}>{type.failed > 0 ? <LinesLink of={{ queue, level: 'error' }} tip={t('types.lines', { queue: showName(queue) })}>{count(type.failed)}</LinesLink> : count(type.failed)}</td>
       <StatCells stat={type.wait} first />
       <StatCells stat={type.run} first />
       <td className="ph"><QualityTag quality={type.run.quality} /></td>

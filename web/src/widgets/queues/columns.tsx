@@ -12,7 +12,7 @@ export const QUEUE_COLUMNS: readonly QueueColumn[] = [
 export const COLUMNS_NOW: readonly QueueColumn[] = ['name', 'waiting', 'oldest', 'in', 'out', 'drain', 'wait', 'run', 'errors', 'busy', 'spark'];
 
 export const WIDTHS: Record<QueueColumn, number> = {
-  name: 0, waiting: 74, active: 62, scheduled: 74, retry: 58, failed: 66, oldest: 96, in: 66, out: 66, net: 66, drain: 130, wait: 90, run: 84, errors: 64, busy: 114, spark: 92,
+  name: 0, waiting: 70, active: 62, scheduled: 66, retry: 62, failed: 62, oldest: 98, in: 66, out: 64, net: 60, drain: 124, wait: 84, run: 80, errors: 62, busy: 118, spark: 86,
 };
 
 /** Columns that a phone has room for. */

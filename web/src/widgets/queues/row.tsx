@@ -36,11 +36,13 @@ const NameCell = memo(function NameCell(row: Pick<Row, 'source' | 'kind' | 'queu
   const reason = row.reason ? t(`reason.${row.reason}`) : t(WORD[row.severity] ?? 'severity.unknown');
   return (
     <td className={columnClass('name')}>
-      <Mark tone={row.severity} label={reason} />
-      <QueueLink source={row.source} kind={row.kind} queue={row.queue} row />
-      <span className="src">{row.kind}</span>
-      {row.paused ? <span className="tag">{t('state.paused')}</span> : null}
-      {row.stale ? <span className="src warn">{t('row.stale')} <Unseen source={row.source} /></span> : null}
+      <div className="named">
+        <Mark tone={row.severity} label={reason} />
+        <QueueLink source={row.source} kind={row.kind} queue={row.queue} row />
+        <span className="src">{row.kind}</span>
+        {row.paused ? <span className="tag">{t('state.paused')}</span> : null}
+        {row.stale ? <span className="src warn">{t('row.stale')} <Unseen source={row.source} /></span> : null}
+      </div>
     </td>
   );
 });

@@ -1,5 +1,4 @@
 import { Link } from '@tanstack/react-router';
-import { useSyncExternalStore } from 'react';
 import type { Rows, Source } from '../../api/contract.ts';
 import type { Instance } from '../../api/instances.ts';
 import { age, duration, secondsSince } from '../../domain/duration.ts';
@@ -7,12 +6,12 @@ import { fullMoment, timeOfDay } from '../../domain/moment.ts';
 import { bytes, count } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { inWords } from '../../domain/server-words.ts';
-import { useSentence } from '../../i18n/index.ts';
-import { readFeatures, watchFeatures } from '../../live/features.ts';
+import { useSentence, type Translate } from '../../i18n/index.ts';
 import { useLive, useNow, useTopic } from '../../live/hooks.ts';
 import { isOverdue } from '../../live/session.ts';
 import { Mark, Skeleton, type Tone } from '../../ui/index.tsx';
 import { LinesLink } from '../logs/lines-link.tsx';
+import { About } from './about.tsx';
 import { Checks, Fix } from './checklist.tsx';
 import { Fact } from './fact.tsx';
 import { Destinations } from './forwarding.tsx';
@@ -41,15 +40,22 @@ function RedisFacts({ source }: { source: Source }) {
       <Fact label="source.cost" tip="source.costTip">{cost ? t('source.costText', { trips: cost.round_trips, commands: cost.commands }) : '–'}</Fact>
       <Fact label="source.cpu" tip="source.cpuTip">{duration(cost?.redis_cpu_seconds)} <span className="dim">· {bytes(cost?.bytes_in)}</span></Fact>
       <Fact label="source.queues" tip="source.queuesTip">{found || t('source.noQueues')}</Fact>
-      <Fact label="source.server" tip="source.serverTip">{source.redis_version ?? '–'} <span className="dim">{source.mode ?? ''}</span></Fact>
+      <Fact label="source.server" tip="source.serverTip">{source.redis_version ?? '–'} <span className="dim">{modeName(t, source.mode)}</span></Fact>
     </>
   );
+}
+
+const MODES = ['standalone', 'sentinel', 'cluster'] as const;
+
+/** How the Redis servers stand together, in a word; as it is told where it is not known here. */
+function modeName(t: Translate, mode: Source['mode']): string {
+  const known = MODES.find((each) => each === mode);
+  return known ? t(`source.mode.${known}`) : (mode ?? '');
 }
 
 /** What any other source has: instances, lines, or both. */
 function OtherFacts({ source }: { source: Source }) {
   const t = useSentence();
-  const { instances } = useSyncExternalStore(watchFeatures, readFeatures);
   const { cost, product, version } = source;
   const isFile = source.kind === 'file';
   const told = isFile || source.kind === 'go_api' || source.kind === 'n8n';
@@ -58,8 +64,8 @@ function OtherFacts({ source }: { source: Source }) {
       {isFile
         ? <Fact label="source.read" tip="source.readTip">{bytes(cost?.bytes_in)}</Fact>
         : <Fact label="source.asked" tip="source.askedTip">{cost ? t('source.requests', { n: cost.round_trips }) : '–'} <span className="dim">· {bytes(source.kind === 'probe' ? null : cost?.bytes_in)}</span></Fact>}
-      {isFile || !instances ? null : <InstancesOf source={source.source} />}
-      {told ? <Fact label="source.lines" tip="source.linesTip"><LinesLink of={{ source: source.source }} bare="–">{t('source.linesOf')}</LinesLink></Fact> : null}
+      {isFile ? null : <InstancesOf source={source.source} />}
+      {told ? <Fact label="source.lines" tip="source.linesTip"><LinesLink of={{ source: source.source }}>{t('source.linesOf')}</LinesLink></Fact> : null}
       {product || version ? <Fact label="source.product" tip="source.productTip">{product ?? ''} {version ?? ''}</Fact> : null}
     </>
   );
@@ -121,6 +127,7 @@ export function SourcesBoard() {
       {ids.map((id) => <SourceCard key={id} id={id} />)}
       <Storage />
       <Destinations />
+      <About />
       {rows && ids.length === 0 ? <p className="card s12 empty">{t('first.noSource')}</p> : null}
     </div>
   );

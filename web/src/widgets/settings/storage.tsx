@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { components } from '../../api/generated/schema.d.ts';
 import { queries } from '../../api/queries.ts';
-import { getJson } from '../../api/stored.ts';
+import { getJson } from '../../api/client.ts';
 import { age, secondsSince } from '../../domain/duration.ts';
 import { bytes } from '../../domain/quantity.ts';
 import { inWords } from '../../domain/server-words.ts';

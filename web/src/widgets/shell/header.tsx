@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { useSentence } from '../../i18n/index.ts';
 import { AgePill } from './age-pill.tsx';
 import { DisplayMenu } from './display-menu.tsx';
-import { usePages } from './pages.ts';
+import { PAGES } from './pages.ts';
 import { RangePicker } from './range-picker.tsx';
 
 function Brand() {
@@ -19,12 +19,11 @@ function Brand() {
 
 export function Header(props: { onPalette: () => void; onShortcuts: () => void }) {
   const t = useSentence();
-  const pages = usePages();
   return (
     <header className="top">
       <Brand />
       <nav className="top-nav" aria-label={t('nav.label')}>
-        {pages.map((page) => (
+        {PAGES.map((page) => (
           <Link key={page.to} to={page.to} activeOptions={{ exact: page.to === '/', includeSearch: false }} activeProps={{ 'aria-current': 'page' }}>
             {t(page.label)}
           </Link>
@@ -45,10 +44,9 @@ export function Header(props: { onPalette: () => void; onShortcuts: () => void }
 /** On a phone the pages are at the thumb. */
 export function PhoneNav() {
   const t = useSentence();
-  const pages = usePages();
   return (
     <nav className="phone-nav" aria-label={t('nav.phone')}>
-      {pages.map((page) => (
+      {PAGES.map((page) => (
         <Link key={page.to} to={page.to} activeOptions={{ exact: page.to === '/', includeSearch: false }} activeProps={{ 'aria-current': 'page' }}>
           <svg width="20" height="20" viewBox="0 0 20 20" aria-hidden="true">
             <path d={page.icon} fill="none" stroke="currentColor" strokeWidth="1.6" strokeLinejoin="round" strokeLinecap="round" />

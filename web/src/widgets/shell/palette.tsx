@@ -10,7 +10,7 @@ import { togglePause } from '../../live/session.ts';
 import { Modal } from '../../ui/index.tsx';
 import { queueTarget } from '../queue-link.tsx';
 import { useZone } from './display-menu.tsx';
-import { usePages } from './pages.ts';
+import { PAGES } from './pages.ts';
 
 interface Entry {
   id: string;
@@ -30,7 +30,7 @@ function useEntries(onShortcuts: () => void): Entry[] {
   useTopic('workers');
   const queues = useLive<Rows<Row>, Record<string, Row> | undefined>('queues', (doc) => doc?.rows);
   const workers = useLive<Rows<Worker>, Record<string, Worker> | undefined>('workers', (doc) => doc?.rows);
-  const pages = usePages().map((page) => ({ id: `page ${page.to}`, text: t(page.label), hint: t('palette.page'), run: () => void navigate({ to: page.to }) }));
+  const pages = PAGES.map((page) => ({ id: `page ${page.to}`, text: t(page.label), hint: t('palette.page'), run: () => void navigate({ to: page.to }) }));
   const act = (id: string, text: string, run: () => void): Entry => ({ id: `act ${id}`, text, hint: t('palette.action'), run });
   const actions = [
     act('pause', t('palette.pause'), togglePause),
@@ -56,10 +56,20 @@ function useEntries(onShortcuts: () => void): Entry[] {
   return [...pages, ...queueEntries, ...workerEntries, ...actions];
 }
 
-const found = (entries: Entry[], wanted: string): Entry[] => {
+/** 0 where the text begins with what is wanted, 1 where a word of it does, 2 where it has it, 3 where only the hint does. */
+function distance({ text }: Entry, word: string): number {
+  const at = text.toLowerCase().indexOf(word);
+  if (at <= 0) return at === 0 ? 0 : 3;
+  return /[\p{L}\p{N}]/u.test(text.charAt(at - 1)) ? 2 : 1;
+}
+
+/** Those that have each word, the nearest first. */
+function found(entries: Entry[], wanted: string): Entry[] {
   const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
-  return entries.filter((entry) => words.every((word) => `${entry.text} ${entry.hint}`.toLowerCase().includes(word)));
-};
+  const [first] = words;
+  const hits = entries.filter((entry) => words.every((word) => `${entry.text} ${entry.hint}`.toLowerCase().includes(word)));
+  return first === undefined ? hits : hits.toSorted((a, b) => distance(a, first) - distance(b, first));
+}
 
 /** Type to go anywhere or do anything. */
 export function Palette(props: { onClose: () => void; onShortcuts: () => void }) {

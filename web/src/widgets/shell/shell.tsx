@@ -4,16 +4,15 @@ import { chartView } from '../../charts/view.ts';
 import { DEFAULT_PRESET } from '../../domain/span.ts';
 import { followAddressZone } from '../../domain/moment.ts';
 import { readPreferences, watchPreferences } from '../../domain/preferences.ts';
-import { useSentence } from '../../i18n/index.ts';
+import { useSentence, withWords } from '../../i18n/index.ts';
 import { useTopic } from '../../live/hooks.ts';
 import { Header, PhoneNav } from './header.tsx';
 import { useShortcuts } from './shortcuts.ts';
 import { VerdictBar } from './verdict-bar.tsx';
 
-const loadPalette = () => import('./palette.tsx');
-const Palette = lazy(async () => ({ default: (await loadPalette()).Palette }));
+const Palette = lazy(async () => ({ default: (await withWords(['dialogs'], import('./palette.tsx'))).Palette }));
 const Wall = lazy(async () => ({ default: (await import('./wall.tsx')).Wall }));
-const ShortcutList = lazy(async () => ({ default: (await import('./shortcut-list.tsx')).ShortcutList }));
+const ShortcutList = lazy(async () => ({ default: (await withWords(['dialogs'], import('./shortcut-list.tsx'))).ShortcutList }));
 
 export const usePreferences = () => useSyncExternalStore(watchPreferences, readPreferences);
 

@@ -1,7 +1,7 @@
 import { Fragment } from 'react';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { Modal } from '../../ui/index.tsx';
-import { usePages } from './pages.ts';
+import { PAGES } from './pages.ts';
 
 const OTHERS: readonly [keys: string[], label: MessageId][] = [
   [['Ctrl K'], 'keys.palette'],
@@ -9,6 +9,7 @@ const OTHERS: readonly [keys: string[], label: MessageId][] = [
   [['/'], 'keys.filter'],
   [['j', 'k'], 'keys.rows'],
   [['Enter'], 'keys.open'],
+  [['Ctrl ⏎'], 'keys.run'],
   [['Esc'], 'keys.close'],
   [['?'], 'keys.list'],
 ];
@@ -20,7 +21,7 @@ export function ShortcutList(props: { onClose: () => void }) {
       <div className="keys">
         <h2>{t('shortcuts.title')}</h2>
         <dl>
-          {usePages().map((page) => (
+          {PAGES.map((page) => (
             <Fragment key={page.to}>
               <dt><kbd>g</kbd> <kbd>{page.key}</kbd></dt>
               <dd>{t('keys.go', { page: t(page.label) })}</dd>
@@ -33,6 +34,7 @@ export function ShortcutList(props: { onClose: () => void }) {
             </Fragment>
           ))}
         </dl>
+        <p className="dim">{t('keys.charts')}</p>
         <form method="dialog"><button type="submit" className="btn">{t('action.close')}</button></form>
       </div>
     </Modal>

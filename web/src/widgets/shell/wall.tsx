@@ -3,7 +3,6 @@ import { useEffect } from 'react';
 import type { NowDoc } from '../../api/contract.ts';
 import { nextStop, WALL_SECONDS, wallStops } from '../../domain/wall.ts';
 import { useSentence } from '../../i18n/index.ts';
-import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { usePaused } from '../../live/hooks.ts';
 import { store } from '../../live/session.ts';
 import { queueTarget } from '../queue-link.tsx';
@@ -17,11 +16,10 @@ function useRotation(): void {
   const seconds = wall === undefined || wall === 1 ? WALL_SECONDS : wall;
   const navigate = useNavigate();
   const paused = usePaused();
-  useEffect(() => watchFeatures(() => undefined), []);
   useEffect(() => {
     if (paused) return undefined;
     const timer = setTimeout(() => {
-      const next = nextStop(wallStops(store.read<NowDoc>('now')?.verdict, readFeatures().instances), pathname);
+      const next = nextStop(wallStops(store.read<NowDoc>('now')?.verdict), pathname);
       window.scrollTo({ top: 0 });
       // The pages that went by are no way back.
       if (next && 'page' in next) void navigate({ to: next.page, replace: true });

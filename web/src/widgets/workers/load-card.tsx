@@ -24,7 +24,7 @@ const LoadRow = memo(function LoadRow({ id }: { id: string }) {
     <li>
       <Mark tone={tone} label={workerState(t, worker, now)} />
       <Link className="q" to="/workers" search={{ q: worker.name }} preload={false}><bdi className="name">{showName(worker.name)}</bdi></Link>
-      {tone === 'ok' ? <span className="src">{worker.kind}</span> : <span className={tone === 'unknown' ? 'unk' : 'warn'}>{workerStateShort(t, worker, now)}</span>}
+      {tone === 'ok' ? <span className="src" data-tip={`${worker.kind} · ${showName(worker.source)}`}>{worker.queues.length > 0 ? worker.queues.map(showName).join(', ') : worker.kind}</span> : <span className={tone === 'unknown' ? 'unk' : 'warn'}>{workerStateShort(t, worker, now)}</span>}
       <span className="load" data-tip={known ? t('load.tip') : t('absent.capacity')}>
         <Bar share={usedShare(worker)} />
         <b>{known ? `${count(busy)}/${count(capacity)}` : inHand(t, busy)}</b>

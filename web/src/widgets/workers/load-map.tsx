@@ -1,7 +1,8 @@
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
+import { TimeAxis } from '../../charts/time-axis.tsx';
 import { useWindow } from '../../charts/use-window.ts';
-import { axisMoment, cursorMoment } from '../../domain/moment.ts';
+import { cursorMoment } from '../../domain/moment.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { count, rate } from '../../domain/quantity.ts';
 import type { Rows, Worker } from '../../api/contract.ts';
@@ -88,7 +89,6 @@ export function LoadMapCard() {
   const [all, setAll] = useState(false);
   const shown = all ? (rows ?? []) : (rows ?? []).slice(0, SHOWN_AT_FIRST);
   const rest = (rows?.length ?? 0) - shown.length;
-  const ticks = [grid.start, (grid.start + endOf(grid)) / 2, endOf(grid)];
   return (
     <Card className={`s12 load-map ${busy && rows ? 'busy' : ''}`} title={t('loadMap.title')} small={t('loadMap.small')} info={t('loadMap.info')}
       end={rows && error !== null ? <span className="tag gap" data-tip={t('fault.history', { reason: error })}>{t('row.stale')}</span> : null}>
@@ -109,7 +109,7 @@ export function LoadMapCard() {
               ))}
             </tbody>
           </table>
-          <div className="strip-axis dim" aria-hidden="true">{ticks.map((at) => <span key={at}>{axisMoment(at, grid.step < 60 ? 5 : grid.step)}</span>)}</div>
+          <div className="strip-axis"><TimeAxis span={{ from: grid.start, to: endOf(grid) }} /></div>
           <div className="legend">
             <span className="heat-scale" role="img" aria-label={t('loadMap.scale')}><span><i className="l-0" />{t('worker.resting')}</span><span><i className="h-1" /><i className="h-3" /><i className="h-6" />{t('loadMap.full')}</span></span>
             <span className="dim">{t('loadMap.gap')}</span>

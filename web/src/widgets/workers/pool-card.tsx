@@ -14,7 +14,7 @@ export function PoolCard(props: { className?: string; linked?: boolean }) {
     <ChartCard
       id="pool" className={props.className ?? ''} title={t('pool.title')} small={t('pool.small')} info={t('pool.info')} feed={viewFeed('now', null)}
       format={count} leastTop={2} end={props.linked ? <Link to="/workers">{t('pool.link')}</Link> : null}
-      foot={untold ? <span className="dim">{t('absent.capacity')}</span> : null}
+      foot={untold ? <span className="dim">{t('pool.untold')}</span> : null}
       lines={[
         { label: t('line.capacity'), read: (track) => track.capacity, columns: ['capacity'], ink: 'ink-3', stepped: true },
         { label: t('line.busy'), read: (track) => track.busy, columns: ['busy'], compared: true, ink: 'in', stepped: true, fill: true },

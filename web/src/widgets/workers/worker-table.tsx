@@ -1,4 +1,4 @@
-import { memo, useState, useSyncExternalStore } from 'react';
+import { memo, useState } from 'react';
 import type { Maybe, Rows, Worker } from '../../api/contract.ts';
 import type { Instance } from '../../api/instances.ts';
 import { age, secondsSince } from '../../domain/duration.ts';
@@ -8,7 +8,6 @@ import { count, usedShare } from '../../domain/quantity.ts';
 import { versionOf } from '../../domain/instance.ts';
 import { workerTone } from '../../domain/worker.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
-import { readFeatures, watchFeatures } from '../../live/features.ts';
 import { useLive, useNow, useTopic } from '../../live/hooks.ts';
 import { Bar, Mark, ScrollX } from '../../ui/index.tsx';
 import { LinesLink } from '../logs/lines-link.tsx';
@@ -48,7 +47,7 @@ function Jobs({ worker }: { worker: Worker }) {
     <span className={open ? 'jobs open' : 'jobs'}>
       {shown.map((job) => (
         <span key={`${job.queue} ${job.id}`} className="job">
-          <LinesLink of={{ queue: job.queue, job: job.id }} tip={t('lines.ofJob', { id: showName(job.id) })} bare={<JobName job={job} />}><JobName job={job} /></LinesLink> <b><SinceCell at={job.since} /></b>
+          <LinesLink of={{ queue: job.queue, job: job.id }} tip={t('lines.ofJob', { id: showName(job.id) })}><JobName job={job} /></LinesLink> <b><SinceCell at={job.since} /></b>
         </span>
       ))}
       {rest > 0 || open ? <button type="button" className="btn quiet" onClick={() => setOpen(!open)}>{open ? t('action.less') : t('worker.moreJobs', { n: rest })}</button> : null}
@@ -93,6 +92,7 @@ const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {
         <Mark tone={tone} label={workerState(t, worker, now)} />
         <WorkerName worker={worker} />
         <span className="src">{worker.kind} · {showName(worker.source)}</span>
+        <span className="phone-word src">{worker.queues.map(showName).join(', ')}</span>
       </td>
       <td className={`l cut ${tone === 'warning' ? 'warn' : tone === 'unknown' ? 'unk' : ''}`}>{workerState(t, worker, now)}</td>
       <td className="l ph cut">{worker.host ? showName(worker.host) : <span data-tip={t('absent.host')}>–</span>}</td>
@@ -108,8 +108,7 @@ const WorkerRow = memo(function WorkerRow({ id }: { id: string }) {
 
 export function WorkerTable({ ids }: { ids: string[] }) {
   const t = useSentence();
-  const { instances } = useSyncExternalStore(watchFeatures, readFeatures);
-  useTopic(instances ? 'instances' : null);
+  useTopic('instances');
   return (
     <ScrollX label={t('workers.small')}>
       <table className="workers" data-rows="">
