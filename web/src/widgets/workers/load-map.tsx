@@ -7,7 +7,7 @@ import { showName } from '../../domain/queue-name.ts';
 import { count, rate } from '../../domain/quantity.ts';
 import type { Rows, Worker } from '../../api/contract.ts';
 import type { components } from '../../api/generated/schema.d.ts';
-import { getJson } from '../../api/stored.ts';
+import { getJson } from '../../api/client.ts';
 import type { Span } from '../../domain/span.ts';
 import { ask } from '../../explore/asking.ts';
 import { endOf, gridFor, type Grid } from '../../explore/matrix.ts';
