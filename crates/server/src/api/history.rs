@@ -184,8 +184,7 @@ async fn stored(
     id: Option<&QueueId>,
     stretch: Stretch,
 ) -> Result<History, Problem> {
-    let (names, texts): (Vec<&'static str>, Vec<String>) =
-        behind(app, id, stretch.step).unzip();
+    let (names, texts): (Vec<&'static str>, Vec<String>) = behind(app, id, stretch.step).unzip();
     let metrics = app.metrics().map_err(ApiError::into_problem)?;
     let answers = ranges(metrics, texts.clone(), stretch.evaluation())
         .await
