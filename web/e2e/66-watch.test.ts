@@ -367,16 +367,3 @@ describe('events', () => {
     await leave();
   });
 });
-
-it('a server without instances and logs has no such pages in its menu', async () => {
-  const { page, leave } = await visit('/');
-  await live(page);
-  const document = (await (await page.request.get(new URL('/api/openapi.json', page.url()).href)).json()) as { paths: Record<string, unknown> };
-  const bar = page.getByRole('navigation', { name: 'Pages', exact: true });
-  await bar.getByRole('link', { name: 'Events' }).waitFor();
-  for (const [name, path] of [['Instances', '/api/v1/instances'], ['Logs', '/api/v1/logs']] as const) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
-    await expect.poll(() => bar.getByRole('link', { name }).count()).toBe(path in document.paths ? 1 : 0);
-  }
-  await leave();
-});

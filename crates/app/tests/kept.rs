@@ -77,6 +77,10 @@ fn history_outlives_kills_and_is_what_the_queue_was() {
         .iter()
         .filter_map(Value::as_f64)
         .collect();
+    let live = vigie.json("/api/v1/history?source=main&queue=kept").unwrap();
+    assert_eq!(live["resolution"], "live");
+    let behind = live["queries"]["waiting"].as_str().unwrap();
+    assert!(asks(&vigie, behind).is_some(), "the query behind the live figures answers: {behind}");
     // Each value is the average of two seconds.
     assert!(waiting.contains(&3.0) && waiting.iter().any(|one| *one > 3.0), "{waiting:?}");
     let nulls = history["columns"]["waiting"]

@@ -5,9 +5,18 @@ import { heatLevel, type HeatGrid } from '../domain/heat.ts';
 import type { Span } from '../domain/span.ts';
 import { brushed, cursor, RIGHT, tzDate, watchBox, xAxis, yAxis } from './frame.ts';
 import { ink, type Ink } from './ink.ts';
+import { MarkLayer, type EventSource } from './marks.ts';
 import { chartView } from './view.ts';
 
 export const HEAT_HEIGHT = 220;
+/** Room for the marks of events above the cells. */
+const ABOVE = 26;
+
+export interface HeatPlaces {
+  box: HTMLElement;
+  marks: HTMLElement;
+  marksLabel: string;
+}
 
 export interface HeatWords {
   /** "100 ms to 250 ms: 12 attempts of 340", below the moment. */
@@ -23,24 +32,36 @@ export class HeatChart {
   #grid: HeatGrid;
   #window: Span;
   #words: HeatWords;
+  #marks: MarkLayer;
+  #events: EventSource;
   #tip = document.createElement('div');
   #unhook: (() => void)[];
 
-  constructor(box: HTMLElement, grid: HeatGrid, window: Span, words: HeatWords) {
+  constructor({ box, marks, marksLabel }: HeatPlaces, grid: HeatGrid, window: Span, words: HeatWords, events: EventSource) {
     this.#grid = grid;
     this.#window = window;
     this.#words = words;
+    this.#events = events;
+    this.#marks = new MarkLayer(marks, marksLabel);
     this.#plot = new uPlot(this.#options(box.clientWidth), [grid.times, grid.times.map(() => null)], box);
     this.#tip.className = 'heat-tip';
     this.#tip.hidden = true;
     this.#plot.over.append(this.#tip);
     const leave = () => { this.#tip.hidden = true; };
     this.#plot.over.addEventListener('pointerleave', leave);
-    const themed = () => this.#plot.redraw(false, true);
-    globalThis.addEventListener('vigie:theme', themed);
+    const redraw = () => {
+      this.#place();
+      this.#plot.redraw(false, true);
+    };
+    globalThis.addEventListener('vigie:theme', redraw);
     this.#unhook = [
-      watchBox(box, (width) => width !== this.#plot.width && this.#plot.setSize({ width, height: HEAT_HEIGHT }), () => undefined),
-      () => globalThis.removeEventListener('vigie:theme', themed),
+      watchBox(box, (width) => {
+        if (width === this.#plot.width) return;
+        this.#plot.setSize({ width, height: HEAT_HEIGHT });
+        redraw();
+      }, () => undefined),
+      () => globalThis.removeEventListener('vigie:theme', redraw),
+      events.watch(redraw),
       // A brush or a preset is seen at once; the cells of it come a moment later.
       chartView.watch(() => chartView.zoom && this.#look(chartView.zoom)),
     ];
@@ -49,6 +70,7 @@ export class HeatChart {
 
   destroy(): void {
     for (const unhook of this.#unhook) unhook();
+    this.#marks.destroy();
     this.#plot.destroy();
   }
 
@@ -58,7 +80,12 @@ export class HeatChart {
 
   #look(window: Span): void {
     this.#window = window;
+    this.#place();
     this.#plot.setScale('x', { min: window.from, max: window.to });
+  }
+
+  #place(): void {
+    this.#marks.place(this.#plot, this.#events.events, this.#window);
   }
 
   #options(width: number): uPlot.Options {
@@ -68,7 +95,7 @@ export class HeatChart {
     const every = Math.max(1, Math.ceil(rows.length / 7));
     const edges = rows.map((_, i) => i).concat(rows.length).filter((i) => i % every === 0);
     return {
-      width, height: HEAT_HEIGHT, padding: [8, RIGHT, 0, 0], legend: { show: false }, tzDate,
+      width, height: HEAT_HEIGHT, padding: [ABOVE, RIGHT, 0, 0], legend: { show: false }, tzDate,
       scales: { x: { time: true, auto: false }, y: { range: () => [0, Math.max(1, rows.length)] } },
       series: [{}, { show: true, points: { show: false } }],
       axes: [xAxis(), { ...yAxis(edge), splits: () => edges, grid: { show: false } }],
@@ -77,6 +104,7 @@ export class HeatChart {
         drawClear: [(plot) => this.#cells(plot)],
         setCursor: [(plot) => this.#hover(plot)],
         setSelect: [brushed],
+        draw: [(plot) => this.#marks.draw(plot)],
       },
     };
   }

@@ -1,6 +1,7 @@
 import type uPlot from 'uplot';
 import type { VigieEvent } from '../api/contract.ts';
 import { clusterEvents, clusterText, type Cluster } from '../domain/event.ts';
+import type { Span } from '../domain/span.ts';
 import { ink } from './ink.ts';
 
 /** As wide as a finger needs, so that two marks never share a press. */
@@ -55,9 +56,12 @@ export class MarkLayer {
   }
 
   /** The buttons; called whenever events or the window may have changed, before the chart is drawn. */
-  place(plot: uPlot, events: readonly VigieEvent[], window: { from: number; to: number }): void {
-    const width = plot.bbox.width / devicePixelRatio;
-    const left = plot.bbox.left / devicePixelRatio;
+  place(plot: uPlot, events: readonly VigieEvent[], window: Span): void {
+    this.over({ left: plot.bbox.left / devicePixelRatio, width: plot.bbox.width / devicePixelRatio }, events, window);
+  }
+
+  /** The same over a drawing that is no chart; its place within the layer is in pixels. */
+  over({ left, width }: { left: number; width: number }, events: readonly VigieEvent[], window: Span): void {
     const seconds = window.to - window.from;
     this.#clusters = clusterEvents(events, (at) => ((at - window.from) / seconds) * width, width, APART_PX);
     if (this.#clusters.length > 0) {

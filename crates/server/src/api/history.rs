@@ -16,7 +16,7 @@ use super::stored::{HeatFigure, Stretch, Subject, heat, heat_query, queries};
 use super::wire::micros;
 use crate::access::Query;
 use crate::problem::Problem;
-use crate::prometheus::{ApiError, ranges};
+use crate::prometheus::{ApiError, Metrics, ranges};
 use crate::state::AppState;
 use crate::time_text::rfc3339;
 
@@ -56,7 +56,7 @@ pub struct History {
     /// The figures by name: counts `waiting`, `active`, `scheduled`, `retry`, `workers`, `capacity`, `busy`; jobs a
     /// second `in_rate`, `out_rate`, `failed_rate`; seconds `wait_p50`, `wait_p95`, `run_p50`, `run_p95`.
     columns: BTreeMap<&'static str, Vec<Option<f64>>>,
-    /// The PromQL behind each column; absent where the figures are from memory.
+    /// The PromQL that answers each column from the store; absent where nothing is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     queries: Option<BTreeMap<&'static str, String>>,
     /// `live`: the last 15 minutes, second by second, from memory. `stored`: from the store, each gauge as the average
@@ -151,6 +151,8 @@ pub(crate) async fn history(
     let step = bounded("step_seconds", query.step_seconds, 1)?;
     let now = app.time();
     let span = Span::ending(now, range, step);
+    let interval = interval(&app, id.as_ref());
+    let texts = app.metrics().ok().map(|to| behind(to, id.as_ref(), step, interval).collect());
     let board = app.board.read();
     let columns = match &id {
         None => board.overall_history(span),
@@ -158,7 +160,7 @@ pub(crate) async fn history(
             board.history(id, span).ok_or_else(|| no_queue(id.source.as_str(), id.name.as_str()))?
         }
     };
-    Ok(Json(shape(&columns, now)))
+    Ok(Json(History { queries: texts, ..shape(&columns, now) }))
 }
 
 /// Which queue is meant; none for all together.
@@ -183,10 +185,9 @@ async fn stored(
     id: Option<&QueueId>,
     stretch: Stretch,
 ) -> Result<History, Problem> {
-    let subject = id.map_or(Subject::Overall, Subject::Queue);
     let metrics = app.metrics().map_err(ApiError::into_problem)?;
-    let queries = queries(subject, metrics.own(), stretch.step, interval(app, id));
-    let (names, texts): (Vec<&'static str>, Vec<String>) = queries.into_iter().unzip();
+    let (names, texts): (Vec<&'static str>, Vec<String>) =
+        behind(metrics, id, stretch.step, interval(app, id)).unzip();
     let answers = ranges(metrics, texts.clone(), stretch.evaluation())
         .await
         .map_err(ApiError::into_problem)?;
@@ -199,6 +200,17 @@ async fn stored(
         queries: Some(names.iter().copied().zip(texts).collect()),
         resolution: "stored",
     })
+}
+
+/// Each column with the query that answers it from the store.
+fn behind(
+    metrics: &Metrics,
+    id: Option<&QueueId>,
+    step: i64,
+    interval: i64,
+) -> impl Iterator<Item = (&'static str, String)> {
+    let subject = id.map_or(Subject::Overall, Subject::Queue);
+    queries(subject, metrics.own(), step, interval).into_iter()
 }
 
 /// The only series of an answer, step by step.

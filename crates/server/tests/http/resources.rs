@@ -221,6 +221,7 @@ async fn history_is_columns_of_one_length_with_nulls_for_gaps() {
     assert!(columns.values().all(|column| column.as_array().unwrap().len() == 10));
     let waiting = columns["waiting"].as_array().unwrap();
     assert_eq!((&waiting[0], &waiting[9]), (&Value::Null, &json!(3.0)));
+    assert!(history.get("queries").is_none(), "nothing is kept here");
     let (status, _) = filled.json("/api/v1/history").await;
     assert_eq!(status, 200);
     for (path, expected) in [

@@ -1,5 +1,6 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState, type RefObject } from 'react';
 import { fetchLogHistogram, type LogFilter, type LogHistogram } from '../../api/logs.ts';
+import { MarkLayer } from '../../charts/marks.ts';
 import { TimeAxis } from '../../charts/time-axis.tsx';
 import { chartView } from '../../charts/view.ts';
 import { durationTick } from '../../domain/duration.ts';
@@ -7,6 +8,7 @@ import { roundStep } from '../../explore/matrix.ts';
 import { secondOfDay, spanText } from '../../domain/moment.ts';
 import { brushedSpan, type Span } from '../../domain/span.ts';
 import { useSentence } from '../../i18n/index.ts';
+import { eventFeed } from '../../live/event-feed.ts';
 import { Refetch } from '../../live/refetch.ts';
 import { Card, Fault, Skeleton } from '../../ui/index.tsx';
 import { logWindow } from './model.ts';
@@ -14,6 +16,8 @@ import { logWindow } from './model.ts';
 const BARS = 80;
 const EVERY_MS = 5_000;
 const HEIGHT = 64;
+/** As the bars' box is padded, at the left and at the right, in pixels. */
+const PAD = 14;
 const BANDS = [
   { levels: ['error', 'fatal'], className: 'b-crit' },
   { levels: ['warn'], className: 'b-warn' },
@@ -66,6 +70,30 @@ function useBars(filter: LogFilter, look: string) {
   return { ...state, retry: () => setTurn(turn + 1) };
 }
 
+/** The marks of events over the bars, as over every chart. */
+function EventMarks({ span, bars }: { span: Span; bars: RefObject<SVGSVGElement | null> }) {
+  const t = useSentence();
+  const box = useRef<HTMLDivElement>(null);
+  const { from, to } = span;
+  useEffect(() => {
+    if (!box.current || !bars.current) return undefined;
+    const feed = eventFeed(null);
+    const svg = bars.current;
+    const layer = new MarkLayer(box.current, t('chart.marks', { chart: t('logs.histogram') }));
+    const place = () => layer.over({ left: PAD, width: svg.clientWidth - 2 * PAD }, feed.events, { from, to });
+    const sizes = new ResizeObserver(place);
+    sizes.observe(svg);
+    const unwatch = feed.watch(place);
+    place();
+    return () => {
+      sizes.disconnect();
+      unwatch();
+      layer.destroy();
+    };
+  }, [from, to, bars, t]);
+  return <div className="log-marks"><div className="marks" ref={box} /></div>;
+}
+
 /** Lines over time; a drag looks at a stretch, everywhere at once. */
 export function LogHistogramCard({ filter, look }: { filter: LogFilter; look: string }) {
   const t = useSentence();
@@ -89,6 +117,7 @@ export function LogHistogramCard({ filter, look }: { filter: LogFilter; look: st
   return (
     <Card className="s12" title={t('logs.histogram')} small={bars ? `${spanText(bars.span.from, bars.span.to)} · ${t('logs.peak', { n: top, step: durationTick(bars.step) })}` : ''} info={t('logs.histogramInfo')}>
       {error ? <Fault text={t('logs.histogramFault', { reason: error })} retry={t('action.retry')} onRetry={retry} /> : null}
+      {bars ? <EventMarks span={bars.span} bars={box} /> : null}
       {bars ? (
         // A drag is an aid for the hand: the range's menu does the same by keys.
         // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions

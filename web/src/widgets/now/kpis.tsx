@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router';
 import { useEffect, useState, type ReactNode } from 'react';
 import type { Column, Overview } from '../../api/contract.ts';
 import { age, duration, secondsSince } from '../../domain/duration.ts';
@@ -7,7 +8,7 @@ import { ERROR_RATIO_WARNS } from '../../domain/severity.ts';
 import { useSentence, type MessageId, type Translate } from '../../i18n/index.ts';
 import { viewFeed, type ViewFeed } from '../../live/view-feed.ts';
 import type { Track } from '../../live/track.ts';
-import { useNow } from '../../live/hooks.ts';
+import { useFeed, useNow } from '../../live/hooks.ts';
 import { store } from '../../live/session.ts';
 import { Skeleton, Spark, type Tone } from '../../ui/index.tsx';
 
@@ -58,18 +59,33 @@ interface KpiProps {
   foot: ReactNode;
   tone?: Tone;
   read: Read;
+  /** What the figure is made of; the first by the second, where there are two. */
+  columns: readonly [Column, Column?];
+}
+
+/** The figure leads to the query behind it. */
+function Figure({ label, query, children }: { label: string; query: string | undefined; children: ReactNode }) {
+  const t = useSentence();
+  if (!query) return children;
+  const words = t('chart.explore', { chart: label });
+  return <Link to="/explore" search={{ q: [query] }} preload={false} data-tip={words}>{children}<span className="sr">{words}</span></Link>;
 }
 
 function Kpi(props: KpiProps) {
   const t = useSentence();
-  const values = useThinned(viewFeed('now', null), props.read);
+  const feed = viewFeed('now', null);
+  useFeed(feed);
+  const values = useThinned(feed, props.read);
+  const [query, by] = props.columns.map((name) => name && feed.queries?.[name]);
   const tone = { critical: 'crit', warning: 'warn', ok: '', unknown: '' }[props.tone ?? 'ok'];
   return (
     <div className="kpi">
       <button type="button" className="hint" data-tip={t(props.tip)}>{t(props.label)}</button>
       <strong className={tone}>
-        {props.value === undefined ? <Skeleton width="3ch" /> : props.value}
-        {props.unit && props.value !== '–' ? <i>{props.unit}</i> : null}
+        <Figure label={t(props.label)} query={query && by ? `(${query}) / (${by})` : query}>
+          {props.value === undefined ? <Skeleton width="3ch" /> : props.value}
+          {props.unit && props.value !== '–' ? <i>{props.unit}</i> : null}
+        </Figure>
       </strong>
       <em>{props.foot ?? '\u00a0'}</em>
       <Spark values={values} tone={props.tone ?? 'ok'} />
@@ -111,12 +127,12 @@ export function KpiStrip({ overview: o }: { overview: Overview | undefined }) {
   const falls = o && typeof o.in_rate === 'number' && typeof o.out_rate === 'number' && o.in_rate > o.out_rate * 1.05 + 0.5;
   return (
     <section className="card kpis" aria-label={t('kpi.title')}>
-      <Kpi label="kpi.waiting" tip="kpi.waitingTip" value={o && count(o.waiting)} read={READ.waiting} foot={o ? <OldestFoot overview={o} /> : null} />
-      <Kpi label="kpi.in" tip="kpi.inTip" value={o && rate(o.in_rate)} unit={perSecond} read={READ.in} foot={t('kpi.over60')} />
-      <Kpi label="kpi.out" tip="kpi.outTip" value={o && rate(o.out_rate)} unit={perSecond} read={READ.out} tone={falls ? 'warning' : 'ok'} foot={falls ? t('kpi.behind') : t('kpi.over60')} />
-      <Kpi label="kpi.failed" tip="kpi.failedTip" value={failed} unit={percentSign} read={READ.failed} tone={(o?.error_ratio ?? 0) >= ERROR_RATIO_WARNS ? 'warning' : 'ok'} foot={o ? t('kpi.failedRate', { rate: rate(o.failed_rate) }) : null} />
-      <Kpi label="kpi.wait" tip="kpi.waitTip" value={wait} unit={waitUnit} read={READ.wait} foot={o ? t('kpi.run', { run: duration(o.run_p95) }) : null} />
-      <Kpi label="kpi.busy" tip="kpi.busyTip" value={o && count(o.busy)} unit={o?.capacity ? `/ ${count(o.capacity)}` : ''} read={READ.busy} foot={o ? poolFoot(t, o) : null} />
+      <Kpi label="kpi.waiting" tip="kpi.waitingTip" value={o && count(o.waiting)} read={READ.waiting} columns={['waiting']} foot={o ? <OldestFoot overview={o} /> : null} />
+      <Kpi label="kpi.in" tip="kpi.inTip" value={o && rate(o.in_rate)} unit={perSecond} read={READ.in} columns={['in_rate']} foot={t('kpi.over60')} />
+      <Kpi label="kpi.out" tip="kpi.outTip" value={o && rate(o.out_rate)} unit={perSecond} read={READ.out} columns={['out_rate']} tone={falls ? 'warning' : 'ok'} foot={falls ? t('kpi.behind') : t('kpi.over60')} />
+      <Kpi label="kpi.failed" tip="kpi.failedTip" value={failed} unit={percentSign} read={READ.failed} columns={['failed_rate', 'out_rate']} tone={(o?.error_ratio ?? 0) >= ERROR_RATIO_WARNS ? 'warning' : 'ok'} foot={o ? t('kpi.failedRate', { rate: rate(o.failed_rate) }) : null} />
+      <Kpi label="kpi.wait" tip="kpi.waitTip" value={wait} unit={waitUnit} read={READ.wait} columns={['wait_p95']} foot={o ? t('kpi.run', { run: duration(o.run_p95) }) : null} />
+      <Kpi label="kpi.busy" tip="kpi.busyTip" value={o && count(o.busy)} unit={o?.capacity ? `/ ${count(o.capacity)}` : ''} read={READ.busy} columns={['busy']} foot={o ? poolFoot(t, o) : null} />
     </section>
   );
 }

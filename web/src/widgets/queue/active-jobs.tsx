@@ -29,7 +29,7 @@ export function ActiveJobsCard({ detail }: { detail: LiveQueue }) {
             ))}
           </tbody>
         </table>
-        {jobs.length === 0 ? <p className="empty">{t('active.none')}</p> : null}
+        {jobs.length === 0 ? <p className="empty">{t((detail.active ?? 0) > 0 ? 'active.untold' : 'active.none')}</p> : null}
       </div>
     </Card>
   );

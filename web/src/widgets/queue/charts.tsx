@@ -10,11 +10,8 @@ const SHARE_SECONDS = 30;
 
 /** Sums of the last `n` values at each place; null where nothing is known at that place itself. */
 function lately(values: readonly (number | null)[], n: number): (number | null)[] {
-  let sum = 0;
-  return values.map((value, i) => {
-    sum += (value ?? 0) - (i >= n ? (values[i - n] ?? 0) : 0);
-    return value === null ? null : sum;
-  });
+  // Each anew: a running sum keeps dust of what has left it, and dust among nothing is a share.
+  return values.map((value, i) => (value === null ? null : values.slice(Math.max(0, i - n + 1), i + 1).reduce<number>((sum, each) => sum + (each ?? 0), 0)));
 }
 
 function errorShare({ times, failed_rate, out_rate }: Track): (number | null)[] {

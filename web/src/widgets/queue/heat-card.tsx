@@ -13,6 +13,7 @@ import { count, percent } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
 import type { Span } from '../../domain/span.ts';
 import { useSentence } from '../../i18n/index.ts';
+import { eventFeed } from '../../live/event-feed.ts';
 import { Card, Fault, Menu, ScrollX, Segmented, Skeleton } from '../../ui/index.tsx';
 
 const POINTS = 120;
@@ -89,7 +90,9 @@ export function HeatCard({ address, types }: { address: QueueAddress; types: str
   const [asTable, setAsTable] = useState(false);
   const { grid, window, error, busy, reload } = useHeatMap(address, figure, type);
   const box = useRef<HTMLDivElement>(null);
+  const marks = useRef<HTMLDivElement>(null);
   const chart = useRef<HeatChart | null>(null);
+  const title = t(`heat.${figure}`);
   const isEmpty = grid !== null && grid.total === 0;
   const drawn = grid !== null && !isEmpty && !asTable;
   const zone = secondOfDay(0);
@@ -98,12 +101,12 @@ export function HeatCard({ address, types }: { address: QueueAddress; types: str
   // oxlint-disable-next-line react-hooks/exhaustive-deps -- the zone tells the language too
   }), [t, zone]);
   useEffect(() => {
-    if (!drawn || !box.current) return undefined;
-    const made = new HeatChart(box.current, grid, window, words);
+    if (!drawn || !box.current || !marks.current) return undefined;
+    const made = new HeatChart({ box: box.current, marks: marks.current, marksLabel: t('chart.marks', { chart: title }) }, grid, window, words, eventFeed(address));
     chart.current = made;
     return () => made.destroy();
+  // oxlint-disable-next-line react-hooks/exhaustive-deps -- the words tell the language too; a queue's page is of one address
   }, [drawn, grid, window, words]);
-  const title = t(`heat.${figure}`);
   const set = (change: { heat?: 'run' | undefined; type?: string | undefined }) => void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
   const known = type !== undefined && !types.includes(type) ? [type, ...types] : types;
   const end = (
@@ -127,7 +130,7 @@ export function HeatCard({ address, types }: { address: QueueAddress; types: str
       {!grid && error !== null ? <Fault text={t('fault.heat', { reason: error })} retry={t('action.retry')} onRetry={reload} /> : null}
       {!grid && error === null ? <div className="heat"><Skeleton block /></div> : null}
       {isEmpty ? <div className="heat empty">{t('heat.none')}</div> : null}
-      {drawn ? <div className="chart-box"><div className="heat" ref={box} role="img" aria-label={t('heat.label', { chart: title, n: count(grid.total) })} /></div> : null}
+      {drawn ? <div className="chart-box"><div className="heat" ref={box} role="img" aria-label={t('heat.label', { chart: title, n: count(grid.total) })} /><div className="marks" ref={marks} /></div> : null}
       {grid && !isEmpty && asTable ? <HeatTable grid={grid} window={window} /> : null}
       {drawn ? <div className="legend"><Scale peak={grid.peak} /><span className="dim"><i className="h-gap" />{t('heat.gap')}</span></div> : null}
     </Card>
