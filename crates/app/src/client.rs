@@ -8,6 +8,7 @@ use hyper::client::conn::http1::{Connection, SendRequest};
 use hyper::{Request, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use vigie_model::io_words;
 
 /// An answer larger than this is none of Vigie's.
 const MAX_BYTES: usize = 256 * 1024 * 1024;
@@ -139,7 +140,7 @@ type Served = Connection<TokioIo<TcpStream>, Body>;
 async fn connect(uri: &Uri) -> Result<(Sender, Served), AnyError> {
     let port = uri.port_u16().unwrap_or(80);
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let stream = TcpStream::connect((host, port)).await?;
+    let stream = TcpStream::connect((host, port)).await.map_err(|error| io_words(&error))?;
     Ok(hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?)
 }
 

@@ -1,7 +1,7 @@
 //! What is kept on disk: opens the store, and looks after it.
 
 use std::io::Write as _;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -120,6 +120,18 @@ pub(crate) fn private_folder(path: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// That others of this machine may look into the data folder, and how to change it; none where they may not, and where none is.
+pub(crate) fn open_to_others(data_dir: &Path) -> Option<(String, String)> {
+    let mode = std::fs::metadata(data_dir).ok()?.permissions().mode() & 0o777;
+    let folder = data_dir.display();
+    (mode & 0o077 != 0).then(|| {
+        let what = format!(
+            "others of this machine may look into {folder} (its mode is {mode:o}), and there are log lines in it"
+        );
+        (what, format!("chmod 700 {folder}"))
+    })
+}
+
 /// Bytes that are written to see whether there is room.
 const TRIED_BYTES: usize = 1 << 20;
 
@@ -138,7 +150,7 @@ pub(crate) fn try_folder(data_dir: &Path) -> Result<(), String> {
         // One that was not made, or that another Vigie uses meanwhile, stays.
         drop(std::fs::remove_dir(made));
     }
-    tried.map_err(|error| format!("{}: {error}", data_dir.display()))
+    tried.map_err(|error| format!("{}: {}", data_dir.display(), vigie_model::io_words(&error)))
 }
 
 /// A store that is looked after.
@@ -258,7 +270,7 @@ mod tests {
         disk.set(Fault::Full);
         assert!(!write(&store, NOW.millis() + 1));
         let why = until(&board, S::WHAT, true).await.unwrap();
-        assert!(why.contains("no storage space"), "{why}");
+        assert!(why.contains("no space is left"), "{why}");
         disk.set(Fault::None);
         until(&board, S::WHAT, false).await;
         stop.cancel();
@@ -285,6 +297,22 @@ mod tests {
             store.append_wait(vec![entry], None).is_ok()
         })
         .await;
+    }
+
+    #[test]
+    fn a_folder_that_others_may_look_into_is_told_and_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("data");
+        assert_eq!(open_to_others(&folder), None, "there is none");
+        private_folder(&folder).unwrap();
+        assert_eq!(open_to_others(&folder), None);
+        for mode in [0o755, 0o750, 0o701] {
+            std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+            private_folder(&folder).unwrap();
+            let (what, fix) = open_to_others(&folder).unwrap();
+            assert!(what.contains(&format!("mode is {mode:o}")), "{what}");
+            assert_eq!(fix, format!("chmod 700 {}", folder.display()));
+        }
     }
 
     #[test]

@@ -120,13 +120,13 @@ fn a_disk_that_fails_costs_the_history_and_nothing_else() {
     let said = said.find(|one| one["code"] == "not_kept").unwrap();
     let text = said["text"].as_str().unwrap();
     assert_eq!(said["severity"], "critical", "{text}");
-    assert!(text.contains("is not kept") && text.contains("Not a directory"), "{text}");
+    assert!(text.contains("is not kept") && text.contains("is a file and no folder"), "{text}");
     let storage = vigie.json("/api/v1/storage").unwrap();
     for (place, what) in ["metrics", "logs"].into_iter().enumerate() {
         let store = &storage["stores"][place];
         let found = (&store["what"], &store["kept"], &store["bytes"]);
         assert_eq!(found, (&json!(what), &json!(false), &Value::Null));
-        assert!(store["error"].as_str().unwrap().contains("Not a directory"), "{store}");
+        assert!(store["error"].as_str().unwrap().contains("is a file and no folder"), "{store}");
     }
     let metrics = vigie.get("/metrics").body;
     for name in ["vigie_store_failing 1", "vigie_log_store_failing 1"] {

@@ -181,12 +181,13 @@ impl Board {
         ];
         for (kind, instances) in kinds {
             for instance in instances {
-                let about = About::instance(&instance, instance.error.clone());
+                let name = self.instances.known_as(&instance);
+                let about = About::instance(&instance, name, instance.error.clone());
                 self.timeline.note(at, kind, &source, about);
             }
         }
         for (instance, versions) in changes.restarted {
-            let about = About::instance(&instance, versions);
+            let about = About::instance(&instance, self.instances.known_as(&instance), versions);
             self.timeline.note(at, EventKind::InstanceRestarted, &source, about);
         }
     }

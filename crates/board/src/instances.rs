@@ -93,6 +93,19 @@ pub struct InstanceView<'a> {
 }
 
 impl InstanceView<'_> {
+    /// What people know it by: what its source calls it, or what it calls itself, where its source knows its address alone.
+    #[must_use]
+    pub fn known_as(&self) -> &Name {
+        let key = &self.instance.key.instance;
+        if is_address(self.instance) { self.name.unwrap_or(key) } else { key }
+    }
+
+    /// Its source knows it by more than its address.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.instance.name.is_some() || !is_address(self.instance)
+    }
+
     /// It was taken out of its load balancer by hand: that it gets no requests is meant.
     #[must_use]
     pub fn is_taken_out(&self) -> bool {
@@ -206,6 +219,14 @@ impl InstancesState {
         }
     }
 
+    /// See [`InstanceView::known_as`].
+    pub(crate) fn known_as<'a>(&'a self, instance: &'a Instance) -> &'a Name {
+        let key = &instance.key.instance;
+        let told = || self.words.get(instance.address.as_ref()?)?.name.as_ref();
+        let name = instance.name.as_ref().or_else(told).filter(|_| is_address(instance));
+        name.unwrap_or(key)
+    }
+
     /// How many instances a source has; `None` before it has told.
     pub(crate) fn count(&self, source: &SourceName) -> Option<usize> {
         self.sources.get(source).map(BTreeMap::len)
@@ -222,6 +243,12 @@ impl InstancesState {
             state.latency.settle(now);
         }
     }
+}
+
+/// Whether an instance is called by its address, alone or within a question that is asked of it.
+fn is_address(instance: &Instance) -> bool {
+    let key = instance.key.instance.as_str();
+    instance.address.as_ref().is_some_and(|address| key.contains(address.as_str()))
 }
 
 /// Whether a load balancer's word says that somebody took it out.

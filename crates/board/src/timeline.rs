@@ -118,12 +118,8 @@ impl About {
         }
     }
 
-    pub(crate) fn instance(instance: &Instance, detail: Option<String>) -> Self {
-        Self {
-            subject: Some(format!("{}/{}", instance.key.role, instance.key.instance)),
-            detail,
-            ..Self::default()
-        }
+    pub(crate) fn instance(instance: &Instance, name: &Name, detail: Option<String>) -> Self {
+        Self { subject: Some(format!("{}/{name}", instance.key.role)), detail, ..Self::default() }
     }
 }
 

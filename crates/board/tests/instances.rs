@@ -166,6 +166,12 @@ fn who_tells_its_name_is_called_so_by_all_who_know_its_address() {
     // It is away, and cannot say who it is.
     told(&mut board, "api", 2.0, vec![at_address("api", None)]);
     assert_eq!(name(&board, "api"), Some("shop-1".into()));
+    // Its events and what is wrong with it say that name, too.
+    let gone = Instance { status: InstanceStatus::Down, ..at_address("probe", None) };
+    told(&mut board, "probe", 3.0, vec![gone]);
+    assert_eq!(view(&board, "probe", 3.0).known_as().as_str(), "shop-1");
+    let noted = board.timeline().noted().last().unwrap();
+    assert_eq!((&*noted.kind, &*noted.subject), ("instance_down", "probe/shop-1"));
 }
 
 #[test]

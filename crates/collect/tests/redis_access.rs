@@ -204,9 +204,10 @@ async fn a_user_who_may_not_read_lists_is_told_the_whole_line() {
         fault.error,
         format!("{}: user vigie may not use the command SMEMBERS", place(&server))
     );
-    assert_eq!(fault.hint.unwrap(), acl_line("vigie", false));
+    // The same rights as those of a new user, and no word of its password, which it has.
+    let line = fault.hint.unwrap();
+    assert_eq!(line, acl_line("vigie", false).replace("on >PASSWORD ", ""));
     // As soon as it is allowed, it goes on.
-    let line = acl_line("vigie", false);
     server.run(&line.split(' ').collect::<Vec<_>>());
     watching.good().await;
 }
@@ -302,10 +303,7 @@ async fn tls_that_does_not_work_says_why() {
 
     // Files that are not there, or are none.
     let fault = tls(&server, json!({"ca_file": "/no/such/ca.crt"})).fault(3.0).await;
-    assert_eq!(
-        fault.error,
-        "/no/such/ca.crt: cannot be read: No such file or directory (os error 2)"
-    );
+    assert_eq!(fault.error, "/no/such/ca.crt: cannot be read: there is no such file or folder");
     let fault = tls(&server, json!({"ca_file": "/etc/hostname"})).fault(3.0).await;
     assert_eq!(fault.error, "/etc/hostname: is no PEM file: it has no -----BEGIN line");
 }

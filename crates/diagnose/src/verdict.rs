@@ -33,6 +33,10 @@ pub struct InstanceFacts {
     pub role: String,
     /// Its name.
     pub name: String,
+    /// Where it listens, by which one that several sources see is known; `None` where its source does not say.
+    pub address: Option<String>,
+    /// Its source knows it by more than its address.
+    pub is_named: bool,
     /// How it is.
     pub status: InstanceStatus,
     /// Since when.
@@ -134,16 +138,9 @@ fn wrong(facts: &Facts, now: Time) -> Vec<Verdict> {
         let (cause, since) = of_queue(facts, now)?;
         Some(Verdict::new(cause, place.clone(), since))
     });
-    let mut roles: BTreeMap<(&str, &str), Vec<&InstanceFacts>> = BTreeMap::new();
-    for instance in &facts.instances {
-        roles.entry((&instance.source, &instance.role)).or_default().push(instance);
-    }
-    let instances = roles.iter().flat_map(|((source, _), all)| {
-        let down = of_role(all, InstanceStatus::Down, Cause::InstancesDown);
-        let degraded = of_role(all, InstanceStatus::Degraded, Cause::InstancesDegraded);
-        let found = [down, degraded].into_iter().flatten();
-        found.map(|(cause, since)| Verdict::new(cause, of(source), Some(since)))
-    });
+    let instances = of_instances(&facts.instances)
+        .into_iter()
+        .map(|(source, cause, since)| Verdict::new(cause, of(source), Some(since)));
     let overdue = facts.overdue.iter().map(|one| {
         let cause = Cause::Overdue { schedule: one.schedule.clone() };
         Verdict::new(cause, of(&one.source), Some(one.since))
@@ -155,14 +152,46 @@ fn wrong(facts: &Facts, now: Time) -> Vec<Verdict> {
     down.chain(queues).chain(instances).chain(overdue).chain(not_kept).collect()
 }
 
+/// What is the matter with instances, by source and role. One that several sources see in the same way is told of once: by the
+/// source that knows it best.
+fn of_instances(all: &[InstanceFacts]) -> Vec<(&str, Cause, Time)> {
+    let mut best: BTreeMap<(&str, InstanceStatus), &InstanceFacts> = BTreeMap::new();
+    for instance in all {
+        let Some(address) = &instance.address else { continue };
+        let known = best.entry((address, instance.status)).or_insert(instance);
+        if instance.is_named && !known.is_named {
+            *known = instance;
+        }
+    }
+    let mut roles: BTreeMap<(&str, &str), Vec<&InstanceFacts>> = BTreeMap::new();
+    for instance in all {
+        roles.entry((&instance.source, &instance.role)).or_default().push(instance);
+    }
+    let told = |one: &InstanceFacts| {
+        let best = one.address.as_ref().and_then(|address| best.get(&(&**address, one.status)));
+        best.is_none_or(|best| (&best.source, &best.role) == (&one.source, &one.role))
+    };
+    let causes = roles.iter().flat_map(|((source, _), all)| {
+        let down = of_role(all, InstanceStatus::Down, told, Cause::InstancesDown);
+        let degraded = of_role(all, InstanceStatus::Degraded, told, Cause::InstancesDegraded);
+        let found = [down, degraded].into_iter().flatten();
+        found.map(|(cause, since)| (*source, cause, since))
+    });
+    causes.collect()
+}
+
 /// What is the matter with the instances of a role that have a status, and since when; `None` when none has.
 fn of_role(
     all: &[&InstanceFacts],
     status: InstanceStatus,
+    told: impl Fn(&InstanceFacts) -> bool,
     cause: fn(Instances) -> Cause,
 ) -> Option<(Cause, Time)> {
     let with = |status| all.iter().filter(move |one| one.status == status);
     let first = with(status).min_by_key(|one| one.since)?;
+    if !with(status).any(|one| told(one)) {
+        return None;
+    }
     let instances = Instances {
         role: first.role.clone(),
         instance: first.name.clone(),
@@ -222,6 +251,8 @@ fn when_nothing_is_wrong(facts: &Facts) -> Cause {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const NOW: Time = Time::from_seconds(1_000);
@@ -256,6 +287,8 @@ mod tests {
             source: "edge".into(),
             role: "api".into(),
             name: name.into(),
+            address: None,
+            is_named: true,
             status,
             since: NOW - ago,
             error: (status != InstanceStatus::Up).then(|| format!("{name} refuses")),
@@ -324,6 +357,39 @@ mod tests {
     }
 
     #[test]
+    fn an_instance_that_several_sources_see_is_one_cause() {
+        use InstanceStatus::{Down, Up};
+        let seen = |source: &str, number: u8, status| InstanceFacts {
+            source: source.into(),
+            address: Some(format!("h:{number}")),
+            is_named: source == "n8n",
+            ..instance(&format!("main-{number}"), status, 60.0)
+        };
+        let mut facts = Facts {
+            instances: vec![
+                seen("edge", 1, Down),
+                seen("edge", 2, Up),
+                seen("n8n", 1, Down),
+                seen("n8n", 2, Up),
+                seen("probe", 1, Down),
+            ],
+            ..Facts::default()
+        };
+        let said = super::verdict(&facts, NOW);
+        assert_eq!((said.place.source.as_deref(), said.also.len()), (Some("n8n"), 0));
+        assert_eq!(
+            said.sentence(NOW),
+            "main-1, 1 of 2 api instances, is down for 1 min 0 s: main-1 refuses."
+        );
+        // One that the other source sees differently, or alone, is its own cause.
+        facts.instances[1].status = Down;
+        let said = super::verdict(&facts, NOW);
+        let sources: BTreeSet<_> =
+            said.also.iter().chain([&said]).map(|one| one.place.source.as_deref()).collect();
+        assert_eq!(sources, BTreeSet::from([Some("edge"), Some("n8n")]));
+    }
+
+    #[test]
     fn what_is_overdue_is_said() {
         let overdue = OverdueFacts {
             source: "n8n".into(),
@@ -369,6 +435,8 @@ mod tests {
             source: "main".into(),
             role: "api".into(),
             name: "h:1".into(),
+            address: Some("h:1".into()),
+            is_named: false,
             status: InstanceStatus::Down,
             since: NOW - 5.0,
             error: Some("h:1: connection refused".into()),

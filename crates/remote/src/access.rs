@@ -5,6 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use vigie_model::io_words;
 use vigie_tls::Secret;
 
 use crate::config::ConfigError;
@@ -133,11 +134,11 @@ fn own_headers(
 
 fn in_file(key: &'static str, path: &Path) -> Result<String, ConfigError> {
     let wrong = |why: String| ConfigError::File { key, path: path.to_owned(), why };
-    let length = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
+    let length = std::fs::metadata(path).map_err(|error| wrong(io_words(&error)))?.len();
     if length > MAX_SECRET_BYTES {
         return Err(wrong("it is larger than 64 KiB: is it the right one?".to_owned()));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(io_words(&error)))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }

@@ -23,7 +23,7 @@ pub(crate) async fn metrics(State(app): State<AppState>, headers: HeaderMap) -> 
         headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let open = accepts.contains("application/openmetrics-text");
     let kind = if open { OPENMETRICS } else { PROMETHEUS };
-    ([(header::CONTENT_TYPE, kind)], text(&app, open))
+    ([(header::CONTENT_TYPE, kind), (header::VARY, "accept")], text(&app, open))
 }
 
 fn text(app: &AppState, open: bool) -> String {

@@ -3,12 +3,15 @@
 use std::io;
 use std::path::PathBuf;
 
+use vigie_model::io_words;
+
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The folder or a file in it cannot be used.
     #[error(
-        "the store in {path} cannot be opened: {error}; check that the folder exists, is ours and may be written to"
+        "the store in {path} cannot be opened: {}; check that the folder exists, is ours and may be written to",
+        io_words(.error)
     )]
     Disk {
         /// The folder or file.
@@ -98,7 +101,7 @@ pub enum AppendError {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk failed.
-    #[error("{doing}: {error}")]
+    #[error("{doing}: {}", io_words(.error))]
     Disk {
         /// What was being done.
         doing: String,

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use vigie_model::io_words;
+
 use crate::error::OpenError;
 use crate::open::disk_error;
 
@@ -60,7 +62,10 @@ impl HeldFolder {
             )),
             Err(error) => Err(io::Error::new(
                 error.kind(),
-                format!("{dir} cannot be read any more, give it back to Vigie's user: {error}"),
+                format!(
+                    "{dir} cannot be read any more, give it back to Vigie's user: {}",
+                    io_words(&error)
+                ),
             )),
         }
     }

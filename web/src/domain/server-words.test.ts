@@ -19,11 +19,11 @@ function read(path: string): string {
 }
 const files = readdirSync(join(crates, 'collect/src'), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.rs') && !/tests?\.rs$|testing/.test(name)).map((name) => `collect/src/${name}`);
-const sources = new Map([...files, 'tls/src/fault.rs', 'tls/src/certificates.rs', 'board/src/board.rs', 'board/src/source.rs', 'app/src/config/written.rs', 'store/src/error.rs'].map((path) => [path, read(path)]));
+const sources = new Map([...files, 'tls/src/fault.rs', 'tls/src/certificates.rs', 'board/src/board.rs', 'board/src/source.rs', 'app/src/config/written.rs', 'store/src/error.rs', 'store/src/held.rs', 'store/src/maintain/job.rs', 'store/src/logs/maintain.rs', 'model/src/io_words.rs'].map((path) => [path, read(path)]));
 const code = [...sources.values()].join('\n');
 
 /** Where the checks, hints and errors of the sources are put into words. */
-const SPEAKING = /(?:\/(?:checks|fault|standing|overdue|acl)|n8n\/work|source\/(?:caddy|file|go_api|haproxy|nginx|probe|prometheus)\/poll)\.rs$/;
+const SPEAKING = /(?:\/(?:checks|fault|standing|overdue|acl|io_words|held)|n8n\/work|source\/(?:caddy|file|go_api|haproxy|nginx|probe|prometheus)\/poll)\.rs$/;
 /** What stands there and is said to no one, or to the log alone. */
 const UNSAID = /^(?:ACL SETUSER .*|lookup address|max number of clients|without any password configured|no password is set|invalid password|no connection|asynq:queues.*|GET |text\/plain.*|JSON or Prometheus's text|Prometheus's text.*|the page of stub_status.*|the statistics as CSV.*|show \w+|the server ended the handshake.*|log lines|.*under the prefix \{prefix\})$/;
 

@@ -82,7 +82,12 @@ fn disk_works(config: &Config) -> bool {
     let fix = "set data_dir to a folder that Vigie's user may write to, on a disk with room";
     let tried = keeping::try_folder(&config.data_dir);
     match &tried {
-        Ok(()) => line(CheckState::Ok, "keep", "figures, log entries and events can be kept", None),
+        Ok(()) => {
+            line(CheckState::Ok, "keep", "figures, log entries and events can be kept", None);
+            if let Some((what, fix)) = keeping::open_to_others(&config.data_dir) {
+                say("warning", AnsiColor::Yellow, "keep", &what, Some(&fix));
+            }
+        }
         Err(why) => {
             line(CheckState::Warning, "keep", &format!("nothing is kept: {why}"), Some(fix))
         }
@@ -200,6 +205,10 @@ fn line(state: CheckState, id: &str, detail: &str, fix: Option<&str>) {
         CheckState::Warning => ("WRONG  ", AnsiColor::Red),
         CheckState::Unknown => ("unknown", AnsiColor::Yellow),
     };
+    say(mark, colour, id, detail, fix);
+}
+
+fn say(mark: &str, colour: AnsiColor, id: &str, detail: &str, fix: Option<&str>) {
     let style = Style::new().fg_color(Some(colour.into()));
     anstream::println!("  {style}{mark}{style:#} {id:<8} {detail}");
     if let Some(fix) = fix {

@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use vigie_board::{Board, SourceSettings};
 use vigie_collect::source::{Backends, FailedJobs, RunContext, ToldJobs};
 use vigie_collect::{Clock as _, ObservationReceiver, SystemClock, observations, samples};
-use vigie_model::Limits;
+use vigie_model::{Limits, io_words};
 use vigie_query::EngineLimits;
 use vigie_query::logql::LogLimits;
 use vigie_remote::{Outbox, QueryOptions, RemoteQuery};
@@ -99,8 +99,9 @@ impl Running {
     pub(crate) async fn start(config: &Config, stop: &CancellationToken) -> Result<Self, Failure> {
         let listener = TcpListener::bind(config.listen).await.map_err(|error| {
             Failure::failed(format!(
-                "cannot listen on {}: {error}; choose another with --listen",
-                config.listen
+                "cannot listen on {}: {}; choose another with --listen",
+                config.listen,
+                io_words(&error)
             ))
         })?;
         let address = listener.local_addr().map_err(|error| Failure::failed(error.to_string()))?;
@@ -114,6 +115,9 @@ impl Running {
         let mut board = Board::new(settings, limits(&config.sources), now());
         // Where that fails, the stores that are to be in it say so.
         drop(keeping::private_folder(&config.data_dir));
+        if let Some((what, fix)) = keeping::open_to_others(&config.data_dir) {
+            tracing::warn!("{what}: {fix}");
+        }
         let store = match config.metrics.backend {
             None => keeping::open(config, &mut board, now())?,
             Some(_) => None,

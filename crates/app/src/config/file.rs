@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed as _, IgnoredAny};
+use vigie_model::io_words;
 
 use super::environment::{fill_quoted, unset};
 use super::logs::{RawLogs, logs};
@@ -22,7 +23,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: {error}; `vigie config init > {}` makes one", path.display(), path.display())]
+    #[error("{}: {}; `vigie config init > {}` makes one", path.display(), io_words(error), path.display())]
     Unreadable { path: PathBuf, error: std::io::Error },
     /// The file is too large to be one.
     #[error("{}: it is larger than 1 MiB: is it a configuration?", path.display())]
@@ -115,9 +116,15 @@ pub(super) fn parse(
     })?;
     let options = serde_saphyr::Options::default().with_properties(environment.clone());
     let mut config = checked(&filled, origin, &options, &environment)
-        .map_err(|error| error.at_its_line(origin, &Places::of(&filled, options)))?;
-    config.written = Written::of(text);
-    let given = environment.get("REDIS_URL").is_some_and(|url| !url.is_empty());
+        .map_err(|error| error.at_its_line(origin, &Places::of(&filled, options.clone())))?;
+    let written = Written::of(&filled, options);
+    let redis_url = environment.get("REDIS_URL").map(String::as_str).filter(|url| !url.is_empty());
+    let given = redis_url.is_some();
+    config.written = if config.origin == origin {
+        written
+    } else {
+        written.map(|written| written.with_default_source(redis_url))
+    };
     // It is the default source, or the file says itself what it is for.
     let used = text.contains("REDIS_URL") || config.origin != origin;
     config.unused = (given && !used)

@@ -19,7 +19,7 @@ pub(crate) use file::ConfigError;
 pub(crate) use logs::LogsConfig;
 pub(crate) use metrics::MetricsConfig;
 pub(crate) use source::{Shared, SourceConfig};
-pub(crate) use written::Written;
+pub(crate) use written::{Fingerprints, Written};
 
 /// The commented default, which is also its documentation.
 pub(crate) const DEFAULT_YAML: &str = include_str!("default.yaml");
@@ -82,10 +82,7 @@ impl Config {
             data_dir: DEFAULT_DATA_DIR.into(),
             metrics: MetricsConfig::default(),
             logs: LogsConfig::default(),
-            written: Written::of(&format!(
-                "sources: [{{name: {DEFAULT_SOURCE}, url: {:?}}}]",
-                source.display_url()
-            )),
+            written: Some(Written::default().with_default_source(given.as_deref())),
             sources: vec![source],
             origin: origin.to_owned(),
             unused: None,
@@ -124,14 +121,19 @@ impl Config {
 
 /// The source of those who name none: the Redis at `REDIS_URL`, or one of this machine; and which of the two it is.
 fn default_source(redis_url: Option<&str>) -> Result<(SourceConfig, &'static str), ConfigError> {
-    let given = redis_url.filter(|url| !url.is_empty()).map(|url| (url, "REDIS_URL"));
-    let (url, origin) = given.unwrap_or((DEFAULT_REDIS, "the default"));
+    let (url, origin) = default_url(redis_url);
     let source = RedisConfig::from_url(DEFAULT_SOURCE, url);
     let source = source.map_err(|error| ConfigError::Source {
         place: origin.to_owned(),
         error: error.to_string(),
     })?;
     Ok((SourceConfig::Redis(source), origin))
+}
+
+/// The address of the source of those who name none, and where it is from.
+fn default_url(redis_url: Option<&str>) -> (&str, &'static str) {
+    let given = redis_url.filter(|url| !url.is_empty()).map(|url| (url, "REDIS_URL"));
+    given.unwrap_or((DEFAULT_REDIS, "the default"))
 }
 
 /// Until there is access control, nobody else may look.

@@ -212,7 +212,7 @@ fn secret_in(key: &'static str, path: &Path) -> Result<Secret, HttpConfigError> 
     let text = std::fs::read_to_string(path).map_err(|error| HttpConfigError::SecretFile {
         key,
         path: path.to_owned(),
-        error: error.to_string(),
+        error: vigie_model::io_words(&error),
     })?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }

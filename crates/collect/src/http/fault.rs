@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use vigie_model::SourceFault;
+use vigie_model::{SourceFault, io_words};
 use vigie_tls::{TlsFault, TlsFileError};
 
 use super::body::BodyFault;
@@ -181,7 +181,9 @@ impl HttpFault {
             | io::ErrorKind::NotConnected
             | io::ErrorKind::UnexpectedEof => Self::Closed(place),
             _ if error.to_string().contains("lookup address") => Self::UnknownHost(place),
-            _ => return None,
+            // An envelope says more of what is in it than of itself.
+            _ if error.get_ref().is_some() => return None,
+            _ => Self::Network(place, io_words(error)),
         })
     }
 

@@ -221,7 +221,7 @@ impl Tail {
     /// Remembers why a file cannot be read.
     pub(super) fn trouble(&mut self, path: &Path, error: &std::io::Error) {
         if self.status.troubles.len() < MOST_TROUBLES {
-            self.status.troubles.insert(path.display().to_string(), error.to_string());
+            self.status.troubles.insert(path.display().to_string(), vigie_model::io_words(error));
         }
     }
 }

@@ -199,7 +199,7 @@ impl Outbox {
 }
 
 fn disk(dir: &Path, error: &std::io::Error) -> OutboxError {
-    OutboxError::Disk { dir: dir.to_owned(), why: error.to_string() }
+    OutboxError::Disk { dir: dir.to_owned(), why: vigie_model::io_words(error) }
 }
 
 impl Drop for Inner {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use vigie_board::{Board, EventFilter, QueueView, SourceView};
 use vigie_model::{Broker, Name, QueueId, SourceName, Time};
 
 use super::wire::{ActiveJob, Event, JobType, QueueStatus, kinds, micros};
-use crate::access::Query;
+use crate::access::{Path, Query};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::time_text::rfc3339;

@@ -127,7 +127,9 @@ pub(crate) fn verdict(board: &Board, now: Time) -> Verdict {
     let instances = board.instances(now).filter(told).map(|view| InstanceFacts {
         source: view.source.to_string(),
         role: view.instance.key.role.to_string(),
-        name: view.instance.key.instance.to_string(),
+        name: view.known_as().to_string(),
+        address: view.instance.address.as_ref().map(ToString::to_string),
+        is_named: view.is_named(),
         status: view.status,
         since: view.since,
         error: view.error,

@@ -1,12 +1,13 @@
 //! Elasticsearch's `_bulk`, and as much of its handshake as Filebeat, Logstash and Vector ask for before they send.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::decode::bulk::read;
 use super::{ndjson, taking};
+use crate::access::Path;
 use crate::prometheus::Refusal;
 use crate::state::AppState;
 

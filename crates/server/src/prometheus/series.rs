@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use vigie_query::Annotations;
 use vigie_store::{Matcher, ReadError, Storage, TimeRange};
@@ -15,6 +15,7 @@ use super::params::Params;
 use super::query::TRUNCATED;
 use super::selectors::{matcher_sets, matcher_sets_or_bad_data};
 use super::success::{labels, list, success_with};
+use crate::access::Path;
 use crate::state::AppState;
 
 /// The series that match.

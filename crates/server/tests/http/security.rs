@@ -109,6 +109,12 @@ async fn paths_that_lead_nowhere_are_clear_errors() {
         let body = text(response).await;
         assert!(!body.contains("[workspace]") && !body.contains("root:"), "{path}");
     }
+    for path in ["/api/v1/queue/main/%ff", "/api/v1/queue/%c3%28/q", "/api/v1/label/%ff/values"] {
+        let response = filled.get_with(path, &[]).await;
+        assert_eq!(response.status().as_u16(), 400, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
+        assert!(text(response).await.contains("Invalid UTF-8"), "{path}");
+    }
     let browser = [("accept", "text/html,*/*;q=0.8")];
     let response = filled.get_with("/nowhere/at/all", &browser).await;
     assert_eq!(response.status().as_u16(), 404);

@@ -16,7 +16,7 @@ use crate::disk::ReadFile;
 #[derive(Debug, thiserror::Error)]
 pub enum BlockError {
     /// The disk failed.
-    #[error("{file}: {error}")]
+    #[error("{file}: {}", vigie_model::io_words(.error))]
     Disk {
         /// The block's file name.
         file: String,

@@ -18,7 +18,7 @@ pub const TRAILER: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum BlockError {
     /// The disk failed.
-    #[error("{file}: {error}")]
+    #[error("{file}: {}", vigie_model::io_words(.error))]
     Disk {
         /// The block's file name.
         file: String,

@@ -5,6 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use vigie_model::io_words;
+
 use super::queue::{Beginning, Done, Queue, Registry, Shared};
 use super::replay::Segment;
 use super::{SEGMENT_BYTES, segment_path};
@@ -46,7 +48,7 @@ pub(super) fn run(shared: &Shared, mut writer: Writer) {
         let took = started.elapsed();
         writer.remove_covered();
         report(shared, &writer, result.as_ref().map(|wrote| wrote.then_some(took)));
-        let reply = result.map(|_| ()).map_err(|error| AppendError::NotWritten(error.to_string()));
+        let reply = result.map(|_| ()).map_err(|error| AppendError::NotWritten(io_words(&error)));
         for (appended, done) in waiters {
             done(reply.clone().map(|()| appended));
         }
@@ -105,7 +107,7 @@ fn report(shared: &Shared, writer: &Writer, result: Result<Option<Duration>, &io
     if result.is_ok() && status.error.is_some() {
         tracing::info!("the store writes its log again");
     }
-    status.error = result.err().map(ToString::to_string);
+    status.error = result.err().map(io_words);
     status.waiting = writer.waiting();
     let current = writer.current.iter().map(|(segment, _)| segment);
     let all = || current.clone().chain(&writer.closed);

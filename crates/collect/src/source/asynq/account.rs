@@ -115,6 +115,8 @@ pub(super) struct Account {
     state: State,
     /// Something was sent on without a type.
     untyped: bool,
+    /// Somebody tells of jobs of this Redis.
+    heard: bool,
 }
 
 #[derive(Debug)]
@@ -159,7 +161,7 @@ struct Books {
 impl Account {
     /// Of a queue of whose counters all is known that was counted after `since`.
     pub(super) fn new(since: Time) -> Self {
-        Self { last: since, state: State::Sampled(VecDeque::new()), untyped: false }
+        Self { last: since, state: State::Sampled(VecDeque::new()), untyped: false, heard: false }
     }
 
     /// Whether workers tell of the queue.
@@ -167,10 +169,16 @@ impl Account {
         matches!(self.state, State::Told(_))
     }
 
+    /// Whether its figures are whole: workers tell of it, or tell of others and of this one there was nothing to tell yet.
+    pub(super) fn is_exact(&self) -> bool {
+        self.is_told() || (self.heard && !self.untyped)
+    }
+
     /// Takes a poll's part.
     pub(super) fn settle(&mut self, poll: Poll, tellers: Tellers) -> News {
         let from = std::mem::replace(&mut self.last, poll.now);
         let mut news = News::default();
+        self.heard = tellers.alive;
         match &mut self.state {
             State::Sampled(held) => {
                 let Poll { now, ended, seen, told } = poll;
@@ -432,6 +440,24 @@ mod tests {
             scene.poll(f64::from(second), (u64::from(second == 4), 0), Vec::new());
         }
         assert_eq!((scene.ended(), scene.late, scene.gaps), ((3, 1, 3, 1), 0, 0));
+    }
+
+    #[test]
+    fn a_queue_of_which_there_is_nothing_to_tell_yet_is_exact_where_others_are_told_of() {
+        let mut scene = Scene::new();
+        scene.whole = false;
+        scene.sampled(1.0, (0, 0), Vec::new(), Vec::new());
+        assert!(!scene.account.is_exact(), "nobody would tell");
+        scene.whole = true;
+        scene.sampled(2.0, (0, 0), Vec::new(), Vec::new());
+        assert!(scene.account.is_exact());
+        // What Redis counted may still be told of.
+        scene.sampled(3.0, (1, 0), Vec::new(), Vec::new());
+        assert!(scene.account.is_exact() && scene.ended() == (0, 0, 0, 0));
+        for second in 4..=8 {
+            scene.sampled(f64::from(second), (0, 0), Vec::new(), Vec::new());
+        }
+        assert!(!scene.account.is_exact() && scene.ended() == (1, 0, 0, 0), "it was not");
     }
 
     #[test]

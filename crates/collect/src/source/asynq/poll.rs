@@ -212,7 +212,7 @@ impl AsynqSystem {
             let seen = self.events.remove(name).unwrap_or_default();
             let (now, ended, told) = (context.now, moved.ended, self.told.of(name));
             let mut news = queue.account.settle(Poll { now, ended, seen, told }, tellers);
-            news.gap |= moved.taken_away && queue.account.is_told();
+            news.gap |= moved.taken_away && queue.account.is_exact();
             add(moved.added, now, &mut news.events);
             let jobs = active.remove(name).unwrap_or_default();
             out.push(Observation::Queue(queue.reading(jobs, context)));

@@ -422,7 +422,7 @@ impl Queue {
             paused: self.found.paused,
             oldest: self.oldest.as_ref().filter(|_| waits).map(|(_, since)| context.local(*since)),
             active_jobs,
-            quality: if self.account.is_told() { Quality::Exact } else { Quality::Sampled },
+            quality: if self.account.is_exact() { Quality::Exact } else { Quality::Sampled },
         }
     }
 }

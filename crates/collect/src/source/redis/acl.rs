@@ -40,12 +40,27 @@ pub(super) const COMMANDS: &[(&str, Need)] = &[
 /// The line that makes a user who may do what Vigie does, and nothing else.
 #[must_use]
 pub fn acl_line(user: &str, cluster: bool) -> String {
+    format!("ACL SETUSER {user} on >PASSWORD {}", rights(cluster))
+}
+
+/// The line that lets a user who is there do what Vigie does, with the password that it has.
+pub(super) fn line_of_all(user: &str, cluster: bool) -> String {
+    format!("ACL SETUSER {user} {}", rights(cluster))
+}
+
+/// The line that lets a user who is there do what is forbidden.
+pub(super) fn line_of(user: &str, forbidden: &[&Forbidden]) -> String {
+    let rights: Vec<String> = forbidden.iter().map(|what| what.right()).collect();
+    format!("ACL SETUSER {user} {}", rights.join(" "))
+}
+
+fn rights(cluster: bool) -> String {
     let commands: Vec<String> = COMMANDS
         .iter()
         .filter(|(_, need)| cluster || *need != Need::Cluster)
         .map(|(command, _)| format!("+{command}"))
         .collect();
-    format!("ACL SETUSER {user} on >PASSWORD ~* &* {}", commands.join(" "))
+    format!("~* &* {}", commands.join(" "))
 }
 
 /// What the server forbids, from its words.
@@ -88,12 +103,12 @@ impl Forbidden {
         }
     }
 
-    /// The change that allows it.
-    pub(super) fn fix(&self, user: &str) -> String {
+    /// The right to it, as an ACL has it.
+    fn right(&self) -> String {
         match self {
-            Self::Command(command) => format!("ACL SETUSER {user} +{command}"),
-            Self::Key => format!("ACL SETUSER {user} ~*"),
-            Self::Channel => format!("ACL SETUSER {user} &*"),
+            Self::Command(command) => format!("+{command}"),
+            Self::Key => "~*".to_owned(),
+            Self::Channel => "&*".to_owned(),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use vigie_model::{Broker, Check, CheckState, SourceFault};
 
-use super::acl::{Forbidden, acl_line};
+use crate::source::ReplyError;
+
+use super::acl::{Forbidden, line_of};
 use super::config::RedisConfig;
 use super::discover::Discovery;
 use super::session::Session;
@@ -28,10 +30,7 @@ pub(super) fn answering(
     let mode = facts.mode.as_deref().unwrap_or_default();
     let server = format!("Redis {} ({mode}) at {}", facts.version, config.display_url());
     let forbidden: Vec<&Forbidden> = session.forbidden().collect();
-    let mut checks = vec![
-        check("connect", CheckState::Ok, server, None),
-        acl(config, &forbidden, mode == "cluster"),
-    ];
+    let mut checks = vec![check("connect", CheckState::Ok, server, None), acl(config, &forbidden)];
     for system in systems.all() {
         checks.push(broker(system.broker(), system.queues(), system.troubles(), config, discovery));
     }
@@ -44,7 +43,7 @@ pub(super) fn answering(
         None => check("workers", CheckState::Ok, "CLIENT LIST may be read", None),
         Some(what) => {
             let lost = "the workers of Bull and BullMQ cannot be seen: CLIENT LIST is forbidden";
-            check("workers", CheckState::Warning, lost, Some(what.fix(user(config))))
+            check("workers", CheckState::Warning, lost, Some(line_of(user(config), &[what])))
         }
     });
     checks
@@ -67,7 +66,7 @@ fn user(config: &RedisConfig) -> &str {
     config.login.username.as_deref().unwrap_or("default")
 }
 
-fn acl(config: &RedisConfig, forbidden: &[&Forbidden], cluster: bool) -> Check {
+fn acl(config: &RedisConfig, forbidden: &[&Forbidden]) -> Check {
     if forbidden.is_empty() {
         return check("acl", CheckState::Ok, "everything that Vigie asked for is allowed", None);
     }
@@ -76,11 +75,7 @@ fn acl(config: &RedisConfig, forbidden: &[&Forbidden], cluster: bool) -> Check {
     losses.dedup();
     let user = user(config);
     let detail = format!("user {user} may not use {}: {}", what.join(", "), losses.join("; "));
-    let fix = match forbidden {
-        [one] => one.fix(user),
-        _ => acl_line(user, cluster),
-    };
-    check("acl", CheckState::Warning, detail, Some(fix))
+    check("acl", CheckState::Warning, detail, Some(line_of(user, forbidden)))
 }
 
 fn broker(
@@ -97,7 +92,11 @@ fn broker(
         } else {
             String::new()
         };
-        return check(id, CheckState::Warning, format!("{trouble}{more}"), None);
+        let fix = trouble.contains(&ReplyError::WrongType.to_string()).then(|| {
+            "another program uses a key of that name: redis-cli TYPE tells of what type it is"
+                .into()
+        });
+        return check(id, CheckState::Warning, format!("{trouble}{more}"), fix);
     }
     match queues {
         0 => {}
@@ -134,8 +133,12 @@ fn broker(
 
 fn events(config: &RedisConfig, systems: &Systems) -> Check {
     if let Some(words) = systems.events_refused() {
-        let detail = format!("job events cannot be read, figures are sampled: {words}");
-        return check("events", CheckState::Warning, detail, Some(acl_line(user(config), false)));
+        let (user, forbidden) = (user(config), Forbidden::parse(&words));
+        let detail = format!(
+            "job events cannot be read, figures are sampled: user {user} may not use {forbidden}"
+        );
+        let fix = line_of(user, &[&forbidden]);
+        return check("events", CheckState::Warning, detail, Some(fix));
     }
     let found = systems.found();
     if found.iter().any(|(broker, _)| *broker != Broker::Asynq) {

@@ -327,7 +327,7 @@ impl TryFrom<RawRedisConfig> for RedisConfig {
 fn password_in(path: &std::path::Path) -> Result<Secret, ConfigError> {
     let wrong = |error: std::io::Error| ConfigError::PasswordFile {
         path: path.to_owned(),
-        error: error.to_string(),
+        error: vigie_model::io_words(&error),
     };
     let text = std::fs::read_to_string(path).map_err(wrong)?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))

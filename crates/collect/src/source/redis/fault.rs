@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError};
-use vigie_model::SourceFault;
+use vigie_model::{SourceFault, io_words};
 use vigie_tls::TlsFault;
 
-use super::acl::{Forbidden, acl_line};
+use super::acl::{Forbidden, line_of_all};
 
 /// Why a Redis cannot be read. Its text says what is wrong, [`Fault::hint`] what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -169,11 +169,10 @@ impl Fault {
             | io::ErrorKind::NotConnected
             | io::ErrorKind::UnexpectedEof => Self::Closed(place),
             _ => {
-                let words = error.to_string();
-                if words.contains("lookup address") {
+                if error.to_string().contains("lookup address") {
                     Self::UnknownHost(place)
                 } else {
-                    Self::Network(place, words)
+                    Self::Network(place, io_words(error))
                 }
             }
         }
@@ -219,7 +218,7 @@ impl Fault {
             place: place.to_owned(),
             user: user.to_owned(),
             what: what.to_string(),
-            line: acl_line(user, cluster),
+            line: line_of_all(user, cluster),
         }
     }
 

@@ -511,7 +511,7 @@ async fn read(path: &Path) -> Result<Vec<u8>, Fault> {
     let content = tokio::fs::read(path).await;
     let content = content.map_err(|error| Fault::File {
         path: path.to_owned(),
-        reason: format!("cannot be read: {error}"),
+        reason: format!("cannot be read: {}", vigie_model::io_words(&error)),
     })?;
     if content.windows(11).any(|text| text == b"-----BEGIN ") {
         Ok(content)
