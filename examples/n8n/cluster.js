@@ -10,10 +10,13 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { workflows } from './workflows.js';
 
-const N8N = join(import.meta.dirname, '../../.tools/n8n/node_modules/n8n/bin/n8n');
+/** N8N names another one, such as the last of an older version. */
+const N8N = process.env.N8N ?? join(import.meta.dirname, '../../.tools/n8n/node_modules/n8n/bin/n8n');
 const DEBIAN = '/usr/lib/postgresql';
 /** How long a busy machine may take to start n8n. */
 const PATIENCE = 240_000;
+/** How long it may take to answer, or to end a process: without an end, a server that accepts and says nothing would hold everything up. */
+const ANSWERS_WITHIN = 30_000;
 
 /** A port that nobody listens at. */
 export async function freePort() {
@@ -172,13 +175,16 @@ export class Cluster {
     await until(`${name} is ready`, async () => {
       const child = this.#running.get(name);
       if (child.exitCode !== null) throw new Error(`${name} ended: ${this.log(name).slice(-2000)}`);
-      return (await fetch(`${this.url(name)}/healthz/readiness`)).status === 200;
+      const answer = await fetch(`${this.url(name)}/healthz/readiness`, { signal: AbortSignal.timeout(ANSWERS_WITHIN) });
+      await answer.arrayBuffer();
+      return answer.status === 200;
     });
   }
 
   async #ask(method, path, body, headers = {}) {
     const answer = await fetch(`${this.url('main')}${path}`, {
       method,
+      signal: AbortSignal.timeout(ANSWERS_WITHIN),
       headers: { 'content-type': 'application/json', cookie: this.#cookie, ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
@@ -213,7 +219,7 @@ export class Cluster {
 
   /** Starts a workflow by its webhook; the status. */
   async trigger(path, mustWork = true) {
-    const answer = await fetch(`${this.url('main')}/webhook/${path}`, { method: 'POST', body: '{}' });
+    const answer = await fetch(`${this.url('main')}/webhook/${path}`, { method: 'POST', body: '{}', signal: AbortSignal.timeout(ANSWERS_WITHIN) });
     await answer.arrayBuffer();
     if (mustWork && answer.status !== 200) throw new Error(`webhook ${path}: HTTP ${answer.status}`);
     return answer.status;
@@ -240,11 +246,16 @@ export class Cluster {
       return;
     }
     await ended;
+    // What it started may outlive it and hold these: then this process would never end.
+    child.stdout.destroy();
+    child.stderr.destroy();
   }
 
   /** Ends everything and removes what it left. */
   async stop() {
-    for (const name of ['worker', 'main', 'redis', 'postgres']) await this.#end(name, 'SIGKILL');
-    if (this.dir) rmSync(this.dir, { recursive: true, force: true });
+    for (const name of ['worker', 'main', 'redis']) await this.#end(name, 'SIGKILL');
+    // Its processes are in groups of their own: asked to stop at once, it ends them.
+    await this.#end('postgres', 'SIGQUIT');
+    if (this.dir) rmSync(this.dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 }

@@ -6,12 +6,18 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Cluster, freePort, until } from './cluster.js';
 
 const PROGRAM = process.env.VIGIE;
 if (!PROGRAM) throw new Error('VIGIE is not set: run make test-n8n');
 
-const step = (text) => console.log(`${new Date().toISOString().slice(11, 19)} ${text}`);
+/** No test takes so long: one that hangs says where it stands. */
+const AT_MOST = 8 * 60_000;
+const ANSWERS_WITHIN = 30_000;
+
+let last = '';
+const step = (text) => console.log(`${new Date().toISOString().slice(11, 19)} ${last = text}`);
 
 class Vigie {
   static async start(cluster) {
@@ -35,7 +41,7 @@ class Vigie {
   }
 
   async get(path) {
-    const answer = await fetch(`${this.base}${path}`);
+    const answer = await fetch(`${this.base}${path}`, { signal: AbortSignal.timeout(ANSWERS_WITHIN) });
     if (!answer.ok) throw new Error(`${path}: HTTP ${answer.status}`);
     return answer.headers.get('content-type')?.includes('json') ? answer.json() : answer.text();
   }
@@ -65,9 +71,13 @@ class Vigie {
   }
 
   async stop() {
-    const ended = this.child.exitCode === null ? once(this.child, 'exit') : null;
-    this.child.kill('SIGTERM');
-    await ended;
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const ended = once(this.child, 'exit');
+      this.child.kill('SIGTERM');
+      const slow = setTimeout(() => { console.error('Vigie does not end'); process.exitCode = 1; this.child.kill('SIGKILL'); }, ANSWERS_WITHIN);
+      await ended;
+      clearTimeout(slow);
+    }
     rmSync(this.dir, { recursive: true, force: true });
   }
 }
@@ -193,6 +203,11 @@ async function schedule(cluster, vigie) {
   step('with a worker again it is on time');
 }
 
+async function hangs() {
+  await pause(AT_MOST, undefined, { ref: false });
+  throw new Error(`not over after ${AT_MOST / 60_000} minutes; the last step was: ${last}`);
+}
+
 const begun = Date.now();
 step('starting n8n: Redis, PostgreSQL, main, worker');
 const cluster = await Cluster.start();
@@ -202,7 +217,7 @@ try {
   vigie = await Vigie.start(cluster);
   for (const test of [processes, executions, schedule]) {
     const args = test.length === 1 ? [vigie] : [cluster, vigie];
-    await test(...args);
+    await Promise.race([test(...args), hangs()]);
     passed += 1;
   }
 } catch (error) {
@@ -216,4 +231,4 @@ try {
   await cluster.stop();
 }
 console.log(`${passed} passed, ${failed} failed (${((Date.now() - begun) / 1000).toFixed(0)} s)`);
-process.exitCode = failed;
+process.exitCode ||= failed;

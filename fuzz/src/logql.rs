@@ -46,6 +46,7 @@ pub fn logql(data: &[u8]) {
         step: 15_000_000_000,
         direction: Direction::Backward,
         limit: 100,
+        interval: 0,
         now: TIME,
     };
     for answer in [

@@ -13,6 +13,7 @@ type measures struct {
 	Schema   int          `json:"schema"`
 	Service  string       `json:"service"`
 	Instance string       `json:"instance"`
+	Process  string       `json:"process"`
 	Version  *string      `json:"version"`
 	Boot     string       `json:"boot"`
 	Started  moment       `json:"started"`

@@ -1,6 +1,7 @@
 package vigie
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -54,6 +55,7 @@ type Options struct {
 // be called from any goroutine.
 type Recorder struct {
 	options  Options
+	process  string
 	boot     string
 	started  time.Time
 	build    build
@@ -69,13 +71,12 @@ func New(options Options) *Recorder {
 	if options.Service == "" {
 		options.Service = info.name()
 	}
-	if options.Instance == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "unknown"
-		}
-		options.Instance = host + ":" + strconv.Itoa(os.Getpid())
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
 	}
+	process := host + ":" + strconv.Itoa(os.Getpid())
+	options.Instance = cmp.Or(options.Instance, process)
 	if options.Version == "" {
 		options.Version = info.version
 	}
@@ -86,6 +87,7 @@ func New(options Options) *Recorder {
 	options.Series = orDefault(options.Series, DefaultSeries)
 	return &Recorder{
 		options:  options,
+		process:  process,
 		boot:     newBoot(),
 		started:  processStart,
 		build:    info,

@@ -377,6 +377,11 @@ impl Board {
             worker,
             seen,
             stale: self.sources.get(source).is_none_or(|source| source.stale(now)),
+            instance: [Some(&worker.name), worker.host.as_ref()]
+                .into_iter()
+                .flatten()
+                .find_map(|known_by| self.instances.named(known_by))
+                .or(worker.host.as_ref()),
             idle_since: self.worker_idle_since(source, worker, now),
         })
     }

@@ -19,6 +19,8 @@ pub(crate) struct InstancesState {
     had_some: BTreeSet<SourceName>,
     /// What balancers and probes say of each address, newest.
     words: BTreeMap<Name, Words>,
+    /// What each calls itself, by that and by its process.
+    names: BTreeMap<Name, Name>,
 }
 
 #[derive(Debug)]
@@ -145,8 +147,14 @@ impl InstancesState {
 
     fn put_words_together(&mut self) {
         let mut words: BTreeMap<Name, Words> = BTreeMap::new();
+        self.names.clear();
         for (source, instances) in &self.sources {
             for instance in instances.values().map(|state| &state.instance) {
+                if let Some(name) = &instance.name {
+                    for known_by in [Some(name), instance.process.as_ref()].into_iter().flatten() {
+                        self.names.insert(known_by.clone(), name.clone());
+                    }
+                }
                 let Some(address) = &instance.address else { continue };
                 let own = words.entry(address.clone()).or_default();
                 own.name = own.name.take().or_else(|| instance.name.clone());
@@ -225,6 +233,11 @@ impl InstancesState {
         let told = || self.words.get(instance.address.as_ref()?)?.name.as_ref();
         let name = instance.name.as_ref().or_else(told).filter(|_| is_address(instance));
         name.unwrap_or(key)
+    }
+
+    /// What the instance that somebody else knows by this calls itself: by its name, or by its `host:pid`.
+    pub(crate) fn named(&self, known_by: &Name) -> Option<&Name> {
+        self.names.get(known_by)
     }
 
     /// How many instances a source has; `None` before it has told.

@@ -38,6 +38,8 @@ pub struct WorkerView<'a> {
     pub seen: Time,
     /// Its source is stale: it may be gone.
     pub stale: bool,
+    /// What its log entries are signed with: the name of the instance that it is, else its host.
+    pub instance: Option<&'a Name>,
     /// Since when it is alive and runs nothing although one of its queues has waiting jobs; `None` when it works,
     /// has nothing to do, or its broker does not tell.
     pub idle_since: Option<Time>,

@@ -4,8 +4,8 @@
 
 use vigie_board::{Board, InstanceView, SourceSettings};
 use vigie_model::{
-    Instance, InstanceStatus, InstancesReading, Limits, Name, Observation, PollCost, PollReport,
-    Severity, SourceFault, SourceName, Time,
+    Broker, Instance, InstanceStatus, InstancesReading, Limits, Name, Observation, PollCost,
+    PollReport, Severity, SourceFault, SourceName, Time, Worker, WorkerId, WorkersReading,
 };
 
 const START: Time = Time::from_seconds(1_000_000);
@@ -245,4 +245,63 @@ fn a_source_of_which_nobody_answers_is_down_and_its_instances_are_known_to_be() 
     // A poll that does not get so far as to ask says nothing of it.
     polled(&mut board, SourceName::new("api"), 6.0, Err(fault));
     assert_eq!(status(&board, 6.5), InstanceStatus::Unknown);
+}
+
+#[test]
+fn a_worker_is_the_instance_that_its_process_is() {
+    let mut board = board();
+    let instance = |name: &str, process: Option<&str>| Instance {
+        name: Some(Name::from(name)),
+        process: process.map(Name::from),
+        ..Instance::unknown(Name::from("api"), Name::from(name))
+    };
+    let worker = |host: Option<&str>, name: &str| Worker {
+        id: WorkerId::new(&SourceName::new("main"), Broker::Asynq, name),
+        broker: Broker::Asynq,
+        name: Name::from(name),
+        host: host.map(Name::from),
+        pid: None,
+        address: None,
+        queues: Vec::new(),
+        capacity: None,
+        busy: None,
+        status: None,
+        started: None,
+        heartbeat: None,
+        jobs: None,
+    };
+    let workers = vec![
+        worker(Some("web-1"), "web-1:17"),
+        worker(Some("web-2"), "web-2:18"),
+        worker(Some("web-3"), "web-3:19"),
+        worker(Some("web-4"), "web-4:20"),
+        worker(None, "10.0.0.9:5000"),
+    ];
+    let reading = WorkersReading {
+        source: SourceName::new("main"),
+        broker: Broker::Asynq,
+        at: at(1.0),
+        workers: Some(workers),
+    };
+    board.observe(Observation::Workers(reading));
+    let known = vec![
+        instance("mailer-1", Some("web-1:17")),
+        instance("web-2:18", None),
+        instance("web-3", None),
+    ];
+    told(&mut board, "api", 1.0, known);
+    let mut names: Vec<_> = board
+        .workers(at(1.0))
+        .map(|view| (view.worker.name.to_string(), view.instance.map(ToString::to_string)))
+        .collect();
+    names.sort();
+    let expected = [
+        ("10.0.0.9:5000", None),
+        ("web-1:17", Some("mailer-1")),
+        ("web-2:18", Some("web-2:18")),
+        ("web-3:19", Some("web-3")),
+        ("web-4:20", Some("web-4")),
+    ];
+    let expected = expected.map(|(worker, name)| (worker.to_owned(), name.map(str::to_owned)));
+    assert_eq!(names, expected);
 }

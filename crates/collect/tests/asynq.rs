@@ -181,7 +181,7 @@ async fn failed_are_the_ledgers(watching: &Watching, server: &RedisServer, files
         let key = format!("asynq:{{{queue}}}:archived");
         let kept: BTreeSet<String> =
             redis::from_redis_value(server.run(&["ZRANGE", &key, "0", "-1"])).unwrap();
-        let jobs = watching.failed(Broker::Asynq, queue).await.unwrap();
+        let jobs = &watching.failed(Broker::Asynq, queue).await.unwrap().jobs;
         assert_eq!(jobs.iter().map(|job| job.id.to_string()).collect::<BTreeSet<_>>(), kept);
         for job in jobs.iter() {
             assert!(job.error.is_some() && job.job_type.is_some() && job.at.is_some(), "{job:?}");

@@ -77,7 +77,7 @@ async fn failed_are_kept(watching: &Watching, server: &RedisServer) {
     let (mut admin, mut told) = (server.admin(), 0);
     for queue in ["mail", "pdf"] {
         let kept: Vec<String> = admin.zrevrange(format!("bull:{queue}:failed"), 0, 49).unwrap();
-        let jobs = watching.failed(Broker::Bull, queue).await.unwrap();
+        let jobs = &watching.failed(Broker::Bull, queue).await.unwrap().jobs;
         assert_eq!(jobs.len(), kept.len(), "{jobs:?}");
         for job in jobs.iter() {
             assert!(kept.contains(&job.id.to_string()), "{job:?}");

@@ -115,7 +115,7 @@ async fn failed_are_kept(watching: &Watching, server: &RedisServer) {
     let (mut admin, mut told) = (server.admin(), 0);
     for queue in ["emails", "media", "search"] {
         let kept: Vec<String> = admin.zrevrange(format!("bull:{queue}:failed"), 0, 49).unwrap();
-        let jobs = watching.failed(Broker::BullMq, queue).await.unwrap();
+        let jobs = &watching.failed(Broker::BullMq, queue).await.unwrap().jobs;
         assert_eq!(jobs.len(), kept.len(), "{jobs:?}");
         for job in jobs.iter() {
             assert!(kept.contains(&job.id.to_string()), "{job:?}");

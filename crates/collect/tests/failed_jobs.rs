@@ -52,7 +52,7 @@ fn calls(server: &RedisServer, command: &str) -> usize {
 }
 
 async fn asked(watching: &Watching) -> Vec<FailedJob> {
-    watching.failed(Broker::Asynq, "q").await.unwrap().to_vec()
+    watching.failed(Broker::Asynq, "q").await.unwrap().jobs.clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +115,8 @@ async fn many_failed_jobs_cost_three_round_trips_and_no_poll_asks_for_them() {
     assert!(matches!(watching.failed(Broker::Asynq, "none").await, Err(NoFailedJobs::Unknown)));
 }
 
-/// Real jobs of a queue `q`: one failed for good, two wait for another attempt, others are only for later.
+/// Real jobs of a queue `q`: one failed for good, three wait for another attempt in a while and one for one at once, among
+/// hundreds that have had none.
 async fn fail_for_real(library: &str, server: &RedisServer, worker: &str) {
     let script = r"
         import LIBRARY;
@@ -125,10 +126,21 @@ async fn fail_for_real(library: &str, server: &RedisServer, worker: &str) {
         await queue.add('send', {}, { jobId: 'once' });
         await queue.add('send', {}, { jobId: 'again', attempts: 3, backoff });
         await queue.add('send', {}, { jobId: 'soon', attempts: 2, backoff: { type: 'fixed', delay: 50_000 } });
-        for (let n = 0; n < 20; n++) await queue.add('later', {}, { jobId: `later-${n}`, delay: 1_000_000, attempts: 3 });
+        await queue.add('send', {}, { jobId: 'late', attempts: 2, backoff: { type: 'fixed', delay: 9_000_000 } });
+        await queue.add('send', {}, { jobId: 'at-once', attempts: 2 });
+        const many = (name, count, options) =>
+          queue.addBulk(Array.from({ length: count }, (_, n) => ({ name, data: {}, opts: { jobId: `${name}-${n}`, attempts: 3, ...options } })));
+        await many('wait', 401);
+        await many('early', 100, { delay: 40_000 });
+        await many('later', 280, { delay: 1_000_000 });
         let failed = 0;
-        const done = new Promise((go) => { globalThis.fails = () => { if (++failed === 3) go(); }; });
-        const job = async (job) => { await new Promise((go) => setTimeout(go, 50)); throw new Error('no luck with ' + job.id); };
+        const done = new Promise((go) => { globalThis.fails = () => { if (++failed === 5) go(); }; });
+        const job = async (job) => {
+          // The first of these never ends, and the others wait.
+          if (job.name === 'wait') await new Promise(() => {});
+          await new Promise((go) => setTimeout(go, 50));
+          throw new Error('no luck with ' + job.id);
+        };
         WORK;
         await done;
         await new Promise((go) => setTimeout(go, 300));
@@ -145,10 +157,7 @@ async fn fail_for_real(library: &str, server: &RedisServer, worker: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_that_wait_for_another_attempt_are_told_from_those_that_are_for_later() {
     let workers = [
-        (
-            "bull",
-            "queue.process('send', job); queue.process('later', job); queue.on('failed', () => globalThis.fails())",
-        ),
+        ("bull", "queue.process('*', job); queue.on('failed', () => globalThis.fails())"),
         (
             "bullmq",
             "new Worker('q', job, { connection: { url, maxRetriesPerRequest: null } }).on('failed', () => globalThis.fails())",
@@ -160,7 +169,10 @@ async fn jobs_that_wait_for_another_attempt_are_told_from_those_that_are_for_lat
         fail_for_real(library, &server, worker).await;
         let watching = Watching::url(&server.url());
         watching.queue("q", |_| true).await;
-        let jobs = watching.failed(broker, "q").await.unwrap();
+        let list = watching.failed(broker, "q").await.unwrap();
+        let jobs = &list.jobs;
+        // 300 of 383 for later are looked at, and 300 of 401 that wait.
+        assert_eq!(list.unseen, 83 + 101, "{library}");
         let mut told: Vec<_> = jobs
             .iter()
             .map(|job| (job.id.as_str(), job.state, job.attempt, job.attempts))
@@ -168,6 +180,8 @@ async fn jobs_that_wait_for_another_attempt_are_told_from_those_that_are_for_lat
         told.sort_unstable_by_key(|one| one.0);
         let expected = [
             ("again", FailedState::Retry, Some(1), Some(3)),
+            ("at-once", FailedState::Retry, Some(1), Some(2)),
+            ("late", FailedState::Retry, Some(1), Some(2)),
             ("once", FailedState::Failed, Some(1), Some(1)),
             ("soon", FailedState::Retry, Some(1), Some(2)),
         ];
@@ -176,12 +190,19 @@ async fn jobs_that_wait_for_another_attempt_are_told_from_those_that_are_for_lat
         for job in jobs.iter() {
             assert_eq!(job.error, Some(format!("no luck with {}", job.id)), "{library}");
             assert_eq!(job.job_type.as_ref().unwrap().as_str(), "send", "{library}");
-            // The three failed one after the other, each after 50 ms.
+            if job.id.as_str() == "at-once" {
+                assert_eq!((job.at, job.run), (None, None), "{library}: nobody says when");
+                continue;
+            }
+            // They failed one after the other, each after 50 ms.
             let (at, run) = (job.at.unwrap(), job.run.unwrap());
             assert!((at.since(failed)).abs() < 30.0, "{library}: {job:?}");
             assert!((0.04..10.0).contains(&run), "{library}: {job:?}");
         }
-        assert!(jobs.is_sorted_by(|one, two| one.at >= two.at), "{jobs:?}");
+        // It began when the one before it failed.
+        assert!(jobs[..2].iter().any(|job| job.id.as_str() == "at-once"), "{library}: {jobs:?}");
+        let told: Vec<_> = jobs.iter().filter_map(|job| job.at).collect();
+        assert!(told.is_sorted_by(|one, two| one >= two), "{jobs:?}");
     }
 }
 
@@ -204,7 +225,6 @@ async fn many_jobs_for_later_are_looked_at_boundedly_and_hostile_ones_are_left_o
                 let long = "x".repeat(2 << 20);
                 admin.hset_multiple(&key, &[("atm", "1"), ("failedReason", &long)]).unwrap()
             }
-            // The last of them are due after all that is looked at.
             _ if n % 10 == 5 => {
                 admin.hset_multiple(&key, &[("atm", "1"), ("failedReason", "no")]).unwrap()
             }
@@ -215,19 +235,23 @@ async fn many_jobs_for_later_are_looked_at_boundedly_and_hostile_ones_are_left_o
     watching.queue("q", |_| true).await;
     watching.good_keeping().await;
     let before = ["hmget", "hstrlen"].map(|command| calls(&server, command));
-    let jobs = watching.failed(Broker::BullMq, "q").await.unwrap();
+    let list = watching.failed(Broker::BullMq, "q").await.unwrap();
+    let jobs = &list.jobs;
     let after = ["hmget", "hstrlen"].map(|command| calls(&server, command));
     let mut ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
     ids.sort_unstable();
-    let mut expected: Vec<String> = (0..20).map(|n| format!("d{}", n * 10 + 5)).collect();
+    // Of the first 150 and the last 150 of 1,000.
+    let ends = (0..15).chain(85..100);
+    let mut expected: Vec<String> = ends.map(|n| format!("d{}", n * 10 + 5)).collect();
     expected.extend(["d3", "d4"].map(str::to_owned));
+    assert_eq!(list.unseen, 700);
     expected.sort_unstable();
     assert_eq!(ids, expected);
     assert!(jobs.iter().find(|job| job.id.as_str() == "d4").unwrap().is_too_long);
     let (looked, measured) = (after[0] - before[0], after[1] - before[1]);
     assert!(
-        (200..=200 + 2 * MOST_FAILED).contains(&looked),
-        "{looked}: 200, and those that failed"
+        (301..=301 + 2 * MOST_FAILED).contains(&looked),
+        "{looked}: 301, and those that failed"
     );
     assert_eq!(measured, ids.len() * 3);
 }

@@ -46,6 +46,8 @@ pub struct Instance {
     pub address: Option<Name>,
     /// What it calls itself, as its log entries do.
     pub name: Option<Name>,
+    /// Its `host:pid`, as a broker calls its worker.
+    pub process: Option<Name>,
     /// How it is, in this source's eyes.
     pub status: InstanceStatus,
     /// How long it took to answer now, in seconds.
@@ -76,6 +78,7 @@ impl Instance {
             key: InstanceKey { role, instance },
             address: None,
             name: None,
+            process: None,
             status: InstanceStatus::Unknown,
             latency: None,
             load: None,

@@ -135,6 +135,15 @@ pub struct FailedJob {
     pub trace: Option<String>,
 }
 
+/// Failed jobs of a queue.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FailedList {
+    /// The newest of them, newest first.
+    pub jobs: Vec<FailedJob>,
+    /// Jobs among which some may wait for another attempt, and that nobody looked at: there are too many.
+    pub unseen: u64,
+}
+
 impl FailedJob {
     /// The longest error that is kept; a longer one ends in `…`.
     pub const ERROR_BYTES: usize = 2_000;

@@ -26,7 +26,7 @@ pub use event::{ALERT, Event, EventId, EventKind, NoEventId, Noted, Severity};
 pub use histogram::{DurationHistogram, Summary};
 pub use instance::{Instance, InstanceKey, InstanceStatus, InstancesReading};
 pub use io_words::io_words;
-pub use job::{ActiveJob, FailedJob, FailedState, JobEvent, JobFact, Outcome};
+pub use job::{ActiveJob, FailedJob, FailedList, FailedState, JobEvent, JobFact, Outcome};
 pub use labels::{Label, Labels, METRIC_NAME};
 pub use limits::{Limits, MAX_INSTANCES};
 pub use log::{EVENT_KIND, Level, LogEntry, event_from_object, log_entry_from_object, log_time};

@@ -283,7 +283,7 @@ fn searches(store: &LogStore, end: i64) -> Result<(), Box<dyn Error>> {
         Ok(LogFilter { texts: vec![TextMatch::regex(pattern)?], ..all() })
     };
     // Without a text that each match has, and with one in most lines: every byte or row is walked over.
-    for pattern in [r"[a-f]{3}\d+", r"[g-k]{3}\d{9}", r"job [0-9a-f]+ \w+"] {
+    for pattern in [r"[a-f]{3}\d+", r"[g-k]{3}\d{9}", r"\b\d{4}ms$", r"job [0-9a-f]+ \w+"] {
         ask(&format!("/{pattern}/, the newest 100"), || found(regex(pattern)?, 100))?;
         ask(&format!("/{pattern}/, counted"), || counted(regex(pattern)?))?;
     }

@@ -95,6 +95,8 @@ export interface Worker {
   kind: Kind;
   name: string;
   host?: Maybe<string>;
+  /** What its lines are signed with. */
+  instance?: Maybe<string>;
   pid?: Maybe<number>;
   address?: Maybe<string>;
   queues: string[];

@@ -23,6 +23,8 @@ export interface FailedJob {
 export interface FailedJobs {
   at: Instant;
   jobs: FailedJob[];
+  /** Jobs that were not looked at because there are too many; some of them may wait for another attempt. */
+  unseen: number;
 }
 
 /** As many as the server tells. */

@@ -54,7 +54,7 @@ pub fn ensure(project: &Project, needs: &[Need]) -> Result<()> {
     }
     if has(Need::Peers) {
         node::install(project)?;
-        node::packages(project, "testkit/loki-clients")?;
+        node::packages(project, "testkit/node-clients")?;
     }
     if has(Need::N8n) {
         node::n8n(project)?;

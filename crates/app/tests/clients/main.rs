@@ -36,10 +36,10 @@ impl Client for Rsyslog {
     }
 }
 
-/// A client of Loki in the test kit's program for Node, with its packages installed.
-fn loki_client(dir: &TempDir, name: &str, vigie: &Vigie) -> Program {
+/// A client in the test kit's program for Node, with its packages installed.
+fn node_client(dir: &TempDir, name: &str, vigie: &Vigie) -> Program {
     static INSTALLING: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/loki-clients");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/node-clients");
     let one_at_a_time = INSTALLING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if !source.join("node_modules").exists() {
         let npm = Command::new("npm").args(["ci", "--silent"]).current_dir(&source).status();
@@ -115,10 +115,27 @@ fn opentelemetrys_sdk_exports_records_and_metrics() {
 }
 
 #[test]
+fn opentelemetrys_sdk_for_node_exports_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut vigie, lines) = (vigie(&dir), Line::some(3 * STRETCH));
+    let client = node_client(&dir, "opentelemetry", &vigie);
+    // It tries five times, within some seconds: that is not enough for a busy machine.
+    let entries = through(&mut vigie, client, &lines, Away::Never);
+    assert_all("opentelemetry for Node", &lines, &entries, |line, entry| {
+        assert_eq!(
+            (&entry["message"], &entry["queue"]),
+            (&json!(line.message), &json!(Line::QUEUE))
+        );
+        let word = line.level.to_uppercase();
+        assert_eq!(entry["fields"], json!({"number": line.number, "level_text": word}));
+    });
+}
+
+#[test]
 fn winston_pushes_to_loki_in_protobuf() {
     let dir = tempfile::tempdir().unwrap();
     let (mut vigie, lines) = (vigie(&dir), Line::some(3 * STRETCH));
-    let client = loki_client(&dir, "winston", &vigie);
+    let client = node_client(&dir, "winston", &vigie);
     let entries = through(&mut vigie, client, &lines, Away::Closed);
     assert_all("winston-loki", &lines, &entries, |line, entry| {
         let said: Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
@@ -134,7 +151,7 @@ fn winston_pushes_to_loki_in_protobuf() {
 fn pino_pushes_to_loki_in_json() {
     let dir = tempfile::tempdir().unwrap();
     let (mut vigie, lines) = (vigie(&dir), Line::some(3 * STRETCH));
-    let client = loki_client(&dir, "pino", &vigie);
+    let client = node_client(&dir, "pino", &vigie);
     // What it could not send is gone.
     let entries = through(&mut vigie, client, &lines, Away::Never);
     assert_all("pino-loki", &lines, &entries, |line, entry| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ::redis::Value;
 use tokio::sync::{mpsc, oneshot};
-use vigie_model::{FailedJob, FailedState, Name, QueueId, SourceName};
+use vigie_model::{FailedJob, FailedList, FailedState, Name, QueueId, SourceName, Time};
 
 /// Questions that may wait for one source.
 const MOST_WAITING: usize = 8;
@@ -14,7 +14,7 @@ const MOST_WAITING: usize = 8;
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// The newest failed jobs of a queue, newest first.
-pub type Failed = Result<Arc<[FailedJob]>, NoFailedJobs>;
+pub type Failed = Result<Arc<FailedList>, NoFailedJobs>;
 
 /// Why failed jobs cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,7 +101,7 @@ type KeyOf = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
 pub struct FailedPlace {
     /// ZSETs of ids, and what becomes of those in them.
     pub(crate) lists: Vec<(Vec<u8>, FailedState)>,
-    /// A ZSET, by when each is due, in which those that failed are among others.
+    /// Where those that failed are among others.
     pub(crate) mixed: Option<MixedPlace>,
     /// The key of the HASH of a job.
     pub(crate) key: KeyOf,
@@ -110,13 +110,30 @@ pub struct FailedPlace {
     /// Those of them that may have any length.
     pub(crate) long: &'static [&'static str],
     /// Makes a job of the fields that were read; `None` when it is gone.
-    pub(crate) decode: fn(&FailedEntry, &FailedFields<'_>) -> Option<FailedJob>,
+    pub(crate) decode: fn(&FailedEntry, &FailedFields<'_>) -> Option<FailedRead>,
+}
+
+/// A failed job as it was read.
+#[derive(Debug)]
+pub(crate) struct FailedRead {
+    /// The job.
+    pub job: FailedJob,
+    /// Its place among the others: when it failed, or, where nobody knows, when its attempt started.
+    pub by: Option<Time>,
+}
+
+impl From<FailedJob> for FailedRead {
+    fn from(job: FailedJob) -> Self {
+        Self { by: job.at, job }
+    }
 }
 
 /// Where jobs that are tried again are among jobs that never ran.
 pub(crate) struct MixedPlace {
-    /// The ZSET.
-    pub key: Vec<u8>,
+    /// ZSETs by when each is due, or by rank.
+    pub sets: Vec<Vec<u8>>,
+    /// LISTs.
+    pub lists: Vec<Vec<u8>>,
     /// Fields of a job, short ones, that count the attempts it has had: one that has had any has failed.
     pub attempts: &'static [&'static str],
 }
@@ -126,8 +143,8 @@ pub(crate) struct MixedPlace {
 pub struct FailedEntry {
     /// Its id.
     pub id: Vec<u8>,
-    /// Its score.
-    pub score: f64,
+    /// Its score; `None` of a LIST.
+    pub score: Option<f64>,
     /// What becomes of it.
     pub state: FailedState,
 }

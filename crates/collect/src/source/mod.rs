@@ -28,7 +28,9 @@ mod told_jobs;
 
 pub use backends::{Backend, Backends};
 pub use failed_jobs::{Failed, FailedJobs, FailedPlace, MOST_FAILED, NoFailedJobs};
-pub(crate) use failed_jobs::{FailedEntry, FailedFields, MixedPlace, Question, Questions};
+pub(crate) use failed_jobs::{
+    FailedEntry, FailedFields, FailedRead, MixedPlace, Question, Questions,
+};
 pub use plan::{Plan, Replies, Reply, ReplyError};
 pub use poller::RunContext;
 pub use system::{Candidate, ClientLine, PollContext, QueueSystem, ReaderContext, Which};

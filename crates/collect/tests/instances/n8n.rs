@@ -304,6 +304,7 @@ async fn a_workflow_that_did_not_run_by_its_schedule_is_an_event_and_a_figure() 
         watch.until("an event", |_, _| Some(kept.entries()).filter(|all| !all.is_empty())).await;
     assert_eq!(events[0].kind.as_ref(), "event");
     assert!(events[0].fields.contains("\"event\":\"workflow_overdue\""), "{}", events[0].fields);
+    assert!(events[0].fields.contains("\"late_seconds\":"), "{}", events[0].fields);
     assert!(events[0].message.starts_with("Nightly should have run"), "{}", events[0].message);
 
     main.set("/api/v1/executions", list(&[execution(9, "wfNight", "success", 1)]));

@@ -150,6 +150,8 @@ pub struct LogRangeQuery {
     pub direction: Direction,
     /// How many lines are wanted at the most.
     pub limit: usize,
+    /// How far lines are apart at least; 0: each is wanted.
+    pub interval: i64,
     /// What `now` is in templates.
     pub now: i64,
 }
@@ -369,6 +371,7 @@ impl<'a> Reader<'a> {
         let mut places: HashMap<Labels, usize> = HashMap::new();
         let mut labels = LabelSet::default();
         let (mut count, mut bytes) = (0, 0);
+        let mut last: Option<i64> = None;
         let most = self.limits.max_answer_bytes;
         if limit == 0 {
             return Ok(found);
@@ -380,13 +383,18 @@ impl<'a> Reader<'a> {
                 return Ok(ControlFlow::Continue(()));
             };
             stats.lines_kept += 1;
+            let time = entry.time_nanos;
+            if last.is_some_and(|last| time.abs_diff(last) < asked.interval.unsigned_abs()) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            last = Some(time);
             bytes += text.len();
             if bytes > most {
                 let detail =
                     format!("the lines would be more than {most} bytes: ask for fewer of them");
                 return Err(LogQueryError::Limit { limit: "max_answer_bytes", detail });
             }
-            let line = Line { time: entry.time_nanos, text: text.into_owned() };
+            let line = Line { time, text: text.into_owned() };
             let place = *places.entry(labels.all()).or_insert_with_key(|all| {
                 found.push(Stream {
                     labels: all.clone(),

@@ -28,6 +28,7 @@ fn asked(step: i64) -> LogRangeQuery {
         step,
         direction: Direction::Forward,
         limit: 100,
+        interval: 0,
         now: 0,
     }
 }
@@ -211,4 +212,28 @@ fn streams_are_counted() {
     assert_eq!(found.iter().map(|stream| stream.lines).collect::<Vec<_>>(), [5, 5]);
     assert_eq!(engine.streams(&source, &[], (0, 100), &Control::default()).unwrap().len(), 10);
     assert_eq!(found[0].bytes, 6 + 4 * 7);
+}
+
+#[test]
+fn of_lines_that_are_too_near_to_one_another_one_is_told() {
+    let told = |direction, interval, limit| {
+        let asked = LogRangeQuery { direction, interval, limit, ..asked(1) };
+        let engine = LogEngine::new(LogLimits::default());
+        let query = r#"{app="a"} != "line 30""#;
+        match engine.range(&lines(50), query, &asked, &Control::default()).unwrap().value {
+            LogValue::Streams(streams) => {
+                let mut times: Vec<i64> = streams
+                    .iter()
+                    .flat_map(|stream| stream.lines.iter().map(|line| line.time))
+                    .collect();
+                times.sort_unstable();
+                times
+            }
+            LogValue::Metric(_) => panic!("numbers"),
+        }
+    };
+    assert_eq!(told(Direction::Forward, 15, 100), [0, 15, 31, 46]);
+    assert_eq!(told(Direction::Backward, 15, 100), [4, 19, 34, 49]);
+    assert_eq!(told(Direction::Backward, 15, 2), [34, 49], "the limit is of those that are told");
+    assert_eq!(told(Direction::Forward, 0, 100).len(), 49);
 }

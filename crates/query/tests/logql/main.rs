@@ -171,6 +171,7 @@ fn evaluate(world: &MemoryLog, asked: &Value) -> Result<(&'static str, Series), 
             step: time("step"),
             direction: if backward { Direction::Backward } else { Direction::Forward },
             limit: usize::try_from(time("limit")).unwrap(),
+            interval: 0,
             now: 0,
         };
         engine.range(world, query, &range, &control)

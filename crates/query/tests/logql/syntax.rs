@@ -93,6 +93,7 @@ proptest! {
         let source = MemoryLog::new(entries.collect());
         let range = LogRangeQuery {
             start: 0, end: 40_000_000_000, step: 7_000_000_000, direction: Direction::Backward, limit: 100, now: 0,
+            interval: 0,
         };
         for query in [query, cut.as_str()] {
             let (engine, control) = (LogEngine::default(), Control::default());

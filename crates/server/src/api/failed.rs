@@ -9,7 +9,9 @@ use axum::extract::State;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use vigie_model::{FailedJob as ModelJob, FailedState, Level, LogEntry, Name, QueueId, Time};
+use vigie_model::{
+    FailedJob as ModelJob, FailedList, FailedState, Level, LogEntry, Name, QueueId, Time,
+};
 use vigie_store::logs::{Condition, LogField, LogFilter, Order};
 
 use super::queues::{find, no_queue};
@@ -31,7 +33,7 @@ const BEFORE_SECONDS: f64 = 60.0;
 const EXECUTION: &str = "execution";
 
 /// Failed jobs of a queue as their broker keeps them, newest first; or why they cannot be told.
-pub type JobsRead = Result<Arc<[ModelJob]>, NotRead>;
+pub type JobsRead = Result<Arc<FailedList>, NotRead>;
 
 /// Why failed jobs cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +72,9 @@ pub struct FailedJobs {
     at: String,
     /// The jobs, newest first.
     jobs: Vec<FailedJob>,
+    /// Of Bull and BullMQ: jobs that wait or are for later, and were not looked at because there are too many. Some of them
+    /// may wait for another attempt.
+    unseen: u64,
 }
 
 /// A job whose last attempt failed. What nobody tells is null.
@@ -158,7 +163,7 @@ pub(crate) async fn list(
         Err(NotRead::Unknown) => Arc::default(),
         Err(NotRead::NotNow(why)) => return Err(Problem::unavailable(why)),
     };
-    let oldest = kept.iter().take(limit).filter_map(|job| job.at).min();
+    let oldest = kept.jobs.iter().take(limit).filter_map(|job| job.at).min();
     let since =
         oldest.map_or(now - LINES_SECONDS, |at| (at - BEFORE_SECONDS).max(now - LINES_SECONDS));
     let lines = match &app.logs {
@@ -166,7 +171,8 @@ pub(crate) async fn list(
         Some(_) => lines_of(&app, &id, since).await.unwrap_or_default(),
         None => Vec::new(),
     };
-    Ok(Json(FailedJobs { at: rfc3339(now), jobs: joined(&kept, lines, limit) }))
+    let jobs = joined(&kept.jobs, lines, limit);
+    Ok(Json(FailedJobs { at: rfc3339(now), jobs, unseen: kept.unseen }))
 }
 
 /// The newest errors about jobs of a queue.
@@ -192,10 +198,16 @@ async fn lines_of(app: &AppState, id: &QueueId, since: Time) -> Result<Vec<LogEn
     .await
 }
 
-/// What the broker keeps, with what lines say beside; and jobs that only lines tell of.
+/// What the broker keeps, in its order, with what lines say beside; and jobs that only lines tell of.
 fn joined(kept: &[ModelJob], lines: Vec<LogEntry>, limit: usize) -> Vec<FailedJob> {
-    let mut jobs: Vec<(Option<Time>, FailedJob)> =
-        kept.iter().map(|job| (job.at, job.into())).collect();
+    // Of whom nobody knows when it failed stays before what failed earlier.
+    let mut by = None;
+    let mut jobs: Vec<(Option<Time>, FailedJob)> = Vec::with_capacity(kept.len());
+    for job in kept.iter().rev() {
+        by = job.at.or(by);
+        jobs.push((by, job.into()));
+    }
+    jobs.reverse();
     let mut known: HashMap<String, usize> =
         jobs.iter().enumerate().map(|(place, (_, job))| (job.id.clone(), place)).collect();
     // The newest line about a job says most of its last attempt.

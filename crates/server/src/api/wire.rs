@@ -315,6 +315,8 @@ pub struct Worker {
     pub name: String,
     /// The machine it runs on; null where the broker does not tell.
     pub host: Option<String>,
+    /// What its log entries are signed with: the name of the instance that it is, else its host; null where nobody tells.
+    pub instance: Option<String>,
     /// Its process id; null where the broker does not tell.
     pub pid: Option<u32>,
     /// The address of its connection to Redis; null where the broker does not tell.
@@ -360,6 +362,7 @@ impl Worker {
             kind: worker.broker.as_str(),
             name: worker.name.to_string(),
             host: text(&worker.host),
+            instance: view.instance.map(ToString::to_string),
             pid: worker.pid,
             address: text(&worker.address),
             queues: worker.queues.iter().map(ToString::to_string).collect(),

@@ -60,8 +60,15 @@ async fn detect(app: &AppState, params: &Params) -> Result<BTreeMap<String, Fiel
     let logs = app.loki()?;
     let most = logs.engine.limits().max_entries;
     let limit = params.limit("line_limit", LINES.min(most), most)?;
-    let asked =
-        LogRangeQuery { start, end, step: 1, direction: params.direction()?, limit, now: end };
+    let asked = LogRangeQuery {
+        start,
+        end,
+        step: 1,
+        direction: params.direction()?,
+        limit,
+        interval: 0,
+        now: end,
+    };
     let found = evaluate(logs, move |engine, source, control| {
         let mut fields: BTreeMap<String, Field> = BTreeMap::new();
         for (parser, stage) in [("json", "| json"), ("logfmt", "!= `{` | logfmt")] {

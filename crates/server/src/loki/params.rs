@@ -81,23 +81,36 @@ impl Params {
 
     /// `step` in nanoseconds: a 250th of the range by default.
     pub(super) fn step(&self, (start, end): (i64, i64)) -> Result<i64, LokiError> {
-        let given = self.get("step");
-        if given.is_empty() {
-            return Ok((end.saturating_sub(start) / 250 / SECOND).max(1) * SECOND);
+        match self.nanos("step")? {
+            None => Ok((end.saturating_sub(start) / 250 / SECOND).max(1) * SECOND),
+            Some(nanos) if nanos > 0 => Ok(nanos),
+            Some(_) => Err(LokiError::bad(
+                "zero or negative query resolution step widths are not accepted. Try a positive integer",
+            )),
         }
-        let seconds = given.parse::<f64>().ok().map(|seconds| seconds * 1e9);
-        let nanos = match seconds {
+    }
+
+    /// `interval` in nanoseconds: how far lines are apart at least.
+    pub(super) fn interval(&self) -> Result<i64, LokiError> {
+        match self.nanos("interval")?.unwrap_or(0) {
+            nanos if nanos >= 0 => Ok(nanos),
+            _ => Err(LokiError::bad("interval must be >= 0")),
+        }
+    }
+
+    /// Seconds, or a duration, in nanoseconds.
+    fn nanos(&self, name: &str) -> Result<Option<i64>, LokiError> {
+        let given = self.get(name);
+        if given.is_empty() {
+            return Ok(None);
+        }
+        let nanos = match given.parse::<f64>().ok().map(|seconds| seconds * 1e9) {
             Some(nanos) if nanos.abs() < i64::MAX as f64 => Some(nanos as i64),
             Some(_) => None,
             None => duration_nanos(given),
         };
         let wrong = || LokiError::bad(format!("cannot parse {given:?} to a valid duration"));
-        match nanos.ok_or_else(wrong)? {
-            nanos if nanos > 0 => Ok(nanos),
-            _ => Err(LokiError::bad(
-                "zero or negative query resolution step widths are not accepted. Try a positive integer",
-            )),
-        }
+        nanos.map(Some).ok_or_else(wrong)
     }
 
     /// `limit`, or another parameter for a number that is more than 0 and at most `most`.

@@ -48,7 +48,8 @@ pub(crate) async fn instant(
         ("since" = Option<String>, Query, description = "How long before `end` it starts."),
         ("limit" = Option<u64>, Query, description = "Lines: 100 by default, at most 5,000."),
         ("direction" = Option<String>, Query, description = "`backward` (the default) or `forward`."),
-        ("step" = Option<String>, Query, description = "Seconds, or a duration; at most 11,000 steps.")),
+        ("step" = Option<String>, Query, description = "Seconds, or a duration; at most 11,000 steps."),
+        ("interval" = Option<String>, Query, description = "Of lines, only those that are so far apart: seconds, or a duration.")),
     responses((status = 200, description = "Loki's answer", content_type = "application/json"),
         (status = 400, description = "What is wrong, as text", body = String, content_type = "text/plain")))]
 pub(crate) async fn range(
@@ -64,6 +65,7 @@ pub(crate) async fn range(
         step: params.step((start, end))?,
         direction: params.direction()?,
         limit: params.limit("limit", LINES, logs.engine.limits().max_entries)?,
+        interval: params.interval()?,
         now,
     };
     let query = params.query()?.to_owned();

@@ -90,8 +90,15 @@ pub(crate) async fn tail(
     // What is stored from here on is heard; what was stored before is read.
     let live = logs.live.subscribe();
     let text = params.query()?.to_owned();
-    let asked =
-        LogRangeQuery { start, end: i64::MAX, step: 1, direction: Direction::Backward, limit, now };
+    let asked = LogRangeQuery {
+        start,
+        end: i64::MAX,
+        step: 1,
+        direction: Direction::Backward,
+        limit,
+        interval: 0,
+        now,
+    };
     let past = evaluate(&logs, move |engine, source, control| {
         Ok(engine.range(source, &text, &asked, control)?)
     });

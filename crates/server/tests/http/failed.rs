@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::Request;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use vigie_model::{Broker, FailedJob, FailedState, Name, QueueId};
+use vigie_model::{Broker, FailedJob, FailedList, FailedState, Name, QueueId};
 use vigie_server::{FailedJobReader, JobsRead, LogRules, Logs, NotRead};
 use vigie_store::logs::{LogOptions, LogStore};
 
@@ -48,7 +48,9 @@ async fn jobs_have_the_shape_that_other_programs_read_and_lines_say_more() {
     };
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = LogStore::open(LogOptions::new(dir.path()), START.millis()).unwrap();
-    let mut filled = with(Ok(vec![whole, job("16", -5.0), job("15", -9.0)].into()));
+    let jobs =
+        vec![FailedJob { at: None, ..job("18", 0.0) }, whole, job("16", -5.0), job("15", -9.0)];
+    let mut filled = with(Ok(Arc::new(FailedList { jobs, unseen: 1_700 })));
     filled.state = filled.state.with_logs(Logs::new(store, &LogRules::default()).unwrap());
     let line = |queue: &str, job: &str, more: Value| {
         let mut line =
@@ -66,16 +68,24 @@ async fn jobs_have_the_shape_that_other_programs_read_and_lines_say_more() {
     let answer = filled.send(request.body(Body::from(lines.join("\n"))).unwrap()).await;
     assert!(answer.status().is_success());
 
-    let path = "/api/v1/queue/failed?source=main&queue=emails&kind=bullmq&limit=2";
+    let path = "/api/v1/queue/failed?source=main&queue=emails&kind=bullmq&limit=3";
     let (status, answer) = filled.json(path).await;
     assert_eq!(status, 200);
-    assert_eq!(answer["at"], "2026-11-23T14:03:39.000Z");
+    assert_eq!(
+        (&answer["at"], &answer["unseen"]),
+        (&json!("2026-11-23T14:03:39.000Z"), &json!(1_700))
+    );
     let expected = json!({"id": "17", "type": "send", "state": "failed", "time": "2026-11-23T14:03:39.000Z",
         "attempt": 3, "attempts": 3, "error": "no <b>such</b> user", "too_long": false, "worker": "w1",
         "instance": "api-2", "wait_seconds": 0.5, "run_seconds": 0.25, "trace": "4bf9"});
-    assert_eq!(answer["jobs"][0], expected);
-    assert_eq!(answer["jobs"].as_array().unwrap().len(), 2);
-    assert_eq!(answer["jobs"][1]["instance"], Value::Null, "the line is of another queue");
+    // When that failed nobody knows, but for whoever put it first.
+    assert_eq!(
+        (&answer["jobs"][0]["id"], &answer["jobs"][0]["time"]),
+        (&json!("18"), &Value::Null)
+    );
+    assert_eq!(answer["jobs"][1], expected);
+    assert_eq!(answer["jobs"].as_array().unwrap().len(), 3);
+    assert_eq!(answer["jobs"][2]["instance"], Value::Null, "the line is of another queue");
 
     // n8n's own executions are in no Redis.
     filled.state.failed = None;

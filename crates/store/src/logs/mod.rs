@@ -21,6 +21,7 @@ mod rows;
 mod scan;
 mod status;
 mod store;
+mod stretch;
 mod summary;
 #[cfg(test)]
 mod testing;

@@ -8,6 +8,7 @@ use super::block::BlockError;
 use super::columns::{Text, Texts};
 use super::filter::FilterError;
 use super::rows::Rows;
+use super::stretch::Stretch;
 use super::words::{self, Needs, OfPattern};
 
 /// A regular expression may take this much memory when compiled.
@@ -44,6 +45,8 @@ enum How {
 enum First {
     /// A text that every match has.
     Literal(Box<memmem::Finder<'static>>),
+    /// Classes that every match has.
+    Stretch(Stretch),
     /// The expression: what is around a match never decides, and nothing empty matches.
     Itself,
     /// Nothing: each row must be looked at.
@@ -82,11 +85,12 @@ impl TextMatch {
     /// When it does not parse, or needs more than 1 MiB.
     pub fn regex(pattern: &str) -> Result<Self, FilterError> {
         let regex = build(&mut RegexBuilder::new(pattern), pattern)?;
-        let OfPattern { needs, literal, looks } = words::of_pattern(pattern);
-        let first = match literal {
-            Some(literal) => First::Literal(finder(&literal)),
-            None if looks || regex.is_match(b"") => First::Nothing,
-            None => First::Itself,
+        let OfPattern { needs, literal, stretch, looks } = words::of_pattern(pattern);
+        let first = match (literal, stretch) {
+            (Some(literal), _) => First::Literal(finder(&literal)),
+            (None, Some(stretch)) => First::Stretch(stretch),
+            (None, None) if looks || regex.is_match(b"") => First::Nothing,
+            (None, None) => First::Itself,
         };
         let how = How::Pattern { regex, first };
         Ok(Self { how, needs, scope: TextScope::default(), wanted: true })
@@ -144,6 +148,9 @@ impl TextMatch {
     /// Which of a column's rows have it: all of them are looked through at once, and only the row in which a candidate ends
     /// is looked at by itself. One in a row ends there before any that goes on into the next row.
     fn mark(&self, column: &Texts, hits: &mut [bool]) {
+        if let How::Pattern { regex, first: First::Stretch(stretch) } = &self.how {
+            return stretch.mark(column, |row| regex.is_match(row), hits);
+        }
         let mut row = 0;
         while let Some(end) = self.end(&column.bytes, column.place(row).start) {
             row += column

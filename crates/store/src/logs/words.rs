@@ -4,6 +4,8 @@
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::stretch::Stretch;
+
 /// Bits of the bloom filter for each distinct word; with four probes about 1.2 % of absent words seem to be there.
 const BITS_A_WORD: usize = 10;
 const PROBES: u64 = 4;
@@ -226,6 +228,8 @@ pub struct OfPattern {
     pub needs: Needs,
     /// A text of at least three bytes that every match has: the longest.
     pub literal: Option<Vec<u8>>,
+    /// Classes, one a byte, that every match has, if they are rare.
+    pub stretch: Option<Stretch>,
     /// Whether the expression looks at what is around a match.
     pub looks: bool,
 }
@@ -243,6 +247,7 @@ pub fn of_pattern(pattern: &str) -> OfPattern {
     OfPattern {
         needs,
         literal: exact.map(|piece| piece.text).max_by_key(Vec::len),
+        stretch: Stretch::of(&parsed),
         looks: !parsed.properties().look_set().is_empty(),
     }
 }
@@ -344,7 +349,7 @@ mod tests {
     #[test]
     fn a_pattern_needs_its_texts_and_no_more() {
         let needs = |pattern| {
-            let OfPattern { needs, literal, looks } = of_pattern(pattern);
+            let OfPattern { needs, literal, looks, .. } = of_pattern(pattern);
             let literal = literal.map(|text| String::from_utf8(text).unwrap()).unwrap_or_default();
             (needs.words.len(), needs.runs.len(), literal, looks)
         };

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import type { QueueAddress } from '../../api/client.ts';
 import type { LiveQueue } from '../../api/contract.ts';
-import { fetchFailed, type FailedJob } from '../../api/failed.ts';
+import { fetchFailed, type FailedJob, type FailedJobs } from '../../api/failed.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { Refetch } from '../../live/refetch.ts';
 import { Fault, Skeleton } from '../../ui/index.tsx';
@@ -14,12 +14,15 @@ const SKELETONS = 4;
 interface Answer {
   key: string;
   jobs: FailedJob[] | null;
+  unseen: number;
   error: string | null;
 }
 
 /** What is known of the failed jobs of a queue; `fault` says why there are none, or why they are old. */
 export interface FailedAnswer {
   jobs: FailedJob[] | null;
+  /** Jobs that may have failed, too, and that nobody looked at. */
+  unseen: number;
   fault: string | null;
   retry: () => void;
 }
@@ -30,29 +33,29 @@ export function useFailed(address: QueueAddress, detail: LiveQueue): FailedAnswe
   const { source, kind, queue } = address;
   const [turn, setTurn] = useState(0);
   const key = JSON.stringify([source, kind, queue, turn]);
-  const [answer, setAnswer] = useState<Answer>({ key: '', jobs: null, error: null });
+  const [answer, setAnswer] = useState<Answer>({ key: '', jobs: null, unseen: 0, error: null });
   const moved = `${detail.totals.failed} ${detail.failed} ${detail.retry}`;
   const latest = useRef(moved);
   useEffect(() => { latest.current = moved; });
   useEffect(() => {
     const [ofSource, ofKind, ofQueue] = JSON.parse(key) as [string, string, string];
     const fetching = new Refetch();
-    let read: { moved: string; at: number; jobs: FailedJob[] } | null = null;
+    let read: { moved: string; at: number; list: FailedJobs } | null = null;
     fetching.run({
       ask: async (signal) => {
         const now = latest.current;
-        if (read?.moved === now && Date.now() - read.at < UNMOVED_MS) return read.jobs;
-        const { jobs } = await fetchFailed({ source: ofSource, kind: ofKind, queue: ofQueue }, signal);
-        read = { moved: now, at: Date.now(), jobs };
-        return jobs;
+        if (read?.moved === now && Date.now() - read.at < UNMOVED_MS) return read.list;
+        const list = await fetchFailed({ source: ofSource, kind: ofKind, queue: ofQueue }, signal);
+        read = { moved: now, at: Date.now(), list };
+        return list;
       },
-      done: (jobs) => setAnswer({ key, jobs, error: null }),
-      failed: (error) => { read = null; setAnswer((old) => ({ key, jobs: old.jobs, error })); },
+      done: ({ jobs, unseen }) => setAnswer({ key, jobs, unseen, error: null }),
+      failed: (error) => { read = null; setAnswer((old) => ({ ...old, key, error })); },
       again: () => EVERY_MS,
     });
     return () => fetching.stop();
   }, [key]);
-  return { jobs: answer.jobs, fault: answer.error === null ? null : t('failed.fault', { reason: answer.error }), retry: () => setTurn(turn + 1) };
+  return { jobs: answer.jobs, unseen: answer.unseen, fault: answer.error === null ? null : t('failed.fault', { reason: answer.error }), retry: () => setTurn(turn + 1) };
 }
 
 /** What stands there before the first answer. */

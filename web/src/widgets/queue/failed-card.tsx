@@ -67,7 +67,7 @@ const HEADS = [
 /** The jobs that failed last, and of what; each leads to its lines and to its trace. */
 export function FailedCard({ answer, detail }: { answer: FailedAnswer; detail: LiveQueue }) {
   const t = useSentence();
-  const { jobs, fault } = answer;
+  const { jobs, unseen, fault } = answer;
   const [open, setOpen] = useState<string | null>(null);
   const kept = (detail.failed ?? 0) + (detail.retry ?? 0);
   return (
@@ -89,6 +89,7 @@ export function FailedCard({ answer, detail }: { answer: FailedAnswer; detail: L
           </table>
         </div>
       ) : null}
+      {jobs && unseen > 0 ? <p className="note dim">{t('failed.unseen', { n: unseen })}</p> : null}
     </Card>
   );
 }

@@ -5,7 +5,7 @@ use vigie_model::{FailedJob, FailedState, Time};
 use super::decode;
 use super::keys::QueueKeys;
 use crate::source::bull_family::job_hash::bytes_of;
-use crate::source::{FailedEntry, FailedFields, FailedPlace};
+use crate::source::{FailedEntry, FailedFields, FailedPlace, FailedRead};
 
 /// Where those of `queue` are.
 pub(super) fn place(queue: &[u8]) -> FailedPlace {
@@ -24,13 +24,17 @@ pub(super) fn place(queue: &[u8]) -> FailedPlace {
     }
 }
 
-fn decode(entry: &FailedEntry, read: &FailedFields<'_>) -> Option<FailedJob> {
-    let archived =
-        (entry.state == FailedState::Failed).then(|| Time::from_micros((entry.score * 1e6) as i64));
+fn decode(entry: &FailedEntry, read: &FailedFields<'_>) -> Option<FailedRead> {
+    let archived = entry
+        .score
+        .filter(|_| entry.state == FailedState::Failed)
+        .map(|seconds| Time::from_micros((seconds * 1e6) as i64));
     let known = FailedJob { at: archived, ..entry.job() };
-    let Some(value) = read.values.first() else { return Some(known) };
-    let Ok(task) = decode::failed_task(bytes_of(value)?) else { return Some(known) };
-    Some(FailedJob {
+    let Some(value) = read.values.first() else { return Some(known.into()) };
+    let Ok(task) = decode::failed_task(bytes_of(value)?) else {
+        return Some(known.into());
+    };
+    let job = FailedJob {
         at: task.failed_at.or(archived),
         job_type: Some(task.kind),
         // The failure that archives a task is no retry any more; who archives one by hand makes no failure.
@@ -41,5 +45,6 @@ fn decode(entry: &FailedEntry, read: &FailedFields<'_>) -> Option<FailedJob> {
         error: FailedJob::error_text(&task.error),
         trace: task.trace,
         ..known
-    })
+    };
+    Some(job.into())
 }

@@ -1,18 +1,22 @@
 //! The failed jobs of a queue: those that are kept because they failed for good, and those that wait for their next attempt
-//! among all that is for later.
+//! among all that waits or is for later.
 
 use serde::Deserialize;
 use vigie_model::{FailedJob, FailedState, Time};
 
 use super::base::{Base, job_key, key};
 use super::job_hash::{JobHash, bytes_of};
-use crate::source::{FailedEntry, FailedFields, FailedPlace, MixedPlace};
+use crate::source::{FailedEntry, FailedFields, FailedPlace, FailedRead, MixedPlace};
 
 /// ZSET of the ids of jobs that failed for good, by when, in milliseconds.
 const FAILED: &str = "failed";
 /// ZSET of the ids of jobs that are for later, by when they are due, in milliseconds · 4096, with something in the lower bits.
 const DELAYED: &str = "delayed";
 const MILLISECOND: f64 = 4_096.0;
+/// ZSET of the ids of waiting jobs with a priority (BullMQ).
+const PRIORITIZED: &str = "prioritized";
+/// LISTs of the ids of waiting jobs, what was added last first; one of them while the queue is paused.
+const WAITING: [&str; 2] = ["wait", "paused"];
 /// What is read of each; never `data` and `returnvalue`.
 const FIELDS: &[&str] = &[
     "name",
@@ -37,7 +41,11 @@ pub(crate) fn place(base: &Base) -> FailedPlace {
     let jobs = base.clone();
     FailedPlace {
         lists: vec![(key(base, FAILED), FailedState::Failed)],
-        mixed: Some(MixedPlace { key: key(base, DELAYED), attempts: &["atm", "attemptsMade"] }),
+        mixed: Some(MixedPlace {
+            sets: [DELAYED, PRIORITIZED].map(|name| key(base, name)).into(),
+            lists: WAITING.map(|name| key(base, name)).into(),
+            attempts: &["atm", "attemptsMade"],
+        }),
         key: Box::new(move |id| job_key(&jobs, id)),
         fields: FIELDS,
         long: LONG,
@@ -45,7 +53,7 @@ pub(crate) fn place(base: &Base) -> FailedPlace {
     }
 }
 
-fn decode(entry: &FailedEntry, read: &FailedFields<'_>) -> Option<FailedJob> {
+fn decode(entry: &FailedEntry, read: &FailedFields<'_>) -> Option<FailedRead> {
     let hash = JobHash::decode(read.names, read.values)?;
     let value = |wanted: &str| {
         let found = read.names.iter().zip(read.values).find(|(name, _)| **name == wanted);
@@ -56,15 +64,17 @@ fn decode(entry: &FailedEntry, read: &FailedFields<'_>) -> Option<FailedJob> {
     let before = JobHash { attempts_made: hash.attempts_made.saturating_sub(1), ..hash.clone() };
     let delay = value("delay").and_then(|raw| std::str::from_utf8(raw).ok()?.parse::<f64>().ok());
     let at = match entry.state {
-        FailedState::Failed => Some(hash.finished_on.unwrap_or(millis(entry.score))),
-        FailedState::Retry => failed_at(entry.score / MILLISECOND, &hash, delay),
+        FailedState::Failed => hash.finished_on.or(entry.score.map(millis)),
+        FailedState::Retry => {
+            entry.score.and_then(|due| failed_at(due / MILLISECOND, &hash, delay))
+        }
     };
     let run = hash.run().or_else(|| {
         let started = hash.processed_on.filter(|_| entry.state == FailedState::Retry)?;
         at.map(|at| at.age(started))
     });
     let wait = before.first_wait();
-    Some(FailedJob {
+    let job = FailedJob {
         at,
         attempt: Some(hash.attempts_made),
         attempts: options.attempts,
@@ -75,7 +85,8 @@ fn decode(entry: &FailedEntry, read: &FailedFields<'_>) -> Option<FailedJob> {
         wait,
         run,
         ..entry.job()
-    })
+    };
+    Some(FailedRead { by: at.or(hash.processed_on), job })
 }
 
 fn millis(millis: f64) -> Time {
@@ -137,14 +148,18 @@ mod tests {
     use super::*;
 
     fn entry() -> FailedEntry {
-        FailedEntry { id: b"17".to_vec(), score: 1_795_442_622_060.0, state: FailedState::Failed }
+        FailedEntry {
+            id: b"17".to_vec(),
+            score: Some(1_795_442_622_060.0),
+            state: FailedState::Failed,
+        }
     }
 
     fn read(pairs: &[(&'static str, &str)]) -> Option<FailedJob> {
         let names: Vec<&'static str> = pairs.iter().map(|(name, _)| *name).collect();
         let values: Vec<Value> =
             pairs.iter().map(|(_, text)| Value::BulkString(text.as_bytes().to_vec())).collect();
-        decode(&entry(), &FailedFields { names: &names, values: &values })
+        decode(&entry(), &FailedFields { names: &names, values: &values }).map(|read| read.job)
     }
 
     #[test]
@@ -179,12 +194,12 @@ mod tests {
     fn when_an_attempt_failed_after_which_another_waits_is_told_where_it_can_be() {
         let due = 1_795_442_630_000.0_f64;
         let entry =
-            FailedEntry { score: due * 4_096.0 + 17.0, state: FailedState::Retry, ..entry() };
+            FailedEntry { score: Some(due * 4_096.0 + 17.0), state: FailedState::Retry, ..entry() };
         let read = |pairs: &[(&'static str, &str)]| {
             let names: Vec<&'static str> = pairs.iter().map(|(name, _)| *name).collect();
             let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
             let values: Vec<Value> = pairs.iter().map(|(_, value)| text(value)).collect();
-            decode(&entry, &FailedFields { names: &names, values: &values }).unwrap()
+            decode(&entry, &FailedFields { names: &names, values: &values }).unwrap().job
         };
         let started = [("timestamp", "1795442619000"), ("processedOn", "1795442619500")];
         // BullMQ says how long it waits.
@@ -217,11 +232,7 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_absent_and_nonsense_is_passed_over() {
-        assert_eq!(
-            decode(&entry(), &FailedFields { names: FIELDS, values: &[] }),
-            None,
-            "it is gone"
-        );
+        assert!(decode(&entry(), &FailedFields { names: FIELDS, values: &[] }).is_none(), "gone");
         let job = read(&[("name", "send"), ("opts", "[")]).unwrap();
         assert_eq!((job.error, job.attempts, job.run, job.trace), (None, None, None, None));
         assert_eq!(job.at, Some(Time::from_millis(1_795_442_622_060)), "from its place");

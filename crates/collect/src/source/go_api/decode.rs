@@ -31,14 +31,17 @@ pub struct Process {
     pub in_flight: Option<f64>,
     /// Which of its replicas it says it is.
     pub instance: Option<String>,
+    /// Its `host:pid`.
+    pub process: Option<String>,
     /// The first member of the contract that holds another type than it should: it is taken as absent.
     pub odd: Option<String>,
 }
 
 /// The members of the contract that are known here, and what they hold; null is absent.
-const MEMBERS: [(&str, &str); 13] = [
+const MEMBERS: [(&str, &str); 14] = [
     ("service", TEXT),
     ("instance", TEXT),
+    ("process", TEXT),
     ("version", TEXT),
     ("boot", TEXT),
     ("started", TIME),
@@ -98,8 +101,14 @@ fn json(body: &[u8]) -> Result<Process, PageFault> {
     let in_flight = page["http"]["in_flight"].as_f64().filter(|count| *count >= 0.0);
     // Whoever has no boot id may still tell when it started.
     let boot = text("boot").or_else(|| text("started"));
-    let (version, instance) = (text("version"), text("instance"));
-    Ok(Process { version, boot, in_flight, instance, odd: odd(&page) })
+    Ok(Process {
+        version: text("version"),
+        boot,
+        in_flight,
+        instance: text("instance"),
+        process: text("process"),
+        odd: odd(&page),
+    })
 }
 
 fn text(body: &[u8]) -> Result<Process, PageFault> {
@@ -132,6 +141,7 @@ fn text(body: &[u8]) -> Result<Process, PageFault> {
         boot: of_info("boot").or_else(|| start.map(|(_, value)| format!("{value:.0}"))),
         in_flight: (!in_flight.is_empty()).then(|| in_flight.iter().sum()),
         instance: of_info("instance_id"),
+        process: None,
         odd: None,
     })
 }

@@ -151,6 +151,7 @@ fn instance(config: &GoApiConfig, url: &HttpUrl, page: Result<Page, HttpFault>) 
         version: text(page.process.version),
         boot: text(page.process.boot),
         name: text(page.process.instance),
+        process: text(page.process.process),
         probe: Some(Name::from("ok")),
         ..instance
     }

@@ -3,13 +3,14 @@ use super::decode::{PageFault, Process, page};
 
 #[test]
 fn a_service_says_what_it_is_in_json() {
-    let body = br#"{"boot": "9f3a5c1e00b1d2e4", "version": "1.4.2", "instance": "a:17",
+    let body = br#"{"boot": "9f3a5c1e00b1d2e4", "version": "1.4.2", "instance": "a:17", "process": "web-1:17",
         "http": {"in_flight": 3}, "something": {"new": []}}"#;
     let expected = Process {
         version: Some("1.4.2".to_owned()),
         boot: Some("9f3a5c1e00b1d2e4".to_owned()),
         in_flight: Some(3.0),
         instance: Some("a:17".to_owned()),
+        process: Some("web-1:17".to_owned()),
         odd: None,
     };
     assert_eq!(page("application/json; charset=utf-8", body).unwrap(), expected);
@@ -52,6 +53,7 @@ fn or_in_prometheus_text() {
         boot: Some("9f3a".to_owned()),
         in_flight: Some(0.0),
         instance: Some("a:17".to_owned()),
+        process: None,
         odd: None,
     };
     assert_eq!(page("text/plain", contract).unwrap(), expected);

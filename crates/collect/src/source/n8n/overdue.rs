@@ -143,9 +143,11 @@ impl Timetable {
         let mut events = Vec::new();
         for (id, one) in &self.planned {
             let was = told.contains(id);
+            let mut seconds = None;
             let (kind, severity, message) = match self.overdue(one, now) {
                 Some(late) if late >= LATE && !was && told.len() < TOLD => {
                     told.push(id.clone());
+                    seconds = Some(late.round());
                     let message = format!(
                         "{} should have run by its schedule {late:.0} s ago and has not",
                         one.name
@@ -159,8 +161,10 @@ impl Timetable {
                 _ => continue,
             };
             let fields = [("workflowId", id.as_str()), ("workflow", one.name.as_str())];
-            let fields: Map<String, Value> =
+            let mut fields: Map<String, Value> =
                 fields.into_iter().map(|(key, text)| (key.to_owned(), text.into())).collect();
+            // For whoever says the message in another language.
+            fields.extend(seconds.map(|late| ("late_seconds".to_owned(), late.into())));
             // A subject is short; the whole name is among the fields.
             let subject: String = one.name.as_str().chars().take(16).collect();
             let mut map = Map::new();

@@ -3,27 +3,27 @@
 //! An error or a payload may have any length, and asynq keeps both in one value: lengths come first, and what is too long is
 //! left where it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::Value;
 use tokio::time::Instant;
-use vigie_model::{FailedJob, FailedState, QueueId};
+use vigie_model::{FailedJob, FailedList, FailedState, QueueId};
 
 use super::Fault;
 use super::session::Session;
 use crate::source::{
-    Failed, FailedEntry, FailedFields, FailedPlace, MOST_FAILED, NoFailedJobs, Plan, Replies,
-    ReplyError,
+    Failed, FailedEntry, FailedFields, FailedPlace, FailedRead, MOST_FAILED, MixedPlace,
+    NoFailedJobs, Plan, Replies, ReplyError,
 };
 
 /// The longest single value that is read.
 const LONGEST: u64 = 1 << 20;
 /// Bytes of values that are read for one answer.
 const MOST_BYTES: u64 = 4 << 20;
-/// Of jobs among which some may be tried again, so many are looked at: those that are due first.
-const MOST_MIXED: usize = 200;
+/// Of each place where jobs that are tried again are among others, so many at either end are looked at.
+const EACH_END: i64 = 150;
 /// How long an answer holds for whoever asks next.
 const FRESH: Duration = Duration::from_secs(2);
 
@@ -48,8 +48,8 @@ impl Answers {
 /// # Errors
 /// When the connection failed. What one command was refused is in the answer.
 pub(super) async fn read(session: &mut Session, place: &FailedPlace) -> Result<Failed, Fault> {
-    let (mut entries, mixed) = match list(session, place).await? {
-        Ok(both) => both,
+    let (mut entries, mixed, unseen) = match list(session, place).await? {
+        Ok(all) => all,
         Err(error) => return Ok(Err(refused(&error))),
     };
     match tried_again(session, place, mixed).await? {
@@ -57,7 +57,7 @@ pub(super) async fn read(session: &mut Session, place: &FailedPlace) -> Result<F
         Err(error) => return Ok(Err(refused(&error))),
     }
     if entries.is_empty() {
-        return Ok(Ok(Arc::default()));
+        return Ok(Ok(Arc::new(FailedList { jobs: Vec::new(), unseen })));
     }
     let wanted = match measure(session, place, &entries).await? {
         Ok(wanted) => wanted,
@@ -70,7 +70,7 @@ pub(super) async fn read(session: &mut Session, place: &FailedPlace) -> Result<F
         }
     }
     let mut replies = Replies::new(session.round(plan, Vec::new()).await?.answers);
-    let mut failed: Vec<FailedJob> = Vec::with_capacity(entries.len());
+    let mut failed: Vec<FailedRead> = Vec::with_capacity(entries.len());
     for (entry, names) in entries.iter().zip(&wanted) {
         let values = match names[..] {
             [] => Vec::new(),
@@ -82,28 +82,33 @@ pub(super) async fn read(session: &mut Session, place: &FailedPlace) -> Result<F
         let read = FailedFields { names, values: &values };
         let is_too_long = names.len() < place.fields.len();
         match (place.decode)(entry, &read) {
-            Some(job) => failed.push(FailedJob { is_too_long, ..job }),
+            Some(FailedRead { job, by }) => {
+                failed.push(FailedRead { job: FailedJob { is_too_long, ..job }, by });
+            }
             // Nothing of it was read, so nobody can say that it is gone.
-            None if is_too_long => failed.push(FailedJob { is_too_long, ..entry.job() }),
+            None if is_too_long => failed.push(FailedJob { is_too_long, ..entry.job() }.into()),
             None => {}
         }
     }
-    failed.sort_by_key(|job| std::cmp::Reverse(job.at));
-    failed.truncate(MOST_FAILED);
-    Ok(Ok(failed.into()))
+    failed.sort_by_key(|read| std::cmp::Reverse(read.by));
+    let jobs = failed.into_iter().take(MOST_FAILED).map(|read| read.job).collect();
+    Ok(Ok(Arc::new(FailedList { jobs, unseen })))
 }
 
-/// The newest entries of each list, and those of the mixed one that are due first.
+/// What [`list`] found: failed jobs, jobs that may have failed, and how many of the latter it left out.
+type Listed = (Vec<FailedEntry>, Vec<FailedEntry>, u64);
+
+/// The newest entries of each list, and those at either end of the mixed places.
 async fn list(
     session: &mut Session,
     place: &FailedPlace,
-) -> Result<Result<(Vec<FailedEntry>, Vec<FailedEntry>), ReplyError>, Fault> {
+) -> Result<Result<Listed, ReplyError>, Fault> {
     let mut plan = Plan::default();
     for (key, _) in &place.lists {
         plan.ask("ZRANGE", key).arg(-(MOST_FAILED as i64)).arg(-1).arg("WITHSCORES");
     }
     if let Some(mixed) = &place.mixed {
-        plan.ask("ZRANGE", &mixed.key).arg(0).arg(MOST_MIXED as i64 - 1).arg("WITHSCORES");
+        mixed.ask(&mut plan);
     }
     let mut replies = Replies::new(session.round(plan, Vec::new()).await?.answers);
     let mut entries = Vec::new();
@@ -112,18 +117,69 @@ async fn list(
             Ok(listed) => {
                 // The newest is read first, as long as there is room.
                 let newest = listed.into_iter().rev();
-                entries.extend(newest.map(|(id, score)| FailedEntry { id, score, state: *state }));
+                entries.extend(newest.map(|(id, score)| FailedEntry {
+                    id,
+                    score: Some(score),
+                    state: *state,
+                }));
             }
             Err(error) => return Ok(Err(error)),
         }
     }
-    let mixed = match place.mixed.as_ref().map(|_| replies.next_as::<Vec<(Vec<u8>, f64)>>()) {
-        Some(Ok(listed)) => listed,
-        Some(Err(error)) => return Ok(Err(error)),
-        None => Vec::new(),
-    };
-    let again = |(id, score)| FailedEntry { id, score, state: FailedState::Retry };
-    Ok(Ok((entries, mixed.into_iter().map(again).collect())))
+    let mixed = place.mixed.as_ref().map(|mixed| mixed.take(&mut replies)).transpose();
+    Ok(mixed.map(|mixed| {
+        let (mixed, unseen) = mixed.unwrap_or_default();
+        (entries, mixed, unseen)
+    }))
+}
+
+impl MixedPlace {
+    fn ask(&self, plan: &mut Plan) {
+        for key in &self.sets {
+            plan.ask("ZCARD", key);
+            plan.ask("ZRANGE", key).arg(0).arg(EACH_END - 1).arg("WITHSCORES");
+            plan.ask("ZRANGE", key).arg(-EACH_END).arg(-1).arg("WITHSCORES");
+        }
+        for key in &self.lists {
+            plan.ask("LLEN", key);
+            plan.ask("LRANGE", key).arg(0).arg(EACH_END - 1);
+            plan.ask("LRANGE", key).arg(-EACH_END).arg(-1);
+        }
+    }
+
+    /// What is at the ends of each, once; and how many are between them.
+    fn take(&self, replies: &mut Replies) -> Result<(Vec<FailedEntry>, u64), ReplyError> {
+        let (mut entries, mut unseen, mut seen) = (Vec::new(), 0, HashSet::new());
+        let mut add = |all: u64, found: Vec<(Vec<u8>, Option<f64>)>| {
+            seen.clear();
+            entries.extend(
+                found
+                    .into_iter()
+                    .filter(|(id, _)| seen.insert(id.clone()))
+                    .map(|(id, score)| FailedEntry { id, score, state: FailedState::Retry }),
+            );
+            unseen += all.saturating_sub(seen.len() as u64);
+        };
+        for _ in &self.sets {
+            let all = replies.next_as::<u64>()?;
+            let mut found = Vec::new();
+            for _ in 0..2 {
+                let end = replies.next_as::<Vec<(Vec<u8>, f64)>>()?;
+                found.extend(end.into_iter().map(|(id, score)| (id, Some(score))));
+            }
+            add(all, found);
+        }
+        for _ in &self.lists {
+            let all = replies.next_as::<u64>()?;
+            let mut found = Vec::new();
+            for _ in 0..2 {
+                let end = replies.next_as::<Vec<Vec<u8>>>()?;
+                found.extend(end.into_iter().map(|id| (id, None)));
+            }
+            add(all, found);
+        }
+        Ok((entries, unseen))
+    }
 }
 
 /// Of those the ones that have had an attempt: it failed, and another one waits.

@@ -71,6 +71,14 @@ async fn lines_come_as_streams() {
     let seconds = format!("&start={}&end={}.5", (NOW / SECOND) - 25, (NOW / SECOND) - 15);
     let few = data("query_range", r#"{app="web"}"#, &seconds).await;
     assert_eq!(few["result"].as_array().unwrap().len(), 1);
+    let apart = data("query_range", r#"{app=~".+"} |= "status""#, "&interval=25s").await;
+    let lines: usize = apart["result"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["values"].as_array().unwrap().len())
+        .sum();
+    assert_eq!(lines, 2, "of those 20, 40 and 50 s ago: {apart}");
 }
 
 #[tokio::test]

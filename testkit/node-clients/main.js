@@ -1,7 +1,11 @@
-// Logs with clients of Loki, as a program that uses them does: `node main.js pino|winston URL`. What to log comes in on its input,
-// one JSON object a line; all of it is handed over before it ends.
+// Logs with clients of Loki and with OpenTelemetry's SDK, as a program that uses them does: `node main.js pino|winston|opentelemetry URL`.
+// What to log comes in on its input, one JSON object a line; all of it is handed over before it ends.
 
 import { createInterface } from 'node:readline';
+import { SeverityNumber } from '@opentelemetry/api';
+import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-http';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { BatchLogRecordProcessor, LoggerProvider } from '@opentelemetry/sdk-logs';
 import pino from 'pino';
 import pinoLoki from 'pino-loki';
 import winston from 'winston';
@@ -41,9 +45,26 @@ function withWinston(host) {
   };
 }
 
+/** OpenTelemetry's SDK with its exporter for JSON, compressed. */
+function withTelemetry(url) {
+  const exporter = new OTLPLogExporter({ url: `${url}/v1/logs`, compression: 'gzip' });
+  const provider = new LoggerProvider({
+    resource: resourceFromAttributes({ 'service.name': 'shop', 'host.name': 'web-1' }),
+    processors: [new BatchLogRecordProcessor({ exporter, scheduledDelayMillis: 100 })],
+  });
+  const logger = provider.getLogger('node-clients');
+  return {
+    log: ({ time, level, message, queue, job, number }) => logger.emit({
+      timestamp: new Date(time), severityNumber: SeverityNumber[level.toUpperCase()], severityText: level.toUpperCase(), body: message,
+      attributes: { 'messaging.destination.name': queue, 'messaging.message.id': job, number },
+    }),
+    close: () => provider.shutdown(),
+  };
+}
+
 const [name, host] = process.argv.slice(2);
-const open = { pino: withPino, winston: withWinston }[name];
-if (!open || !host) throw new Error('usage: node main.js pino|winston URL');
+const open = { pino: withPino, winston: withWinston, opentelemetry: withTelemetry }[name];
+if (!open || !host) throw new Error('usage: node main.js pino|winston|opentelemetry URL');
 const client = open(host);
 for await (const line of createInterface({ input: process.stdin })) client.log(JSON.parse(line));
 await client.close();
