@@ -71,7 +71,6 @@ export const freshnessTicker = new Ticker(200, lookWhetherFresh);
 /** Whether a source has missed its turn; for its own card. */
 export const isOverdue = (source: Source): boolean => isLate(source, clock.now(), lags.of(source.source));
 export const readFreshness = (): Freshness => freshness;
-export const readLink = (): Link => link;
 
 export function togglePause(): void {
   // Frozen at the second that is on the screen, so that no age makes a last step.
