@@ -53,7 +53,7 @@ const shownNow = (): number => store.pausedAt ?? clock.now();
 /** Goes with the news of the sources, which come once a second, and by itself when there are none. */
 export const secondTicker = new Ticker(1_000, evenSeconds(shownNow));
 
-let freshness: Freshness = { state: 'waiting', age: null, source: null, reason: null, old: 0, sources: 0 };
+let freshness: Freshness = { state: 'waiting', age: null, source: null, reason: null, old: 0, sources: 0, isLong: false };
 let toldIn = 0;
 
 function lookWhetherFresh(): number {
