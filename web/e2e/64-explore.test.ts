@@ -76,6 +76,11 @@ describe('Explore', () => {
     await editor(page).fill(`sum   by(queue)(${METRIC})`);
     await page.getByRole('button', { name: 'Format' }).click();
     await expect.poll(() => editor(page).inputValue()).toMatch(/^sum by ?\(queue\) \(/);
+    // Nothing of it is cut, and its tools stand beside it.
+    const box = page.locator('.promql textarea').first();
+    expect(await box.evaluate((field) => field.scrollHeight - field.clientHeight)).toBe(0);
+    const [query, tools] = [await page.locator('.promql').first().boundingBox(), await page.locator('.query-tools').first().boundingBox()];
+    expect(tools?.x ?? 0).toBeGreaterThanOrEqual((query?.x ?? 0) + (query?.width ?? 0));
     await leave();
   });
 });
