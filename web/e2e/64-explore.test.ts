@@ -81,6 +81,16 @@ describe('Explore', () => {
 });
 
 describe('the editor', () => {
+  it('shows all of a query of several lines, its tools beside it', async () => {
+    const { page, leave } = await visit(link([`sum(${METRIC})\n  + 1\n  + 2`]));
+    const box = page.locator('.promql textarea').first();
+    await box.waitFor();
+    expect(await box.evaluate((field) => field.scrollHeight - field.clientHeight)).toBe(0);
+    const [query, tools] = [await page.locator('.promql').first().boundingBox(), await page.locator('.query-tools').first().boundingBox()];
+    expect(tools?.x ?? 0).toBeGreaterThanOrEqual((query?.x ?? 0) + (query?.width ?? 0));
+    await leave();
+  });
+
   it('keeps the cursor for one who types on at once, however late the frames come', async () => {
     const { page, leave } = await visit('/explore');
     await editor(page).click();

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { VigieEvent } from '../api/contract.ts';
 import { activateLocale } from '../i18n/index.ts';
-import { clusterEvents, clusterText, eventQueue, eventRuns, eventTypeName, eventWords, isAboutQueue, withNews } from './event.ts';
+import { clusterEvents, clusterText, eventQueue, eventRuns, eventTypeName, eventWords, isAboutQueue, ownEventText, withNews } from './event.ts';
 import { eventTarget } from './event-target.ts';
 import { loadServerWords } from './server-words.ts';
 
@@ -47,6 +47,13 @@ describe('event marks', () => {
     expect([words('instance_down', 'h:1: connection refused'), words('source_found', 'no queues yet')]).toEqual(['h:1\u00a0: connexion refusée', 'pas encore de files']);
     expect([words('worker_joined', 'events'), words('queue_gone', 'refused')]).toEqual(['events', 'refused']);
     expect(words('config_changed', 'sources added: new; other settings: shop (url), logs (redact_keys)')).toBe('sources ajoutées\u00a0: new\u00a0; autres réglages\u00a0: shop (url), logs (redact_keys)');
+    await activateLocale('en');
+  });
+  it('of Vigie are put into words in a line of the log, too; what others told is not', async () => {
+    await activateLocale('fr');
+    await loadServerWords();
+    expect(ownEventText('instance_down', 'haproxy', { subject: 'shop/shop-3', detail: 'h:1: connection refused' })).toBe('Instance en panne\u00a0: shop/shop-3 · h:1\u00a0: connexion refusée');
+    expect(ownEventText('deploy', 'ci', { subject: 'api' })).toBeNull();
     await activateLocale('en');
   });
   it('of Vigie itself are about nobody else', () => {

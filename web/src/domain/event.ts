@@ -81,6 +81,14 @@ const about = (event: VigieEvent): string => [eventSubject(event), eventWords(ev
 export const eventLine = (event: VigieEvent): string =>
   sentence('event.line', { time: timeOfDay(event.time), what: eventTypeName(event.type), about: about(event) });
 
+/** One of Vigie's own events in words, of what a line of the log has of it; null for what others told. */
+export function ownEventText(type: string, source: string | null, fields: Record<string, unknown>): string | null {
+  if (!isOwn(type)) return null;
+  const subject = typeof fields['subject'] === 'string' ? fields['subject'] : null;
+  const said = about({ id: '', time: '', type, severity: 'info', source, subject, message: '', fields });
+  return sentence('event.line', { time: '', what: eventTypeName(type), about: said }).trim();
+}
+
 const RANK = { critical: 3, warning: 2, info: 1, ok: 0 } as const;
 
 const FOLDED_FROM = 5;

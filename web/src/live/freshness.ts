@@ -20,10 +20,12 @@ export interface Freshness {
   /** Of how many sources the figures are old, and how many there are. */
   old: number;
   sources: number;
+  /** Down, or silent for two turns: worth a sentence above the page. A turn missed once is told by the age alone, so that nothing jumps. */
+  isLong: boolean;
 }
 
 /** Nothing is known of the sources, or nothing is wrong with them. */
-const WELL = { source: null, reason: null, old: 0 } as const;
+const WELL = { source: null, reason: null, old: 0, isLong: false } as const;
 
 /** Polls are jittered by a tenth; so much more may one be late before its figures count as old. */
 const JITTER = 1.1;
@@ -61,11 +63,11 @@ export class LagMeter {
   }
 }
 
-export const isLate = (source: Source, now: number, lag: number): boolean => {
+export const isLate = (source: Source, now: number, lag: number, turns = 1): boolean => {
   const age = ageOf(source, now);
   // The pause begins when a poll ends: one that takes its time makes the next one no later than it has to be.
   const period = source.poll_interval_seconds * JITTER + (source.poll_seconds ?? 0);
-  return age === null || age > period * 1_000 + lag + GRACE_MS;
+  return age === null || age > turns * period * 1_000 + lag + GRACE_MS;
 };
 
 export function judgeFreshness(link: Link, doc: Rows<Source> | undefined, now: number, local: number, lags = new LagMeter()): Freshness {
@@ -74,10 +76,10 @@ export function judgeFreshness(link: Link, doc: Rows<Source> | undefined, now: n
   const ages = sources.map((source) => ageOf(source, now)).filter((age) => age !== null);
   const age = ages.length > 0 ? Math.max(...ages) : null;
   const lost = link.state === 'broken' && local - link.since >= LOST_AFTER_MS;
-  if (lost) return { state: 'lost', age, source: null, reason: link.reason, old: sources.length, sources: sources.length };
-  if (!doc) return { state: link.state === 'broken' ? 'lost' : 'waiting', age, source: null, reason: link.reason, old: 0, sources: 0 };
+  if (lost) return { state: 'lost', age, source: null, reason: link.reason, old: sources.length, sources: sources.length, isLong: true };
+  if (!doc) return { state: link.state === 'broken' ? 'lost' : 'waiting', age, source: null, reason: link.reason, old: 0, sources: 0, isLong: true };
   const old = sources.filter((source) => !source.up || isLate(source, now, lags.of(source.source)));
   const bad = old.find((source) => !source.up) ?? old[0];
   if (!bad) return { ...WELL, state: sources.length > 0 ? 'fresh' : 'waiting', age, sources: sources.length };
-  return { state: 'stale', age: ageOf(bad, now), source: bad.source, reason: bad.error ?? null, old: old.length, sources: sources.length };
+  return { state: 'stale', age: ageOf(bad, now), source: bad.source, reason: bad.error ?? null, old: old.length, sources: sources.length, isLong: old.some((source) => !source.up || isLate(source, now, lags.of(source.source), 2)) };
 }

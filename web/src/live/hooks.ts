@@ -23,7 +23,7 @@ export const usePaused = (): boolean => useSyncExternalStore(store.watchPause, (
 /** Server time in milliseconds, once a second; frozen while the screen is paused. */
 export const useNow = (): number => useSyncExternalStore(secondTicker.watch, secondTicker.value);
 
-const freshnessKey = (f: Freshness): string => `${f.state}|${f.source}|${f.reason}|${f.old}|${f.sources}`;
+const freshnessKey = (f: Freshness): string => `${f.state}|${f.source}|${f.reason}|${f.old}|${f.sources}|${f.isLong}`;
 
 /** Fresh or not, and why; drawn again only when that changes. For the age itself take `useFreshness`. */
 export const useFreshnessState = (): Freshness => {

@@ -72,6 +72,11 @@ describe('freshness', () => {
   it('notices by itself, without a message, before two seconds have passed', () => {
     expect(judgeFreshness(open, source(t - 1_750), t, t)).toMatchObject({ state: 'stale', source: 'main', age: 1_750, reason: null });
   });
+  it('has no sentence for one turn that was missed, but for two', () => {
+    expect(judgeFreshness(open, source(t - 1_750), t, t)).toMatchObject({ state: 'stale', isLong: false });
+    expect(judgeFreshness(open, source(t - 2_900), t, t)).toMatchObject({ state: 'stale', isLong: true });
+    expect(judgeFreshness(open, source(t - 300, { up: false }), t, t).isLong).toBe(true);
+  });
   it('does not take a server that bundles its messages for a stale one', () => {
     const lags = new LagMeter();
     for (const lag of [0, 900, 400, 950]) lags.hear(source(t - lag), t);

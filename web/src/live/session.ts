@@ -53,7 +53,7 @@ const shownNow = (): number => store.pausedAt ?? clock.now();
 /** Goes with the news of the sources, which come once a second, and by itself when there are none. */
 export const secondTicker = new Ticker(1_000, evenSeconds(shownNow));
 
-let freshness: Freshness = { state: 'waiting', age: null, source: null, reason: null, old: 0, sources: 0 };
+let freshness: Freshness = { state: 'waiting', age: null, source: null, reason: null, old: 0, sources: 0, isLong: false };
 let toldIn = 0;
 
 function lookWhetherFresh(): number {
@@ -71,7 +71,6 @@ export const freshnessTicker = new Ticker(200, lookWhetherFresh);
 /** Whether a source has missed its turn; for its own card. */
 export const isOverdue = (source: Source): boolean => isLate(source, clock.now(), lags.of(source.source));
 export const readFreshness = (): Freshness => freshness;
-export const readLink = (): Link => link;
 
 export function togglePause(): void {
   // Frozen at the second that is on the screen, so that no age makes a last step.

@@ -49,7 +49,7 @@ function Explain({ slot }: { slot: Slot }) {
       {entries && entries.length >= MOST_LINES ? <span className="tag gap" data-tip={t('explore.cutTip')}>{t('explore.cut')}</span> : null}
       {isCoarse ? <span className="tag gap" data-tip={t('explore.coarseTip')}>{t('explore.coarse', { step: duration(answer.grid.step) })}</span> : null}
       {answer.lines.some((line) => line.isHistogram) ? <span className="tag" data-tip={t('explore.histogramsTip')}>{t('explore.histograms')}</span> : null}
-      {notes.map((note) => <span key={note} className="note-line"><span className="mark m-warning" aria-hidden="true" />{note}</span>)}
+      {notes.map((note) => <span key={note} className="query-note"><span className="mark m-warning" aria-hidden="true" />{note}</span>)}
     </>
   );
 }

@@ -9,6 +9,7 @@ import { lineId, lineOf, Origins, type Line } from '../../logs/line.ts';
 import { Card, Fault, Skeleton } from '../../ui/index.tsx';
 import './logs.css';
 import { levelTone, logWindow } from './model.ts';
+import { wordsOf } from './words.ts';
 
 const SHOWN = 10;
 const EVERY_MS = 3_000;
@@ -43,9 +44,9 @@ export function LogsCard() {
         {lines?.map((line, i) => (
           // oxlint-disable-next-line react/no-array-index-key -- alike lines stand beside one another
           <li key={i}>
-            <Link to="/logs" search={{ level: 'warn', line: lineId(line) }} preload={false} className={`log-row l-${levelTone(line.level)}`} data-row="" data-tip={t('logs.inContext', { message: showText(line.message.slice(0, TOLD)) })}>
+            <Link to="/logs" search={{ level: 'warn', line: lineId(line) }} preload={false} className={`log-row l-${levelTone(line.level)}`} data-row="" data-tip={t('logs.inContext', { message: showText(wordsOf(line).slice(0, TOLD)) })}>
               <time dateTime={line.time}>{timeOfDay(line.at)}</time><span className="lv">{t(`logs.level.${line.level}`)}</span>
-              <span className="who">{showName(line.origin.instance ?? line.origin.source ?? '')}</span><span className="msg">{showText(line.message.slice(0, TOLD)).replaceAll('\n', ' ⏎ ')}</span>
+              <span className="who">{showName(line.origin.instance ?? line.origin.source ?? '')}</span><span className="msg">{showText(wordsOf(line).slice(0, TOLD)).replaceAll('\n', ' ⏎ ')}</span>
             </Link>
           </li>
         ))}

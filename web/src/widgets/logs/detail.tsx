@@ -7,6 +7,7 @@ import { useSentence } from '../../i18n/index.ts';
 import { identity, lineId, lineOf, ndjson, Origins, type Line } from '../../logs/line.ts';
 import { Card, CopyButton, Fault, Skeleton } from '../../ui/index.tsx';
 import type { OnLogsChange } from './model.ts';
+import { wordsOf } from './words.ts';
 import { LogRow } from './row.tsx';
 
 const BESIDE = 10;
@@ -97,7 +98,7 @@ export function LineDetail(props: { line: Line; onOpen: (line: Line) => void; on
   const origin = (['type', 'source', 'instance', 'queue'] as const).flatMap((name) => (line.origin[name] === null ? [] : [[name, line.origin[name]] as const]));
   return (
     <Card className="log-detail" title={t('logs.detail')} end={<button type="button" className="btn quiet" onClick={props.onClose}>{t('logs.close')}</button>}>
-      <pre className="log-message">{showText(line.message)}</pre>
+      <pre className="log-message">{showText(wordsOf(line))}</pre>
       <dl className="fields">
         <div><dt>{t('logs.time')}</dt><dd className="mono">{fullMoment(line.time)}</dd></div>
         <div><dt>{t('logs.facet.level')}</dt><dd>{t(`logs.level.${line.level}`)}</dd></div>

@@ -143,7 +143,7 @@ export function LogHistogramCard({ filter, look }: { filter: LogFilter; look: st
           })}
           {drag ? <rect className="b-drag" x={Math.min(drag.from, drag.to) * width} width={Math.abs(drag.to - drag.from) * width} y={0} height={HEIGHT} /> : null}
         </svg>
-      ) : error ? null : <div className="log-bars"><Skeleton block /></div>}
+      ) : error ? null : <div className="log-bars pending"><Skeleton block /></div>}
       {bars ? <div className="log-axis"><TimeAxis span={bars.span} /></div> : null}
     </Card>
   );

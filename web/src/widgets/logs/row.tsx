@@ -5,6 +5,7 @@ import { useSentence } from '../../i18n/index.ts';
 import { USUAL, type LineColumn } from '../../logs/columns.ts';
 import type { Line } from '../../logs/line.ts';
 import { levelTone } from './model.ts';
+import { wordsOf } from './words.ts';
 
 /** What a search looks for, as an expression; null where it cannot be one here (the server's are not all ours). */
 export function needleOf(q: string | undefined): RegExp | null {
@@ -49,7 +50,7 @@ export const LogRow = memo(function LogRow(props: {
   line: Line; needle: RegExp | null; open: boolean; focusable: boolean; index: number; columns?: readonly LineColumn[]; wrap?: boolean; onOpen: (line: Line) => void;
 }) {
   const { line, open, wrap, columns = USUAL } = props;
-  const message = showText(line.message.slice(0, LONGEST));
+  const message = showText(wordsOf(line).slice(0, LONGEST));
   return (
     <button
       type="button" className={`log-row l-${levelTone(line.level)}${wrap ? ' wrap' : ''}`} aria-pressed={open} data-row="" data-index={props.index}

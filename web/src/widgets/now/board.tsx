@@ -27,7 +27,7 @@ export function NowBoard() {
       <ThroughputCard />
       <LatencyCard />
       <PoolCard className="s4" linked />
-      <Suspense fallback={null}>
+      <Suspense fallback={<><div className="card s5 pending" /><div className="card s7 pending" /></>}>
         <HealthCard />
         <LogsCard />
       </Suspense>

@@ -32,7 +32,7 @@ export function QueueStatusCard() {
       <table className="queues now" data-rows="">
         <thead><tr>{COLUMNS_NOW.map((column) => <HeadCell key={column} column={column} />)}</tr></thead>
         <tbody>
-          {ids ? ids.map((id) => <QueueRow key={id} id={id} columns={COLUMNS_NOW} />) : Array.from({ length: 8 }, (_, i) => (
+          {ids ? ids.map((id) => <QueueRow key={id} id={id} columns={COLUMNS_NOW} />) : Array.from({ length: SHOWN }, (_, i) => (
             <tr key={i}><td colSpan={ON_PHONE.length}><Skeleton width="100%" /></td></tr>
           ))}
         </tbody>

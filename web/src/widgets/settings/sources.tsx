@@ -125,9 +125,7 @@ export function SourcesBoard() {
       </div>
       {rows ? null : <div className="card s12 note"><Skeleton width="100%" /></div>}
       {ids.map((id) => <SourceCard key={id} id={id} />)}
-      <Storage />
-      <Destinations />
-      <About />
+      {rows ? <><Storage /><Destinations /><About /></> : null}
       {rows && ids.length === 0 ? <p className="card s12 empty">{t('first.noSource')}</p> : null}
     </div>
   );

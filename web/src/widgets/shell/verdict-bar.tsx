@@ -52,7 +52,7 @@ function Also({ clues, more, now }: { clues: Clue[]; more: number; now: number }
 function StaleNotice() {
   const t = useSentence();
   const fresh = useFreshnessState();
-  if (fresh.state !== 'stale' && fresh.state !== 'lost') return null;
+  if ((fresh.state !== 'stale' && fresh.state !== 'lost') || !fresh.isLong) return null;
   const text = fresh.state === 'lost'
     ? t('stale.lost')
     : t(fresh.reason ? 'stale.reason' : 'stale.silent', { source: showName(fresh.source ?? ''), reason: inWords(fresh.reason ?? '') });

@@ -44,7 +44,7 @@ export function WorkerLoadCard(props: { className?: string; limit: number; linke
   return (
     <Card className={props.className ?? ''} title={t('load.title')} small={rows ? t('load.small', { n: sorted.length }) : ''} info={t('load.info')} end={props.linked ? <Link to="/workers">{t('pool.link')}</Link> : null}>
       <ul className="loads">
-        {rows ? ids.map((id) => <LoadRow key={id} id={id} />) : Array.from({ length: 5 }, (_, i) => <li key={i}><Skeleton width="100%" /></li>)}
+        {rows ? ids.map((id) => <LoadRow key={id} id={id} />) : Array.from({ length: props.limit }, (_, i) => <li key={i}><Skeleton width="100%" /></li>)}
         {rest > 0 ? <li className="dim"><Link to="/workers">{t('load.more', { n: rest })}</Link></li> : null}
       </ul>
       {rows && sorted.length === 0 ? <p className="empty">{t('workers.none')}</p> : null}

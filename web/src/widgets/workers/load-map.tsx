@@ -93,7 +93,7 @@ export function LoadMapCard() {
     <Card className={`s12 load-map ${busy && rows ? 'busy' : ''}`} title={t('loadMap.title')} small={t('loadMap.small')} info={t('loadMap.info')}
       end={rows && error !== null ? <span className="tag gap" data-tip={t('fault.history', { reason: error })}>{t('row.stale')}</span> : null}>
       {!rows && error !== null ? <Fault text={t('fault.history', { reason: error })} retry={t('action.retry')} onRetry={reload} /> : null}
-      {!rows && error === null ? <div className="note"><Skeleton width="100%" /></div> : null}
+      {!rows && error === null ? <div className="strips-pending"><Skeleton block /></div> : null}
       {rows && rows.length > 0 ? (
         <>
           <table className="strips">
