@@ -69,14 +69,45 @@ pub(crate) fn restore(from: &Path, data_dir: &Path) -> Result<String, String> {
     }
     let failed = |error: io::Error| format!("{}: {error}", data_dir.display());
     keeping::private_folder(data_dir).map_err(failed)?;
+    let put = put_back(&parts, data_dir);
+    if put.is_err() {
+        for (part, _) in &parts {
+            // Nothing opens what is left of it, and the next try begins anew.
+            drop(fs::remove_dir_all(beside(part, data_dir)));
+        }
+    }
+    let BackupReport { files, bytes, .. } = put?;
+    Ok(format!("{files} files, {bytes} bytes into {}", data_dir.display()))
+}
+
+/// Puts all parts beside their places, and in their places once all are whole: a store is never opened of half a copy.
+fn put_back(parts: &[(&'static str, PathBuf)], data_dir: &Path) -> Result<BackupReport, String> {
     let mut all = BackupReport::default();
     for (part, from) in parts {
-        let report = vigie_store::restore(&from, &place(part, data_dir))
-            .map_err(|error| error.to_string())?;
+        let to = beside(part, data_dir);
+        match fs::remove_dir_all(&to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(format!("{}: {error}", to.display()));
+            }
+            _ => {}
+        }
+        let report = vigie_store::restore(from, &to).map_err(|error| error.to_string())?;
         all.files += report.files;
         all.bytes += report.bytes;
     }
-    Ok(format!("{} files, {} bytes into {}", all.files, all.bytes, data_dir.display()))
+    for (part, _) in parts {
+        let to = place(part, data_dir);
+        fs::rename(beside(part, data_dir), &to)
+            .map_err(|error| format!("{}: {error}", to.display()))?;
+    }
+    let synced = fs::File::open(data_dir).and_then(|dir| dir.sync_all());
+    synced.map_err(|error| format!("{}: {error}", data_dir.display()))?;
+    Ok(all)
+}
+
+/// Where a part is while it is put back.
+fn beside(part: &str, data_dir: &Path) -> PathBuf {
+    place(part, data_dir).with_extension("restoring")
 }
 
 fn place(part: &str, data_dir: &Path) -> PathBuf {

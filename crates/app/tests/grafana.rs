@@ -30,7 +30,9 @@ const NOTHING_TO_SHOW: [&str; 15] = [
 fn start(dir: &Path, redis: &RedisServer) -> Vigie {
     let port = redis.port();
     let source = format!("{{name: main, kind: redis, url: \"redis://127.0.0.1:{port}\"}}");
-    Vigie::start(env!("CARGO_BIN_EXE_vigie"), dir, &format!("sources: [{source}]"))
+    // An instance: whatever answers.
+    let probe = format!("{{name: probed, kind: probe, targets: [\"tcp://127.0.0.1:{port}\"]}}");
+    Vigie::start(env!("CARGO_BIN_EXE_vigie"), dir, &format!("sources: [{source}, {probe}]"))
 }
 
 /// As Grafana posts with `httpMethod: POST`, the default.
@@ -186,19 +188,21 @@ fn grafana_asks_and_is_answered() {
             empty.push(format!("{}: {query}", target.panel));
         }
     }
-    // What there is none of here: workers, a rate to drain at, instances, n8n, backends elsewhere, log entries, exemplars.
+    // What there is none of here: workers, a rate to drain at, the load of an instance, n8n, backends elsewhere, log entries, exemplars.
     let absent = [
         "vigie_queue_workers",
         "_drain_seconds",
         "worker_",
-        "vigie_instance_",
+        "vigie_instance_load",
         "vigie_n8n_",
         "vigie_remote_",
         "vigie_forward_",
         "vigie_log_",
         "vigie_exemplars",
     ];
-    empty.retain(|one| !absent.iter().any(|part| one.contains(part)));
+    let here = ["vigie_instance_up", "vigie_instance_probe_seconds"];
+    let among = |parts: &[&str], one: &String| parts.iter().any(|part| one.contains(part));
+    empty.retain(|one| among(&here, one) || !among(&absent, one));
     assert!(empty.is_empty(), "{empty:#?}");
 }
 

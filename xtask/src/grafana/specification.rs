@@ -88,18 +88,23 @@ fn throughput() -> Value {
 fn instance_health() -> Value {
     let source = chosen(&["source"]);
     let column = |title, unit, expr| Column { title, unit, expr };
+    let by = |series: String| format!("max by (source, role, instance) ({series})");
+    // Workers are instances of what works on queues: the same columns hold theirs.
+    let with_workers = |of_instance: &str, of_worker: &str| {
+        let named = format!("label_join({of_worker}{source}, \"instance\", \"\", \"worker\")");
+        by(format!(
+            "{of_instance}{source} or label_replace({named}, \"role\", \"worker\", \"\", \"\")"
+        ))
+    };
     table(
         "Instance health",
-        "Workers and sources: whether they are there, how loaded they are, how long they take to answer.",
-        &["source", "kind", "worker", "host"],
+        "Instances of Go services and n8n, and workers: whether they are there, how long they take to answer, and what they have \
+         in hand.",
+        &["source", "role", "instance"],
         &[
-            column("Status", UP, format!("vigie_worker_up{source} or vigie_source_up{source}")),
-            column(
-                "Load",
-                "percentunit",
-                format!("vigie_worker_busy{source} / vigie_worker_capacity{source}"),
-            ),
-            column("Latency", "s", format!("vigie_source_poll_seconds{source}")),
+            column("Status", UP, with_workers("vigie_instance_up", "vigie_worker_up")),
+            column("Latency", "s", by(format!("vigie_instance_probe_seconds{source}"))),
+            column("Load", "short", with_workers("vigie_instance_load", "vigie_worker_busy")),
         ],
     )
 }
