@@ -262,23 +262,7 @@ fn a_backup_of_a_running_vigie_goes_back_into_an_empty_folder() {
     for name in ["contents", "metrics/backup", "logs/backup"] {
         assert!(own.join(name).is_file(), "{name}");
     }
-    // One that is damaged leaves nothing that a Vigie would start over, and is no hindrance to one that is not.
-    let log = own.join("logs/wal");
-    let log = std::fs::read_dir(log).unwrap().next().unwrap().unwrap().path();
-    let whole = std::fs::read(&log).unwrap();
-    let mut damaged = whole.clone();
-    *damaged.last_mut().unwrap() ^= 1;
-    std::fs::write(&log, damaged).unwrap();
-    let empty = tempfile::tempdir().unwrap();
-    let third = prepare(empty.path(), &redis);
-    let output = run(&third, &["restore", own.to_str().unwrap()]);
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && error.contains("checksum differs"), "{error}");
-    let left = std::fs::read_dir(empty.path().join("data")).unwrap().count();
-    assert_eq!(left, 0, "half a copy is left");
-    std::fs::write(&log, whole).unwrap();
-    let output = run(&third, &["restore", own.to_str().unwrap()]);
-    assert!(output.status.success(), "{output:?}");
+    damaged_copies_leave_nothing(&own, &redis);
     // A copy that was not finished, that says more than it may, or whose folder is a link to another.
     let refuses = |says: &str| {
         let empty = tempfile::tempdir().unwrap();
@@ -300,6 +284,26 @@ fn a_backup_of_a_running_vigie_goes_back_into_an_empty_folder() {
     let older = tempfile::tempdir().unwrap();
     let older = prepare(older.path(), &redis);
     let output = run(&older, &["restore", own.join("metrics").to_str().unwrap()]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Nothing that a Vigie would start over, and no hindrance to a copy that is whole.
+fn damaged_copies_leave_nothing(copy: &Path, redis: &RedisServer) {
+    let log = copy.join("logs/wal");
+    let log = std::fs::read_dir(log).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&log).unwrap();
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    std::fs::write(&log, damaged).unwrap();
+    let empty = tempfile::tempdir().unwrap();
+    let third = prepare(empty.path(), redis);
+    let output = run(&third, &["restore", copy.to_str().unwrap()]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && error.contains("checksum differs"), "{error}");
+    let left = std::fs::read_dir(empty.path().join("data")).unwrap().count();
+    assert_eq!(left, 0, "half a copy is left");
+    std::fs::write(&log, whole).unwrap();
+    let output = run(&third, &["restore", copy.to_str().unwrap()]);
     assert!(output.status.success(), "{output:?}");
 }
 
