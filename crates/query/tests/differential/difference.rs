@@ -178,14 +178,14 @@ impl Difference {
         }
     }
 
-    /// What makes Prometheus 3 answer otherwise.
-    pub fn from_three(case: &Case) -> Option<Self> {
-        Self::OF_BOTH.into_iter().find(|one| one.explains(case))
+    /// What may make Prometheus 3 answer otherwise, by the looks of it.
+    pub fn from_three(case: &Case) -> impl Iterator<Item = Self> {
+        Self::OF_BOTH.into_iter().filter(|one| one.explains(case))
     }
 
     /// What makes Prometheus 2 answer otherwise, where Prometheus 3 answers as Vigie does.
     pub fn from_two(case: &Case) -> Option<Self> {
-        Self::OF_BOTH.into_iter().chain(Self::OF_PROMETHEUS_2).find(|one| one.explains(case))
+        Self::OF_PROMETHEUS_2.into_iter().find(|one| one.explains(case))
     }
 
     fn explains(self, case: &Case) -> bool {

@@ -105,7 +105,7 @@ impl Peer for Oracle {
         if undecided(self, case) {
             return Some(Difference::Undecided);
         }
-        Difference::from_three(case).filter(|known| witness::confirms(*known, case, self))
+        Difference::from_three(case).find(|known| witness::confirms(*known, case, self))
     }
 }
 
@@ -134,8 +134,10 @@ impl Peer for Two {
         if undecided(&mut self.three, case) {
             return Some(Difference::Undecided);
         }
-        if let Some(known) = Difference::from_three(case) {
-            return Some(known).filter(|known| witness::confirms(*known, case, &mut self.three));
+        let three = &mut self.three;
+        let known = Difference::from_three(case).find(|one| witness::confirms(*one, case, three));
+        if known.is_some() {
+            return known;
         }
         let three = self.three.ask(&case.question);
         let how = Strictness::of(&case.question, Dialect::Two);

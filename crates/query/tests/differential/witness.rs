@@ -43,14 +43,17 @@ pub fn confirms(difference: Difference, case: &Case, three: &mut Oracle) -> bool
         }
         // Within a subquery, of one step, it decodes them.
         Difference::StatisticsWithoutBuckets => {
-            let wrapped = |of: String| with(format!("last_over_time(({of})[1ms:1ms])"));
-            let text = &question.text;
-            let mut asked = [wrapped(text.clone()), wrapped(format!("vector({text})"))].into_iter();
-            let good =
-                asked.find_map(|one| Some(three.ask(&one)).filter(Result::is_ok).zip(Some(one)));
             let how = Strictness { annotations: true, ..VALUES };
-            good.is_some_and(|(theirs, question)| {
-                compare(&ask_vigie(storage, &question), &theirs, how).is_ok()
+            moments(question).into_iter().all(|moment| {
+                let text = &moment.text;
+                let wrapped = [text.clone(), format!("vector({text})")].map(|text| Question {
+                    text: format!("last_over_time(({text})[1ms:1ms])"),
+                    when: moment.when,
+                });
+                let good = wrapped.iter().find_map(|one| Some((one, three.ask(one).ok()?)));
+                good.is_some_and(|(one, theirs)| {
+                    compare(&ask_vigie(storage, one), &Ok(theirs), how).is_ok()
+                })
             })
         }
         // Without the offset Vigie answers as the peer does with it.
@@ -154,9 +157,9 @@ fn one_by_one(inner: &str) -> Option<String> {
     Some(format!("({})", each.collect::<Vec<_>>().join(" or ")))
 }
 
-/// The answer for all steps, of questions for one each.
-fn step_by_step(question: &Question, three: &mut Oracle) -> Outcome {
-    let When::Range { start, end, step } = question.when else { return three.ask(question) };
+/// A question for each step: a subquery of a millisecond's step over all of them would have as many as there are milliseconds.
+fn moments(question: &Question) -> Vec<Question> {
+    let When::Range { start, end, step } = question.when else { return vec![question.clone()] };
     let seconds = |millis: i64| format!("{}", millis as f64 / 1e3);
     let text = question
         .text
@@ -164,11 +167,16 @@ fn step_by_step(question: &Question, three: &mut Oracle) -> Outcome {
         .replace("end()", &seconds(end))
         .replace("range()", &seconds(end - start))
         .replace("step()", &seconds(step));
+    let moment = |time| Question { text: text.clone(), when: When::Instant(time) };
+    (start..=end).step_by(step as usize).map(moment).collect()
+}
+
+/// The answer for all steps, of questions for one each.
+fn step_by_step(question: &Question, three: &mut Oracle) -> Outcome {
     let mut all: BTreeMap<_, RangeSeries> = BTreeMap::new();
     let mut notes = None;
-    for time in (start..=end).step_by(step as usize) {
-        let (value, more) =
-            three.ask(&Question { text: text.clone(), when: When::Instant(time) })?;
+    for moment in moments(question) {
+        let (value, more) = three.ask(&moment)?;
         let samples = match value {
             QueryValue::Vector(samples) => samples,
             QueryValue::Scalar(time, value) => vec![vigie_query::InstantSample {
@@ -184,8 +192,8 @@ fn step_by_step(question: &Question, three: &mut Oracle) -> Outcome {
                 .entry(one.labels)
                 .or_insert_with(|| RangeSeries { labels, ..RangeSeries::default() });
             match one.value {
-                SampleValue::Float(value) => series.floats.push((time, value)),
-                SampleValue::Histogram(value) => series.histograms.push((time, value)),
+                SampleValue::Float(value) => series.floats.push((one.time, value)),
+                SampleValue::Histogram(value) => series.histograms.push((one.time, value)),
             }
         }
         notes.get_or_insert(more);

@@ -14,7 +14,7 @@ const NOTHING: &str = "\0";
 const RANGE: &str = "start=1795439019&end=1795442619";
 
 /// Path, content type and body.
-const EXAMPLES: [(&str, &str, &str); 30] = [
+const EXAMPLES: [(&str, &str, &str); 31] = [
     (
         "/api/v1/events",
         JSON,
@@ -46,6 +46,7 @@ const EXAMPLES: [(&str, &str, &str); 30] = [
     ("/api/v1/query_range", FORM, "query=vigie_source_up&start=1795439019&end=1795442619&step=60"),
     ("/api/v1/query_exemplars", FORM, "query=vigie_source_up&start=1795439019&end=1795442619"),
     ("/api/v1/format_query", FORM, "query=sum(vigie_source_up)"),
+    ("/api/v1/parse_query", FORM, "query=sum(vigie_source_up)"),
     ("/api/v1/series", FORM, "match[]=vigie_source_up"),
     ("/api/v1/labels", FORM, RANGE),
     ("/loki/api/v1/query", FORM, "query=sum(count_over_time({source=~\"..*\"}[1h]))"),

@@ -25,6 +25,7 @@ mod selectors;
 mod series;
 mod status;
 pub(crate) mod success;
+mod syntax;
 mod targets;
 mod write;
 
@@ -55,6 +56,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(query::range))
         .routes(routes!(query::exemplars))
         .routes(routes!(query::format))
+        .routes(routes!(syntax::tree))
         .routes(routes!(query::functions))
         .routes(routes!(read::read))
         .routes(routes!(series::series))

@@ -220,7 +220,7 @@ pub(crate) async fn format(params: Params) -> Result<Response, ApiError> {
     Ok(success(|out| string(out, &text)))
 }
 
-fn parsed(query: &str) -> Result<Expr, ApiError> {
+pub(super) fn parsed(query: &str) -> Result<Expr, ApiError> {
     parse(query).map_err(|error| ApiError::parameter("query", error))
 }
 
