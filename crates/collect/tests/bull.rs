@@ -298,6 +298,21 @@ async fn reading_of(
         .await
 }
 
+/// Patterns that Vigie listens to of a prefix.
+const PATTERNS: usize = 9;
+
+/// Waits until Vigie listens to the patterns of two prefixes; that of `bull` is one of them from the start.
+async fn listens_to_another_prefix(server: &RedisServer) {
+    for _ in 0..600 {
+        let patterns: usize = server.text(&["PUBSUB", "NUMPAT"]).trim().parse().unwrap();
+        if patterns >= 2 * PATTERNS {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never listens to the other prefix");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn queues_come_pause_and_go() {
     let server = RedisServer::start();
@@ -322,6 +337,7 @@ async fn queues_come_pause_and_go() {
     let reading = watching.queue("shop:later", |reading| reading.oldest.is_some()).await;
     let age = reading.at.since(reading.oldest.unwrap());
     assert!((0.0..60.0).contains(&age), "{age}");
+    listens_to_another_prefix(&server).await;
     let script = r"
         import Queue from 'bull';
         const queue = new Queue('later', process.env.REDIS_URL, { prefix: 'shop' });

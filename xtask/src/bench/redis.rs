@@ -419,7 +419,7 @@ mod tests {
         let all = [one(Who::Vigie, 0.03), one(Who::BullBoard, 60.0)];
         let text = section(&all).text();
         assert!(
-            text.contains("| 0.01 | 0.03 ± 0.50 (noise) | 1 × (in commands) | noise |"),
+            text.contains("| 0.01 | 0.03 ± 0.50 (noise) | 1.0 × (in commands) | noise |"),
             "{text}"
         );
         assert!(

@@ -34,23 +34,28 @@ const NAME_MOST: usize = 60;
 pub(crate) async fn run(arguments: &QueuesArgs, url: &str) -> Result<(), Failure> {
     let QueuesArgs { table: shown, kind } = arguments;
     let with_verdict = async |answer: &Value, window: Window| {
-        format!("{}{}", verdict(url).await, table(answer, window))
+        format!("{}{}", verdict(url, window.columns).await, table(answer, window))
     };
     watching::run(shown, url, "/api/v1/queue/status", &[("kind", kind)], with_verdict).await
 }
 
 /// The sentence that comes first; empty when it cannot be had, as the table says more.
-async fn verdict(url: &str) -> String {
+async fn verdict(url: &str, columns: usize) -> String {
     let answer = client::get(url, "/api/v1/verdict").await;
     let verdict: Value =
         answer.ok().and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
+    heading(&verdict, columns)
+}
+
+/// One line of a terminal: a second one would push the table out of its window.
+fn heading(verdict: &Value, columns: usize) -> String {
     let colour = match verdict["severity"].as_str() {
         Some("critical") => AnsiColor::Red,
         Some("warning" | "unknown") => AnsiColor::Yellow,
         _ => AnsiColor::Green,
     };
     let style = Style::new().bold().fg_color(Some(colour.into()));
-    format!("{style}{}{style:#}\n", printable(&verdict["text"]))
+    format!("{style}{}{style:#}\n", cut(printable(&verdict["text"]), columns))
 }
 
 /// The table, worst first: stale, then by waiting jobs. It is no wider and no higher than the window, in which the
@@ -60,8 +65,8 @@ fn table(answer: &Value, window: Window) -> String {
     for source in list(&answer["sources"]).iter().filter(|source| source["up"] != true) {
         let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
         let error = source["error"].as_str().unwrap_or("no answer yet");
-        let name = printable(&source["source"]);
-        let _ = writeln!(text, "{red}! source {name}: {}{red:#}", safe(error));
+        let line = format!("! source {}: {}", printable(&source["source"]), safe(error));
+        let _ = writeln!(text, "{red}{}{red:#}", cut(line, window.columns));
     }
     let mut queues: Vec<&Value> = list(&answer["queues"]).iter().collect();
     queues.sort_by_key(|queue| {
@@ -203,17 +208,21 @@ mod tests {
             json!({"source": "main", "kind": "bull", "queue": format!("{}{number}", "long".repeat(15)),
                 "jobs": {"waiting": number}, "paused": true})
         };
-        let many = json!({"queues": (0..50).map(queue).collect::<Vec<_>>()});
+        let source = json!({"source": "main", "up": false, "error": "refused ".repeat(20)});
+        let many = json!({"sources": [source], "queues": (0..50).map(queue).collect::<Vec<_>>()});
+        let verdict = json!({"severity": "critical", "text": "mail has no worker: 3 jobs wait."});
+        let one = anstream::adapter::strip_str(&heading(&verdict, 20)).to_string();
+        assert_eq!(one, "mail has no worker:…\n");
         for (columns, lines) in [(200, 50), (120, 20), (80, 24), (60, 5), (1, 1)] {
             let text = plain(&many, Window { columns, lines });
             let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
             assert!(widest <= columns.max(44), "{columns}: {widest}\n{text}");
-            assert!(text.lines().count() + 2 <= lines.max(5), "{lines}\n{text}");
+            assert!(text.lines().count() + 2 <= lines.max(6), "{lines}\n{text}");
             let [waiting, oldest] = ["WAITING", "OLDEST"].map(|title| text.contains(title));
             assert!(waiting && oldest && text.contains(" more with fewer"), "{text}");
         }
         let all = plain(&many, Window { columns: 200, lines: usize::MAX });
-        assert_eq!(all.lines().count(), 51);
+        assert_eq!(all.lines().count(), 52);
         assert!(all.contains("FAILED"), "{all}");
     }
 

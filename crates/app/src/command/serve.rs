@@ -83,6 +83,19 @@ fn addresses(sources: &[SourceConfig]) -> String {
     addresses.join(", ")
 }
 
+/// Takes the address; the port is the system's choice where it is 0.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let failed = |error: std::io::Error| {
+        let words = io_words(&error);
+        Failure::failed(format!(
+            "cannot listen on {address}: {words}; choose another with --listen"
+        ))
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let taken = listener.local_addr().map_err(failed)?;
+    Ok((listener, taken))
+}
+
 /// A Vigie that runs: sources, feed, hub and server, in the order of their start.
 pub(crate) struct Running {
     /// Where it listens.
@@ -97,14 +110,7 @@ pub(crate) struct Running {
 impl Running {
     /// Starts everything. What can fail is done first.
     pub(crate) async fn start(config: &Config, stop: &CancellationToken) -> Result<Self, Failure> {
-        let listener = TcpListener::bind(config.listen).await.map_err(|error| {
-            Failure::failed(format!(
-                "cannot listen on {}: {}; choose another with --listen",
-                config.listen,
-                io_words(&error)
-            ))
-        })?;
-        let address = listener.local_addr().map_err(|error| Failure::failed(error.to_string()))?;
+        let (listener, address) = listen(config.listen).await?;
         let clock = Arc::new(SystemClock::start());
         let now: Now = {
             let clock = Arc::clone(&clock);

@@ -34,7 +34,7 @@ pub(super) fn cut(text: String, width: usize) -> String {
     if text.chars().count() <= width {
         return text;
     }
-    text.chars().take(width - 1).chain(['…']).collect()
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// The elements of a list; of anything else there are none.
