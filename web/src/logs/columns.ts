@@ -3,7 +3,7 @@ export const LINE_COLUMNS = ['time', 'level', 'who', 'source', 'type', 'queue', 
 export type LineColumn = (typeof LINE_COLUMNS)[number];
 
 export const USUAL: readonly LineColumn[] = ['time', 'level', 'who'];
-const WIDTHS: Record<LineColumn, string> = { time: '76px', level: '92px', who: '130px', source: '110px', type: '100px', queue: '120px', job: '120px' };
+const WIDTHS: Record<LineColumn, string> = { time: '76px', level: '100px', who: '130px', source: '110px', type: '100px', queue: '120px', job: '120px' };
 
 /** The columns that an address names, in their own order; the usual where it names none. */
 export function columnsOf(text: string | undefined): readonly LineColumn[] {
