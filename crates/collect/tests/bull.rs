@@ -342,7 +342,20 @@ async fn queues_come_pause_and_go() {
         import Queue from 'bull';
         const queue = new Queue('later', process.env.REDIS_URL, { prefix: 'shop' });
         await queue.add('c', {});
-        await new Promise((go) => setTimeout(go, 500));
+        await queue.close();
+        process.exit(0);
+    ";
+    Node::script("bull", &server.url(), script).done().await;
+    let added = watching
+        .until("the job that was added is told of", 30.0, |all| {
+            let seen = observed(all);
+            seen.get("shop:later/c").map(|own| own.enqueued)
+        })
+        .await;
+    assert_eq!(added, 1);
+    let script = r"
+        import Queue from 'bull';
+        const queue = new Queue('later', process.env.REDIS_URL, { prefix: 'shop' });
         await queue.obliterate({ force: true });
         await queue.close();
         process.exit(0);

@@ -18,8 +18,7 @@ pub(crate) enum Owner {
 pub(crate) struct Evidence {
     /// `<base>:events` is a stream: only BullMQ has that, from its first job on.
     pub event_stream: bool,
-    /// `<base>:meta` has fields that only BullMQ writes, as soon as anything of it opens the queue: those by which each poll sees that
-    /// it is still there.
+    /// `<base>:meta` has fields that only BullMQ writes, as soon as anything of it opens the queue.
     pub bullmq_meta: bool,
     /// `<base>:id` is a whole number: both count their jobs there. Other applications have such keys too.
     pub counter: bool,
@@ -44,7 +43,7 @@ impl Evidence {
     /// Asks for everything that decides about one base: 10 commands, once.
     pub fn ask(base: &[u8], plan: &mut Plan) {
         plan.ask("TYPE", &key(base, "events"));
-        plan.ask("HMGET", &key(base, "meta")).arg("opts.maxLenEvents").arg("paused");
+        plan.ask("HMGET", &key(base, "meta")).arg("opts.maxLenEvents").arg("version");
         plan.ask("GET", &key(base, "id"));
         plan.ask("TYPE", &key(base, "meta-paused"));
         for (suffix, _) in TYPED {
