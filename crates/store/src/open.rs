@@ -116,7 +116,10 @@ fn check_format(dir: &Path, disk: &Disk) -> Result<(), OpenError> {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             // A folder with data must say its format; a new one is told.
-            if dir.join(registry::FILE).exists() {
+            let holds = |folder| {
+                fs::read_dir(dir.join(folder)).is_ok_and(|mut files| files.next().is_some())
+            };
+            if dir.join(registry::FILE).exists() || holds(wal::FOLDER) || holds(BLOCKS) {
                 return Err(OpenError::Format(path));
             }
             return write_new(disk, &path, format_text().as_bytes())
