@@ -246,5 +246,18 @@ fn family(name: &str, kind: MetricType) -> &str {
         MetricType::Summary => &["_sum", "_count"],
         _ => &[],
     };
-    suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
+    let own = |suffix: &&str| name.strip_suffix(suffix).filter(|own| !own.is_empty());
+    suffixes.iter().find_map(own).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_are_of_the_family_and_a_metric_that_is_called_sum_is_its_own() {
+        let of = |name| family(name, MetricType::Summary).to_owned();
+        assert_eq!([of("size_sum"), of("size"), of("_sum")], ["size", "size", "_sum"]);
+        assert_eq!(family("size_sum", MetricType::Counter), "size_sum");
+    }
 }
