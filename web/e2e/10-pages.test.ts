@@ -12,7 +12,7 @@ describe('every page', () => {
     const { page, leave } = await visit(path);
     await live(page);
     await page.locator(LANDMARK[path] ?? 'main').first().waitFor();
-    expect(await page.locator('main .skeleton').count()).toBe(0);
+    await expect.poll(() => page.locator('main .skeleton').count()).toBe(0);
     expect(await page.title()).toMatch(/· Vigie$/);
     await leave();
   });
