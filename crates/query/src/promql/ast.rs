@@ -92,6 +92,23 @@ pub enum SpanOp {
     Max,
 }
 
+impl SpanOp {
+    /// As it is written: a sign between both, or the name of a function of both.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Div => "/",
+            Self::Mod => "%",
+            Self::Pow => "^",
+            Self::Min => "min_of",
+            Self::Max => "max_of",
+        }
+    }
+}
+
 /// What `@` fixes an expression to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fixed {

@@ -80,17 +80,11 @@ impl Display for Span {
             Self::Minus(inner) => write!(out, "-{inner}"),
             Self::Paren(inner) => write!(out, "({inner})"),
             Self::Binary(op, both) => {
-                let sign = match op {
-                    SpanOp::Min => return write!(out, "min_of({}, {})", both.0, both.1),
-                    SpanOp::Max => return write!(out, "max_of({}, {})", both.0, both.1),
-                    SpanOp::Add => "+",
-                    SpanOp::Sub => "-",
-                    SpanOp::Mul => "*",
-                    SpanOp::Div => "/",
-                    SpanOp::Mod => "%",
-                    SpanOp::Pow => "^",
-                };
-                write!(out, "{} {sign} {}", both.0, both.1)
+                let (name, (left, right)) = (op.name(), &**both);
+                match op {
+                    SpanOp::Min | SpanOp::Max => write!(out, "{name}({left}, {right})"),
+                    _ => write!(out, "{left} {name} {right}"),
+                }
             }
         }
     }

@@ -66,7 +66,8 @@ const PLAIN: [&str; 26] = [
     "sort",
     "sort_desc",
 ];
-const DATES: [&str; 8] = [
+/// Those that are parts of a date.
+pub const DATES: [&str; 8] = [
     "minute",
     "hour",
     "day_of_week",

@@ -7,20 +7,11 @@ use std::ops::Range;
 use vigie_query::{QueryValue, RangeSeries, SampleValue};
 
 use crate::difference::{Difference, rounded};
+use crate::functions::DATES;
 use crate::oracle::Oracle;
 use crate::outcome::{Outcome, Question, Strictness, When, ask_vigie, compare};
 use crate::report::Case;
 
-const DATES: [&str; 8] = [
-    "minute",
-    "hour",
-    "day_of_week",
-    "day_of_month",
-    "day_of_year",
-    "days_in_month",
-    "month",
-    "year",
-];
 /// Values alone: another question has other annotations.
 const VALUES: Strictness = Strictness { annotations: false, order: false, tolerance: 1e-9 };
 

@@ -4,7 +4,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use vigie_query::promql::ast::{
     Aggregate, Binary, Cardinality, Ends, Fixed, Grouping, Kind, Matching, Selector, Shift, Span,
-    SpanOp, ValueType,
+    ValueType,
 };
 use vigie_query::promql::{Expr, Function, Repeat};
 
@@ -165,17 +165,7 @@ fn duration(span: &Span) -> Value {
         Span::Minus(inner) => expr("-", None, Some(duration(inner)), false),
         Span::Paren(inner) => joined(duration(inner), [json!({"wrapped": true})]),
         Span::Binary(op, both) => {
-            let op = match op {
-                SpanOp::Add => "+",
-                SpanOp::Sub => "-",
-                SpanOp::Mul => "*",
-                SpanOp::Div => "/",
-                SpanOp::Mod => "%",
-                SpanOp::Pow => "^",
-                SpanOp::Min => "min_of",
-                SpanOp::Max => "max_of",
-            };
-            expr(op, Some(duration(&both.0)), Some(duration(&both.1)), false)
+            expr(op.name(), Some(duration(&both.0)), Some(duration(&both.1)), false)
         }
     }
 }
