@@ -9,7 +9,8 @@ use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::StoreError;
-use crate::open::{BLOCKS, FORMAT_FILE, format_text};
+use crate::folder::{BLOCKS, FORMAT_FILE};
+use crate::open::FORMAT;
 use crate::registry;
 use crate::store::{Store, lock};
 use crate::wal;
@@ -52,8 +53,8 @@ impl Store {
             }
             files.copy(own, dir, Path::new(registry::FILE))?;
             for block in self.0.view().blocks.iter() {
-                let name = Path::new(BLOCKS).join(block.name());
-                match fs::hard_link(block.path(), dir.join(&name)) {
+                let name = Path::new(BLOCKS).join(block.file.name());
+                match fs::hard_link(block.file.path(), dir.join(&name)) {
                     Ok(()) => files.linked(dir, &name)?,
                     // Another file system, or one without links.
                     Err(_) => to_copy.push((name, block.clone())),
@@ -62,9 +63,9 @@ impl Store {
         }
         // A block that is open can be read even when it is removed meanwhile.
         for (name, block) in to_copy {
-            files.write(dir, &name, &mut block.bytes_from_start())?;
+            files.write(dir, &name, &mut block.file.bytes_from_start())?;
         }
-        files.write(dir, Path::new(FORMAT_FILE), &mut format_text().as_bytes())?;
+        files.write(dir, Path::new(FORMAT_FILE), &mut FORMAT.text().as_bytes())?;
         files.finish(dir)
     }
 }

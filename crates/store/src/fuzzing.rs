@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
-use crate::block::layout::{self, MAGIC, Meta, TRAILER};
+use crate::block::layout::{self, MARKS, Meta};
 use crate::block::{Block, Cache, chunk};
+use crate::block_file::TRAILER;
 use crate::bytes::Bytes;
 use crate::codec::{CHUNK, histogram, times};
 use crate::frame;
@@ -62,8 +63,8 @@ fn pieces(data: &[u8]) {
 
 /// Puts the checksums of meta, pages, columns and chunks right.
 fn put_right(bytes: &mut [u8]) -> Option<()> {
-    let start = bytes.get_mut(..MAGIC.len())?;
-    start.copy_from_slice(MAGIC);
+    let start = bytes.get_mut(..MARKS.magic.len())?;
+    start.copy_from_slice(MARKS.magic);
     let trailer = bytes.len().checked_sub(TRAILER)?;
     let length = u32::from_le_bytes(*bytes.get(trailer..)?.first_chunk()?) as usize;
     let meta_bytes = bytes.get(trailer.checked_sub(length)?..trailer)?;

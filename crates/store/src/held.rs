@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use vigie_model::io_words;
 
 use crate::error::OpenError;
-use crate::open::disk_error;
+use crate::folder::disk_error;
 
 /// The file that the process which has the store open holds locked.
 pub const LOCK_FILE: &str = "lock";

@@ -7,10 +7,12 @@
 mod append;
 mod backup;
 mod block;
+mod block_file;
 pub mod bytes;
 mod codec;
 pub mod disk;
 pub mod error;
+mod folder;
 pub mod frame;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -1,17 +1,18 @@
 //! Opening a store: what is there is checked, what is damaged is set aside and named, the log is read.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, RwLock};
 
 use roaring::RoaringBitmap;
 
-use crate::block::{Block, BlockError};
+use crate::block::Block;
 use crate::disk::{Disk, DiskFile};
 use crate::error::OpenError;
+use crate::folder::{BLOCKS, Format, disk_error, open_blocks, write_new};
 use crate::frame;
 use crate::head::Head;
 use crate::held::HeldFolder;
@@ -25,25 +26,11 @@ use crate::store::{Appender, Figures, Inner, Known, Store, View};
 use crate::wal::queue::Beginning;
 use crate::wal::{self, Wal, replay};
 
-/// The folder of blocks within a store's folder.
-pub const BLOCKS: &str = "blocks";
-/// The file that says the format.
-pub const FORMAT_FILE: &str = "format";
-/// The format that is written, and the newest that is read.
-pub const FORMAT: u32 = 3;
 /// A registry is written anew at a start when so many bytes of it are in no group.
 const LOOSE_BYTES: usize = 64 << 10;
-const FORMAT_WORD: &str = "vigie-store ";
-
-/// A block's file.
-pub(crate) fn block_path(dir: &Path, number: u64) -> PathBuf {
-    dir.join(BLOCKS).join(format!("{number:08}.block"))
-}
-
-pub(crate) fn disk_error(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
-    let path = path.to_owned();
-    move |error| OpenError::Disk { path, error }
-}
+/// The format that is written.
+pub const FORMAT: Format =
+    Format { word: "vigie-store ", number: 3, data: &[registry::FILE, wal::FOLDER, BLOCKS] };
 
 impl Store {
     /// Opens the store in `options.dir`, or makes one. `now` is the time in milliseconds since the Unix epoch; later
@@ -58,9 +45,11 @@ impl Store {
             fs::create_dir_all(&folder).map_err(disk_error(&folder))?;
         }
         let folder = Arc::new(HeldFolder::take(&dir)?);
-        check_format(&dir, &options.disk)?;
+        FORMAT.check(&dir, &options.disk)?;
         let mut recovery = Recovery::default();
-        let (blocks, next_block) = open_blocks(&dir, &options.disk, &mut recovery)?;
+        let (mut blocks, next_block) =
+            open_blocks::<Block>(&dir, &options.disk, &mut recovery.damaged)?;
+        blocks.sort_by_key(|block| (block.meta.generation, block.meta.number));
         let mut known = read_registry(&dir, &options.disk, &mut recovery)?;
         let covered = blocks.iter().map(|block| block.meta.seals).max().unwrap_or(0);
         let (head, segments) = read_log(&dir, covered, &mut known, &blocks, &mut recovery)?;
@@ -103,111 +92,6 @@ impl Store {
         }
         Ok((store, recovery))
     }
-}
-
-/// What the format file has in it.
-pub(crate) fn format_text() -> String {
-    format!("{FORMAT_WORD}{FORMAT}\n")
-}
-
-fn check_format(dir: &Path, disk: &Disk) -> Result<(), OpenError> {
-    let path = dir.join(FORMAT_FILE);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // A folder with data must say its format; a new one is told.
-            let holds = |folder| {
-                fs::read_dir(dir.join(folder)).is_ok_and(|mut files| files.next().is_some())
-            };
-            if dir.join(registry::FILE).exists() || holds(wal::FOLDER) || holds(BLOCKS) {
-                return Err(OpenError::Format(path));
-            }
-            return write_new(disk, &path, format_text().as_bytes())
-                .map(drop)
-                .map_err(disk_error(&path));
-        }
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return Err(OpenError::Format(path));
-        }
-        Err(error) => return Err(disk_error(&path)(error)),
-    };
-    let found = text.strip_prefix(FORMAT_WORD).and_then(|number| number.trim_end().parse().ok());
-    match found {
-        Some(found) if found > FORMAT => {
-            Err(OpenError::Newer { path: dir.to_owned(), found, known: FORMAT })
-        }
-        Some(found) if found == FORMAT => Ok(()),
-        // From now on blocks may be written that an older Vigie cannot read.
-        Some(1..) => {
-            write_new(disk, &path, format_text().as_bytes()).map(drop).map_err(disk_error(&path))
-        }
-        _ => Err(OpenError::Format(path)),
-    }
-}
-
-/// A file that is whole or not there, whatever happens.
-pub(crate) fn write_new(disk: &Disk, path: &Path, bytes: &[u8]) -> io::Result<DiskFile> {
-    let temporary = path.with_extension("tmp");
-    let mut file = disk.create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync()?;
-    disk.rename(&temporary, path)?;
-    Ok(file)
-}
-
-/// Opens all blocks, by generation; removes what was left half done, and what other blocks took the place of.
-fn open_blocks(
-    dir: &Path,
-    disk: &Disk,
-    recovery: &mut Recovery,
-) -> Result<(Vec<Arc<Block>>, u64), OpenError> {
-    let folder = dir.join(BLOCKS);
-    let mut blocks: Vec<Arc<Block>> = Vec::new();
-    let mut next = 1;
-    for entry in fs::read_dir(&folder).map_err(disk_error(&folder))? {
-        let path = entry.map_err(disk_error(&folder))?.path();
-        let name =
-            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let number = name.split('.').next().and_then(|number| number.parse::<u64>().ok());
-        next = next.max(number.unwrap_or(0) + 1);
-        if name.ends_with(".tmp") {
-            disk.remove(&path).map_err(disk_error(&path))?;
-        } else if name.ends_with(".damaged") {
-            let what = "set aside at an earlier start".to_owned();
-            recovery.damaged.push(Damage { file: format!("{BLOCKS}/{name}"), what });
-        } else if name.ends_with(".block") {
-            match Block::open(&path) {
-                Ok(block) => blocks.push(Arc::new(block)),
-                Err(error) => recovery.damaged.push(set_aside(disk, &path, &error)),
-            }
-        }
-    }
-    let replaced: HashSet<u64> =
-        blocks.iter().flat_map(|block| block.meta.replaces.iter().copied()).collect();
-    blocks.retain(|block| {
-        let gone = replaced.contains(&block.meta.number);
-        if gone && let Err(error) = disk.remove(block.path()) {
-            tracing::warn!(block = block.name(), %error, "a block that another one replaces stays on the disk");
-        }
-        !gone
-    });
-    blocks.sort_by_key(|block| (block.meta.generation, block.meta.number));
-    Ok((blocks, next))
-}
-
-/// Renames a block that cannot be read, so that it is not tried again; one that the disk does not give is left alone.
-fn set_aside(disk: &Disk, path: &Path, error: &BlockError) -> Damage {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let file = format!("{BLOCKS}/{name}");
-    let BlockError::Damaged { .. } = error else {
-        return Damage { file, what: format!("{error}; it is not served") };
-    };
-    let aside = path.with_extension("block.damaged");
-    let done = match disk.rename(path, &aside) {
-        Ok(()) => format!("set aside as {name}.damaged"),
-        Err(problem) => format!("not served, and not set aside: {problem}"),
-    };
-    Damage { file, what: format!("{error}; {done}") }
 }
 
 /// What the registry says.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 use vigie_model::{Labels, ResetHint};
 
-use crate::block::{Aggregates, Block, BlockError, Cache, Kind, Resolution, Room, Values};
+use crate::block::{Aggregates, Block, Cache, Kind, Resolution, Room, Values};
+use crate::block_file::BlockError;
 use crate::bytes::Corrupt;
 use crate::head::{Extent, Head};
 use crate::matcher::Matcher;
@@ -195,7 +196,7 @@ impl Sources {
         if let BlockError::Disk { .. } = error {
             return Err(ReadError::Damaged(error.to_string()));
         }
-        let file = format!("{}/{}", crate::open::BLOCKS, block.name());
+        let file = format!("{}/{}", crate::folder::BLOCKS, block.file.name());
         self.inner.damage(Damage { file, what: format!("{error}; the rest is served") });
         Ok(())
     }

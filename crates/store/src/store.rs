@@ -223,7 +223,7 @@ impl Store {
             series: inner.known.index().len(),
             wal_bytes: log.bytes,
             waiting_bytes: log.waiting,
-            block_bytes: view.blocks.iter().map(|block| block.bytes()).sum(),
+            block_bytes: view.blocks.iter().map(|block| block.file.bytes()).sum(),
             blocks: view.blocks.len(),
             block_samples: view.blocks.iter().map(|block| block.meta.samples).sum(),
             oldest: view.blocks.iter().map(|block| block.meta.start).min(),

@@ -4,15 +4,12 @@
 use roaring::RoaringBitmap;
 
 use super::chunk::Kind;
+use crate::block_file::Marks;
 use crate::bytes::{Bytes, Corrupt, put_signed, put_varint};
 use crate::codec::CHUNK;
 
-/// The first bytes of a block; the last two are the format's version.
-pub const MAGIC: &[u8; 8] = b"VIGBLK\x00\x01";
-/// A block ends with the meta's length, its CRC-32, and this.
-pub const END: &[u8; 8] = b"VIGBLKEN";
-/// Bytes after the meta.
-pub const TRAILER: usize = 16;
+/// What a block begins and ends with.
+pub const MARKS: Marks = Marks { magic: b"VIGBLK\x00\x01", end: b"VIGBLKEN" };
 /// A page is ended after the series with which it has this many rows.
 pub const PAGE_ROWS: usize = 96;
 

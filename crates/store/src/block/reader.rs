@@ -1,48 +1,23 @@
 //! Reads a block at places: its meta stays in memory, pages and chunks are read when they are asked for.
 
 use std::collections::VecDeque;
-use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chunk::{self, Values};
-use super::layout::{END, MAGIC, Meta, PageRef, Row, TRAILER, decode_page};
+use super::layout::{MARKS, Meta, PageRef, Row, decode_page};
+use crate::block_file::{BlockError, BlockFile};
 use crate::bytes::Corrupt;
 use crate::codec::{floats, times};
-use crate::disk::ReadFile;
-
-/// Why a block, or a part of it, cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum BlockError {
-    /// The disk failed.
-    #[error("{file}: {}", vigie_model::io_words(.error))]
-    Disk {
-        /// The block's file name.
-        file: String,
-        /// What the operating system says.
-        error: io::Error,
-    },
-    /// What is there is not what was written.
-    #[error("{file}, byte {offset}: {what}")]
-    Damaged {
-        /// The block's file name.
-        file: String,
-        /// Where.
-        offset: u64,
-        /// What does not hold.
-        what: &'static str,
-    },
-}
+use crate::folder::Numbered;
 
 /// A block that is open.
 #[derive(Debug)]
 pub struct Block {
-    file: ReadFile,
+    /// Its file.
+    pub file: BlockFile,
     /// What it says of itself.
     pub meta: Meta,
-    /// Chunks and pages that turned out to be damaged, each time they were read.
-    damaged: AtomicU64,
 }
 
 /// What was just read of all blocks of one query: many series share a column of times, and a page.
@@ -85,64 +60,8 @@ impl<T> Recent<T> {
 impl Block {
     /// Opens a block and reads its meta.
     pub fn open(path: &Path) -> Result<Self, BlockError> {
-        let name = name(path);
-        let disk = |error| BlockError::Disk { file: name.clone(), error };
-        let damaged = |offset, what| BlockError::Damaged { file: name.clone(), offset, what };
-        let file = ReadFile::open(path).map_err(disk)?;
-        let end = file.length;
-        if end < (MAGIC.len() + TRAILER) as u64 {
-            return Err(damaged(0, "the file is too short to be a block"));
-        }
-        if file.read(0, MAGIC.len()).map_err(disk)? != MAGIC {
-            return Err(damaged(0, "it does not begin like a block"));
-        }
-        let trailer_at = end - TRAILER as u64;
-        let trailer = file.read(trailer_at, TRAILER).map_err(disk)?;
-        if trailer.get(8..) != Some(END) {
-            return Err(damaged(
-                trailer_at,
-                "it does not end like a block: its end is missing or damaged",
-            ));
-        }
-        let length = u64::from(word(&trailer, 0));
-        let at = trailer_at
-            .checked_sub(length)
-            .ok_or_else(|| damaged(trailer_at, "its meta is longer than itself"))?;
-        let bytes = file.read(at, length as usize).map_err(disk)?;
-        if crc32fast::hash(&bytes) != word(&trailer, 4) {
-            return Err(damaged(at, "its meta's checksum does not hold"));
-        }
-        let meta = Meta::decode(&bytes).map_err(|Corrupt(what)| damaged(at, what))?;
-        Ok(Self { file, meta, damaged: AtomicU64::new(0) })
-    }
-
-    /// Its file's name.
-    #[must_use]
-    pub fn name(&self) -> String {
-        name(&self.file.path)
-    }
-
-    /// Its file.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.file.path
-    }
-
-    /// Bytes on disk.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.file.length
-    }
-
-    /// All of the file, also when its name is gone.
-    pub fn bytes_from_start(&self) -> impl io::Read + '_ {
-        self.file.from_start()
-    }
-
-    /// How often something in it turned out to be damaged.
-    #[must_use]
-    pub fn damages(&self) -> u64 {
-        self.damaged.load(Ordering::Relaxed)
+        let (file, meta) = BlockFile::open(path, &MARKS, Meta::decode)?;
+        Ok(Self { file, meta })
     }
 
     /// Whether it has samples in `start..=end`.
@@ -151,48 +70,13 @@ impl Block {
         self.meta.start <= end && self.meta.end >= start
     }
 
-    fn damage(&self, offset: u64, what: &'static str) -> BlockError {
-        self.damaged.fetch_add(1, Ordering::Relaxed);
-        BlockError::Damaged { file: self.name(), offset, what }
-    }
-
-    /// Bytes whose checksum holds.
-    fn checked(&self, offset: u64, length: u32) -> Result<Vec<u8>, BlockError> {
-        let mut bytes = Vec::new();
-        self.checked_into(offset, length, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// The same, in place of what is in `bytes`.
-    fn checked_into(
-        &self,
-        offset: u64,
-        length: u32,
-        bytes: &mut Vec<u8>,
-    ) -> Result<(), BlockError> {
-        let length = length as usize;
-        match self.file.read_into(offset, length + 4, bytes) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(self.damage(offset, "the file is too short"));
-            }
-            Err(error) => return Err(BlockError::Disk { file: self.name(), error }),
-        }
-        let sum = word(bytes, length);
-        bytes.truncate(length);
-        if crc32fast::hash(bytes) == sum {
-            Ok(())
-        } else {
-            Err(self.damage(offset, "a checksum does not hold"))
-        }
-    }
-
     fn page(&self, page: PageRef, cache: &Cache) -> Result<Arc<Vec<Row>>, BlockError> {
         if let Some(known) = cache.pages.find(self.meta.number, page.offset) {
             return Ok(known);
         }
-        let bytes = self.checked(page.offset, page.length)?;
-        let rows = decode_page(&bytes).map_err(|Corrupt(what)| self.damage(page.offset, what))?;
+        let bytes = self.file.checked(page.offset, page.length)?;
+        let rows =
+            decode_page(&bytes).map_err(|Corrupt(what)| self.file.damage(page.offset, what))?;
         Ok(cache.pages.put(self.meta.number, page.offset, rows))
     }
 
@@ -209,7 +93,7 @@ impl Block {
         }
         let after = self.meta.pages.partition_point(|page| page.first <= id);
         let Some(page) = after.checked_sub(1).and_then(|place| self.meta.pages.get(place)) else {
-            return Err(self.damage(0, "a series without a page"));
+            return Err(self.file.damage(0, "a series without a page"));
         };
         let rows = self.page(*page, cache)?;
         let first = rows.partition_point(|row| row.id < id);
@@ -226,9 +110,9 @@ impl Block {
         if let Some(known) = known.filter(|known| known.len() == count) {
             return Ok(known);
         }
-        let bytes = self.checked(column.offset, column.length)?;
+        let bytes = self.file.checked(column.offset, column.length)?;
         let decoded = times::decode(&bytes, count)
-            .map_err(|Corrupt(what)| self.damage(column.offset, what))?;
+            .map_err(|Corrupt(what)| self.file.damage(column.offset, what))?;
         Ok(cache.columns.put(self.meta.number, column.offset, decoded))
     }
 
@@ -238,14 +122,14 @@ impl Block {
         row: &Row,
         cache: &Cache,
     ) -> Result<(Arc<Vec<i64>>, Vec<u8>), BlockError> {
-        Ok((self.times(row, cache)?, self.checked(row.offset, row.length)?))
+        Ok((self.times(row, cache)?, self.file.checked(row.offset, row.length)?))
     }
 
     /// The times and values of a chunk.
     pub fn chunk(&self, row: &Row, cache: &Cache) -> Result<(Arc<Vec<i64>>, Values), BlockError> {
         let (times, bytes) = self.raw_chunk(row, cache)?;
         let values = chunk::decode(row.kind, &bytes, times.len())
-            .map_err(|Corrupt(what)| self.damage(row.offset, what))?;
+            .map_err(|Corrupt(what)| self.file.damage(row.offset, what))?;
         Ok((times, values))
     }
 
@@ -258,10 +142,24 @@ impl Block {
         out: &mut Vec<f64>,
     ) -> Result<Arc<Vec<i64>>, BlockError> {
         let times = self.times(row, cache)?;
-        self.checked_into(row.offset, row.length, &mut room.bytes)?;
+        self.file.checked_into(row.offset, row.length, &mut room.bytes)?;
         floats::decode_into(&room.bytes, times.len(), &mut room.integers, out)
-            .map_err(|Corrupt(what)| self.damage(row.offset, what))?;
+            .map_err(|Corrupt(what)| self.file.damage(row.offset, what))?;
         Ok(times)
+    }
+}
+
+impl Numbered for Block {
+    fn open(path: &Path) -> Result<Self, BlockError> {
+        Self::open(path)
+    }
+
+    fn numbers(&self) -> (u64, &[u64]) {
+        (self.meta.number, &self.meta.replaces)
+    }
+
+    fn file(&self) -> &BlockFile {
+        &self.file
     }
 }
 
@@ -270,13 +168,4 @@ impl Block {
 pub struct Room {
     bytes: Vec<u8>,
     integers: Vec<i64>,
-}
-
-fn word(bytes: &[u8], at: usize) -> u32 {
-    let word = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
-    word.map_or(0, |word| u32::from_le_bytes(*word))
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }

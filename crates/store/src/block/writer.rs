@@ -5,10 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::chunk::{Downsampled, Kind, encode_merged};
-use super::layout::{Column, END, MAGIC, Meta, PAGE_ROWS, PageRef, Row, encode_page};
+use super::layout::{Column, MARKS, Meta, PAGE_ROWS, PageRef, Row, encode_page};
+use crate::block_file::NewBlockFile;
 use crate::codec::floats::{self, Effort};
 use crate::codec::{CHUNK, histograms, times};
-use crate::disk::{Disk, DiskFile};
+use crate::disk::Disk;
 use crate::read::Samples;
 
 /// Bytes are written this many at a time.
@@ -21,13 +22,9 @@ const WORTH_SHARING: usize = 24;
 /// A block that is being made. Dropped without [`BlockWriter::finish`], its file is taken away.
 #[derive(Debug)]
 pub struct BlockWriter {
-    file: DiskFile,
-    disk: Disk,
-    path: PathBuf,
-    temporary: PathBuf,
+    file: NewBlockFile,
+    /// What is not yet in the file.
     buffer: Vec<u8>,
-    /// Where the buffer begins in the file.
-    flushed: u64,
     columns: HashMap<Vec<u8>, Column>,
     chunks: Chunks,
     rows: Vec<Row>,
@@ -35,7 +32,6 @@ pub struct BlockWriter {
     page_refs: Vec<PageRef>,
     effort: Effort,
     meta: Meta,
-    finished: bool,
 }
 
 /// Where the latest chunks are, by their bytes: what was started is as often what was added, and the count of a summary.
@@ -61,15 +57,9 @@ impl Chunks {
 impl BlockWriter {
     /// A block at `path`, described by `meta`, of which what follows from the samples is filled in.
     pub fn create(disk: &Disk, path: &Path, meta: Meta, effort: Effort) -> io::Result<Self> {
-        let temporary = path.with_extension("tmp");
-        let file = disk.create(&temporary)?;
         Ok(Self {
-            file,
-            disk: disk.clone(),
-            path: path.to_owned(),
-            temporary,
-            buffer: MAGIC.to_vec(),
-            flushed: 0,
+            file: NewBlockFile::create(disk, path, &MARKS)?,
+            buffer: Vec::new(),
             columns: HashMap::new(),
             chunks: Chunks::default(),
             rows: Vec::new(),
@@ -77,7 +67,6 @@ impl BlockWriter {
             page_refs: Vec::new(),
             effort,
             meta,
-            finished: false,
         })
     }
 
@@ -184,17 +173,21 @@ impl BlockWriter {
         Ok(())
     }
 
+    /// Where what is put next will be.
+    fn at(&self) -> u64 {
+        self.file.at() + self.buffer.len() as u64
+    }
+
     /// Bytes with their checksum; where they are.
     fn put(&mut self, bytes: &[u8]) -> io::Result<(u64, u32)> {
-        let offset = self.flushed + self.buffer.len() as u64;
+        let offset = self.at();
         self.buffer.extend_from_slice(bytes);
         self.buffer.extend_from_slice(&crc32fast::hash(bytes).to_le_bytes());
         Ok((offset, u32::try_from(bytes.len()).map_err(io::Error::other)?))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.write_all(&self.buffer)?;
-        self.flushed += self.buffer.len() as u64;
+        self.file.write(&self.buffer)?;
         self.buffer.clear();
         Ok(())
     }
@@ -216,30 +209,11 @@ impl BlockWriter {
         }
         self.end_page();
         self.meta.series.optimize();
-        let offset = self.flushed + self.buffer.len() as u64;
+        let offset = self.at();
         self.page_refs.iter_mut().for_each(|page| page.offset += offset);
         self.meta.pages = std::mem::take(&mut self.page_refs);
         self.buffer.append(&mut self.pages);
-        let meta = self.meta.encode();
-        self.buffer.extend_from_slice(&meta);
-        let length = u32::try_from(meta.len()).map_err(io::Error::other)?;
-        self.buffer.extend_from_slice(&length.to_le_bytes());
-        self.buffer.extend_from_slice(&crc32fast::hash(&meta).to_le_bytes());
-        self.buffer.extend_from_slice(END);
         self.flush()?;
-        self.file.sync()?;
-        self.disk.rename(&self.temporary, &self.path)?;
-        self.finished = true;
-        Ok(Some(self.path.clone()))
-    }
-}
-
-impl Drop for BlockWriter {
-    fn drop(&mut self) {
-        if !self.finished
-            && let Err(error) = self.disk.remove(&self.temporary)
-        {
-            tracing::warn!(path = %self.temporary.display(), %error, "an unfinished block stays until the next start");
-        }
+        Ok(Some(self.file.finish(self.meta.encode())?))
     }
 }

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 
 use vigie_model::LogEntry;
 
-use super::block::BlockError;
 use super::rows::{Rows, Unit};
 use super::store::{Inner, LogStore, lock, text_bytes};
+use crate::block_file::BlockError;
 
 /// Some entries in the order of their arrival.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,12 +5,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::open::format_text;
+use super::open::FORMAT;
 use super::positions;
 use super::store::{LogStore, lock};
 use crate::backup::{BackupReport, Files, failed, new_backup};
 use crate::error::StoreError;
-use crate::open::{BLOCKS, FORMAT_FILE};
+use crate::folder::{BLOCKS, FORMAT_FILE};
 use crate::wal;
 
 impl LogStore {
@@ -40,8 +40,8 @@ impl LogStore {
             files.copy_if_there(own, dir, Path::new(positions::FILE))?;
             let blocks = lock(&inner.state).blocks.clone();
             for block in blocks.iter() {
-                let name = Path::new(BLOCKS).join(block.name());
-                match fs::hard_link(block.path(), dir.join(&name)) {
+                let name = Path::new(BLOCKS).join(block.file.name());
+                match fs::hard_link(block.file.path(), dir.join(&name)) {
                     Ok(()) => linked.push(name),
                     // Another file system, or one without links.
                     Err(_) => to_copy.push((name, block.clone())),
@@ -53,9 +53,9 @@ impl LogStore {
         }
         // A block that is open can be read even when it is removed meanwhile.
         for (name, block) in to_copy {
-            files.write(dir, &name, &mut block.bytes_from_start())?;
+            files.write(dir, &name, &mut block.file.bytes_from_start())?;
         }
-        files.write(dir, Path::new(FORMAT_FILE), &mut format_text().as_bytes())?;
+        files.write(dir, Path::new(FORMAT_FILE), &mut FORMAT.text().as_bytes())?;
         files.finish(dir)
     }
 }

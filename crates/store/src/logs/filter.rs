@@ -2,12 +2,12 @@
 
 use vigie_model::{Level, LogEntry};
 
-use super::block::BlockError;
 use super::columns::{Dictionary, Few, Text, Texts, labels_of};
 use super::part::{BLOOM, RUNS, SALTS};
 use super::rows::Rows;
 use super::text::TextMatch;
 use super::words::{self, Needs};
+use crate::block_file::BlockError;
 use crate::matcher::{MatchOp, Matcher};
 
 /// Why there is no such filter.

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::block::{Block, MAGIC, Meta, TRAILER};
+use super::block::{Block, MARKS, Meta};
 use super::filter::LogFilter;
 use super::part::{self, COLUMNS, PartMeta};
 use super::rows::{Rows, Unit};
 use super::{TextMatch, record};
+use crate::block_file::TRAILER;
 
 /// A block's file, its checksums put right first; `scratch` is a path that may be written to.
 pub fn block(data: &[u8], scratch: &Path) {
@@ -63,7 +64,7 @@ fn pieces(data: &[u8]) {
 }
 
 fn put_right(bytes: &mut [u8]) -> Option<()> {
-    bytes.get_mut(..MAGIC.len())?.copy_from_slice(MAGIC);
+    bytes.get_mut(..MARKS.magic.len())?.copy_from_slice(MARKS.magic);
     let trailer = bytes.len().checked_sub(TRAILER)?;
     let length = u32::from_le_bytes(*bytes.get(trailer..)?.first_chunk()?) as usize;
     let meta_bytes = bytes.get(trailer.checked_sub(length)?..trailer)?;

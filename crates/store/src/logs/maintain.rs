@@ -5,16 +5,16 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::block::{Block, BlockError, BlockWriter, Meta};
+use super::block::{Block, BlockWriter, Meta};
 use super::columns::{Builder, Codes, Columns};
 use super::part::{self, MOST_ROWS, MOST_TEXT, PartMeta};
 use super::positions;
 use super::rows::{Rows, Unit};
 use super::status::LogMaintenance;
-use super::store::{Frozen, Head, Inner, LogStore, block_path, lock};
+use super::store::{Frozen, Head, Inner, LogStore, lock};
+use crate::block_file::BlockError;
 use crate::error::StoreError;
-use crate::open::BLOCKS;
-use crate::status::Damage;
+use crate::folder::{block_path, retire};
 
 const DAY_NANOS: i64 = 86_400_000_000_000;
 /// So many blocks of about one size are merged.
@@ -108,11 +108,11 @@ impl Inner {
     /// day that is over.
     fn choose(&self, now: i64) -> Option<Vec<Arc<Block>>> {
         let blocks = Arc::clone(&lock(&self.state).blocks);
-        if let Some(damaged) = blocks.iter().find(|block| block.is_damaged()) {
+        if let Some(damaged) = blocks.iter().find(|block| block.file.damages() > 0) {
             return Some(vec![damaged.clone()]);
         }
         let mut days: BTreeMap<i64, Vec<Arc<Block>>> = BTreeMap::new();
-        for block in blocks.iter().filter(|block| block.bytes() < self.options.block_bytes) {
+        for block in blocks.iter().filter(|block| block.file.bytes() < self.options.block_bytes) {
             days.entry(block.meta.range().1.div_euclid(DAY_NANOS)).or_default().push(block.clone());
         }
         let today =
@@ -121,7 +121,7 @@ impl Inner {
             let mut sizes: BTreeMap<u32, Vec<Arc<Block>>> = BTreeMap::new();
             for block in &blocks {
                 sizes
-                    .entry((block.bytes() >> 16).max(1).ilog2() / 3)
+                    .entry((block.file.bytes() >> 16).max(1).ilog2() / 3)
                     .or_default()
                     .push(block.clone());
             }
@@ -190,24 +190,13 @@ impl Inner {
         let kept = state.blocks.iter().filter(|block| !gone(block)).cloned();
         state.blocks = Arc::new(kept.chain([Arc::new(block)]).collect());
         drop(state);
-        chosen.iter().for_each(|block| self.put_away(block));
+        chosen.iter().for_each(|block| self.retire(block));
         Ok(())
     }
 
-    /// Removes a block's file, or keeps it under another name if it is damaged.
-    fn put_away(&self, block: &Block) {
-        let path = block.path();
-        if block.is_damaged() {
-            let aside = path.with_extension("block.damaged");
-            let what = match self.options.disk.rename(path, &aside) {
-                Ok(()) => {
-                    format!("what is whole was written anew; set aside as {}.damaged", block.name())
-                }
-                Err(error) => format!("what is whole was written anew; not set aside: {error}"),
-            };
-            self.damage(Damage { file: format!("{BLOCKS}/{}", block.name()), what });
-        } else if let Err(error) = self.options.disk.remove(path) {
-            tracing::warn!(block = block.name(), %error, "a block that is not needed stays on the disk until the next start");
+    fn retire(&self, block: &Block) {
+        if let Some(damage) = retire(&self.options.disk, &block.file) {
+            self.damage(damage);
         }
     }
 
@@ -224,10 +213,10 @@ impl Inner {
             state.blocks.iter().cloned().partition(|block| block.meta.range().1 < oldest);
         if let Some(limit) = self.options.retention_bytes {
             kept.sort_by_key(|block| block.meta.range().1);
-            let mut bytes: u64 = kept.iter().map(|block| block.bytes()).sum();
+            let mut bytes: u64 = kept.iter().map(|block| block.file.bytes()).sum();
             while bytes > limit && !kept.is_empty() {
                 let first = kept.remove(0);
-                bytes -= first.bytes();
+                bytes -= first.file.bytes();
                 gone.push(first);
             }
             kept.sort_by_key(|block| block.meta.number);
@@ -246,7 +235,7 @@ impl Inner {
         }
         state.blocks = Arc::new(kept);
         drop(state);
-        gone.iter().for_each(|block| self.put_away(block));
+        gone.iter().for_each(|block| self.retire(block));
         gone.len()
     }
 }

@@ -1,27 +1,22 @@
 //! Opening a store of log entries: what is damaged is set aside and named, the log is read.
 
-use std::collections::HashSet;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex};
 
-use super::block::{Block, BlockError};
+use super::block::Block;
 use super::status::{LogOptions, LogRecovery};
 use super::store::{Head, Inner, LogStore, State};
 use super::{positions, record};
-use crate::disk::Disk;
 use crate::error::OpenError;
+use crate::folder::{BLOCKS, Format, disk_error, open_blocks};
 use crate::held::HeldFolder;
-use crate::open::{BLOCKS, FORMAT_FILE, disk_error, write_new};
-use crate::status::Damage;
 use crate::wal::queue::Beginning;
 use crate::wal::{self, Wal};
 
-/// The format that is written, and the newest that is read.
-const FORMAT: u32 = 1;
-const FORMAT_WORD: &str = "vigie-logs ";
+/// The format that is written.
+pub(super) const FORMAT: Format =
+    Format { word: "vigie-logs ", number: 1, data: &[positions::FILE, wal::FOLDER, BLOCKS] };
 
 impl LogStore {
     /// Opens the store in `options.dir`, or makes one. `now` is the time in milliseconds since the Unix epoch; later
@@ -36,9 +31,11 @@ impl LogStore {
             fs::create_dir_all(&folder).map_err(disk_error(&folder))?;
         }
         let folder = Arc::new(HeldFolder::take(&dir)?);
-        check_format(&dir, &options.disk)?;
+        FORMAT.check(&dir, &options.disk)?;
         let mut recovery = LogRecovery::default();
-        let (blocks, next_block) = open_blocks(&dir, &options.disk, &mut recovery)?;
+        let (mut blocks, next_block) =
+            open_blocks::<Block>(&dir, &options.disk, &mut recovery.damaged)?;
+        blocks.sort_by_key(|block| block.meta.number);
         let mut positions =
             positions::read(&dir, &mut recovery.damaged).map_err(disk_error(&dir))?;
         let covered = blocks.iter().map(|block| block.meta.seals).max().unwrap_or(0);
@@ -99,83 +96,4 @@ impl LogStore {
         recovery.damaged.iter().for_each(|damage| store.0.damage(damage.clone()));
         Ok((store, recovery))
     }
-}
-
-/// What the format file has in it.
-pub(super) fn format_text() -> String {
-    format!("{FORMAT_WORD}{FORMAT}\n")
-}
-
-fn check_format(dir: &Path, disk: &Disk) -> Result<(), OpenError> {
-    let path = dir.join(FORMAT_FILE);
-    let text = match fs::read(&path) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return write_new(disk, &path, format_text().as_bytes())
-                .map(drop)
-                .map_err(disk_error(&path));
-        }
-        Err(error) => return Err(disk_error(&path)(error)),
-    };
-    match text.strip_prefix(FORMAT_WORD).and_then(|number| number.trim_end().parse().ok()) {
-        Some(found) if found > FORMAT => {
-            Err(OpenError::Newer { path: dir.to_owned(), found, known: FORMAT })
-        }
-        Some(1..) => Ok(()),
-        _ => Err(OpenError::Format(path)),
-    }
-}
-
-/// Opens all blocks; removes what was left half done, and what other blocks took the place of.
-fn open_blocks(
-    dir: &Path,
-    disk: &Disk,
-    recovery: &mut LogRecovery,
-) -> Result<(Vec<Arc<Block>>, u64), OpenError> {
-    let folder = dir.join(BLOCKS);
-    let mut blocks: Vec<Arc<Block>> = Vec::new();
-    let mut next = 1;
-    for entry in fs::read_dir(&folder).map_err(disk_error(&folder))? {
-        let path: PathBuf = entry.map_err(disk_error(&folder))?.path();
-        let name =
-            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let number = name.split('.').next().and_then(|number| number.parse::<u64>().ok());
-        next = next.max(number.unwrap_or(0) + 1);
-        if name.ends_with(".tmp") {
-            disk.remove(&path).map_err(disk_error(&path))?;
-        } else if name.ends_with(".damaged") {
-            let what = "set aside at an earlier start".to_owned();
-            recovery.damaged.push(Damage { file: format!("{BLOCKS}/{name}"), what });
-        } else if name.ends_with(".block") {
-            match Block::open(&path) {
-                Ok(block) => blocks.push(Arc::new(block)),
-                Err(error) => recovery.damaged.push(set_aside(disk, &path, &error)),
-            }
-        }
-    }
-    let replaced: HashSet<u64> =
-        blocks.iter().flat_map(|block| block.meta.replaces.iter().copied()).collect();
-    blocks.retain(|block| {
-        let gone = replaced.contains(&block.meta.number);
-        if gone && let Err(error) = disk.remove(block.path()) {
-            tracing::warn!(block = block.name(), %error, "a block that another one replaces stays on the disk");
-        }
-        !gone
-    });
-    blocks.sort_by_key(|block| block.meta.number);
-    Ok((blocks, next))
-}
-
-/// Renames a block that cannot be read, so that it is not tried again; one that the disk does not give is left alone.
-pub(super) fn set_aside(disk: &Disk, path: &Path, error: &BlockError) -> Damage {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let file = format!("{BLOCKS}/{name}");
-    let BlockError::Damaged { .. } = error else {
-        return Damage { file, what: format!("{error}; it is not served") };
-    };
-    let done = match disk.rename(path, &path.with_extension("block.damaged")) {
-        Ok(()) => format!("set aside as {name}.damaged"),
-        Err(problem) => format!("not served, and not set aside: {problem}"),
-    };
-    Damage { file, what: format!("{error}; {done}") }
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use crate::bytes::{Bytes, Corrupt, put_text, put_varint};
 use crate::disk::Disk;
+use crate::folder::write_new;
 use crate::frame;
-use crate::open::write_new;
 use crate::status::Damage;
 
 /// The file's name.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use vigie_model::LogEntry;
 
-use super::block::{Block, BlockError};
+use super::block::Block;
 use super::columns::{Columns, Dictionary, FEW, Few, TEXTS, Text, Texts};
 use super::part::{self, PartMeta};
+use crate::block_file::BlockError;
 use crate::bytes::Corrupt;
 
 /// Where rows are.
@@ -118,11 +119,11 @@ impl Rows {
             return Err(BlockError::Damaged { file: "head".into(), offset: 0, what: "not a part" });
         };
         let Some(part) = block.meta.parts.get(*place) else {
-            return Err(block.damage(0, "a part that is not there"));
+            return Err(block.file.damage(0, "a part that is not there"));
         };
         let raw = block.column(part, which)?;
         decode(raw, part.rows as usize)
-            .map_err(|Corrupt(what)| block.damage(part.column(which).0, what))
+            .map_err(|Corrupt(what)| block.file.damage(part.column(which).0, what))
     }
 
     pub fn times(&self) -> Result<&[i64], BlockError> {
@@ -201,7 +202,7 @@ impl Rows {
             });
         }
         let wrong = |what| match &self.unit {
-            Unit::Part(block, _) => block.damage(0, what),
+            Unit::Part(block, _) => block.file.damage(0, what),
             Unit::Chunk(_) => BlockError::Damaged { file: "head".into(), offset: 0, what },
         };
         let few = |which: Few| {

@@ -9,10 +9,10 @@ use std::sync::atomic::Ordering as Atomic;
 
 use vigie_model::LogEntry;
 
-use super::block::BlockError;
 use super::filter::LogFilter;
 use super::rows::{Rows, Unit};
 use super::store::{Inner, LogStore, lock};
+use crate::block_file::BlockError;
 use crate::status::Damage;
 
 /// Columns that one scan holds at most, in bytes, about; parts beyond are read again from where they were left.
@@ -155,7 +155,7 @@ impl Inner {
     pub(super) fn unreadable(&self, error: &BlockError) {
         let (BlockError::Disk { file, .. } | BlockError::Damaged { file, .. }) = error;
         self.damage(Damage {
-            file: format!("{}/{file}", crate::open::BLOCKS),
+            file: format!("{}/{file}", crate::folder::BLOCKS),
             what: format!("{error}; the rest is served"),
         });
     }

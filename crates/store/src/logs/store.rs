@@ -1,6 +1,5 @@
 //! The store of log entries: what it holds, and what is in sight of a search at one moment.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
@@ -113,11 +112,6 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A block's file.
-pub(super) fn block_path(dir: &Path, number: u64) -> PathBuf {
-    dir.join(crate::open::BLOCKS).join(format!("{number:08}.block"))
-}
-
 /// Bytes of an entry's texts.
 pub(super) fn text_bytes(entry: &LogEntry) -> usize {
     let LogEntry { level_text, kind, source, instance, queue, job, trace, .. } = entry;
@@ -196,7 +190,7 @@ impl LogStore {
             head_entries: chunks().map(|chunk| chunk.len() as u64).sum(),
             head_bytes: chunks().map(Columns::bytes).sum(),
             block_entries: state.blocks.iter().map(|block| block.meta.rows()).sum(),
-            block_bytes: state.blocks.iter().map(|block| block.bytes()).sum(),
+            block_bytes: state.blocks.iter().map(|block| block.file.bytes()).sum(),
             blocks: state.blocks.len(),
             wal_bytes: wal.bytes,
             waiting_bytes: wal.waiting,

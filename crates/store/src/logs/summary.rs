@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use vigie_model::Level;
 
-use super::block::BlockError;
 use super::columns::{Few, labels_of, level};
 use super::filter::{LogFilter, field_of_label};
 use super::part::{LEVELS, MINUTE_NANOS};
 use super::rows::{Rows, Unit};
 use super::scan::{Cancelled, LogReadError};
 use super::store::LogStore;
+use crate::block_file::BlockError;
 
 /// So many distinct values of one field or label are told apart; further ones are not counted.
 const MOST_VALUES: usize = 10_000;

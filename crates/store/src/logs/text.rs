@@ -4,12 +4,12 @@ use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
 use vigie_model::LogEntry;
 
-use super::block::BlockError;
 use super::columns::{Text, Texts};
 use super::filter::FilterError;
 use super::rows::Rows;
 use super::stretch::Stretch;
 use super::words::{self, Needs, OfPattern};
+use crate::block_file::BlockError;
 
 /// A regular expression may take this much memory when compiled.
 const REGEX_BYTES: usize = 1 << 20;

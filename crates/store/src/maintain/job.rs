@@ -8,13 +8,14 @@ use roaring::RoaringBitmap;
 
 use super::Maintainer;
 use super::downsample::downsample;
-use crate::block::{Block, BlockError, BlockWriter, Cache, Meta, Resolution, Values};
+use crate::block::{Block, BlockWriter, Cache, Meta, Resolution, Values};
+use crate::block_file::BlockError;
 use crate::bytes::Corrupt;
 use crate::codec::floats::Effort;
 use crate::error::StoreError;
+use crate::folder::{BLOCKS, block_path, retire};
 use crate::head::{Extent, Head};
 use crate::merge::{Merged, Run};
-use crate::open::{BLOCKS, block_path};
 use crate::read::{Samples, TimeRange};
 use crate::resolution::{DAY, day};
 use crate::status::{Damage, Maintenance};
@@ -322,26 +323,14 @@ impl Job {
                 *(if low { &mut done.downsampled } else { &mut done.merged }) += new.len();
                 let replaced = self.replaces;
                 inner.change_view(|view| add_blocks(&mut view.blocks, &replaced, new));
-                replaced.iter().for_each(|block| retire(block, inner));
+                for block in &replaced {
+                    if let Some(damage) = retire(&inner.options.disk, &block.file) {
+                        inner.damage(damage);
+                    }
+                }
             }
         }
         Ok(())
-    }
-}
-
-/// Takes away a block that another one has the place of; one that is damaged is kept beside.
-fn retire(block: &Block, inner: &Inner) {
-    let disk = &inner.options.disk;
-    let result = if block.damages() > 0 {
-        let aside = block.path().with_extension("block.damaged");
-        let file = format!("{BLOCKS}/{}", block.name());
-        let what = format!("set aside as {}.damaged; what is whole of it is served", block.name());
-        disk.rename(block.path(), &aside).map(|()| inner.damage(Damage { file, what }))
-    } else {
-        disk.remove(block.path())
-    };
-    if let Err(error) = result {
-        tracing::warn!(block = block.name(), %error, "a block that is not needed stays on the disk");
     }
 }
 
@@ -363,11 +352,11 @@ fn unreadable(error: BlockError) -> StoreError {
 fn left_out(block: &Block, error: BlockError, inner: &Inner) -> Result<(), StoreError> {
     if let BlockError::Disk { error, .. } = error {
         return Err(StoreError::Disk {
-            doing: format!("{} could not be read", block.name()),
+            doing: format!("{} could not be read", block.file.name()),
             error,
         });
     }
-    let file = format!("{BLOCKS}/{}", block.name());
+    let file = format!("{BLOCKS}/{}", block.file.name());
     inner.damage(Damage { file, what: format!("{error}; the rest is served") });
     Ok(())
 }

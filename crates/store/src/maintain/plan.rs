@@ -32,7 +32,7 @@ impl Inner {
         let tried = |block: &&Arc<Block>| {
             failed.get(&day(block.meta.start)).is_none_or(|day| day.until <= now)
         };
-        let damaged = view.blocks.iter().filter(tried).find(|block| block.damages() > 0);
+        let damaged = view.blocks.iter().filter(tried).find(|block| block.file.damages() > 0);
         if let Some(block) = damaged {
             return Job::salvage(block.clone(), maintainer, self).map(Some);
         }

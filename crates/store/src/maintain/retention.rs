@@ -48,8 +48,8 @@ impl Inner {
             view.blocks = Arc::new(kept.cloned().collect());
         });
         for block in &gone {
-            if let Err(error) = options.disk.remove(block.path()) {
-                tracing::warn!(block = block.name(), %error, "an expired block stays on the disk until the next start");
+            if let Err(error) = options.disk.remove(block.file.path()) {
+                tracing::warn!(block = block.file.name(), %error, "an expired block stays on the disk until the next start");
             }
         }
         maintainer.blocks_gone = true;
@@ -62,12 +62,12 @@ impl Inner {
             blocks.iter().filter(|block| !gone.iter().any(|one| Arc::ptr_eq(one, block))).collect();
         left.sort_by_key(|block| block.meta.end);
         let mut bytes =
-            self.wal.status().bytes + left.iter().map(|block| block.bytes()).sum::<u64>();
+            self.wal.status().bytes + left.iter().map(|block| block.file.bytes()).sum::<u64>();
         for block in left {
             if bytes <= limit {
                 break;
             }
-            bytes = bytes.saturating_sub(block.bytes());
+            bytes = bytes.saturating_sub(block.file.bytes());
             gone.push(block.clone());
         }
     }

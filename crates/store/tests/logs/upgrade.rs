@@ -77,4 +77,8 @@ fn the_folder_of_format_1_is_opened_and_goes_on() {
     drop(store);
     let error = LogStore::open(LogOptions::new(dir.path()), T0).err().unwrap().to_string();
     assert!(error.contains("has format 2"), "{error}");
+    // Entries without the file that says what they are.
+    fs::remove_file(dir.path().join("format")).unwrap();
+    let error = LogStore::open(LogOptions::new(dir.path()), T0).err().unwrap().to_string();
+    assert!(error.contains("does not say which format"), "{error}");
 }
