@@ -4,6 +4,7 @@
 //! It reads no clock: time comes with the observations and with each question.
 
 mod activity;
+mod answers;
 mod board;
 mod history;
 mod instances;
@@ -13,6 +14,7 @@ mod overall;
 mod queue;
 mod schedules;
 mod source;
+mod standstill;
 mod timeline;
 mod view;
 mod window;
