@@ -45,5 +45,5 @@ pub use rsyslog::Rsyslog;
 pub use sentinel::Sentinels;
 pub use text_server::TextServer;
 pub use victoria_metrics::VictoriaMetrics;
-pub use vigie::{Vigie, until};
+pub use vigie::{Demo, Vigie, until};
 pub use web_server::{WebAnswer, WebServer};

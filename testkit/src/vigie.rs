@@ -27,6 +27,7 @@ pub fn until<T>(what: impl std::fmt::Display, mut look: impl FnMut() -> Option<T
 /// A Vigie with a folder and a port of its own; killed (SIGKILL) when dropped, for what is kept must survive that.
 pub struct Vigie {
     program: PathBuf,
+    arguments: Vec<String>,
     dir: PathBuf,
     port: u16,
     process: Option<Process>,
@@ -38,10 +39,15 @@ impl Vigie {
     #[must_use]
     pub fn prepare(program: &str, dir: &Path, config: &str) -> Self {
         std::fs::create_dir_all(dir).expect("a folder in a temporary one");
-        let made =
-            Self { program: program.into(), dir: dir.into(), port: free_port(), process: None };
+        let mut made = Self::new(program, dir);
+        made.arguments = vec!["--config".to_owned(), made.config().display().to_string()];
         made.configure(config);
         made
+    }
+
+    fn new(program: &str, dir: &Path) -> Self {
+        let (program, dir) = (program.into(), dir.into());
+        Self { program, arguments: Vec::new(), dir, port: free_port(), process: None }
     }
 
     /// Starts one, and waits until it is ready.
@@ -63,7 +69,7 @@ impl Vigie {
     /// Starts the process (again), without waiting for anything.
     pub fn launch(&mut self) {
         let mut command = Command::new(&self.program);
-        command.arg("--config").arg(self.config()).stdin(Stdio::null());
+        command.args(&self.arguments).env("TMPDIR", &self.dir).stdin(Stdio::null());
         self.process = Some(Process::start(logged(&mut command, &self.dir.join("vigie.log"))));
     }
 
@@ -166,5 +172,38 @@ impl Vigie {
     #[must_use]
     pub fn count(&self, question: &str) -> Option<u64> {
         self.json(&format!("/api/v1/logs/facets?{question}"))?["total"].as_u64()
+    }
+}
+
+/// `vigie demo`: a Redis of its own, real workers of each broker, services behind HAProxy where that is installed, and their
+/// log lines. Ended in order when dropped, for only so its processes end, too.
+pub struct Demo(Vigie);
+
+impl Demo {
+    /// Starts one whose files go to `dir`, and waits until it is ready. `program` is `env!("CARGO_BIN_EXE_vigie")`.
+    #[must_use]
+    pub fn start(program: &str, dir: &Path) -> Self {
+        let mut made = Vigie::new(program, dir);
+        let listen = format!("127.0.0.1:{}", made.port);
+        let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+        made.arguments =
+            ["demo", "--listen", &listen, "--examples", examples].map(str::to_owned).to_vec();
+        let mut demo = Self(made);
+        demo.0.boot();
+        demo
+    }
+}
+
+impl std::ops::Deref for Demo {
+    type Target = Vigie;
+
+    fn deref(&self) -> &Vigie {
+        &self.0
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }

@@ -13,6 +13,15 @@ pub fn quantile(share: &str, metric: &str, matchers: &str, by: &str) -> String {
     )
 }
 
+/// A mean of a metric, whether its histograms are native ones or have buckets.
+fn mean(metric: &str, matchers: &str, by: &str) -> String {
+    let sum = |series: &str| {
+        format!("sum by ({by}) (rate({metric}{series}{matchers}[$__rate_interval]))")
+    };
+    let (native, sums, counts) = (sum(""), sum("_sum"), sum("_count"));
+    format!("histogram_sum({native}) / histogram_count({native}) or {sums} / {counts}")
+}
+
 /// The dashboard.
 pub fn dashboard() -> Value {
     let mut grid = Grid::default();
@@ -64,9 +73,9 @@ fn job_latency() -> Value {
         let expr = format!("{which} by (type) (vigie_job_run_seconds_{which}{source})");
         Target::range(expr, format!("{{{{type}}}} {which}"))
     });
-    let targets: Vec<Target> = quantiles.into_iter().chain(extremes).collect();
-    let description =
-        "Seconds from started to finished by job type: median, percentiles, shortest and longest.";
+    let average = Target::range(mean("vigie_job_run_seconds", &source, "type"), "{{type}} average");
+    let targets: Vec<Target> = quantiles.into_iter().chain([average]).chain(extremes).collect();
+    let description = "Seconds from started to finished by job type: median, percentiles, average, shortest and longest.";
     graph("Job latency", description, "s", &targets)
 }
 
