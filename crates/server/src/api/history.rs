@@ -35,7 +35,7 @@ pub struct HistoryQuery {
     range_seconds: Option<i64>,
     /// Seconds between two points, at least 1, which is the default. Not with `from`.
     step_seconds: Option<i64>,
-    /// From when on, in Unix seconds or RFC 3339: then the answer is from the store, for any stretch of time.
+    /// From when on, in Unix seconds, RFC 3339 or like `now-6h`: then the answer is from the store, for any stretch of time.
     from: Option<String>,
     /// Until when; now when it is left out.
     to: Option<String>,
@@ -98,7 +98,7 @@ pub struct HeatQuery {
     /// Whose durations: `wait` or `run`.
     #[param(inline)]
     figure: HeatFigure,
-    /// From when on, in Unix seconds or RFC 3339.
+    /// From when on, in Unix seconds, RFC 3339 or like `now-6h`.
     from: String,
     /// Until when; now when it is left out.
     to: Option<String>,

@@ -5,16 +5,17 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use vigie_board::EventFilter;
-use vigie_model::{ALERT, EVENT_KIND, Event as ModelEvent, EventId, Severity};
+use vigie_model::{ALERT, EVENT_KIND, Event as ModelEvent, EventId, Severity, Time};
 use vigie_store::logs::{Condition, Cursor, LogField, LogFilter, Order, TextMatch};
 
 use super::keep::id;
 use crate::access::Query;
 use crate::api::parse_kind;
 use crate::api::wire::Event;
-use crate::logs::{check_range, parse_time, search};
+use crate::logs::{check_range, search};
 use crate::problem::Problem;
 use crate::state::AppState;
+use crate::time_text::parse_time;
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1_000;
@@ -40,7 +41,7 @@ pub struct EventQuery {
     queue: Option<String>,
     /// With `queue`: also what is about no queue, such as a deploy, whatever its source.
     general: Option<bool>,
-    /// From this time on: RFC 3339, or a number since 1970.
+    /// From this time on: RFC 3339, a number since 1970, or like `now-15m`.
     from: Option<String>,
     /// Up to this time.
     to: Option<String>,
@@ -62,7 +63,7 @@ pub struct Events {
 }
 
 impl EventQuery {
-    fn filter(&self) -> Result<EventFilter, Problem> {
+    fn filter(&self, now: Time) -> Result<EventFilter, Problem> {
         let words = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<String>>();
         let severities = self.severity.as_deref().map(words);
         if let Some(wrong) =
@@ -73,7 +74,7 @@ impl EventQuery {
             )));
         }
         let time = |name, text: &Option<String>| {
-            text.as_deref().map(|text| parse_time(name, text)).transpose()
+            text.as_deref().map(|text| parse_time(name, text, now)).transpose()
         };
         let (from_nanos, to_nanos) = (time("from", &self.from)?, time("to", &self.to)?);
         check_range(from_nanos.unwrap_or(i64::MIN), to_nanos.unwrap_or(i64::MAX))?;
@@ -134,7 +135,7 @@ pub(crate) async fn list(
         )));
     }
     let wrong = |error: &dyn std::fmt::Display| Problem::bad_parameter(format!("cursor: {error}."));
-    let filter = query.filter()?;
+    let filter = query.filter(app.time())?;
     if app.logs.is_none() {
         let before = query.cursor.as_deref().map(str::parse::<EventId>).transpose();
         return Ok(Json(remembered(&app, &filter, before.map_err(|error| wrong(&error))?, limit)));

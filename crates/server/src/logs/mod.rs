@@ -12,7 +12,7 @@ mod tails;
 mod taking;
 
 pub(crate) use decode::without_mark;
-pub(crate) use read::{LogLine, LogQuery, check_range, parse_time, search};
+pub(crate) use read::{LogLine, LogQuery, check_range, search};
 pub use redact::{LogRules, LogRulesError};
 pub(crate) use tails::Tail;
 pub use taking::Logs;

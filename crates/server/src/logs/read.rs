@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use vigie_model::{Level, LogEntry, Time, log_time};
+use vigie_model::{Level, LogEntry, Time};
 use vigie_store::logs::{
     Condition, Cursor, Facet, LogField, LogFilter, LogReadError, LogStore, Order, TextMatch,
 };
@@ -13,7 +13,7 @@ use vigie_store::logs::{
 use crate::access::Query;
 use crate::problem::Problem;
 use crate::state::AppState;
-use crate::time_text::rfc3339;
+use crate::time_text::{parse_time, rfc3339};
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 5_000;
@@ -49,7 +49,7 @@ pub struct LogQuery {
     trace: Option<String>,
     /// A text in message or fields, in any case; or between slashes a regular expression.
     q: Option<String>,
-    /// From this time on: RFC 3339, or a number since 1970.
+    /// From this time on: RFC 3339, a number since 1970, or like `now-15m`.
     from: Option<String>,
     /// Up to this time.
     to: Option<String>,
@@ -147,15 +147,6 @@ pub struct LogFacets {
     queue: Vec<LogFacet>,
 }
 
-/// A time as a parameter gives it, in nanoseconds since the Unix epoch.
-pub(crate) fn parse_time(name: &str, text: &str) -> Result<i64, Problem> {
-    log_time(&Value::from(text)).ok_or_else(|| {
-        Problem::bad_parameter(format!(
-            "{name} is {text:?}; it is RFC 3339, such as 2026-11-23T14:03:39Z, or Unix seconds."
-        ))
-    })
-}
-
 /// Refuses what ends before it begins: an empty list would say that nothing happened.
 pub(crate) fn check_range(from_nanos: i64, to_nanos: i64) -> Result<(), Problem> {
     match to_nanos < from_nanos {
@@ -178,7 +169,8 @@ impl LogQuery {
                 "logs: lines as they come have level, type, source, instance, queue, job, trace and q only.",
             ));
         }
-        query.filter()
+        // Without `from` and `to`, whatever the time is.
+        query.filter(Time::default())
     }
 
     /// Refuses what has no meaning where it was given: what is passed over looks as if it were heard.
@@ -194,7 +186,7 @@ impl LogQuery {
         }
     }
 
-    fn filter(&self) -> Result<LogFilter, Problem> {
+    fn filter(&self, now: Time) -> Result<LogFilter, Problem> {
         let mut filter = LogFilter::default();
         if let Some(level) = &self.level {
             filter.min_level =
@@ -208,10 +200,10 @@ impl LogQuery {
                     })?;
         }
         if let Some(from) = &self.from {
-            filter.start_nanos = parse_time("from", from)?;
+            filter.start_nanos = parse_time("from", from, now)?;
         }
         if let Some(to) = &self.to {
-            filter.end_nanos = parse_time("to", to)?;
+            filter.end_nanos = parse_time("to", to, now)?;
         }
         check_range(filter.start_nanos, filter.end_nanos)?;
         let fields = [
@@ -325,7 +317,7 @@ pub(crate) async fn list(
     }
     let after = query.cursor.as_deref().map(str::parse::<Cursor>).transpose();
     let after = after.map_err(|error| Problem::bad_parameter(format!("cursor: {error}.")))?;
-    let filter = query.filter()?;
+    let filter = query.filter(app.time())?;
     let answer = search(&app, move |store, cancelled| {
         let mut scan = store.scan(filter, Order::NewestFirst, after);
         let (mut entries, mut next, mut last, mut text) = (Vec::new(), None, None, 0);
@@ -361,7 +353,7 @@ pub(crate) async fn histogram(
     Query(query): Query<LogQuery>,
 ) -> Result<Json<LogHistogram>, Problem> {
     query.without(&["limit", "cursor"])?;
-    let mut filter = query.filter()?;
+    let mut filter = query.filter(app.time())?;
     filter.end_nanos = filter
         .end_nanos
         .min(app.time().micros().saturating_mul(1_000).saturating_add(DEFAULT_RANGE_NANOS));
@@ -414,7 +406,7 @@ pub(crate) async fn facets(
     Query(query): Query<LogQuery>,
 ) -> Result<Json<LogFacets>, Problem> {
     query.without(&["limit", "cursor", "step"])?;
-    let filter = query.filter()?;
+    let filter = query.filter(app.time())?;
     let found = search(&app, move |store, cancelled| store.facets(filter, TOP, cancelled)).await?;
     let list = |facets: Vec<Facet>| {
         facets

@@ -3,6 +3,7 @@
 use vigie_model::Time;
 
 use crate::problem::Problem;
+use crate::time_text::parse_time;
 
 /// Steps that divide a minute, an hour or a day, in seconds.
 const STEPS: [i64; 19] = [
@@ -28,15 +29,15 @@ pub(crate) struct Stretch {
 }
 
 impl Stretch {
-    /// From `from` to `to` (Unix seconds, or RFC 3339; now when `to` is left out) in at most `points` steps.
+    /// From `from` to `to` (as in [`parse_time`]; now when `to` is left out) in at most `points` steps.
     pub(crate) fn parse(
         from: &str,
         to: Option<&str>,
         points: Option<i64>,
         now: Time,
     ) -> Result<Self, Problem> {
-        let from = moment("from", from)?;
-        let to = to.map_or(Ok(now.micros() as f64 / 1e6), |to| moment("to", to))?;
+        let from = moment("from", from, now)?;
+        let to = to.map_or(Ok(now.micros() as f64 / 1e6), |to| moment("to", to, now))?;
         let points = points.unwrap_or(POINTS);
         if !(2..=MOST_POINTS).contains(&points) {
             return Err(Problem::bad_parameter(format!(
@@ -82,17 +83,8 @@ impl Stretch {
     }
 }
 
-fn moment(name: &str, text: &str) -> Result<f64, Problem> {
-    let seconds = text.parse::<f64>().ok().or_else(|| {
-        let timestamp: jiff::Timestamp = text.parse().ok()?;
-        Some(timestamp.as_millisecond() as f64 / 1e3)
-    });
-    seconds.filter(|seconds| seconds.is_finite() && seconds.abs() < 1e11).ok_or_else(|| {
-        let shown: String = text.chars().take(60).collect();
-        Problem::bad_parameter(format!(
-            "{name} is {shown:?}; it is a time in Unix seconds, or like 2026-11-23T14:00:00Z."
-        ))
-    })
+fn moment(name: &str, text: &str, now: Time) -> Result<f64, Problem> {
+    parse_time(name, text, now).map(|nanos| nanos as f64 / 1e9)
 }
 
 #[cfg(test)]
@@ -123,7 +115,7 @@ mod tests {
             ("NaN", None, None, "from is"),
             ("1e400", None, None, "from is"),
             ("5", Some("4"), None, "apart"),
-            ("5", Some("now"), None, "to is"),
+            ("5", Some("later"), None, "to is"),
             ("5", None, Some(1), "points is 1"),
             ("5", None, Some(9_999_999), "points is"),
             ("-9e10", Some("9e10"), None, "ten years"),
