@@ -122,12 +122,16 @@ impl Wal {
         Some(AppendError::Backlog { reason, limit: self.limit })
     }
 
-    /// Leaves a record of a new series or of a metric's meaning.
+    /// Leaves a record of a new series or of a metric's meaning. It is written with the next samples, or once there is so
+    /// much that those might be refused.
     pub fn register(&self, put: impl FnOnce(&mut Vec<u8>)) {
         let mut queue = self.shared.lock();
         let before = queue.registry.len();
         put(&mut queue.registry);
         queue.bytes += queue.registry.len() - before;
+        if queue.bytes >= self.limit / 2 {
+            self.shared.wake.notify_one();
+        }
     }
 
     /// Leaves samples of a generation; `done` is told once they, and all that was left before, are on the disk.

@@ -37,6 +37,8 @@ pub(super) struct Writer {
     /// another segment: a sample that is there twice is read as one.
     waits: Vec<(u64, Vec<u8>)>,
     covered: u64,
+    /// This many bytes are written though nobody waits for them: appends are refused soon.
+    many: usize,
 }
 
 /// Runs until the queue says stop.
@@ -67,7 +69,11 @@ pub(super) fn run(shared: &Shared, mut writer: Writer) {
 fn take(shared: &Shared, writer: &mut Writer) -> (Vec<(Appended, Done)>, bool) {
     let mut queue = shared.lock();
     let idle = |queue: &Queue| {
-        queue.waiters.is_empty() && queue.rewrite.is_none() && !queue.covered_changed && !queue.stop
+        queue.waiters.is_empty()
+            && queue.rewrite.is_none()
+            && !queue.covered_changed
+            && !queue.stop
+            && queue.bytes < writer.many
     };
     if writer.behind() {
         // A disk that works again is noticed without anybody appending.
@@ -131,6 +137,7 @@ impl Writer {
             next: last + 1,
             waits: Vec::new(),
             covered: beginning.covered,
+            many: beginning.limit / 2,
         }
     }
 

@@ -105,6 +105,17 @@ fn what_waits_is_bounded_and_then_refused_quickly() {
 }
 
 #[test]
+fn names_alone_do_not_keep_samples_out() {
+    let dir = folder();
+    let (store, _) = opened(dir.path(), 2000);
+    // More than may wait, and no sample among it.
+    let handles: Vec<_> = (0..200).map(|n| series(&store, &format!("series_{n}"))).collect();
+    wait_until_written(&store);
+    store.append_wait(vec![float(handles[0], T0, 1.0)]).unwrap();
+    assert_eq!(floats(&read(&store, "series_0")), [(T0, 1.0)]);
+}
+
+#[test]
 fn a_block_that_cannot_be_written_is_made_later() {
     let dir = folder();
     let (store, disk) = opened(dir.path(), 1 << 20);
