@@ -63,6 +63,8 @@ export function followTheme(): void {
     window.dispatchEvent(new Event('vigie:theme'));
   };
   dark.addEventListener('change', apply);
+  // Paper is light: the tokens are (tokens.css), and what is drawn is drawn anew with them.
+  matchMedia('print').addEventListener('change', apply);
   watchPreferences(apply);
   apply();
 }

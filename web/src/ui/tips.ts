@@ -43,10 +43,13 @@ export function installTips(): void {
     if (event.target instanceof Element && event.target.matches(':focus-visible')) consider(event.target, 120);
   });
   document.addEventListener('focusout', hide);
-  document.addEventListener('pointerdown', (event) => (event.pointerType === 'touch' ? consider(event.target, 0) : hide()));
+  document.addEventListener('pointerdown', (event) => (event.pointerType === 'touch' && !opens(event.target) ? consider(event.target, 0) : hide()));
   document.addEventListener('keydown', (event) => event.key === 'Escape' && hide());
   window.addEventListener('scroll', hide, { passive: true, capture: true });
 }
+
+/** What opens a menu at a press shows that, and no words over it. */
+const opens = (target: EventTarget | null): boolean => target instanceof Element && target.closest('[popovertarget], [aria-haspopup], [aria-expanded]') !== null;
 
 function place(tip: HTMLElement, at: DOMRect): void {
   const size = tip.getBoundingClientRect();

@@ -17,6 +17,7 @@ export interface EventsChange {
 }
 
 const SHOWN_AT_FIRST = 300;
+const PENDING = 8;
 /** So many of a run are named. */
 const NAMED = 6;
 const LOUDNESS = { ok: 0, info: 0, warning: 1, critical: 2 } as const;
@@ -98,12 +99,12 @@ export function EventsBoard(props: { filter: string; type: string; loud: Loud; o
         <Segmented label={t('events.severity')} value={loud} onChange={(value) => props.onChange({ loud: value === 'any' ? undefined : value })} options={[
           { value: 'any', label: t('events.any') }, { value: 'warning', label: t('events.warning') }, { value: 'critical', label: t('events.critical') },
         ]} />
-        <span className="dim end" aria-live="polite">{t('events.shown', { shown: shown.length, all: events.length })}</span>
+        <span className="dim end" aria-live="polite">{loaded ? t('events.shown', { shown: shown.length, all: events.length }) : ''}</span>
       </div>
       <section className="card s12 timeline-page" aria-label={t('nav.events')}>
         {error ? <Fault text={t('fault.list', { reason: error })} retry={t('action.retry')} onRetry={reload} /> : null}
-        {!loaded && !error ? <div className="note"><Skeleton width="60ch" /></div> : null}
         <p className="dim note-line">{t('events.info')}</p>
+        {!loaded && !error ? <ol className="tl">{Array.from({ length: PENDING }, (_, i) => <li key={i}><Skeleton width={`${34 + ((i * 17) % 30)}ch`} /></li>)}</ol> : null}
         <ol className="tl">{runs.map(([newest, ...others]) => (newest === undefined ? null : others.length > 0 ? <RunLine key={others.at(-1)?.id} run={[newest, ...others]} /> : <EventLine key={newest.id} event={newest} />))}</ol>
         {loaded && !error && shown.length === 0 ? <p className="empty">{t(events.length === 0 ? 'events.none' : 'events.noMatch')}</p> : null}
         {shown.length > most ? <p className="note"><button type="button" className="btn" onClick={() => setMost(most + SHOWN_AT_FIRST)}>{t('load.more', { n: shown.length - most })}</button></p> : null}

@@ -143,7 +143,7 @@ export function InstancesBoard({ onChange, ...look }: InstancesLook & { onChange
       <div className="toolbar s12">
         <h1 className="page">{t('nav.instances')}</h1>
         <Choice all={all} look={look} onChange={onChange} />
-        <span className="dim end" aria-live="polite">{t('instances.shown', { shown: ids.length, all: all.length })}</span>
+        <span className="dim end" aria-live="polite">{rows ? t('instances.shown', { shown: ids.length, all: all.length }) : ''}</span>
       </div>
       <Card className="s12" title={t('instances.title')} small={rows ? t('instances.small', { up: all.filter((instance) => statusOf(instance) === 'up').length, all: all.length }) : ''} info={t('instances.info')} end={rows ? <TopicStale /> : null}>
         {rows ? (

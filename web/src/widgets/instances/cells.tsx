@@ -5,7 +5,7 @@ import { calledOf, instanceTone } from '../../domain/instance.ts';
 import { count } from '../../domain/quantity.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { inWords } from '../../domain/server-words.ts';
-import { useSentence } from '../../i18n/index.ts';
+import { sentence, useSentence } from '../../i18n/index.ts';
 import { Mark } from '../../ui/index.tsx';
 import { LinesLink } from '../logs/lines-link.tsx';
 import { instanceState } from './state.ts';
@@ -37,5 +37,8 @@ export function InstanceState({ instance }: { instance: Instance }) {
   return <span className={tone} data-tip={tip}>{instanceState(t, instance)}</span>;
 }
 
-export const Seconds = ({ value }: { value: number | null | undefined }) => <Told>{typeof value === 'number' ? duration(value) : null}</Told>;
+/** HAProxy measures in whole milliseconds: its 0 is less than one, and not nothing. */
+const latency = (seconds: number): string => (seconds === 0 ? sentence('unit.ms', { n: '<1' }) : duration(seconds));
+
+export const Seconds = ({ value }: { value: number | null | undefined }) => <Told>{typeof value === 'number' ? latency(value) : null}</Told>;
 export const Amount = ({ value }: { value: number | null | undefined }) => <Told>{typeof value === 'number' ? count(value) : null}</Told>;

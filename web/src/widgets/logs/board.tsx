@@ -169,9 +169,9 @@ export function LogsBoard({ filter, view, line, columns, wrap, look, onChange }:
         <GiveAway tail={tail} />
         <Chosen filter={filter} onChange={onChange} />
       </div>
-      <LogHistogramCard filter={filter} look={look} />
+      <LogHistogramCard filter={filter} look={look} said={tail.error} />
       <div className={named ? 'log-body has-detail' : 'log-body'}>
-        <FacetsCard filter={filter} look={look} onChange={onChange} />
+        <FacetsCard filter={filter} look={look} said={tail.error} onChange={onChange} />
         <section className="card" aria-label={t('logs.title')}>
           {view === 'lines' ? <LogList key={`${search} ${wrap}`} tail={tail} q={filter.q} open={line} live={chartView.zoom === null} columns={columns} wrap={wrap} onOpen={open} /> : <PatternTable tail={tail} onOpen={open} />}
         </section>

@@ -12,7 +12,7 @@ const EVERY_MS = 10_000;
 const SHOWN = 8;
 
 /** What there is to narrow the search down to, with how many lines each. */
-export function FacetsCard(props: { filter: LogFilter; look: string; onChange: OnLogsChange }) {
+export function FacetsCard(props: { filter: LogFilter; look: string; said: string | null; onChange: OnLogsChange }) {
   const t = useSentence();
   const { filter, look, onChange } = props;
   const [facets, setFacets] = useState<LogFacets | null>(null);
@@ -34,7 +34,7 @@ export function FacetsCard(props: { filter: LogFilter; look: string; onChange: O
   const groups = FACETS.map((facet) => ({ facet, values: (facets?.[facet] ?? []).filter(({ value }) => value !== '') })).filter(({ values }) => values.length > 0);
   return (
     <Card className="facets" title={t('logs.facets')}>
-      {error ? <p className="note dim">{t('logs.facetsFault', { reason: error })}</p> : null}
+      {error ? <p className="note dim">{error === props.said ? t('logs.sameFault') : t('logs.facetsFault', { reason: error })}</p> : null}
       {!facets && !error ? <div className="note">{Array.from({ length: SHOWN }, (_, i) => <Skeleton key={i} width="100%" />)}</div> : null}
       {groups.map(({ facet, values }) => (
         <section key={facet} aria-label={t(`logs.facet.${facet}`)}>

@@ -94,8 +94,8 @@ function EventMarks({ span, bars }: { span: Span; bars: RefObject<SVGSVGElement 
   return <div className="log-marks"><div className="marks" ref={box} /></div>;
 }
 
-/** Lines over time; a drag looks at a stretch, everywhere at once. */
-export function LogHistogramCard({ filter, look }: { filter: LogFilter; look: string }) {
+/** Lines over time (what is `said` already of the same failure is not said again); a drag looks at a stretch, everywhere at once. */
+export function LogHistogramCard({ filter, look, said }: { filter: LogFilter; look: string; said: string | null }) {
   const t = useSentence();
   const { bars, error, retry } = useBars(filter, look);
   const box = useRef<SVGSVGElement>(null);
@@ -112,11 +112,13 @@ export function LogHistogramCard({ filter, look }: { filter: LogFilter; look: st
     }
     setDrag(null);
   };
-  const top = Math.max(1, ...(bars?.bars ?? []).map(({ counts }) => counts.reduce((sum, n) => sum + n, 0)));
+  const peak = Math.max(0, ...(bars?.bars ?? []).map(({ counts }) => counts.reduce((sum, n) => sum + n, 0)));
+  const top = Math.max(1, peak);
   const width = bars ? bars.span.to - bars.span.from : 1;
   return (
-    <Card className="s12" title={t('logs.histogram')} small={bars ? `${spanText(bars.span.from, bars.span.to)} · ${t('logs.peak', { n: top, step: durationTick(bars.step) })}` : ''} info={t('logs.histogramInfo')}>
-      {error ? <Fault text={t('logs.histogramFault', { reason: error })} retry={t('action.retry')} onRetry={retry} /> : null}
+    <Card className="s12" title={t('logs.histogram')} small={bars ? [spanText(bars.span.from, bars.span.to), peak > 0 ? t('logs.peak', { n: peak, step: durationTick(bars.step) }) : ''].filter(Boolean).join(' · ') : ''} info={t('logs.histogramInfo')}>
+      {error !== null && error === said ? <p className="note dim">{t('logs.sameFault')}</p> : null}
+      {error && error !== said ? <Fault text={t('logs.histogramFault', { reason: error })} retry={t('action.retry')} onRetry={retry} /> : null}
       {bars ? <EventMarks span={bars.span} bars={box} /> : null}
       {bars ? (
         // A drag is an aid for the hand: the range's menu does the same by keys.

@@ -5,6 +5,7 @@ import { columnTracks, type LineColumn } from '../../logs/columns.ts';
 import { lineId, type Line } from '../../logs/line.ts';
 import type { LogTail } from '../../logs/tail.ts';
 import { Fault, Skeleton } from '../../ui/index.tsx';
+import { faultWords } from './model.ts';
 import { LogRow, needleOf } from './row.tsx';
 
 const ROW = 24;
@@ -78,11 +79,11 @@ function Foot(props: { tail: LogTail; live: boolean; isFrozen: boolean; follows:
   const { lines, dropped } = tail.buffer;
   return (
     <div className="log-foot">
-      <span>{t('logs.count', { n: lines.length })}{dropped > 0 ? ` · ${t('logs.droppedLines', { n: dropped })}` : ''}</span>
+      <span>{tail.state === 'ready' ? t('logs.count', { n: lines.length }) : ''}{dropped > 0 ? ` · ${t('logs.droppedLines', { n: dropped })}` : ''}</span>
       {tail.hasOlder ? <button type="button" className="btn quiet" disabled={tail.isLoadingOlder} onClick={() => void tail.older()}>{t('logs.older')}</button> : null}
       <span className="end">
         {isFrozen ? <span className="dim">{t('logs.paused')}</span> : null}
-        {props.live && !isFrozen && follows ? <span className="dim">{t('logs.following')}</span> : null}
+        {props.live && !isFrozen && follows && tail.state === 'ready' ? <span className="dim">{t('logs.following')}</span> : null}
         {follows ? null : <button type="button" className="btn" onClick={props.onFollow}>{news > 0 ? t('logs.newLines', { n: news }) : t('logs.follow')}</button>}
       </span>
     </div>
@@ -102,14 +103,14 @@ export function LogList(props: { tail: LogTail; q: string | undefined; open: str
   return (
     <div className="log-pane" style={{ '--cols': columnTracks(columns) } as CSSProperties}>
       {tail.error && tail.state === 'ready' ? <Fault text={t('logs.stale', { reason: tail.error })} retry={t('action.retry')} onRetry={tail.reload} /> : null}
-      {tail.state === 'failed' ? <Fault text={t('fault.list', { reason: tail.error ?? '' })} retry={t('action.retry')} onRetry={tail.reload} /> : null}
+      {tail.state === 'failed' ? <Fault text={faultWords(t, tail.error ?? '')} retry={t('action.retry')} onRetry={tail.reload} /> : null}
       {tail.skipped ? <p className="note warn">{tail.skippedLines > 0 ? t('logs.skippedLines', { n: tail.skippedLines }) : t('logs.skipped')}</p> : null}
       {tail.unreadable > 0 ? <p className="note warn">{t('logs.unreadable', { n: tail.unreadable })}</p> : null}
       <div className="log-row log-head" aria-hidden="true">{columns.map((column) => <span key={column} className={HEAD_CLASS[column]}>{t(HEADS[column])}</span>)}<span>{t('logs.message')}</span></div>
       {/* A region that scrolls has to be reachable without a mouse. */}
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <div className={wrap ? 'log-list wraps' : 'log-list'} ref={box} onScroll={scrolled} role="region" aria-label={t('logs.list')} tabIndex={0}>
-        {tail.state === 'loading' ? Array.from({ length: 10 }, (_, i) => <div key={i} className="log-row"><Skeleton width="100%" /></div>) : null}
+        {tail.state === 'loading' ? Array.from({ length: 10 }, (_, i) => <div key={i} className="log-row"><Skeleton width="100%" /><Skeleton width="100%" /><Skeleton width="100%" /><Skeleton width={`${40 + ((i * 23) % 50)}%`} /></div>) : null}
         <div style={wrap ? undefined : { height: lines.length * ROW, position: 'relative' }}>
           <div style={wrap ? undefined : { transform: `translateY(${sight.first * ROW}px)` }}>
             {shown.map((line, i) => (

@@ -4,8 +4,8 @@ import type { Row } from '../../api/contract.ts';
 import { rowOrder } from '../../domain/order.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { useTopic } from '../../live/hooks.ts';
-import { Card, Skeleton } from '../../ui/index.tsx';
-import { COLUMNS_NOW, HeadCell, ON_PHONE } from '../queues/columns.tsx';
+import { Card } from '../../ui/index.tsx';
+import { COLUMNS_NOW, HeadCell, PendingRow } from '../queues/columns.tsx';
 import { useQueueCount, useQueueIds } from '../queues/ids.ts';
 import { QueueRow } from '../queues/row.tsx';
 
@@ -32,9 +32,7 @@ export function QueueStatusCard() {
       <table className="queues now" data-rows="">
         <thead><tr>{COLUMNS_NOW.map((column) => <HeadCell key={column} column={column} />)}</tr></thead>
         <tbody>
-          {ids ? ids.map((id) => <QueueRow key={id} id={id} columns={COLUMNS_NOW} />) : Array.from({ length: SHOWN }, (_, i) => (
-            <tr key={i}><td colSpan={ON_PHONE.length}><Skeleton width="100%" /></td></tr>
-          ))}
+          {ids ? ids.map((id) => <QueueRow key={id} id={id} columns={COLUMNS_NOW} />) : Array.from({ length: SHOWN }, (_, i) => <PendingRow key={i} columns={COLUMNS_NOW} />)}
         </tbody>
       </table>
     </Card>

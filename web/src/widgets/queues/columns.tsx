@@ -1,6 +1,7 @@
 import { memo } from 'react';
 import type { Direction, Sort } from '../../domain/order.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
+import { Skeleton } from '../../ui/index.tsx';
 import { SortHead } from '../../ui/sort-head.tsx';
 
 export type QueueColumn = Exclude<Sort, 'worst'> | 'spark';
@@ -50,3 +51,8 @@ export const HeadCell = memo(function HeadCell({ column, state }: { column: Queu
     />
   );
 });
+
+/** In the place of a row that has not come yet: a cell a column, for a span over hidden columns would bring them back. */
+export const PendingRow = ({ columns }: { columns: readonly QueueColumn[] }) => (
+  <tr>{columns.map((column) => <td key={column} className={columnClass(column)}><Skeleton width={column === 'name' ? '70%' : '4ch'} /></td>)}</tr>
+);

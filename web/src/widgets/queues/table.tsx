@@ -4,8 +4,8 @@ import type { Row } from '../../api/contract.ts';
 import { matches, rowOrder, type Direction, type Sort } from '../../domain/order.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { useTopic } from '../../live/hooks.ts';
-import { Segmented, Skeleton } from '../../ui/index.tsx';
-import { columnClass, HeadCell, ON_PHONE, QUEUE_COLUMNS, WIDTHS } from './columns.tsx';
+import { Segmented } from '../../ui/index.tsx';
+import { columnClass, HeadCell, ON_PHONE, PendingRow, QUEUE_COLUMNS, WIDTHS } from './columns.tsx';
 import { useQueueCount, useQueueIds } from './ids.ts';
 import { QueueRow } from './row.tsx';
 
@@ -50,7 +50,7 @@ function GroupHead({ id }: { id: string }) {
 // oxlint-disable-next-line jsx-a11y/control-has-associated-label
 const Gap = ({ height }: { height: number }) => (height > 0 ? <tr aria-hidden="true" className="gap"><td style={{ height }} /></tr> : null);
 
-const Toolbar = memo(function Toolbar({ props, shown, all }: { props: QueueTableProps; shown: number; all: number }) {
+const Toolbar = memo(function Toolbar({ props, shown, all }: { props: QueueTableProps; shown: number; all: number | undefined }) {
   const t = useSentence();
   return (
     <div className="toolbar">
@@ -60,7 +60,7 @@ const Toolbar = memo(function Toolbar({ props, shown, all }: { props: QueueTable
         { value: 'none', label: t('queues.ungrouped') }, { value: 'source', label: t('queues.bySource') },
       ]} />
       {props.sort === 'worst' ? null : <button type="button" className="btn quiet" onClick={() => props.onSort('worst', 'desc')}>{t('queues.worstFirst')}</button>}
-      <span className="dim end" aria-live="polite">{t('queues.shown', { shown, all })}</span>
+      <span className="dim end" aria-live="polite">{all === undefined ? '' : t('queues.shown', { shown, all })}</span>
     </div>
   );
 });
@@ -88,7 +88,7 @@ export function QueueTable(props: QueueTableProps) {
   const box = useRef<HTMLDivElement>(null);
   const { filter, sort, direction, grouped } = props;
   const ids = useQueueIds(useCallback((rows) => arrange(rows, { filter, sort, direction, grouped }), [filter, sort, direction, grouped]));
-  const all = useQueueCount() ?? 0;
+  const all = useQueueCount();
   const shown = ids?.filter((id) => !id.startsWith(GROUP)).length ?? 0;
   return (
     <div className="stack tall">
@@ -98,7 +98,7 @@ export function QueueTable(props: QueueTableProps) {
           <colgroup>{QUEUE_COLUMNS.map((column) => <col key={column} className={`w-${column}`} style={{ width: WIDTHS[column] || undefined }} />)}</colgroup>
           <thead className="stick"><tr>{QUEUE_COLUMNS.map((column) => <HeadCell key={column} column={column} state={props} />)}</tr></thead>
           {ids ? <Body ids={ids} box={box} /> : (
-            <tbody>{Array.from({ length: 12 }, (_, i) => <tr key={i}><td colSpan={ON_PHONE.length}><Skeleton width="100%" /></td></tr>)}</tbody>
+            <tbody>{Array.from({ length: 12 }, (_, i) => <PendingRow key={i} columns={QUEUE_COLUMNS} />)}</tbody>
           )}
         </table>
         {ids && shown === 0 ? <p className="empty">{t(all === 0 ? 'queues.none' : 'queues.noMatch')}</p> : null}

@@ -1,6 +1,5 @@
-import { useMemo } from 'react';
+import { useLayoutEffect, useMemo, useRef } from 'react';
 import type { Clue, NowDoc, Severity, Verdict } from '../../api/contract.ts';
-
 import { showName } from '../../domain/queue-name.ts';
 import { inWords } from '../../domain/server-words.ts';
 import { clueValues, detail, headline, isKnown, shortly, subject } from '../../domain/verdict.ts';
@@ -80,6 +79,28 @@ function Body({ verdict }: { verdict: Verdict }) {
   );
 }
 
+const HEIGHT_KEY = 'vigie.verdict';
+/** A headline, a line below it and a row of what else is wrong, in pixels. */
+const USUAL_HEIGHT = 98;
+
+/** As high as the bar was when it was last seen, in pixels: what stands below must not move when the first message comes. */
+function lastHeight(): number {
+  try {
+    const known = Number(localStorage.getItem(HEIGHT_KEY));
+    return known >= 40 && known <= 400 ? known : USUAL_HEIGHT;
+  } catch {
+    return USUAL_HEIGHT;
+  }
+}
+
+function rememberHeight(pixels: number): void {
+  try {
+    localStorage.setItem(HEIGHT_KEY, String(Math.round(pixels)));
+  } catch {
+    // A browser that stores nothing gets the usual height.
+  }
+}
+
 /** The one sentence at the top of every page: what is wrong, where and since when. */
 export function VerdictBar() {
   const t = useSentence();
@@ -89,10 +110,14 @@ export function VerdictBar() {
   // Said once a matter, not once a second: the figures in the sentence keep moving.
   // oxlint-disable-next-line react-hooks/exhaustive-deps
   const said = useMemo(() => (verdict ? `${t(WORD[tone] ?? 'severity.unknown')}: ${saying(verdict, t)}` : t('verdict.loading')), [matter]);
+  const bar = useRef<HTMLElement>(null);
+  const isThere = verdict !== undefined;
+  const others = verdict?.also?.length ?? 0;
+  useLayoutEffect(() => { if (bar.current && isThere) rememberHeight(bar.current.offsetHeight); }, [isThere, matter, others]);
   return (
     <>
       <StaleNotice />
-      <section className={`verdict v-${tone}`} aria-label={t('verdict.label')}>
+      <section ref={bar} className={`verdict v-${tone}`} aria-label={t('verdict.label')} style={verdict ? undefined : { minHeight: lastHeight() }}>
         {verdict ? <Body verdict={verdict} /> : <h1><span className="sr">{t('verdict.loading')}</span><Skeleton width="28ch" /></h1>}
       </section>
       <p className="sr" role="status" data-code={verdict?.code}>{said}</p>

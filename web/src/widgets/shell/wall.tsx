@@ -9,7 +9,21 @@ import { queueTarget } from '../queue-link.tsx';
 import { AgePill } from './age-pill.tsx';
 import './wall.css';
 
-/** Goes to the next page of the wall after a while; stands still while the screen is frozen. */
+/** Less than this below the edge is nothing to read. */
+const LEAST_REST_PX = 80;
+/** What was at the edge is seen whole once. */
+const SCREEN_SHARE = 0.85;
+
+/** Moves on by a screen where the page goes on below; false at its end. Nobody scrolls on a wall. */
+function showMore(): boolean {
+  const page = document.documentElement;
+  const rest = page.scrollHeight - page.clientHeight - window.scrollY;
+  if (rest <= LEAST_REST_PX) return false;
+  window.scrollBy({ top: page.clientHeight * SCREEN_SHARE });
+  return true;
+}
+
+/** Goes to the next screen or page of the wall after a while; stands still while the screen is frozen. */
 function useRotation(): void {
   const { pathname } = useLocation();
   const { wall } = useSearch({ from: '__root__' });
@@ -18,14 +32,15 @@ function useRotation(): void {
   const paused = usePaused();
   useEffect(() => {
     if (paused) return undefined;
-    const timer = setTimeout(() => {
+    const timer = setInterval(() => {
+      if (showMore()) return;
       const next = nextStop(wallStops(store.read<NowDoc>('now')?.verdict), pathname);
       window.scrollTo({ top: 0 });
       // The pages that went by are no way back.
       if (next && 'page' in next) void navigate({ to: next.page, replace: true });
       else if (next) void navigate({ ...queueTarget(next.source, next.kind, next.queue), replace: true });
     }, seconds * 1_000);
-    return () => clearTimeout(timer);
+    return () => clearInterval(timer);
   }, [pathname, paused, seconds, navigate]);
 }
 

@@ -36,7 +36,7 @@ export function WorkersBoard(props: { filter: string; onFilter: (filter: string)
       <div className="toolbar s12">
         <h1 className="page">{t('nav.workers')}</h1>
         <input className="field" type="search" data-filter="" aria-label={t('workers.filter')} placeholder={t('workers.filter')} value={props.filter} onChange={(event) => props.onFilter(event.target.value)} />
-        <span className="dim end" aria-live="polite">{t('workers.shown', { shown: ids.length, all })}</span>
+        <span className="dim end" aria-live="polite">{rows ? t('workers.shown', { shown: ids.length, all }) : ''}</span>
       </div>
       <PoolCard className="s8" />
       <WorkerLoadCard className="s4 fill" limit={6} />
