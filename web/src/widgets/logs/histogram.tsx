@@ -5,6 +5,7 @@ import { TimeAxis } from '../../charts/time-axis.tsx';
 import { chartView } from '../../charts/view.ts';
 import { durationTick } from '../../domain/duration.ts';
 import { roundStep } from '../../explore/matrix.ts';
+import { inWords } from '../../domain/server-words.ts';
 import { secondOfDay, spanText } from '../../domain/moment.ts';
 import { brushedSpan, type Span } from '../../domain/span.ts';
 import { useSentence } from '../../i18n/index.ts';
@@ -116,7 +117,7 @@ export function LogHistogramCard({ filter, look }: { filter: LogFilter; look: st
   const width = bars ? bars.span.to - bars.span.from : 1;
   return (
     <Card className="s12" title={t('logs.histogram')} small={bars ? `${spanText(bars.span.from, bars.span.to)} · ${t('logs.peak', { n: top, step: durationTick(bars.step) })}` : ''} info={t('logs.histogramInfo')}>
-      {error ? <Fault text={t('logs.histogramFault', { reason: error })} retry={t('action.retry')} onRetry={retry} /> : null}
+      {error ? <Fault text={t('logs.histogramFault', { reason: inWords(error) })} retry={t('action.retry')} onRetry={retry} /> : null}
       {bars ? <EventMarks span={bars.span} bars={box} /> : null}
       {bars ? (
         // A drag is an aid for the hand: the range's menu does the same by keys.
