@@ -5,24 +5,63 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"time"
 
 	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/elastic/go-elasticsearch/v8/esutil"
 )
 
 // elastic is the bulk indexer of Elasticsearch's own client, with documents in the Elastic Common Schema.
 type elastic struct{ indexer esutil.BulkIndexer }
 
-func newElastic(url string) (client, error) {
-	made, err := elasticsearch.NewClient(elasticsearch.Config{
+// oneByOne indexes each document by itself, every other with an id of its own.
+type oneByOne struct{ api *elasticsearch.Client }
+
+func connect(url string) (*elasticsearch.Client, error) {
+	return elasticsearch.NewClient(elasticsearch.Config{
 		Addresses:           []string{url},
 		CompressRequestBody: true,
 		RetryOnStatus:       []int{429, 502, 503, 504},
 		MaxRetries:          1_000,
 		RetryBackoff:        func(int) time.Duration { return 200 * time.Millisecond },
 	})
+}
+
+func newOneByOne(url string) (client, error) {
+	made, err := connect(url)
+	if err != nil {
+		return nil, err
+	}
+	return oneByOne{made}, nil
+}
+
+func (c oneByOne) log(ctx context.Context, one entry) error {
+	document, err := document(one)
+	if err != nil {
+		return err
+	}
+	with := []func(*esapi.IndexRequest){c.api.Index.WithContext(ctx)}
+	if one.Number%2 == 1 {
+		with = append(with, c.api.Index.WithDocumentID(fmt.Sprint(one.Number)))
+	}
+	answer, err := c.api.Index("shop", bytes.NewReader(document), with...)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusCreated {
+		return fmt.Errorf("the document was not created: %s", answer)
+	}
+	return nil
+}
+
+func (oneByOne) close(context.Context) error { return nil }
+
+func newElastic(url string) (client, error) {
+	made, err := connect(url)
 	if err != nil {
 		return nil, err
 	}
@@ -33,12 +72,16 @@ func newElastic(url string) (client, error) {
 	return elastic{indexer}, err
 }
 
-func (c elastic) log(ctx context.Context, one entry) error {
-	document, err := json.Marshal(map[string]any{
+func document(one entry) ([]byte, error) {
+	return json.Marshal(map[string]any{
 		"@timestamp": one.Time, "message": one.Message, "log": map[string]any{"level": one.Level},
 		"service": map[string]any{"name": service}, "host": map[string]any{"name": host}, "ecs": map[string]any{"version": "8.11.0"},
 		"queue": one.Queue, "job": one.Job, "number": one.Number,
 	})
+}
+
+func (c elastic) log(ctx context.Context, one entry) error {
+	document, err := document(one)
 	if err != nil {
 		return err
 	}

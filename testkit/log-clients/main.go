@@ -36,7 +36,7 @@ type client interface {
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: log-clients elasticsearch|opentelemetry URL")
+		fmt.Fprintln(os.Stderr, "usage: log-clients elasticsearch|elasticsearch-documents|opentelemetry URL")
 		os.Exit(2)
 	}
 	if err := run(os.Args[1], os.Args[2]); err != nil {
@@ -71,6 +71,8 @@ func open(ctx context.Context, name, url string) (client, error) {
 	switch name {
 	case "elasticsearch":
 		return newElastic(url)
+	case "elasticsearch-documents":
+		return newOneByOne(url)
 	case "opentelemetry":
 		return newTelemetry(ctx, url)
 	default:

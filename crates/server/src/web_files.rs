@@ -24,6 +24,9 @@ pub(crate) async fn serve(request: Request) -> Response {
     if request.uri().path() == "/" && bulk::asks_what_this_is(request.headers()) {
         return bulk::what_this_is();
     }
+    if bulk::asks_for_an_index(&request) {
+        return bulk::set_up().await;
+    }
     let path = request.uri().path().trim_start_matches('/');
     let is_file = WebFiles::get(path).is_some();
     // As Loki says it: Grafana takes this for a server that has no such feature.

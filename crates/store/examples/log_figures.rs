@@ -156,6 +156,9 @@ fn ask(
     name: &str,
     mut search: impl FnMut() -> Result<String, Box<dyn Error>>,
 ) -> Result<(), Box<dyn Error>> {
+    if std::env::var("VIGIE_SEARCH").is_ok_and(|wanted| !name.contains(&wanted)) {
+        return Ok(());
+    }
     let (begun, mut said) = (cpu()?, String::new());
     for _ in 0..5 {
         said = search()?;
@@ -286,6 +289,30 @@ fn searches(store: &LogStore, end: i64) -> Result<(), Box<dyn Error>> {
     for pattern in [r"[a-f]{3}\d+", r"[g-k]{3}\d{9}", r"\b\d{4}ms$", r"job [0-9a-f]+ \w+"] {
         ask(&format!("/{pattern}/, the newest 100"), || found(regex(pattern)?, 100))?;
         ask(&format!("/{pattern}/, counted"), || counted(regex(pattern)?))?;
+    }
+    for pattern in [
+        r"(?i)TRACE=[0-9a-f]+$",
+        "timeout|reset|exception|slow",
+        r"^(job|acked|published) .*\d$",
+        r"\w+ \w+",
+        r"\d",
+        r"[aeiou]{2}.*[0-9]{4}",
+    ] {
+        ask(&format!("/{pattern}/, counted"), || counted(regex(pattern)?))?;
+    }
+    for (word, ignore) in [("job", false), ("JOB", true), ("e", true), ("latency=", false)] {
+        let named = format!("{word}{}", if ignore { " ignoring case" } else { "" });
+        ask(&format!("{named}, counted"), || counted(text(word, ignore)?))?;
+        ask(&format!("{named}, facets"), || {
+            Ok(format!("{} entries", store.facets(text(word, ignore)?, 10, &go)?.total))
+        })?;
+        let without = || {
+            Ok::<_, Box<dyn Error>>(LogFilter {
+                texts: vec![TextMatch::contains(word, ignore)?.absent()],
+                ..all()
+            })
+        };
+        ask(&format!("not {named}, counted"), || counted(without()?))?;
     }
     ask("counts a minute by level", || counted(all()))?;
     ask("facets of everything", || Ok(format!("{} entries", store.facets(all(), 10, &go)?.total)))?;

@@ -20,7 +20,10 @@ function read(path: string): string {
 const files = readdirSync(join(crates, 'collect/src'), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.rs') && !/tests?\.rs$|testing/.test(name)).map((name) => `collect/src/${name}`);
 const sources = new Map([...files, 'tls/src/fault.rs', 'tls/src/certificates.rs', 'board/src/board.rs', 'board/src/source.rs', 'app/src/config/written.rs', 'store/src/error.rs', 'store/src/held.rs', 'store/src/maintain/job.rs', 'store/src/logs/maintain.rs', 'model/src/io_words.rs'].map((path) => [path, read(path)]));
-const code = [...sources.values()].join('\n');
+/** Where queries are refused: only the frequent reasons are said in French. */
+const queries = ['promql/ast', 'promql/check', 'promql/duration', 'promql/lexer', 'promql/number', 'promql/parser', 'promql/quoted', 'logql/engine', 'logql/lexer', 'logql/parser', 'logql/stage_parser', 'logql/metric/mod', 'logql/metric/range', 'logql/pipeline/mod', 'logql/pipeline/regex']
+  .map((path) => `query/src/${path}.rs`);
+const code = [...sources.values(), ...[...queries, 'query/src/promql/error.rs', 'store/src/logs/filter.rs', 'server/src/loki/evaluate.rs'].map(read)].join('\n');
 
 /** Where the checks, hints and errors of the sources are put into words. */
 const SPEAKING = /(?:\/(?:checks|fault|standing|overdue|acl|io_words|held)|n8n\/work|source\/(?:caddy|file|go_api|haproxy|nginx|probe|prometheus)\/poll)\.rs$/;
@@ -70,6 +73,16 @@ describe('what the server says', () => {
     expect(inWords('h:1: no answer within 0.8 s: the server hangs or the network drops packets')).toContain('0,8 s');
     expect(inWords('refused')).toBe('refusée');
     expect(inWords('1 file, 7 lines read, 12 bytes to go')).toBe('1 fichier, 7 lignes lues, encore 12 octets');
+  });
+  it('is what is wrong with a query', () => {
+    expect(inWords('parse error: unclosed left parenthesis')).toBe('erreur de syntaxe\u00a0: parenthèse ouverte et jamais fermée');
+    expect(inWords('parse error: unexpected end of input in aggregation')).toBe('erreur de syntaxe\u00a0: inattendu\u00a0: fin de la requête, dans l’agrégation');
+    expect(inWords('parse error: unexpected "," in label matching, expected identifier or "}"')).toContain('attendu\u00a0: identifiant ou "}"');
+    expect(inWords('parse error: expected type range vector in call to function "rate", got instant vector')).toBe('erreur de syntaxe\u00a0: type attendu dans l’appel de "rate"\u00a0: vecteur de plage\u00a0; trouvé\u00a0: vecteur instantané');
+    expect(inWords('parse error: expected at least 1 argument(s) in call to "round", got 0')).toContain('au moins 1 argument(s) dans l’appel de "round"\u00a0; 0 donné(s)');
+    expect(inWords('syntax error: unexpected $end, expecting STRING')).toBe('erreur de syntaxe\u00a0: inattendu\u00a0: fin de la requête\u00a0; attendu\u00a0: texte');
+    expect(inWords('maximum of series (500) reached for a single query: aggregate by fewer labels (limit: max_series)')).toContain('(limite\u00a0: max_series)');
+    expect(inWords('unexpected answer: 7')).toBe('réponse inattendue\u00a0: 7');
   });
   it('is known in pieces, and one within another', () => {
     expect(inWords('1 of 2 replicas answer; http://h:1/api: connection refused')).toBe('1 réplique sur 2 répond\u00a0; http://h:1/api\u00a0: connexion refusée');

@@ -15,7 +15,7 @@ const capture = (name: string): string => (COUNTS.has(name) ? String.raw`(\d+)` 
 
 /**
  * The server's sentences are the ids of `i18n/server.fr.json`, with names where it fills something in: `{n}`, `{m}` and `{k}` are
- * counts, `{s}` a decimal, `{why}` another sentence of its own, others anything; `(s)` may be there or not.
+ * counts, `{s}` a decimal, `{why}` (and what begins so) another sentence of its own, others anything; `(s)` may be there or not.
  */
 export function sayingOf(id: string): Saying {
   const names: string[] = [];
@@ -46,7 +46,7 @@ function asSaying(text: string): string | null {
     if (!found) continue;
     const values: Values = Object.fromEntries(names.map((name, i) => {
       const part = found[i + 1] ?? '';
-      return [name, COUNTS.has(name) ? Number(part) : name === 's' ? numberFormat(3).format(Number(part)) : name === 'why' ? (translated(part) ?? part) : part];
+      return [name, COUNTS.has(name) ? Number(part) : name === 's' ? numberFormat(3).format(Number(part)) : name.startsWith('why') ? (translated(part) ?? part) : part];
     }));
     return sentence(id as MessageId, values);
   }

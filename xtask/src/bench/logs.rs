@@ -49,7 +49,7 @@ enum Finds {
     Everything,
 }
 
-const SEARCHES: [Search; 7] = [
+const SEARCHES: [Search; 14] = [
     Search {
         name: "errors of the last hour, 100 newest",
         path: "/api/v1/logs?level=error&limit=100",
@@ -92,6 +92,49 @@ const SEARCHES: [Search; 7] = [
         hours: 24,
         finds: Finds::Everything,
     },
+    // The worst that may be asked for: what is in many lines.
+    Search {
+        name: "a word in two of five lines, in any case, counted",
+        path: "/api/v1/logs/histogram?step=60&q=JOB",
+        hours: 24,
+        finds: Finds::Some,
+    },
+    Search {
+        name: "facets of these",
+        path: "/api/v1/logs/facets?q=JOB",
+        hours: 24,
+        finds: Finds::Some,
+    },
+    Search {
+        name: "LogQL: lines with a word and without another, by level",
+        path: "/loki/api/v1/query_range?step=300&query=sum+by+(level)+(count_over_time(%7Bsource%3D~%22.%2B%22%7D+%7C%3D+%22job%22+%21%3D+%22retrying%22+%5B5m%5D))",
+        hours: 24,
+        finds: Finds::Some,
+    },
+    Search {
+        name: "a regular expression without a text, `[a-f]{3}\\d+`, counted",
+        path: "/api/v1/logs/histogram?step=60&q=/%5Ba-f%5D%7B3%7D%5Cd%2B/",
+        hours: 24,
+        finds: Finds::Some,
+    },
+    Search {
+        name: "one whose text is in two of five lines, `job [0-9a-f]+ \\w+`, counted",
+        path: "/api/v1/logs/histogram?step=60&q=/job+%5B0-9a-f%5D%2B+%5Cw%2B/",
+        hours: 24,
+        finds: Finds::Some,
+    },
+    Search {
+        name: "one that goes through each byte, `^(job|acked) .*\\d$`, counted",
+        path: "/api/v1/logs/histogram?step=60&q=/%5E(job%7Cacked)+.*%5Cd%24/",
+        hours: 24,
+        finds: Finds::Some,
+    },
+    Search {
+        name: "LogQL: a field of each line, `| logfmt | bytes > 50000`, counted",
+        path: "/loki/api/v1/query_range?step=300&query=sum(count_over_time(%7Bsource%3D~%22.%2B%22%7D+%7C+logfmt+%7C+bytes+%3E+50000+%5B5m%5D))",
+        hours: 24,
+        finds: Finds::Some,
+    },
 ];
 
 /// What was measured before the searches.
@@ -122,7 +165,11 @@ pub fn measure(cast: &Cast<'_>) -> Result<Section> {
     let mut searches = Table::new(&head);
     for one in &SEARCHES {
         let (from, to) = (end - one.hours * HOUR_MS, end + HOUR_MS);
-        let path = format!("{}&from={from}&to={to}", one.path);
+        let path = if one.path.starts_with("/loki/") {
+            format!("{}&start={from}000000&end={to}000000", one.path)
+        } else {
+            format!("{}&from={from}&to={to}", one.path)
+        };
         searches.row(search(&vigie, one, &path, written.lines)?);
     }
     let searched = vigie.program.peak()?;
@@ -338,7 +385,8 @@ fn search(vigie: &Watcher, search: &Search, path: &str, lines: u64) -> Result<Ve
     let found = match answer["entries"].as_array() {
         Some(entries) => entries.len() as f64,
         None if answer["total"].is_number() => number(&answer["total"]),
-        None => steps.map(|step| number(&step["total"])).sum(),
+        None if answer["steps"].is_array() => steps.map(|step| number(&step["total"])).sum(),
+        None => counted(&answer["data"]["result"]),
     };
     let right = match search.finds {
         Finds::Nothing => found == 0.0,
@@ -364,6 +412,13 @@ fn search(vigie: &Watcher, search: &Search, path: &str, lines: u64) -> Result<Ve
         format!("≤ {budget:.0}"),
         kept(spent * 1e3 <= budget).to_owned(),
     ])
+}
+
+/// What LogQL counted: the sum of all values.
+fn counted(result: &Value) -> f64 {
+    let series = result.as_array().into_iter().flatten();
+    let values = series.flat_map(|one| one["values"].as_array().into_iter().flatten());
+    values.filter_map(|pair| pair[1].as_str()?.parse::<f64>().ok()).sum()
 }
 
 /// Runs a line of bash; its processor seconds.

@@ -81,6 +81,23 @@ fn elasticsearchs_own_client_indexes_in_bulk() {
 }
 
 #[test]
+fn elasticsearchs_own_client_indexes_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut vigie, lines) = (vigie(&dir), Line::some(3 * STRETCH));
+    let mut command = Command::new(built(&dir, "log-clients"));
+    let client =
+        Program::start(command.args(["elasticsearch-documents", &vigie.url()]), dir.path());
+    let entries = through(&mut vigie, client, &lines, Away::Closed);
+    assert_all("go-elasticsearch", &lines, &entries, |line, entry| {
+        assert_eq!(
+            (&entry["message"], &entry["level"]),
+            (&json!(line.message), &json!(line.level))
+        );
+        assert_eq!(entry["fields"]["index"], "shop");
+    });
+}
+
+#[test]
 fn opentelemetrys_sdk_exports_records_and_metrics() {
     let dir = tempfile::tempdir().unwrap();
     let (mut vigie, lines) = (vigie(&dir), Line::some(3 * STRETCH));

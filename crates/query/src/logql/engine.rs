@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use vigie_model::{Labels, LogEntry};
 use vigie_store::{Matcher, ReadError};
@@ -11,7 +12,7 @@ use super::metric::{self, Grid};
 use super::parse;
 use super::pipeline::Pipeline;
 use super::pipeline::labels::{LabelSet, Origin};
-use super::source::{Direction, LogSource, Required, Selection, Streams, metadata};
+use super::source::{Direction, LogSource, Required, Selection, Streams, TallyOf, metadata};
 use crate::answer::QueryValue;
 use crate::control::{Control, StopReason};
 
@@ -353,6 +354,38 @@ impl<'a> Reader<'a> {
         failed.map_or(Ok(()), Err)
     }
 
+    /// Visits the numbers of lines that match and hold what is required. False: they must be read.
+    pub(super) fn tally(
+        &mut self,
+        matchers: &[Matcher],
+        required: &[Required],
+        (start, end, direction): (i64, i64, Direction),
+        of: TallyOf<'_>,
+        mut visit: impl FnMut(&[Arc<str>], &[(i64, u32)]) -> ControlFlow<()>,
+    ) -> Result<bool, LogQueryError> {
+        self.goes_on()?;
+        let control = self.control;
+        let stopped = || control.stopped().is_some();
+        let selection = Selection { start, end, direction, matchers, required, stopped: &stopped };
+        let (limits, before) = (self.limits, self.stats);
+        let (mut stats, mut failed) = (before, None);
+        let counted = self.source.tally(&selection, of, &mut |values, lines| {
+            stats.lines_read += lines.len() as u64;
+            stats.lines_kept += lines.len() as u64;
+            stats.bytes_read += lines.iter().map(|(_, bytes)| u64::from(*bytes)).sum::<u64>();
+            match within(limits, &stats, control) {
+                Ok(()) => visit(values, lines),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        self.goes_on()?;
+        self.stats = if counted { stats } else { before };
+        failed.map_or(Ok(counted), Err)
+    }
+
     /// The lines of a query.
     fn lines(
         &mut self,
@@ -366,7 +399,7 @@ impl<'a> Reader<'a> {
         }
         let limit = asked.limit.min(self.limits.max_entries);
         let pipeline = Pipeline::new(&log.stages, asked.now).map_err(LogQueryError::Invalid)?;
-        let required = pipeline.required();
+        let (required, _) = pipeline.required();
         let mut found: Vec<Stream> = Vec::new();
         let mut places: HashMap<Labels, usize> = HashMap::new();
         let mut labels = LabelSet::default();

@@ -26,7 +26,10 @@ pub use engine::{
     Stream, StreamFigures,
 };
 pub use error::ParseError;
-pub use source::{Direction, LogSource, MemoryLog, Required, Selection, metadata, stream_labels};
+pub use source::{
+    Direction, EachTally, LogSource, MemoryLog, Required, Selection, Sought, TallyOf, metadata,
+    stream_labels,
+};
 pub use tail::LogTail;
 
 /// The label that says that a stage failed on a line, and how.

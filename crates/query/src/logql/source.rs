@@ -32,15 +32,24 @@ pub struct Selection<'a> {
     /// Conditions on the labels of streams, as [`stream_labels`] has them. A source may leave out what does not match
     /// and need not: the engine looks again. Beware of [`LogEntry::labels`], which win over the other fields.
     pub matchers: &'a [Matcher],
-    /// What each wanted message holds. A source may leave out what does not.
+    /// What each wanted message holds, or does not. A source may leave out the others.
     pub required: &'a [Required],
     /// Whether nobody waits any more: a source asks it now and then, and ends early.
     pub stopped: &'a dyn Fn() -> bool,
 }
 
-/// What is somewhere in a message.
+/// What is somewhere in a message, or nowhere.
 #[derive(Debug, Clone)]
-pub enum Required {
+pub struct Required {
+    /// What it is.
+    pub what: Sought,
+    /// That it is there; false: that it is not.
+    pub wanted: bool,
+}
+
+/// What a message is looked through for.
+#[derive(Debug, Clone)]
+pub enum Sought {
     /// A text.
     Text(String),
     /// What a regular expression matches.
@@ -48,13 +57,26 @@ pub enum Required {
 }
 
 impl Required {
-    fn is_in(&self, message: &str) -> bool {
-        match self {
-            Self::Text(text) => message.contains(text.as_str()),
-            Self::Regex(regex) => regex.is_match(message),
-        }
+    fn holds(&self, message: &str) -> bool {
+        self.wanted
+            == match &self.what {
+                Sought::Text(text) => message.contains(text.as_str()),
+                Sought::Regex(regex) => regex.is_match(message),
+            }
     }
 }
+
+/// What is wanted of lines that are counted.
+#[derive(Debug, Clone, Copy)]
+pub struct TallyOf<'a> {
+    /// The labels by which they are told apart.
+    pub labels: &'a [String],
+    /// Whether the lengths of lines are wanted; 0 otherwise.
+    pub bytes: bool,
+}
+
+/// Takes the values of the labels, and the times (nanoseconds) and bytes of some lines that have them, by ascending time.
+pub type EachTally<'a> = &'a mut dyn FnMut(&[Arc<str>], &[(i64, u32)]) -> ControlFlow<()>;
 
 /// Where lines are read from.
 pub trait LogSource: Send + Sync {
@@ -67,6 +89,20 @@ pub trait LogSource: Send + Sync {
         selection: &Selection<'_>,
         visit: &mut dyn FnMut(&LogEntry) -> ControlFlow<()>,
     ) -> Result<(), ReadError>;
+
+    /// The same lines, of which nothing but their number matters: exactly those that match and hold what is required. False: it
+    /// cannot, or one of them is of a stream without one of the labels, and what was given does not count.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn tally(
+        &self,
+        _selection: &Selection<'_>,
+        _of: TallyOf<'_>,
+        _each: EachTally<'_>,
+    ) -> Result<bool, ReadError> {
+        Ok(false)
+    }
 }
 
 /// The labels of the stream that an entry belongs to: `level`, `type`, `source`, `instance` and `queue` where they are
@@ -168,7 +204,7 @@ impl LogSource for MemoryLog {
         let to = self.0.partition_point(|entry| entry.time_nanos < selection.end).max(from);
         let entries = self.0.get(from..to).unwrap_or_default().iter();
         let wanted = |entry: &&LogEntry| {
-            selection.required.iter().all(|required| required.is_in(&entry.message))
+            selection.required.iter().all(|required| required.holds(&entry.message))
         };
         let mut visit = |entry: &LogEntry| {
             if (selection.stopped)() { ControlFlow::Break(()) } else { visit(entry) }

@@ -125,8 +125,11 @@ impl Lexer<'_> {
             return Ok(Token::Name(found));
         }
         let Some(sign) = SIGNS.iter().find(|sign| self.rest().starts_with(**sign)) else {
-            let place = if in_braces { " inside braces" } else { "" };
-            return Err(self.error(self.at, format!("unexpected character{place}: {first:?}")));
+            let message = match in_braces {
+                true => format!("unexpected character inside braces: {first:?}"),
+                false => format!("unexpected character: {first:?}"),
+            };
+            return Err(self.error(self.at, message));
         };
         self.bracket(first)?;
         self.at += sign.len();

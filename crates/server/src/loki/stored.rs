@@ -3,11 +3,10 @@
 use std::ops::ControlFlow;
 
 use vigie_model::LogEntry;
-use vigie_query::logql::{Direction, LogSource, Required, Selection};
-use vigie_store::Matcher;
+use vigie_query::logql::{Direction, EachTally, LogSource, Selection, Sought, TallyOf};
 use vigie_store::ReadError;
 use vigie_store::logs::{
-    Condition, LogField, LogFilter, LogReadError, LogStore, Order, TextMatch, TextScope,
+    self, Condition, LogField, LogFilter, LogReadError, LogStore, Order, TextMatch, TextScope,
 };
 
 /// The label that is made of others, which the store knows nothing of.
@@ -24,29 +23,37 @@ impl StoredLogs {
     }
 }
 
+/// What the store is asked for, and whether that is all that is selected; `None`: nothing can be.
+fn filter(selection: &Selection<'_>) -> Option<(LogFilter, bool)> {
+    // The store includes the last nanosecond.
+    let end_nanos = selection.end.checked_sub(1)?;
+    let known = selection.matchers.iter().filter(|matcher| matcher.name() != SERVICE);
+    let conditions: Vec<Condition> = known
+        .map(|matcher| Condition { field: LogField::Label, matcher: matcher.clone() })
+        .collect();
+    // A text that cannot be looked for is no condition: the engine looks at each line again.
+    let texts = selection.required.iter().filter_map(|required| {
+        let text = match &required.what {
+            Sought::Text(text) => TextMatch::contains(text, false),
+            Sought::Regex(regex) => TextMatch::regex(regex.as_str()),
+        };
+        let text = text.ok()?.within(TextScope::Message);
+        Some(if required.wanted { text } else { text.absent() })
+    });
+    let texts: Vec<TextMatch> = texts.collect();
+    let exact =
+        conditions.len() == selection.matchers.len() && texts.len() == selection.required.len();
+    let start_nanos = selection.start;
+    Some((LogFilter { start_nanos, end_nanos, conditions, texts, ..LogFilter::default() }, exact))
+}
+
 impl LogSource for StoredLogs {
     fn read(
         &self,
         selection: &Selection<'_>,
         visit: &mut dyn FnMut(&LogEntry) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
-        // The store includes the last nanosecond.
-        let Some(end_nanos) = selection.end.checked_sub(1) else { return Ok(()) };
-        let known = selection.matchers.iter().filter(|matcher| matcher.name() != SERVICE);
-        let condition =
-            |matcher: &Matcher| Condition { field: LogField::Label, matcher: matcher.clone() };
-        // A text that cannot be looked for is no condition: the engine looks at each line again.
-        let texts = selection.required.iter().filter_map(|required| match required {
-            Required::Text(text) => TextMatch::contains(text, false).ok(),
-            Required::Regex(regex) => TextMatch::regex(regex.as_str()).ok(),
-        });
-        let filter = LogFilter {
-            start_nanos: selection.start,
-            end_nanos,
-            conditions: known.map(condition).collect(),
-            texts: texts.map(|text| text.within(TextScope::Message)).collect(),
-            ..LogFilter::default()
-        };
+        let Some((filter, _)) = filter(selection) else { return Ok(()) };
         let order = match selection.direction {
             Direction::Forward => Order::OldestFirst,
             Direction::Backward => Order::NewestFirst,
@@ -63,5 +70,17 @@ impl LogSource for StoredLogs {
                 Ok(None) | Err(LogReadError::Cancelled) => return Ok(()),
             }
         }
+    }
+
+    fn tally(
+        &self,
+        selection: &Selection<'_>,
+        of: TallyOf<'_>,
+        each: EachTally<'_>,
+    ) -> Result<bool, ReadError> {
+        let Some((filter, exact)) = filter(selection) else { return Ok(true) };
+        let of = logs::TallyOf { labels: of.labels, bytes: of.bytes };
+        // Who stopped it knows why.
+        Ok(exact && self.0.tally(filter, of, selection.stopped, each).unwrap_or(true))
     }
 }

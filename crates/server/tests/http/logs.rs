@@ -279,6 +279,62 @@ async fn filebeat_finds_what_it_asks_for_and_its_documents_arrive() {
 }
 
 #[tokio::test]
+async fn documents_arrive_one_by_one_as_at_elasticsearch() {
+    let server = Server::new();
+    let one = r#"{"@timestamp":"2026-11-23T14:03:00.000Z","message":"one password=hunter2","log.level":"warn","host":"web-1"}"#;
+    let mut ids = Vec::new();
+    for (method, path, id) in [
+        ("POST", "/shop/_doc", None),
+        ("POST", "/shop/_doc?refresh=wait_for", None),
+        ("PUT", "/shop/_doc/17", Some("17")),
+        ("POST", "/shop/_doc/a%20b", Some("a b")),
+        ("PUT", "/shop/_create/18", Some("18")),
+    ] {
+        let kind = [("content-type", "application/vnd.elasticsearch+json;compatible-with=8")];
+        let (status, text) = server.send(method, path, &kind, one).await;
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(status, 201, "{path}: {text}");
+        assert_eq!((&answer["result"], &answer["_index"]), (&json!("created"), &json!("shop")));
+        assert_eq!(answer["_shards"], json!({"total": 1, "successful": 1, "failed": 0}));
+        let given = answer["_id"].as_str().unwrap().to_owned();
+        assert!(id.is_none_or(|id| id == given) && !ids.contains(&given), "{text}");
+        ids.push(given);
+    }
+    let found = server.get("/api/v1/logs?level=warn").await;
+    let entries = found["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 5, "{found}");
+    assert_eq!(
+        (&entries[0]["instance"], &entries[0]["fields"]["index"]),
+        (&json!("web-1"), &json!("shop"))
+    );
+    assert!(!found.to_string().contains("hunter2"));
+    for (body, why) in [
+        ("{", "failed to parse"),
+        ("", "failed to parse"),
+        ("[1]", "failed to parse"),
+        (r#"{"@timestamp":"never","message":"x"}"#, "never"),
+        (r#"{"@timestamp":"1999-01-01T00:00:00Z","message":"x"}"#, "retention"),
+    ] {
+        let (status, text) = server.send("POST", "/shop/_doc", &[], body).await;
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((status.as_u16(), &answer["status"]), (400, &json!(400)), "{body}: {text}");
+        assert_eq!(answer["error"]["type"], "document_parsing_exception");
+        assert!(text.contains(why), "{body}: {text}");
+    }
+    let encoded = [("content-encoding", "br")];
+    assert_eq!(server.send("POST", "/shop/_doc", &encoded, one).await.0, 415);
+    let large = format!("{{\"message\":\"{}\"}}", "x".repeat(9 << 20));
+    assert_eq!(server.send("POST", "/shop/_doc", &[], large).await.0, 413);
+    assert_eq!(server.messages("").await.len(), 5);
+    // What else clients ask before they write.
+    let agent = [("user-agent", "elasticsearch-py/8.19.0 (Python/3.13)")];
+    for (method, path) in [("HEAD", "/"), ("HEAD", "/shop"), ("PUT", "/shop")] {
+        assert_eq!(server.send(method, path, &agent, "").await.0, 200, "{method} {path}");
+    }
+    assert_eq!(server.send("PUT", "/shop", &[], "").await.0, 404);
+}
+
+#[tokio::test]
 async fn otlp_records_arrive_in_both_languages() {
     let server = Server::new();
     let nanos = START.millis() as u64 * 1_000_000;

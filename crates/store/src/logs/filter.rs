@@ -138,8 +138,8 @@ impl LogFilter {
             };
         if self.min_level > Level::Unknown && !kept.is_empty() {
             let levels = rows.levels()?;
-            kept.retain(|row| {
-                levels.get(*row as usize).is_some_and(|level| *level >= self.min_level as u8)
+            keep(&mut kept, |row| {
+                levels.get(row).is_some_and(|level| *level >= self.min_level as u8)
             });
         }
         if self.from_number > 0 && !kept.is_empty() {
@@ -197,6 +197,19 @@ fn wanted(column: &Dictionary, matcher: &Matcher) -> Vec<bool> {
     column.values.iter().map(|value| matcher.matches(value)).collect()
 }
 
+/// Keeps the rows of which `wanted` is true, without a branch for each: which ones they are is often like the throw of a coin.
+pub(super) fn keep(kept: &mut Vec<u32>, wanted: impl Fn(usize) -> bool) {
+    let mut count = 0;
+    for at in 0..kept.len() {
+        let row = kept.get(at).copied().unwrap_or(0);
+        if let Some(slot) = kept.get_mut(count) {
+            *slot = row;
+        }
+        count += usize::from(wanted(row as usize));
+    }
+    kept.truncate(count);
+}
+
 fn retain_codes(column: &Dictionary, wanted: &[bool], kept: &mut Vec<u32>) {
     if wanted.iter().all(|wanted| *wanted) {
         return;
@@ -204,11 +217,8 @@ fn retain_codes(column: &Dictionary, wanted: &[bool], kept: &mut Vec<u32>) {
     if !wanted.contains(&true) {
         return kept.clear();
     }
-    kept.retain(|row| {
-        column
-            .codes
-            .get(*row as usize)
-            .is_some_and(|code| wanted.get(usize::from(*code)) == Some(&true))
+    keep(kept, |row| {
+        column.codes.get(row).is_some_and(|code| wanted.get(usize::from(*code)) == Some(&true))
     });
 }
 

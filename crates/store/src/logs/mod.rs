@@ -23,6 +23,7 @@ mod status;
 mod store;
 mod stretch;
 mod summary;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -37,4 +38,5 @@ pub use status::{
 };
 pub use store::{LARGEST_APPEND, LONGEST_ENTRY, LogStore};
 pub use summary::{Facet, Facets, HistogramStep};
+pub use tally::{Each, Tallied, TallyOf};
 pub use text::{TextMatch, TextScope};

@@ -327,9 +327,11 @@ pub fn dictionary(raw: &[u8], rows: usize) -> Result<Dictionary, Corrupt> {
         (0..count).map(|_| bytes.text().map(Arc::from)).collect::<Result<Vec<Arc<str>>, _>>()?;
     let low = if count > 1 { bytes.take(rows)? } else { &[] };
     let high = if count > 256 { bytes.take(rows)? } else { &[] };
-    let byte = |plane: &[u8], row: usize| plane.get(row).copied().map_or(0, u16::from);
-    let codes: Vec<u16> = (0..rows).map(|row| byte(low, row) | byte(high, row) << 8).collect();
-    if !bytes.is_empty() || codes.iter().any(|code| usize::from(*code) >= count) {
+    let mut codes: Vec<u16> = low.iter().map(|byte| u16::from(*byte)).collect();
+    codes.resize(rows, 0);
+    codes.iter_mut().zip(high).for_each(|(code, byte)| *code |= u16::from(*byte) << 8);
+    let most = codes.iter().copied().max().map_or(0, usize::from);
+    if !bytes.is_empty() || most >= count {
         return Err(Corrupt("a code without a value"));
     }
     Ok(Dictionary { values, codes })

@@ -14,8 +14,8 @@ const RARE: f32 = 8.0;
 /// Bytes that are compared at once: what is computed of them stays in the processor's nearest cache.
 const BLOCK: usize = 4096;
 
-/// So many rows are looked at one after the other.
-const NEAR: usize = 16;
+/// So many rows are looked at for the one that a place is in before it is looked for.
+const NEAR: usize = 8;
 
 /// ASCII characters, a bit each.
 type Set = u128;
@@ -23,12 +23,33 @@ type Set = u128;
 /// Classes that follow each other in each match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stretch {
-    /// Each class once, as first bytes and lengths of ranges.
-    classes: Vec<Vec<(u8, u8)>>,
+    /// Each class once.
+    classes: Vec<Vec<Span>>,
     /// Which class is at each place.
     places: Vec<usize>,
-    /// Whatever has the stretch is a match.
-    whole: bool,
+    means: Means,
+}
+
+/// Bytes that follow each other: those of which `byte | or` is at most `length` behind the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    or: u8,
+    first: u8,
+    length: u8,
+}
+
+/// By which a small letter is another one than the large one.
+const SMALL: u8 = b'a' - b'A';
+
+/// What follows from a stretch that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Means {
+    /// The row may match.
+    Maybe,
+    /// The row matches.
+    Match,
+    /// It matches if the stretch is that of this ASCII text, in any case, which begins so many bytes before.
+    Text(Vec<u8>, usize),
 }
 
 impl Stretch {
@@ -41,10 +62,26 @@ impl Stretch {
             .flat_map(|run| run.windows(LONGEST.min(run.len()).max(1)))
             .max_by(|one, two| rarity(one).total_cmp(&rarity(two)))?;
         let whole = core(pattern).is_some_and(|core| core == rarest);
-        (rarity(rarest) >= RARE).then(|| Self::new(rarest, whole))?
+        let means = if whole { Means::Match } else { Means::Maybe };
+        (rarity(rarest) >= RARE).then(|| Self::new(rarest, means))?
     }
 
-    fn new(sets: &[Set], whole: bool) -> Option<Self> {
+    /// Of an ASCII text in any case.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let both = |byte: u8| 1 << byte.to_ascii_lowercase() | 1 << byte.to_ascii_uppercase();
+        let sets: Vec<Set> = text.bytes().map(both).collect();
+        let (before, rarest) = sets
+            .windows(LONGEST.min(sets.len()).max(1))
+            .enumerate()
+            .max_by(|one, two| rarity(one.1).total_cmp(&rarity(two.1)))?;
+        let means = match sets.len() {
+            ..=LONGEST => Means::Match,
+            _ => Means::Text(text.as_bytes().to_vec(), before),
+        };
+        Self::new(rarest, means)
+    }
+
+    fn new(sets: &[Set], means: Means) -> Option<Self> {
         let mut known: Vec<Set> = Vec::new();
         let mut places = Vec::new();
         for set in sets {
@@ -53,38 +90,57 @@ impl Stretch {
                 known.push(*set);
             }
         }
-        let classes: Vec<_> = known.into_iter().map(ranges).collect();
+        let classes: Vec<_> = known.into_iter().map(spans).collect();
         let few = classes.iter().all(|class| class.len() <= MOST_RANGES);
-        few.then_some(Self { classes, places, whole })
+        few.then_some(Self { classes, places, means })
     }
 
-    /// Marks the rows of a column that match; `is_match` looks at one row. A row with bytes beyond ASCII is looked at by itself.
-    pub fn mark(&self, column: &Texts, is_match: impl Fn(&[u8]) -> bool, hits: &mut [bool]) {
+    /// Marks the rows of a column that match, from `first` on; `is_match` looks at one row. A row with bytes beyond ASCII is looked at
+    /// by itself.
+    pub fn mark(
+        &self,
+        column: &Texts,
+        first: usize,
+        is_match: impl Fn(&[u8]) -> bool,
+        hits: &mut [bool],
+    ) {
         let mut masks = vec![[0u8; BLOCK + LONGEST]; self.classes.len()];
         let mut found = [0u8; BLOCK];
-        let mut walk = Walk { column, row: 0, decided: column.start };
-        let mut start = column.start;
+        let mut walk = Walk::new(column, first);
+        let mut start = walk.decided;
         while let Some(block) = column.bytes.get(start..).filter(|rest| !rest.is_empty()) {
             let seen = block.get(..block.len().min(BLOCK + LONGEST)).unwrap_or(block);
             self.find(seen, &mut masks, &mut found);
-            let ascii = seen.is_ascii();
-            for (eight, places) in found.as_chunks::<8>().0.iter().zip((0..).step_by(8)) {
-                let odd = |place: usize| !ascii && seen.get(place).is_some_and(|byte| *byte > 127);
-                if start + places + 8 <= walk.decided {
-                    continue;
-                }
-                if u64::from_ne_bytes(*eight) == 0 && (ascii || !(places..places + 8).any(odd)) {
-                    continue;
-                }
-                for (place, there) in (places..).zip(eight) {
-                    if *there == 0 && !odd(place) {
-                        continue;
-                    }
-                    let length = if *there == 0 { 1 } else { self.places.len() };
-                    let Some(row) = walk.row_of(start + place, length) else { continue };
-                    let there = self.whole && *there != 0 || is_match(column.get(row));
+            let ascii = matches!(self.means, Means::Text(..)) || seen.is_ascii();
+            if !ascii {
+                found.iter_mut().zip(seen).for_each(|(there, byte)| *there |= byte >> 7);
+            }
+            let mut at = walk.decided.saturating_sub(start);
+            while let Some(next) = found.get(at..).and_then(|rest| memchr::memchr(1, rest)) {
+                let place = at + next;
+                let odd = !ascii && seen.get(place).is_some_and(|byte| *byte > 127);
+                let (before, length) = match &self.means {
+                    Means::Text(text, before) => (*before, text.len()),
+                    _ => (0, if odd { 1 } else { self.places.len() }),
+                };
+                let there = |row: usize| match &self.means {
+                    Means::Match if !odd => true,
+                    Means::Text(text, _) => column
+                        .bytes
+                        .get(start + place - before..)
+                        .and_then(|bytes| bytes.get(..length))
+                        .is_some_and(|bytes| bytes.eq_ignore_ascii_case(text)),
+                    _ => is_match(column.get(row)),
+                };
+                at = place + 1;
+                let begins = (start + place).checked_sub(before);
+                if let Some(row) = begins.and_then(|begins| walk.row_of(begins, length)) {
+                    let there = there(row);
                     if let Some(hit) = hits.get_mut(row) {
                         *hit |= there;
+                    }
+                    if there || !matches!(self.means, Means::Text(..)) {
+                        at = at.max(walk.decide(row).saturating_sub(start));
                     }
                 }
             }
@@ -102,52 +158,58 @@ impl Stretch {
                 mask.fill(0);
                 continue;
             };
-            let is_in =
-                |byte: u8, (first, length): (u8, u8)| u8::from(byte.wrapping_sub(first) <= length);
+            let is_in = |byte: u8, span: Span| {
+                u8::from((byte | span.or).wrapping_sub(span.first) <= span.length)
+            };
             mask.iter_mut().zip(seen).for_each(|(is, byte)| *is = is_in(*byte, *first));
             for range in more {
                 mask.iter_mut().zip(seen).for_each(|(is, byte)| *is |= is_in(*byte, *range));
             }
         }
-        let mut masks = self
-            .places
-            .iter()
-            .enumerate()
-            .filter_map(|(place, class)| masks.get(*class)?.get(place..place + BLOCK));
-        match masks.next() {
-            Some(mask) => found.copy_from_slice(mask),
-            None => found.fill(0),
-        }
-        for mask in masks {
-            found.iter_mut().zip(mask).for_each(|(all, is)| *all &= is);
-        }
+        // All at once; what a shorter stretch lacks is its first class again.
+        let at = |place: usize| {
+            let (class, place) = self.places.get(place).map_or((0, 0), |class| (*class, place));
+            masks.get(class).and_then(|mask| mask.get(place..place + BLOCK)).unwrap_or_default()
+        };
+        let classes = at(0).iter().zip(at(1)).zip(at(2).iter().zip(at(3)));
+        let all = classes.map(|((one, two), (three, four))| one & two & three & four);
+        found.iter_mut().zip(all).for_each(|(found, all)| *found = all);
     }
 }
 
 /// A way along the rows of a column.
-struct Walk<'a> {
+pub struct Walk<'a> {
     column: &'a Texts,
     row: usize,
     /// Up to where the rows are decided.
     decided: usize,
 }
 
-impl Walk<'_> {
-    /// The row of so many bytes at `place`, if they are in one that is not decided; it is then.
-    fn row_of(&mut self, place: usize, length: usize) -> Option<usize> {
+impl<'a> Walk<'a> {
+    /// From a row on.
+    pub fn new(column: &'a Texts, row: usize) -> Self {
+        Self { column, row, decided: column.place(row).start }
+    }
+
+    /// The row of so many bytes at `place`, if they are in one that is not decided. Places ascend.
+    pub fn row_of(&mut self, place: usize, length: usize) -> Option<usize> {
         if place < self.decided {
             return None;
         }
         let ends = self.column.ends.get(self.row..)?;
         let over = |end: &u32| *end as usize <= place;
-        // Mostly it is one of the next.
-        let near = ends.iter().take(NEAR).take_while(|end| over(end)).count();
+        // Mostly it is one of the next; to look at all of them is faster than to stop at one.
+        let near = ends.first_chunk::<NEAR>();
+        let near = near.map_or(NEAR, |near| near.iter().filter(|end| over(end)).count());
         self.row += if near < NEAR { near } else { ends.partition_point(over) };
         let end = *self.column.ends.get(self.row)? as usize;
-        (place + length <= end).then(|| {
-            self.decided = end;
-            self.row
-        })
+        (place + length <= end).then_some(self.row)
+    }
+
+    /// That this row is decided; where the next one begins.
+    pub fn decide(&mut self, row: usize) -> usize {
+        self.decided = self.column.ends.get(row).map_or(self.decided, |end| *end as usize);
+        self.decided
     }
 }
 
@@ -156,17 +218,31 @@ fn rarity(run: &[Set]) -> f32 {
     run.iter().map(|set| (64.0 / (set.count_ones() as f32).max(0.01)).log2().max(0.0)).sum()
 }
 
-fn ranges(set: Set) -> Vec<(u8, u8)> {
+fn spans(set: Set) -> Vec<Span> {
     let has = |byte: u8| set >> byte & 1 == 1;
-    let mut ranges = Vec::new();
+    let mut spans: Vec<Span> = Vec::new();
     for byte in 0..128u8 {
-        match ranges.last_mut() {
-            Some((first, length)) if has(byte) && *first + *length + 1 == byte => *length += 1,
-            _ if has(byte) => ranges.push((byte, 0)),
+        match spans.last_mut() {
+            Some(Span { first, length, .. }) if has(byte) && *first + *length + 1 == byte => {
+                *length += 1;
+            }
+            _ if has(byte) => spans.push(Span { or: 0, first: byte, length: 0 }),
             _ => {}
         }
     }
-    ranges
+    // Letters that are there large and small are one.
+    let small = |large: Span| Span { first: large.first + SMALL, ..large };
+    let letters = |span: &Span| span.first >= b'A' && span.first + span.length <= b'Z';
+    let both: Vec<Span> = spans
+        .iter()
+        .filter(|span| letters(span))
+        .map(|span| small(*span))
+        .filter(|span| spans.contains(span))
+        .collect();
+    let is_one = |span: Span| both.contains(&span) || letters(&span) && both.contains(&small(span));
+    spans.retain(|span| !is_one(*span));
+    spans.extend(both.into_iter().map(|span| Span { or: SMALL, ..span }));
+    spans
 }
 
 /// What a piece of one byte may be, as far as it is ASCII; `None`: it is something else.
@@ -283,7 +359,7 @@ mod tests {
         rows.iter().for_each(|row| column.push(row.as_bytes()));
         let regex = Regex::new(pattern).unwrap();
         let mut hits = vec![false; rows.len()];
-        stretch.mark(&column, |row| regex.is_match(row), &mut hits);
+        stretch.mark(&column, 0, |row| regex.is_match(row), &mut hits);
         Some(hits)
     }
 
@@ -295,7 +371,8 @@ mod tests {
     #[test]
     fn an_expression_is_its_stretch_or_has_one() {
         let known = |pattern: &str| {
-            Stretch::of(&parsed(pattern)).map(|stretch| (stretch.places.len(), stretch.whole))
+            Stretch::of(&parsed(pattern))
+                .map(|stretch| (stretch.places.len(), stretch.means == Means::Match))
         };
         assert_eq!(known(r"[a-f]{3}\d+"), Some((4, true)));
         assert_eq!(known(r"x*[a-f]{3}\d*"), Some((3, true)), "the ends need not be there");

@@ -1,13 +1,15 @@
 //! A text that entries must have, or must not, and the rows that have it.
 
+use std::ops::Range;
+
 use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
 use vigie_model::LogEntry;
 
 use super::columns::{Text, Texts};
-use super::filter::FilterError;
+use super::filter::{self, FilterError};
 use super::rows::Rows;
-use super::stretch::Stretch;
+use super::stretch::{Stretch, Walk};
 use super::words::{self, Needs, OfPattern};
 use crate::block_file::BlockError;
 
@@ -37,8 +39,19 @@ pub struct TextMatch {
 #[derive(Debug, Clone)]
 enum How {
     Exact(Box<memmem::Finder<'static>>),
-    Pattern { regex: Regex, first: First },
+    /// In any case. Where few rows have it the expression finds it faster, where many have it the stretch.
+    Folded {
+        regex: Regex,
+        often: Option<Stretch>,
+    },
+    Pattern {
+        regex: Regex,
+        first: First,
+    },
 }
+
+/// After so many rows that have a text in any case, and if it is in one of so many, the stretch looks on.
+const OFTEN: (usize, usize) = (64, 8);
 
 /// What the rows that may match a regular expression are found by, all at once.
 #[derive(Debug, Clone)]
@@ -72,7 +85,8 @@ impl TextMatch {
             if ignore_case && text.bytes().any(|byte| byte.is_ascii_alphabetic() || byte >= 128) {
                 let mut builder = RegexBuilder::new(&regex::escape(text));
                 builder.case_insensitive(true).unicode(!text.is_ascii());
-                How::Pattern { regex: build(&mut builder, text)?, first: First::Itself }
+                let often = text.is_ascii().then(|| Stretch::of_text(text)).flatten();
+                How::Folded { regex: build(&mut builder, text)?, often }
             } else {
                 How::Exact(finder(text.as_bytes()))
             };
@@ -116,7 +130,7 @@ impl TextMatch {
     fn is_in(&self, text: &[u8]) -> bool {
         match &self.how {
             How::Exact(finder) => finder.find(text).is_some(),
-            How::Pattern { regex, .. } => regex.is_match(text),
+            How::Folded { regex, .. } | How::Pattern { regex, .. } => regex.is_match(text),
         }
     }
 
@@ -127,48 +141,38 @@ impl TextMatch {
         there == self.wanted
     }
 
-    /// Where the first candidate ends that begins at `at` or later; it may lie across rows.
-    fn end(&self, bytes: &[u8], at: usize) -> Option<usize> {
-        match &self.how {
-            How::Exact(finder) | How::Pattern { first: First::Literal(finder), .. } => {
-                finder.find(bytes.get(at..)?).map(|start| at + start + finder.needle().len())
-            }
-            How::Pattern { regex, .. } => regex.shortest_match_at(bytes, at),
-        }
-    }
-
     /// Whether [`Self::mark`] can be asked.
     fn marks(&self) -> bool {
         match &self.how {
             How::Exact(finder) => !finder.needle().is_empty(),
+            How::Folded { .. } => true,
             How::Pattern { first, .. } => !matches!(first, First::Nothing),
         }
     }
 
-    /// Which of a column's rows have it: all of them are looked through at once, and only the row in which a candidate ends
-    /// is looked at by itself. One in a row ends there before any that goes on into the next row.
+    /// Which of a column's rows have it: all of them are looked through at once.
     fn mark(&self, column: &Texts, hits: &mut [bool]) {
-        if let How::Pattern { regex, first: First::Stretch(stretch) } = &self.how {
-            return stretch.mark(column, |row| regex.is_match(row), hits);
-        }
-        let mut row = 0;
-        while let Some(end) = self.end(&column.bytes, column.place(row).start) {
-            row += column
-                .ends
-                .get(row..)
-                .map_or(0, |ends| ends.partition_point(|place| (*place as usize) < end));
-            // Neighbours are often alike.
-            while let Some(hit) = hits.get_mut(row) {
-                let there = self.is_in(column.get(row));
-                *hit |= there;
-                row += 1;
-                if !there {
-                    break;
+        let never = |_, _| false;
+        match &self.how {
+            How::Exact(finder) => {
+                mark_texts(column, hits, of_finder(finder), |_| true, never);
+            }
+            How::Folded { regex, often } => {
+                let (many, one_of) = OFTEN;
+                let dense = |found, rows| often.is_some() && found > many && found * one_of > rows;
+                let find = |bytes: &[u8], at| regex.find_at(bytes, at).map(|found| found.range());
+                let row = mark_texts(column, hits, find, |_| true, dense);
+                if let Some(stretch) = often {
+                    stretch.mark(column, row, |row| regex.is_match(row), hits);
                 }
             }
-            if row >= hits.len() {
-                break;
+            How::Pattern { regex, first: First::Literal(finder) } => {
+                mark_texts(column, hits, of_finder(finder), |row| regex.is_match(row), never);
             }
+            How::Pattern { regex, first: First::Stretch(stretch) } => {
+                stretch.mark(column, 0, |row| regex.is_match(row), hits);
+            }
+            How::Pattern { regex, .. } => mark_matches(column, hits, regex),
         }
     }
 
@@ -187,7 +191,7 @@ impl TextMatch {
             if let Some(fields) = fields {
                 self.mark(fields, &mut hits);
             }
-            kept.retain(|row| hits.get(*row as usize) == Some(&self.wanted));
+            filter::keep(kept, |row| hits.get(row) == Some(&self.wanted));
         } else {
             kept.retain(|row| {
                 let row = *row as usize;
@@ -200,9 +204,111 @@ impl TextMatch {
     }
 }
 
+fn of_finder(finder: &memmem::Finder<'_>) -> impl Fn(&[u8], usize) -> Option<Range<usize>> {
+    let length = finder.needle().len();
+    move |bytes, at| {
+        let start = at + finder.find(bytes.get(at..)?)?;
+        Some(start..start + length)
+    }
+}
+
+/// Marks the rows in which `find` finds something, from a place on, and of which `holds` is true. It ends before the row, which it
+/// returns, at which `enough` is told that so many were found in so many rows.
+fn mark_texts(
+    column: &Texts,
+    hits: &mut [bool],
+    find: impl Fn(&[u8], usize) -> Option<Range<usize>>,
+    holds: impl Fn(&[u8]) -> bool,
+    enough: impl Fn(usize, usize) -> bool,
+) -> usize {
+    let (mut walk, mut at, mut found) = (Walk::new(column, 0), column.start, 0);
+    while let Some(place) = find(&column.bytes, at) {
+        let Some(row) = walk.row_of(place.start, place.len()) else {
+            // It lies across two rows.
+            at = place.start + 1;
+            continue;
+        };
+        if let Some(hit) = hits.get_mut(row) {
+            *hit |= holds(column.get(row));
+        }
+        (at, found) = (walk.decide(row), found + 1);
+        if enough(found, row) {
+            return row + 1;
+        }
+    }
+    column.ends.len()
+}
+
+/// Marks the rows in which an expression matches to which it does not matter what is around a match, and which matches nothing
+/// that is empty.
+fn mark_matches(column: &Texts, hits: &mut [bool], regex: &Regex) {
+    let mut row = 0;
+    while row < hits.len()
+        && let Some(end) = regex.shortest_match_at(&column.bytes, column.place(row).start)
+    {
+        let begun = row;
+        let ends = column.ends.get(row..).unwrap_or_default();
+        row += ends.partition_point(|place| (*place as usize) < end);
+        if let Some(hit) = hits.get_mut(row) {
+            // What ends in another row may have begun in the one before. One in a row ends there before any that goes on.
+            *hit |= row == begun || regex.is_match(column.get(row));
+        }
+        row += 1;
+        // Neighbours are often alike, and to look at one row is faster than to look on from there.
+        while let Some(hit) = hits.get_mut(row)
+            && regex.is_match(column.get(row))
+        {
+            *hit = true;
+            row += 1;
+        }
+    }
+}
+
 fn build(builder: &mut RegexBuilder, pattern: &str) -> Result<Regex, FilterError> {
     builder.size_limit(REGEX_BYTES).build().map_err(|error| FilterError::Regex {
         pattern: pattern.to_owned(),
         reason: error.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_text() -> impl Strategy<Value = TextMatch> {
+        let plain = ("(job|é|Retry|x|=){1,3}", any::<bool>())
+            .prop_map(|(text, ignore)| TextMatch::contains(&text, ignore).unwrap());
+        let patterns = [
+            "job",
+            "(?i)retry",
+            "job=.*x",
+            r"[a-c]{2}\d",
+            "ob|et",
+            r"\w+",
+            "j.b$",
+            "^x",
+            "(?s)x.+j",
+        ];
+        let pattern = prop::sample::select(patterns.to_vec())
+            .prop_map(|pattern| TextMatch::regex(pattern).unwrap());
+        prop_oneof![plain, pattern]
+    }
+
+    proptest! {
+        #[test]
+        fn a_column_has_it_where_its_rows_do(
+            text in any_text(),
+            rows in prop::collection::vec("(job|JOB|retry|reTRy|é|x|=|ab1|\n|-){0,4}", 0..400),
+        ) {
+            let mut column = Texts { bytes: b"job".to_vec(), start: 3, ends: Vec::new() };
+            rows.iter().for_each(|row| column.push(row.as_bytes()));
+            let mut hits = vec![false; rows.len()];
+            prop_assume!(text.marks());
+            text.mark(&column, &mut hits);
+            let expected: Vec<bool> = rows.iter().map(|row| text.is_in(row.as_bytes())).collect();
+            prop_assert_eq!(hits, expected, "{:?}", text);
+        }
+    }
 }

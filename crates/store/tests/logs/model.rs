@@ -1,12 +1,13 @@
 //! Any entries, in any order, with blocks made and merged at any moment: every question has the answer of a plain list.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 use vigie_model::{Labels, Level, LogEntry};
 use vigie_store::logs::{
     Condition, Cursor, LogField, LogFilter, LogOptions, LogRefusal, LogStore, Order, Position,
-    TextMatch, TextScope,
+    TallyOf, TextMatch, TextScope,
 };
 use vigie_store::{MatchOp, Matcher};
 
@@ -227,6 +228,48 @@ fn check(store: &LogStore, given: &[LogEntry], question: &Question) -> Result<()
     let found: BTreeMap<&str, u64> =
         facets.queues.iter().map(|one| (&*one.value, one.count)).collect();
     prop_assert_eq!(found, queues);
+    for labels in [&[][..], &["level"], &["queue", "level"], &["region"], &["source", "nothing"]] {
+        check_tally(store, question, &expected, labels)?;
+    }
+    Ok(())
+}
+
+/// Times and lengths of what was found, by labels.
+fn check_tally(
+    store: &LogStore,
+    question: &Question,
+    expected: &[&LogEntry],
+    labels: &[&str],
+) -> Result<(), TestCaseError> {
+    type Counts = BTreeMap<Vec<String>, Vec<(i64, u32)>>;
+    let value = |entry: &LogEntry, name: &str| {
+        let field = match name {
+            "level" => entry.level.as_str(),
+            "queue" => &entry.queue,
+            "source" => &entry.source,
+            _ => "",
+        };
+        entry.labels.get(name).unwrap_or(field).to_owned()
+    };
+    let mut counts = Counts::new();
+    for entry in expected {
+        let key = labels.iter().map(|name| value(entry, name)).collect();
+        counts.entry(key).or_default().push((entry.time_nanos, entry.message.len() as u32));
+    }
+    let names: Vec<String> = labels.iter().map(|name| (*name).to_owned()).collect();
+    let (mut found, of) = (Counts::new(), TallyOf { labels: &names, bytes: true });
+    let all = store.tally(question.filter(), of, &|| false, &mut |values, lines| {
+        assert!(!lines.is_empty() && lines.is_sorted_by_key(|line| line.0));
+        let key = values.iter().map(|value| (**value).to_owned()).collect();
+        found.entry(key).or_default().extend(lines);
+        ControlFlow::Continue(())
+    });
+    let lacking = counts.keys().any(|key| key.iter().any(String::is_empty));
+    prop_assert_eq!(all.unwrap(), !lacking);
+    if !lacking {
+        counts.values_mut().chain(found.values_mut()).for_each(|lines| lines.sort_unstable());
+        prop_assert_eq!(found, counts, "{:?} by {:?}", question, labels);
+    }
     Ok(())
 }
 

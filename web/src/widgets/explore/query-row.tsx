@@ -1,6 +1,7 @@
 import { useId, useState } from 'react';
 import { duration } from '../../domain/duration.ts';
 import { bytes, count } from '../../domain/quantity.ts';
+import { inWords } from '../../domain/server-words.ts';
 import { MOST_LINES } from '../../explore/asking.ts';
 import { faultSpan, placeOf, plainFault } from '../../explore/fault.ts';
 import { formatted } from '../../explore/names.ts';
@@ -81,7 +82,7 @@ export function QueryRow(props: QueryRowProps) {
       </span>
       <div className="explain" aria-live="polite" id={faultId}>
         {props.isBusy ? <Skeleton width="22ch" /> : error === null ? (slot && isOn && slot.query === text ? <Explain slot={slot} /> : null) : (
-          <span className="query-fault"><span className="mark m-critical" aria-hidden="true" />{at === null ? '' : <b>{t('explore.at', { n: at + 1 })}</b>} {plainFault(error)}</span>
+          <span className="query-fault"><span className="mark m-critical" aria-hidden="true" />{at === null ? '' : <b>{t('explore.at', { n: at + 1 })}</b>} {inWords(plainFault(error))}</span>
         )}
       </div>
     </li>

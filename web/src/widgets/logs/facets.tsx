@@ -2,6 +2,7 @@ import { useEffect, useState } from 'react';
 import { FACETS, fetchLogFacets, type Facet, type LogFacets, type LogFilter } from '../../api/logs.ts';
 import { chartView } from '../../charts/view.ts';
 import { count } from '../../domain/quantity.ts';
+import { inWords } from '../../domain/server-words.ts';
 import { showName } from '../../domain/queue-name.ts';
 import { useSentence } from '../../i18n/index.ts';
 import { Refetch } from '../../live/refetch.ts';
@@ -34,7 +35,7 @@ export function FacetsCard(props: { filter: LogFilter; look: string; said: strin
   const groups = FACETS.map((facet) => ({ facet, values: (facets?.[facet] ?? []).filter(({ value }) => value !== '') })).filter(({ values }) => values.length > 0);
   return (
     <Card className="facets" title={t('logs.facets')}>
-      {error ? <p className="note dim">{error === props.said ? t('logs.sameFault') : t('logs.facetsFault', { reason: error })}</p> : null}
+      {error ? <p className="note dim">{error === props.said ? t('logs.sameFault') : t('logs.facetsFault', { reason: inWords(error) })}</p> : null}
       {!facets && !error ? <div className="note">{Array.from({ length: SHOWN }, (_, i) => <Skeleton key={i} width="100%" />)}</div> : null}
       {groups.map(({ facet, values }) => (
         <section key={facet} aria-label={t(`logs.facet.${facet}`)}>

@@ -5,6 +5,7 @@ import { TimeAxis } from '../../charts/time-axis.tsx';
 import { chartView } from '../../charts/view.ts';
 import { durationTick } from '../../domain/duration.ts';
 import { roundStep } from '../../explore/matrix.ts';
+import { inWords } from '../../domain/server-words.ts';
 import { secondOfDay, spanText } from '../../domain/moment.ts';
 import { brushedSpan, type Span } from '../../domain/span.ts';
 import { useSentence } from '../../i18n/index.ts';
@@ -118,7 +119,7 @@ export function LogHistogramCard({ filter, look, said }: { filter: LogFilter; lo
   return (
     <Card className="s12" title={t('logs.histogram')} small={bars ? [spanText(bars.span.from, bars.span.to), peak > 0 ? t('logs.peak', { n: peak, step: durationTick(bars.step) }) : ''].filter(Boolean).join(' · ') : ''} info={t('logs.histogramInfo')}>
       {error !== null && error === said ? <p className="note dim">{t('logs.sameFault')}</p> : null}
-      {error && error !== said ? <Fault text={t('logs.histogramFault', { reason: error })} retry={t('action.retry')} onRetry={retry} /> : null}
+      {error && error !== said ? <Fault text={t('logs.histogramFault', { reason: inWords(error) })} retry={t('action.retry')} onRetry={retry} /> : null}
       {bars ? <EventMarks span={bars.span} bars={box} /> : null}
       {bars ? (
         // A drag is an aid for the hand: the range's menu does the same by keys.

@@ -1,4 +1,5 @@
 import { type CSSProperties, useCallback, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { inWords } from '../../domain/server-words.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { usePaused } from '../../live/hooks.ts';
 import { columnTracks, type LineColumn } from '../../logs/columns.ts';
@@ -102,8 +103,8 @@ export function LogList(props: { tail: LogTail; q: string | undefined; open: str
   const shown = lines.slice(sight.first, sight.last);
   return (
     <div className="log-pane" style={{ '--cols': columnTracks(columns) } as CSSProperties}>
-      {tail.error && tail.state === 'ready' ? <Fault text={t('logs.stale', { reason: tail.error })} retry={t('action.retry')} onRetry={tail.reload} /> : null}
-      {tail.state === 'failed' ? <Fault text={faultWords(t, tail.error ?? '')} retry={t('action.retry')} onRetry={tail.reload} /> : null}
+      {tail.error && tail.state === 'ready' ? <Fault text={t('logs.stale', { reason: inWords(tail.error) })} retry={t('action.retry')} onRetry={tail.reload} /> : null}
+      {tail.state === 'failed' ? <Fault text={faultWords(t, inWords(tail.error ?? ''))} retry={t('action.retry')} onRetry={tail.reload} /> : null}
       {tail.skipped ? <p className="note warn">{tail.skippedLines > 0 ? t('logs.skippedLines', { n: tail.skippedLines }) : t('logs.skipped')}</p> : null}
       {tail.unreadable > 0 ? <p className="note warn">{t('logs.unreadable', { n: tail.unreadable })}</p> : null}
       <div className="log-row log-head" aria-hidden="true">{columns.map((column) => <span key={column} className={HEAD_CLASS[column]}>{t(HEADS[column])}</span>)}<span>{t('logs.message')}</span></div>

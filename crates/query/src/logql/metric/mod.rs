@@ -3,6 +3,7 @@
 mod aggregate;
 mod binary;
 mod range;
+mod tally;
 mod window;
 
 use std::collections::HashMap;

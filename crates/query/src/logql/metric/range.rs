@@ -7,7 +7,7 @@ use vigie_model::{Label, Labels};
 use vigie_store::MatchOp;
 
 use super::window::{Part, Sliding, of_parts, of_samples};
-use super::{Grid, Row, enough, grouped, room};
+use super::{Grid, Row, enough, grouped, room, tally};
 use crate::logql::ERROR;
 use crate::logql::ast::{Conversion, Grouping, LogRange, RangeOp};
 use crate::logql::engine::{LogQueryError, Reader};
@@ -28,13 +28,13 @@ pub(super) struct Asked<'a> {
 
 /// Which windows a time belongs to: those from `first` on until before `end`. Times with the same windows are one part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Windows {
-    first: i64,
-    end: i64,
+pub(super) struct Windows {
+    pub first: i64,
+    pub end: i64,
 }
 
 impl Windows {
-    fn of(time: i64, grid: Grid, range: i64) -> Self {
+    pub(super) fn of(time: i64, grid: Grid, range: i64) -> Self {
         // A window reaches from behind its beginning to its end, included.
         let step = i128::from(grid.step.max(1));
         let since = i128::from(time) - i128::from(grid.start);
@@ -47,26 +47,38 @@ impl Windows {
         Self { first: clamp(after(since)), end: clamp(after(since + i128::from(range))) }
     }
 
-    fn none(self) -> bool {
+    /// The last time that belongs to the same windows as `time`.
+    pub(super) fn until(time: i64, grid: Grid, range: i64) -> i64 {
+        let [start, time, range] = [grid.start, time, range].map(i128::from);
+        let step = i128::from(grid.step.max(1));
+        let next = |edge: i128| edge - (edge - time).div_euclid(step) * step;
+        let until = match grid.count {
+            1 => [start - range, start].into_iter().find(|edge| time <= *edge).unwrap_or(time),
+            _ => next(start).min(next(start - range)),
+        };
+        until.clamp(i64::MIN.into(), i64::MAX.into()) as i64
+    }
+
+    pub(super) fn none(self) -> bool {
         self.first >= self.end
     }
 }
 
 /// What is kept of a series.
 #[derive(Debug)]
-enum Kept {
+pub(super) enum Kept {
     Parts(Vec<(Windows, Part)>),
     Samples(Vec<(i64, f64)>),
 }
 
 /// Makes samples of lines.
-struct Sampler<'a> {
-    asked: &'a Asked<'a>,
-    pipeline: Pipeline,
+pub(super) struct Sampler<'a> {
+    pub asked: &'a Asked<'a>,
+    pub pipeline: Pipeline,
     filters: Vec<LabelTest>,
-    grouping: Option<Grouping>,
+    pub grouping: Option<Grouping>,
     /// No label is left.
-    bare: bool,
+    pub bare: bool,
 }
 
 impl<'a> Sampler<'a> {
@@ -185,13 +197,17 @@ fn collect(
     let LogRange { log, range, offset, .. } = asked.of;
     let shifted = Grid { start: grid.start.saturating_sub(*offset), ..grid };
     let sampler = Sampler::new(asked, reader.now)?;
-    let required = sampler.pipeline.required();
     let last = shifted.time(grid.count.saturating_sub(1));
-    let span = (
-        shifted.start.saturating_sub(*range).saturating_add(1),
-        last.saturating_add(1),
-        Direction::Forward,
-    );
+    let (start, end) =
+        (shifted.start.saturating_sub(*range).saturating_add(1), last.saturating_add(1));
+    if let Some((required, names)) = tally::countable(&sampler)
+        && let Some(series) =
+            tally::collect(reader, asked, (&required, &names), (start, end), shifted)?
+    {
+        return Ok(series);
+    }
+    let (required, _) = sampler.pipeline.required();
+    let span = (start, end, Direction::Forward);
     let mut series: HashMap<Labels, Kept> = HashMap::new();
     let mut labels = LabelSet::default();
     let mut held = 0_u64;
@@ -308,8 +324,10 @@ mod tests {
 
     #[test]
     fn a_time_belongs_to_the_windows_that_hold_it() {
-        for (start, step, range) in [(100, 10, 25), (100, 10, 10), (100, 10, 3), (95, 7, 70)] {
-            let grid = Grid { start, step, count: 6 };
+        for (start, step, range, count) in
+            [(100, 10, 25, 6), (100, 10, 10, 6), (100, 10, 3, 6), (95, 7, 70, 6), (100, 0, 30, 1)]
+        {
+            let grid = Grid { start, step, count };
             for time in 20..180 {
                 let windows = Windows::of(time, grid, range);
                 for place in 0..grid.count {
@@ -318,6 +336,10 @@ mod tests {
                     let found = (windows.first..windows.end).contains(&(place as i64));
                     assert_eq!(found, held, "{time} in window {place} of {grid:?} with {range}");
                 }
+                let until = Windows::until(time, grid, range);
+                let same =
+                    (time..=until.min(200)).all(|at| Windows::of(at, grid, range) == windows);
+                assert!(until >= time && same, "{time} until {until} of {grid:?} with {range}");
             }
         }
     }

@@ -18,6 +18,11 @@ impl Part {
         Self { count: 1.0, sum: value, min: value, max: value, first: value, last: value }
     }
 
+    /// So many lines.
+    pub(super) fn ones(count: usize) -> Self {
+        Self { count: count as f64, sum: count as f64, ..Self::of(1.0) }
+    }
+
     /// With what came after it.
     pub(super) fn and(self, later: Self) -> Self {
         Self {

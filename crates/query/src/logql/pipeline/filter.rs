@@ -8,7 +8,8 @@ use super::capture::Pattern;
 use super::labels::LabelSet;
 use super::regex::compile;
 use crate::logql::ast::{Compare, LabelFilter, LineFilter, LineOp, LineText, Quantity};
-use crate::logql::{ERROR, Required, units};
+use crate::logql::source::{Required, Sought};
+use crate::logql::{ERROR, units};
 
 const FAILED: &str = "LabelFilterErr";
 
@@ -61,17 +62,41 @@ impl LineTests {
         self.tests.iter().any(|test| test.matches(line)) != self.negative
     }
 
-    /// What each line has that is kept.
-    pub(crate) fn required(&self) -> Option<Required> {
-        let text = match self.tests.as_slice() {
-            _ if self.negative => None,
-            [LineTest::Regex(regex)] => return Some(Required::Regex(regex.clone())),
-            [LineTest::Contains(text)] => Some(text.as_str()).filter(|text| !text.is_empty()),
-            [LineTest::Pattern(pattern)] => pattern.longest_text(),
+    /// What each line has that is kept, or has not; and whether each line is kept of which that is true.
+    pub(crate) fn required(&self) -> (Vec<Required>, bool) {
+        let sought = |test: &LineTest| match test {
+            LineTest::Contains(text) => Some(Sought::Text(text.clone())),
+            LineTest::Regex(regex) => Some(Sought::Regex(regex.clone())),
             _ => None,
         };
-        text.map(|text| Required::Text(text.to_owned()))
+        let wanted = !self.negative;
+        let all: Vec<Sought> = self.tests.iter().filter_map(sought).collect();
+        let exact = all.len() == self.tests.len();
+        let what = match self.tests.as_slice() {
+            // None of several is there.
+            _ if self.negative => all,
+            [LineTest::Pattern(pattern)] => pattern
+                .longest_text()
+                .map(|text| Sought::Text(text.to_owned()))
+                .into_iter()
+                .collect(),
+            [_] => all,
+            // One of several is: as one expression.
+            _ => return either(&self.tests).map_or((Vec::new(), false), |one| (vec![one], true)),
+        };
+        (what.into_iter().map(|what| Required { what, wanted }).collect(), exact)
     }
+}
+
+/// That one of several is there, if an expression can say it.
+fn either(tests: &[LineTest]) -> Option<Required> {
+    let one = |test: &LineTest| match test {
+        LineTest::Contains(text) => Some(regex::escape(text)),
+        LineTest::Regex(regex) => Some(format!("(?:{regex})")),
+        _ => None,
+    };
+    let all = tests.iter().map(one).collect::<Option<Vec<String>>>()?;
+    Some(Required { what: Sought::Regex(compile(&all.join("|")).ok()?), wanted: true })
 }
 
 /// A condition on labels.

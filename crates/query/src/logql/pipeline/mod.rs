@@ -85,20 +85,24 @@ impl Pipeline {
         self.blind || self.steps.iter().all(|step| matches!(step, Step::Line(_)))
     }
 
-    /// What each line has that is kept, as it was stored.
-    pub(crate) fn required(&self) -> Vec<Required> {
-        let changes = |step: &&Step| {
-            !matches!(
-                step,
-                Step::LineFormat(_) | Step::Decolorize(_) | Step::Extract(Extract::Unpack)
-            )
-        };
-        let untouched = self.steps.iter().take_while(changes);
-        let texts = untouched.filter_map(|step| match step {
-            Step::Line(tests) => tests.required(),
-            _ => None,
-        });
-        texts.collect()
+    /// What each line has that is kept, or has not, as it was stored; and whether that is all that keeps a line.
+    pub(crate) fn required(&self) -> (Vec<Required>, bool) {
+        let (mut all, mut exact) = (Vec::new(), true);
+        for step in &self.steps {
+            match step {
+                Step::Line(tests) => {
+                    let (some, enough) = tests.required();
+                    all.extend(some);
+                    exact &= enough;
+                }
+                Step::Extract(_) if self.blind => {}
+                Step::LineFormat(_) | Step::Decolorize(_) | Step::Extract(Extract::Unpack) => {
+                    return (all, false);
+                }
+                _ => exact = false,
+            }
+        }
+        (all, exact)
     }
 
     /// What is left of a line with its labels; `None` where it is not kept.

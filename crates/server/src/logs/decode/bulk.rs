@@ -14,22 +14,25 @@ pub(crate) struct Document {
     pub(crate) action: &'static str,
     /// Where it is to go.
     pub(crate) index: String,
+    /// Its name; empty where it has none.
+    pub(crate) id: String,
     /// What it says, or why it is not taken.
     pub(crate) entry: Result<LogEntry, String>,
 }
 
-fn action(line: &[u8]) -> Result<(&'static str, String), String> {
+fn action(line: &[u8]) -> Result<(&'static str, String, String), String> {
     let map: Map<String, Value> =
         serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let known = ["create", "index", "update", "delete"]
         .into_iter()
         .find_map(|name| Some((name, map.get(name)?)));
     let (name, about) = known.ok_or("an action is create or index")?;
-    let index = about.get("_index").and_then(Value::as_str).unwrap_or_default();
-    Ok((name, index.to_owned()))
+    let text = |key| about.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok((name, text("_index"), text("_id")))
 }
 
-fn document(line: &[u8], index: &str, now: Time) -> Result<LogEntry, String> {
+/// One document, as a log entry with its index as a label.
+pub(crate) fn document(line: &[u8], index: &str, now: Time) -> Result<LogEntry, String> {
     let mut map: Map<String, Value> =
         serde_json::from_slice(line).map_err(|error| format!("failed to parse: {error}"))?;
     // Vector, Logstash and rsyslog call the machine so; in what a program writes itself it may be any.
@@ -57,7 +60,7 @@ pub(crate) fn read(bytes: &[u8], index: &str, now: Time) -> Result<Vec<Document>
             ));
         }
         let number = documents.len() + 1;
-        let (action, named) = action(line)
+        let (action, named, id) = action(line)
             .map_err(|error| format!("Malformed action/metadata line [{number}]: {error}"))?;
         let index = if named.is_empty() { index.to_owned() } else { named };
         let entry = match action {
@@ -70,7 +73,7 @@ pub(crate) fn read(bytes: &[u8], index: &str, now: Time) -> Result<Vec<Document>
                 Some(line) => document(line, &index, now),
             },
         };
-        documents.push(Document { action, index, entry });
+        documents.push(Document { action, index, id, entry });
     }
     Ok(documents)
 }

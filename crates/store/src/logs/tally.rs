@@ -1,0 +1,183 @@
+//! How many entries there are of each value of some labels, and when: for those who want no text.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use vigie_model::Level;
+
+use super::block::BlockError;
+use super::columns::{Few, Text, labels_of};
+use super::filter::{LogField, LogFilter, field_of_label};
+use super::rows::{Rows, Unit};
+use super::scan::{Cancelled, LogReadError};
+use super::store::LogStore;
+
+/// What is wanted of entries that are counted.
+#[derive(Debug, Clone, Copy)]
+pub struct TallyOf<'a> {
+    /// The labels by which they are told apart, as [`LogField::Label`] has them.
+    pub labels: &'a [String],
+    /// Whether the lengths of messages are wanted, which are 0 otherwise: they cost as much as a search for a text.
+    pub bytes: bool,
+}
+
+/// Time in nanoseconds, and the bytes of the message.
+pub type Tallied = (i64, u32);
+
+/// Takes the values of the labels, and the entries of some stretch of time that have them, by ascending time.
+pub type Each<'a> = &'a mut dyn FnMut(&[Arc<str>], &[Tallied]) -> ControlFlow<()>;
+
+/// The entries of a part that are told apart by nothing so far, or by all labels.
+struct Groups {
+    values: Vec<Vec<Arc<str>>>,
+    /// Of each row that is wanted, which of those it has.
+    of: Vec<u32>,
+}
+
+impl LogStore {
+    /// Gives the times of all entries to `each`, a part of the store at a time; parts may overlap. False: some entry has none
+    /// of these labels, and then those are missing here.
+    ///
+    /// # Errors
+    /// When `cancelled` says so.
+    pub fn tally(
+        &self,
+        mut filter: LogFilter,
+        of: TallyOf<'_>,
+        cancelled: Cancelled<'_>,
+        each: Each<'_>,
+    ) -> Result<bool, LogReadError> {
+        for unit in self.0.units(&mut filter) {
+            if cancelled() {
+                return Err(LogReadError::Cancelled);
+            }
+            match read(&filter, unit, of) {
+                Ok(None) => return Ok(false),
+                Ok(Some(groups)) => {
+                    let ends = groups
+                        .iter()
+                        .filter(|(_, entries)| !entries.is_empty())
+                        .any(|(values, entries)| each(values, entries).is_break());
+                    if ends {
+                        return Ok(true);
+                    }
+                }
+                Err(error) => self.0.unreadable(&error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+type Read = Option<Vec<(Vec<Arc<str>>, Vec<Tallied>)>>;
+
+fn read(filter: &LogFilter, unit: Unit, of: TallyOf<'_>) -> Result<Read, BlockError> {
+    let rows = Rows::new(unit);
+    let wanted = filter.rows(&rows)?;
+    if wanted.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    let mut groups = Groups { values: vec![Vec::new()], of: vec![0; wanted.len()] };
+    for name in of.labels {
+        if !groups.split(&rows, &wanted, name)? {
+            return Ok(None);
+        }
+    }
+    let times = rows.times()?;
+    let message = if of.bytes { Some(rows.text(Text::Message)?) } else { None };
+    let mut found: Vec<_> = groups.values.into_iter().map(|values| (values, Vec::new())).collect();
+    for (row, group) in wanted.iter().zip(groups.of) {
+        let row = *row as usize;
+        let bytes = message.map_or(0, |message| message.place(row).len() as u32);
+        if let Some((_, entries)) = found.get_mut(group as usize) {
+            entries.push((times.get(row).copied().unwrap_or(0), bytes));
+        }
+    }
+    if rows.unit.part().is_none() {
+        // Those of the head are as they came.
+        found.iter_mut().for_each(|(_, entries)| entries.sort_unstable());
+    }
+    Ok(Some(found))
+}
+
+impl Groups {
+    /// Tells entries apart by one more label; false: one of them has none.
+    fn split(&mut self, rows: &Rows, wanted: &[u32], name: &str) -> Result<bool, BlockError> {
+        let mut ids = Ids::default();
+        let labels = rows.few(Few::Labels)?;
+        let own: Vec<Option<u32>> = labels
+            .values
+            .iter()
+            .map(|text| labels_of(text).ok()?.get(name).map(|value| ids.of(&Arc::from(value))))
+            .collect();
+        let mut few = |which: Few| {
+            let column = rows.few(which)?;
+            let known: Vec<u32> = column.values.iter().map(|value| ids.of(value)).collect();
+            Ok::<_, BlockError>(Some((known, column)))
+        };
+        let field = match field_of_label(name) {
+            Some(LogField::Kind) => few(Few::Kind)?,
+            Some(LogField::Source) => few(Few::Source)?,
+            Some(LogField::Instance) => few(Few::Instance)?,
+            Some(LogField::Queue) => few(Few::Queue)?,
+            _ => None,
+        };
+        let levels = if name == "level" {
+            let known = Level::ALL.map(|level| ids.of(&Arc::from(level.as_str())));
+            Some((known, rows.levels()?))
+        } else {
+            None
+        };
+        let id = |row: usize| -> Option<u32> {
+            if let Some(Some(own)) = own.get(usize::from(*labels.codes.get(row)?)) {
+                return Some(*own);
+            }
+            if let Some((known, column)) = &field {
+                return known.get(usize::from(*column.codes.get(row)?)).copied();
+            }
+            let (known, levels) = levels.as_ref()?;
+            known.get(usize::from(*levels.get(row)?)).copied()
+        };
+        let empty = ids.known.get("").copied();
+        let (mut pairs, mut values) = (HashMap::new(), Vec::new());
+        let mut last = None;
+        for (row, group) in wanted.iter().zip(&mut self.of) {
+            let Some(id) = id(*row as usize).filter(|id| Some(*id) != empty) else {
+                return Ok(false);
+            };
+            let pair = (*group, id);
+            *group = match last {
+                Some((before, known)) if before == pair => known,
+                _ => *pairs.entry(pair).or_insert_with(|| {
+                    let mut all = self.values.get(pair.0 as usize).cloned().unwrap_or_default();
+                    all.extend(ids.values.get(id as usize).cloned());
+                    values.push(all);
+                    values.len() as u32 - 1
+                }),
+            };
+            last = Some((pair, *group));
+        }
+        self.values = values;
+        Ok(true)
+    }
+}
+
+/// Numbers for the values of a label.
+#[derive(Default)]
+struct Ids {
+    known: HashMap<Arc<str>, u32>,
+    values: Vec<Arc<str>>,
+}
+
+impl Ids {
+    fn of(&mut self, value: &Arc<str>) -> u32 {
+        if let Some(known) = self.known.get(value) {
+            return *known;
+        }
+        let id = self.values.len() as u32;
+        self.known.insert(value.clone(), id);
+        self.values.push(value.clone());
+        id
+    }
+}
