@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use vigie_model::Level;
 
-use super::block::BlockError;
 use super::columns::{Few, Text, labels_of};
 use super::filter::{LogField, LogFilter, field_of_label};
 use super::rows::{Rows, Unit};
 use super::scan::{Cancelled, LogReadError};
 use super::store::LogStore;
+use crate::block_file::BlockError;
 
 /// What is wanted of entries that are counted.
 #[derive(Debug, Clone, Copy)]
