@@ -17,6 +17,21 @@ describe.each(['en-GB', 'fr-FR'])('on a phone, %s', (locale) => {
   });
 });
 
+describe('in a middling window', () => {
+  it.each(['/', '/queues', '/workers', '/instances'])('%s has room for names, and its header is whole', async (path) => {
+    const { page, leave } = await visit(path, { viewport: { width: 1000, height: 800 }, locale: 'fr-FR' });
+    await live(page);
+    await page.locator(LANDMARK[path] ?? 'main').first().waitFor();
+    const cut = await page.evaluate(() => [...document.querySelectorAll('header.top .right > *, td.c-name .q')].filter((element) => {
+      const { left, right, width } = element.getBoundingClientRect();
+      const card = element.closest('.card')?.getBoundingClientRect();
+      return element.checkVisibility() && (width < 24 || left < (card?.left ?? 0) || right > (card?.right ?? 1_000));
+    }).map((element) => element.outerHTML.slice(0, 120)));
+    expect(cut).toEqual([]);
+    await leave();
+  });
+});
+
 describe('on a phone', () => {
   it('the pages are at the thumb', async () => {
     const { page, leave } = await visit('/', PHONE);

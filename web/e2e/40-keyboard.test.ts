@@ -9,7 +9,7 @@ describe('without a mouse', () => {
   it('one goes to every page by two keys', async () => {
     const { page, leave } = await visit('/');
     await live(page);
-    for (const [key, path] of [['q', '/queues'], ['w', '/workers'], ['s', '/settings/sources'], ['n', '/']] as const) {
+    for (const [key, path] of [['q', '/queues'], ['w', '/workers'], ['i', '/instances'], ['l', '/logs'], ['v', '/events'], ['e', '/explore'], ['s', '/settings/sources'], ['n', '/']] as const) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
       await page.keyboard.press('g');
       // oxlint-disable-next-line no-await-in-loop
@@ -85,19 +85,56 @@ describe('by keys alone', () => {
     await leave();
   });
 
-  it('every stop of the Tab key is seen', async () => {
+  it('the first stop leads past the header to the page', async () => {
+    const { page, leave } = await visit('/queues');
+    await live(page);
+    await page.keyboard.press('Tab');
+    expect(await focused(page)).toBe('Skip to the page');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('page');
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => document.activeElement?.closest('header.top') === null && document.activeElement !== document.body)).toBe(true);
+    await leave();
+  });
+
+  it('a menu is opened, and Escape closes it and gives the focus back', async () => {
     const { page, leave } = await visit('/');
     await live(page);
+    const menu = page.getByRole('button', { name: 'Display', exact: true });
+    await menu.focus();
+    await page.keyboard.press('Enter');
+    await page.locator('.menu:popover-open').waitFor();
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => document.activeElement?.closest('.menu:popover-open') !== null)).toBe(true);
+    await page.keyboard.press('Escape');
+    await expect.poll(() => page.locator('.menu:popover-open').count()).toBe(0);
+    await expect.poll(() => menu.evaluate((button) => button === document.activeElement)).toBe(true);
+    await leave();
+  });
+
+});
+
+describe('the stops of the Tab key', () => {
+  it.each(['/', '/queues', '/workers', '/instances', '/logs', '/events', '/explore', '/settings/sources'])('are seen, each of them, on %s', async (path) => {
+    const { page, leave } = await visit(path);
+    await live(page);
+    // Behind the header, which is the same everywhere.
+    if (path !== '/') await page.locator('#page').focus();
     for (let i = 0; i < 25; i += 1) {
       // oxlint-disable-next-line no-await-in-loop -- one press after the other
       await page.keyboard.press('Tab');
       // oxlint-disable-next-line no-await-in-loop
       const outline = await page.evaluate(() => {
         const element = document.activeElement;
-        if (!element || element === document.body) return 'body';
-        const style = getComputedStyle(element);
-        return style.outlineStyle !== 'none' && Number.parseFloat(style.outlineWidth) >= 1 ? 'seen' : element.outerHTML.slice(0, 160);
+        if (!element || element === document.body) return 'end';
+        // The editor of Explore is framed by what it stands in.
+        const isFramed = [element, element.closest('.promql')].some((each) => {
+          const style = each && getComputedStyle(each);
+          return style !== null && style.outlineStyle !== 'none' && Number.parseFloat(style.outlineWidth) >= 1;
+        });
+        return isFramed ? 'seen' : element.outerHTML.slice(0, 160);
       });
+      if (outline === 'end' && i > 5) break;
       expect(outline).toBe('seen');
     }
     await leave();

@@ -198,9 +198,9 @@ describe.each(['light', 'dark'] as const)('axe, Explore, %s', (colorScheme) => {
   });
 });
 
-describe.each(['en-GB', 'fr-FR'])('Explore on a phone, %s', (locale) => {
+describe.each([['en-GB', 'light'], ['fr-FR', 'dark']] as const)('Explore on a phone, %s, %s', (locale, colorScheme) => {
   it('has no sideways scroll, and nothing for axe', async () => {
-    const { page, leave } = await visit(link([METRIC, '1 + 1']), { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, locale });
+    const { page, leave } = await visit(link([METRIC, '1 + 1']), { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, locale, colorScheme });
     await explained(page, 2);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
     expect(await findings(page)).toEqual([]);

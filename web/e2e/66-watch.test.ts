@@ -336,7 +336,30 @@ describe('events', () => {
     await expect.poll(async () => (await page.locator('.event-mark').evaluateAll((marks) => marks.map((mark) => mark.ariaLabel))).join()).toContain(name);
     await leave();
   });
+});
 
+describe('a deploy', () => {
+  it('told by one line of curl stands on every chart over time', async () => {
+    const name = `curl-${Date.now()}`;
+    // As `curl -d` sends it, whatever it holds.
+    const posted = await fetch(new URL('/api/v1/events', server.url), { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: JSON.stringify({ type: 'deploy', subject: name, message: 'it is out' }) });
+    expect(posted.status).toBeLessThan(300);
+    // A queue without attempts has no heat map.
+    const { page, leave } = await open('/queues?sort=out');
+    await live(page);
+    const queue = (await page.locator('table.queues a[data-row]').first().getAttribute('href')) ?? '';
+    for (const [path, charts] of [['/', 2], [queue, 5], ['/workers', 2], ['/logs', 1], ['/explore?q=vigie_queue_jobs', 1]] as const) {
+      // oxlint-disable no-await-in-loop -- one page after the other
+      await page.goto(new URL(path, server.url).href);
+      const marked = () => page.locator('.marks').evaluateAll((all, wanted) => all.filter((layer) => [...layer.children].some((mark) => mark.ariaLabel?.includes(wanted))).length, name);
+      await expect.poll(marked, { timeout: 20_000, message: path }).toBe(charts);
+      // oxlint-enable no-await-in-loop
+    }
+    await leave();
+  });
+});
+
+describe('events in the list', () => {
   it('are filtered by type and words', async () => {
     const { page, leave } = await open('/events?range=1h');
     await live(page);

@@ -9,6 +9,9 @@ describe('wall mode', () => {
     expect(await page.locator('header.top, nav.phone-nav, .toolbar .field').filter({ visible: true }).count()).toBe(0);
     await page.locator('.verdict h1').waitFor();
     expect(await page.locator('main').evaluate((main) => Number(getComputedStyle(main).zoom))).toBeGreaterThan(1.2);
+    // What is below the edge comes before the next page.
+    await expect.poll(() => page.evaluate(() => window.scrollY), { timeout: 15_000 }).toBeGreaterThan(100);
+    expect(new URL(page.url()).pathname).toBe('/');
     const seen = new Set<string>();
     await expect.poll(() => seen.add(new URL(page.url()).pathname).has('/workers'), { timeout: 60_000, interval: 500 }).toBe(true);
     expect(seen).toContain('/queues');

@@ -69,10 +69,14 @@ describe('too many series', () => {
   });
 });
 
-/** A server of 100 series. */
-const server = () => {
+/** A server of 100 series; `counted` is what it says to a count of them. */
+const server = (counted: string | null = null) => {
   const steps: number[] = [];
-  vi.stubGlobal('fetch', (_path: string, { body }: { body: URLSearchParams }) => {
+  vi.stubGlobal('fetch', (path: string, { body }: { body: URLSearchParams }) => {
+    if (path === '/api/v1/query') {
+      const count = { resultType: 'vector', result: body.get('query')?.startsWith('count(') && counted !== null ? [{ metric: {}, value: [0, counted] }] : [] };
+      return Promise.resolve(new Response(JSON.stringify({ status: 'success', data: count })));
+    }
     const [start, end, step] = ['start', 'end', 'step'].map((name) => Number(body.get(name)));
     steps.push(step ?? 0);
     const values = Array.from({ length: Math.floor(((end ?? 0) - (start ?? 0)) / (step ?? 1)) + 1 }, (_, i) => [(start ?? 0) + i * (step ?? 1), '1']);
@@ -92,6 +96,15 @@ describe('a question', () => {
     const second = await ask(question, new AbortController().signal, 300_000);
     expect(second.isCoarse).toBe(true);
     expect(steps).toHaveLength(3);
+  });
+  it('is asked at once with a step that fits, where its series can be counted', async () => {
+    const steps = server('100');
+    const { isCoarse, bytes } = await ask({ ...question, query: 'counted # {' }, new AbortController().signal, 300_000);
+    expect([isCoarse, steps]).toEqual([true, [60]]);
+    expect(bytes).toBeLessThanOrEqual(300_000);
+    const few = server('3');
+    expect((await ask({ ...question, query: 'few' }, new AbortController().signal, 3_000_000)).isCoarse).toBe(false);
+    expect(few).toEqual([10]);
   });
   it('says what the server says', async () => {
     vi.stubGlobal('fetch', () => Promise.resolve(new Response('{"status":"error","error":"1:2: parse error: no"}', { status: 400 })));

@@ -4,6 +4,7 @@ import { columnsOf, columnsText } from './columns.ts';
 import { LineBuffer } from './buffer.ts';
 import { entryOf, lineId, lineOf, ndjson, Origins } from './line.ts';
 import { patternsOf, shapeOf } from './patterns.ts';
+import { faultWords } from './fault.ts';
 
 const entry = (second: number, message: string, change: Partial<LogEntry> = {}): LogEntry => ({
   time: new Date(1_800_000_000_000 + second * 1_000).toISOString(), level: 'info', type: 'job', source: 'api', instance: 'api-1', queue: null, job: null, trace: null, message, fields: {}, ...change,
@@ -195,5 +196,14 @@ describe('columns', () => {
     expect(columnsOf('job,time,<script>,queue')).toEqual(['time', 'queue', 'job']);
     expect(columnsOf('')).toEqual([]);
     expect([columnsText(['who', 'time', 'level']), columnsText(['job', 'time']), columnsText([])]).toEqual([undefined, 'time,job', '']);
+  });
+});
+
+const told = (id: string, values: Record<string, unknown> = {}) => `${id} ${Object.values(values).join(' ')}`;
+
+describe('why lines are not there', () => {
+  it('is said in a line, without the drawing that the server makes of a wrong expression', () => {
+    expect(faultWords(told, 'q: the regular expression "(" does not parse: regex parse error:\n    (\n    ^\nerror: unclosed group')).toBe('logs.badPattern "(" unclosed group');
+    expect(faultWords(told, 'HTTP 503')).toBe('fault.list HTTP 503');
   });
 });

@@ -84,8 +84,13 @@ pub fn measure(cast: &Cast<'_>) -> Result<Section> {
             ]);
         }
     }
+    println!("history: exploring ...");
+    let mut node = cast.command("node");
+    let explored = json(node.args(["bench/explore.mjs", &address(&vigie), "30d"]))?;
     let memory = vigie.program.resident()?;
-    Ok(section(&month, &table, &screen, memory))
+    let mut section = section(&month, &table, &screen, memory);
+    explore(&mut section, &explored);
+    Ok(section)
 }
 
 struct Month {
@@ -139,4 +144,42 @@ fn section(month: &Month, table: &Table, screen: &Table, memory: f64) -> Section
     section.table(table);
     section.table(screen);
     section
+}
+
+/// What Explore costs the page, one doing after the other.
+fn explore(section: &mut Section, found: &Value) {
+    section.say(
+        "Explore over 30 days with `{queue!=\"\"}`, all series of queues, in one page (`bench/explore.mjs`). *Main thread* and *longest task* are \
+         processor time, in which other programs have no part; *long* counts tasks above 100 ms. *There* is by the clock and has the server's answer in it, \
+         of which *points* are the moments asked for. The values of the completion are invented at the border of the page: the month has no label with so many.",
+    );
+    let mut table = Table::new(&[
+        "doing",
+        "points",
+        "answer MB",
+        "main thread ms",
+        "longest task ms",
+        "long",
+        "there ms",
+    ]);
+    for doing in found["doings"].as_array().into_iter().flatten() {
+        let shown = |name: &str, scale: f64, digits: usize| match number(&doing[name]) {
+            0.0 if name == "points" || name == "bytes" => "–".to_owned(),
+            value => format!("{:.digits$}", value * scale),
+        };
+        table.row(vec![
+            doing["name"].as_str().unwrap_or_default().to_owned(),
+            shown("points", 1.0, 0),
+            shown("bytes", 1e-6, 1),
+            shown("cpu", 1.0, 0),
+            shown("longest", 1.0, 0),
+            shown("long", 1.0, 0),
+            shown("took", 1.0, 0),
+        ]);
+    }
+    section.table(&table);
+    section.say(&format!(
+        "On demand it draws as many lines as a frame can: \u{201c}{}\u{201d}",
+        found["drawn"].as_str().unwrap_or_default().trim()
+    ));
 }

@@ -112,7 +112,9 @@ fn fit(instances: &[&Value], columns: usize) -> (usize, u8) {
 
 fn name(instance: &Value) -> String {
     let part = |key: &str| printable(&instance[key]);
-    format!("{}/{}/{}", part("source"), part("role"), part("instance"))
+    // As the screen calls it: by its own name, where its source knows its address alone.
+    let called = if instance["name"].is_string() { "name" } else { "instance" };
+    format!("{}/{}/{}", part("source"), part("role"), part(called))
 }
 
 fn cells(instance: &Value) -> [String; 7] {
@@ -147,7 +149,7 @@ mod tests {
         json!({"instances": [
             {"source": "lb", "instance": "app1", "role": "be_app", "status": "up", "since": "2026-11-23T14:03:39.000Z",
              "latency": {"p50": 0.004, "p95": 0.012}, "load": 3.0, "version": null, "balancer": "UP", "probe": "ok", "error": null},
-            {"source": "lb", "instance": "app2\u{1b}[2J", "role": "be_app", "status": "degraded",
+            {"source": "lb", "instance": "127.0.0.1:9002", "name": "app2\u{1b}[2J", "role": "be_app", "status": "degraded",
              "since": "2026-11-23T14:03:39.000Z", "latency": {"p50": null, "p95": null}, "load": null, "version": null,
              "balancer": "UP", "probe": "refused", "error": "balancer lb says UP, probe p says refused"}]})
     }
@@ -161,6 +163,7 @@ mod tests {
         let text = plain(Window { columns: 200, lines: 50 });
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("INSTANCE") && lines[0].ends_with("PROBE"), "{text}");
+        assert!(!text.contains("127.0.0.1"), "{text}");
         assert!(lines[1].contains("app2\\u{1b}[2J") && lines[1].contains(" -  "), "{text}");
         assert_eq!(lines[2], "  ! balancer lb says UP, probe p says refused");
         assert!(lines[3].starts_with("lb/be_app/app1") && lines[3].contains("12 ms"), "{text}");

@@ -53,6 +53,8 @@ pub struct Instance {
     pub source: String,
     /// Its name: what the load balancer calls it, or its address.
     pub instance: String,
+    /// What it calls itself, as its log entries do; null where nobody tells.
+    pub name: Option<String>,
     /// What it is there for: a load balancer's backend, `api`, `probe`, …
     pub role: String,
     /// `up`, `down`, `degraded` or `unknown`. A load balancer and a probe that contradict each other are `degraded`,
@@ -80,6 +82,7 @@ impl Instance {
         Self {
             source: view.source.to_string(),
             instance: view.instance.key.instance.to_string(),
+            name: text(view.name),
             role: view.instance.key.role.to_string(),
             status: view.status.as_str(),
             since: rfc3339(view.since),

@@ -100,8 +100,6 @@ pub struct InstanceRow {
     pub instance: Instance,
     /// Where it listens, `host:port`; absent where nobody tells.
     pub address: Option<String>,
-    /// What it calls itself, as its log entries do; absent where nobody tells.
-    pub name: Option<String>,
     /// Its source does not answer.
     pub stale: bool,
     /// The load balancer says up and the probe down, or the reverse.
@@ -331,7 +329,6 @@ impl InstanceRow {
         let row = Self {
             instance,
             address: view.instance.address.as_ref().map(ToString::to_string),
-            name: view.name.map(ToString::to_string),
             stale: view.stale,
             disagree: view.disagree,
             restarts: view.restarts,

@@ -41,7 +41,7 @@ async fn instances_have_exactly_the_shape_that_other_programs_read() {
         rows[1],
         json!({"source": "main", "instance": "app1", "role": "be_app", "status": "up",
             "since": "2026-11-23T14:03:39.000Z", "latency": {"p50": rows[1]["latency"]["p50"], "p95": rows[1]["latency"]["p95"]},
-            "load": 3.0, "version": "1.4.2", "balancer": "UP", "probe": null, "error": null})
+            "load": 3.0, "version": "1.4.2", "balancer": "UP", "probe": null, "error": null, "name": null})
     );
     assert!((rows[1]["latency"]["p95"].as_f64().unwrap() - 0.012).abs() < 0.001);
     assert_eq!(rows[0]["latency"], json!({"p50": null, "p95": null}), "absent is null, not 0");

@@ -15,7 +15,9 @@ import { SeriesTable } from './series-table.tsx';
 
 /** More lines than this are drawn on demand only: nobody can tell them apart, and the screen would stand still. */
 const MOST_DRAWN = 250;
-const MOST_ON_DEMAND = 2_000;
+/** On demand it may be so many points: what a frame can draw. */
+const MOST_POINTS = 90_000;
+const mostOnDemand = (moments: number): number => Math.max(MOST_DRAWN, Math.min(2_000, Math.floor(MOST_POINTS / Math.max(1, moments))));
 
 export interface AnswersProps {
   slots: Slots;
@@ -44,6 +46,7 @@ export function Answers(props: AnswersProps) {
   const most = wanted?.rows === rows ? wanted.most : MOST_DRAWN;
   const base = useMemo(() => baseGrid(rows), [rows]);
   const drawn = useMemo(() => (base && !isInstant ? drawnOf(rows, base, most) : []), [rows, base, most, isInstant]);
+  const onDemand = mostOnDemand(base?.length ?? 1);
   const answered = letters.filter((letter) => slots[letter]?.outcome);
   const texts = answered.map((letter) => slots[letter]?.outcome?.answer.text ?? '').filter(Boolean);
   const span = answered.map((letter) => slots[letter]?.span).find(Boolean);
@@ -70,7 +73,7 @@ export function Answers(props: AnswersProps) {
     <Card className={`s12 answers-card ${props.isBusy && (rows.length > 0 || lines.length > 0) ? 'busy' : ''}`} title={t('explore.answers')} small={span ? t('explore.asOf', { at: timeOfDay(span.to * 1_000) }) : ''} info={t('explore.answersInfo')} end={end}>
       {drawn.length < rows.length && withChart ? (
         <p className="note few">{t('explore.few', { shown: count(drawn.length), all: count(rows.length) })}
-          {most < MOST_ON_DEMAND ? <button type="button" className="btn" onClick={() => setWanted({ rows, most: MOST_ON_DEMAND })}>{t('explore.drawMore', { n: count(Math.min(rows.length, MOST_ON_DEMAND)) })}</button> : null}
+          {most < onDemand ? <button type="button" className="btn" onClick={() => setWanted({ rows, most: onDemand })}>{t('explore.drawMore', { n: count(Math.min(rows.length, onDemand)) })}</button> : null}
         </p>
       ) : null}
       {props.isBusy && rows.length === 0 && lines.length === 0 ? <div className="series-chart"><Skeleton block /></div> : null}

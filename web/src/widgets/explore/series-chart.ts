@@ -14,6 +14,8 @@ const FOCUS_PX = 24;
 const TIP_CHARS = 220;
 /** Beyond so many lines, each is thinner. */
 const MANY = 40;
+/** Beyond so many lines, the others do not step back: that would draw all of them anew with each move of the pointer. */
+const MOST_DIMMED = 250;
 
 /** Many series over time: the one nearest to the cursor is told, the others step back. */
 export class SeriesChart {
@@ -89,7 +91,7 @@ export class SeriesChart {
         stroke: () => ink(color), width: thin ? 1 : 1.5, dash, points: { show: (plot: uPlot, i: number) => isLone(plot.data[i]), size: 4, fill: () => ink(color) },
       }))],
       axes: [xAxis(), yAxis(figureTick)],
-      focus: { alpha: 0.25 },
+      focus: { alpha: this.#drawn.length > MOST_DIMMED ? 1 : 0.25 },
       cursor: { ...cursor(), points: { size: 6, one: true }, focus: { prox: FOCUS_PX } },
       hooks: {
         setSeries: [(_plot, index) => { this.#focused = index; }],

@@ -50,7 +50,7 @@ export function LogsCard() {
             </Link>
           </li>
         ))}
-        {lines || error ? null : Array.from({ length: 6 }, (_, i) => <li key={i} className="log-row"><Skeleton width="100%" /></li>)}
+        {lines || error ? null : Array.from({ length: 6 }, (_, i) => <li key={i} className="log-row"><Skeleton width="100%" /><Skeleton width="100%" /><Skeleton width="100%" /><Skeleton width="70%" /></li>)}
       </ol>
       {lines?.length === 0 ? <p className="empty">{t('logs.none')}</p> : null}
     </Card>

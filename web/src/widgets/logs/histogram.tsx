@@ -1,6 +1,6 @@
-import { useEffect, useRef, useState, type RefObject } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { fetchLogHistogram, type LogFilter, type LogHistogram } from '../../api/logs.ts';
-import { MarkLayer } from '../../charts/marks.ts';
+import { EventMarks } from '../../charts/event-marks.tsx';
 import { TimeAxis } from '../../charts/time-axis.tsx';
 import { chartView } from '../../charts/view.ts';
 import { durationTick } from '../../domain/duration.ts';
@@ -9,7 +9,6 @@ import { inWords } from '../../domain/server-words.ts';
 import { secondOfDay, spanText } from '../../domain/moment.ts';
 import { brushedSpan, type Span } from '../../domain/span.ts';
 import { useSentence } from '../../i18n/index.ts';
-import { eventFeed } from '../../live/event-feed.ts';
 import { Refetch } from '../../live/refetch.ts';
 import { Card, Fault, Skeleton } from '../../ui/index.tsx';
 import { logWindow } from './model.ts';
@@ -71,30 +70,6 @@ function useBars(filter: LogFilter, look: string) {
   return { ...state, retry: () => setTurn(turn + 1) };
 }
 
-/** The marks of events over the bars, as over every chart. */
-function EventMarks({ span, bars }: { span: Span; bars: RefObject<SVGSVGElement | null> }) {
-  const t = useSentence();
-  const box = useRef<HTMLDivElement>(null);
-  const { from, to } = span;
-  useEffect(() => {
-    if (!box.current || !bars.current) return undefined;
-    const feed = eventFeed(null);
-    const svg = bars.current;
-    const layer = new MarkLayer(box.current, t('chart.marks', { chart: t('logs.histogram') }));
-    const place = () => layer.over({ left: PAD, width: svg.clientWidth - 2 * PAD }, feed.events, { from, to });
-    const sizes = new ResizeObserver(place);
-    sizes.observe(svg);
-    const unwatch = feed.watch(place);
-    place();
-    return () => {
-      sizes.disconnect();
-      unwatch();
-      layer.destroy();
-    };
-  }, [from, to, bars, t]);
-  return <div className="log-marks"><div className="marks" ref={box} /></div>;
-}
-
 /** Lines over time (what is `said` already of the same failure is not said again); a drag looks at a stretch, everywhere at once. */
 export function LogHistogramCard({ filter, look, said }: { filter: LogFilter; look: string; said: string | null }) {
   const t = useSentence();
@@ -120,7 +95,7 @@ export function LogHistogramCard({ filter, look, said }: { filter: LogFilter; lo
     <Card className="s12" title={t('logs.histogram')} small={bars ? [spanText(bars.span.from, bars.span.to), peak > 0 ? t('logs.peak', { n: peak, step: durationTick(bars.step) }) : ''].filter(Boolean).join(' · ') : ''} info={t('logs.histogramInfo')}>
       {error !== null && error === said ? <p className="note dim">{t('logs.sameFault')}</p> : null}
       {error && error !== said ? <Fault text={t('logs.histogramFault', { reason: inWords(error) })} retry={t('action.retry')} onRetry={retry} /> : null}
-      {bars ? <EventMarks span={bars.span} bars={box} /> : null}
+      {bars ? <div className="log-marks"><EventMarks span={bars.span} pad={PAD} of={t('logs.histogram')} /></div> : null}
       {bars ? (
         // A drag is an aid for the hand: the range's menu does the same by keys.
         // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions

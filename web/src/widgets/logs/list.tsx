@@ -3,10 +3,10 @@ import { inWords } from '../../domain/server-words.ts';
 import { useSentence, type MessageId } from '../../i18n/index.ts';
 import { usePaused } from '../../live/hooks.ts';
 import { columnTracks, type LineColumn } from '../../logs/columns.ts';
+import { faultWords } from '../../logs/fault.ts';
 import { lineId, type Line } from '../../logs/line.ts';
 import type { LogTail } from '../../logs/tail.ts';
 import { Fault, Skeleton } from '../../ui/index.tsx';
-import { faultWords } from './model.ts';
 import { LogRow, needleOf } from './row.tsx';
 
 const ROW = 24;

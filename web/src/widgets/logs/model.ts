@@ -1,7 +1,6 @@
 import { LEVELS, type Level, type LogFilter } from '../../api/logs.ts';
 import { chartView } from '../../charts/view.ts';
 import type { Span } from '../../domain/span.ts';
-import type { Translate } from '../../i18n/index.ts';
 import type { Tone } from '../../ui/index.tsx';
 import { clock } from '../../live/session.ts';
 
@@ -18,10 +17,4 @@ export const levelTone = (level: Level): Tone =>
 export function logWindow(): Span {
   const now = Math.ceil(clock.now() / 1_000);
   return chartView.zoom ?? { from: now - chartView.rangeSeconds, to: now };
-}
-
-/** Why the lines are not there; what is wrong with an expression without the drawing that the server makes of it. */
-export function faultWords(t: Translate, reason: string): string {
-  const [, pattern, wrong] = /^q: the regular expression (".*") does not parse: .*error: (.+)$/s.exec(reason) ?? [];
-  return pattern !== undefined && wrong !== undefined ? t('logs.badPattern', { pattern, reason: wrong }) : t('fault.list', { reason });
 }

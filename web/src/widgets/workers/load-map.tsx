@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
+import { EventMarks } from '../../charts/event-marks.tsx';
 import { TimeAxis } from '../../charts/time-axis.tsx';
 import { useWindow } from '../../charts/use-window.ts';
 import { cursorMoment } from '../../domain/moment.ts';
@@ -96,6 +97,7 @@ export function LoadMapCard() {
       {!rows && error === null ? <div className="strips-pending"><Skeleton block /></div> : null}
       {rows && rows.length > 0 ? (
         <>
+          <div className="strip-axis strip-marks"><div><EventMarks span={{ from: grid.start, to: endOf(grid) }} pad={0} of={t('loadMap.title')} /></div></div>
           <table className="strips">
             <colgroup><col className="c-who" /><col /><col className="c-mean" /></colgroup>
             <thead className="sr"><tr><th scope="col">{t('worker.col.name')}</th><th scope="col">{t('loadMap.title')}</th><th scope="col">{t('stat.avg')}</th></tr></thead>

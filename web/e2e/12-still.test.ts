@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { live, visit } from './browser.ts';
+
+/** More than this share of the window that moves, times how far, is a jump: the verdict's bar alone would make 0.04. */
+const JUMP = 0.02;
+
+describe('a page that is opened again', () => {
+  it.each([['wide', 1_440, 900], ['on a phone', 390, 844]] as const)('does not jump when its first message comes, %s', async (_, width, height) => {
+    const { page, leave } = await visit('/', { viewport: { width, height } });
+    await live(page);
+    await page.addInitScript(() => {
+      Object.assign(globalThis, { shifts: [] as { value: number; what: string[] }[] });
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries() as (PerformanceEntry & { value: number; sources: { node: Element | null }[] })[]) {
+          (globalThis as unknown as { shifts: unknown[] }).shifts.push({ value: entry.value, what: entry.sources.map(({ node }) => (node instanceof Element ? `${node.tagName} ${node.className}` : '')) });
+        }
+      }).observe({ type: 'layout-shift', buffered: true });
+    });
+    await page.reload();
+    await live(page);
+    await page.locator('.chart canvas').first().waitFor();
+    await page.waitForTimeout(500);
+    const shifts = await page.evaluate(() => (globalThis as unknown as { shifts: { value: number; what: string[] }[] }).shifts);
+    expect(shifts.filter(({ value }) => value > JUMP)).toEqual([]);
+    await leave();
+  });
+});
