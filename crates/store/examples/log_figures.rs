@@ -10,11 +10,14 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use vigie_model::{Labels, Level, LogEntry};
-use vigie_store::logs::{Condition, LogField, LogFilter, LogOptions, LogStore, Order, TextMatch};
+use vigie_store::logs::{
+    Condition, LogField, LogFilter, LogOptions, LogStore, Order, TallyOf, TextMatch,
+};
 
 const START: i64 = 1_795_305_600_000;
 const DAY: i64 = 86_400_000;
@@ -313,6 +316,22 @@ fn searches(store: &LogStore, end: i64) -> Result<(), Box<dyn Error>> {
             })
         };
         ask(&format!("not {named}, counted"), || counted(without()?))?;
+    }
+    for labels in [&[][..], &["level"], &["level", "queue"], &["nothing"]] {
+        let names: Vec<String> = labels.iter().map(|name| (*name).to_owned()).collect();
+        let of = TallyOf { labels: &names, bytes: false };
+        ask(&format!("job and not retrying, times by {labels:?}"), || {
+            let (mut lines, mut series) = (0, 0);
+            let texts = vec![
+                TextMatch::contains("job", false)?,
+                TextMatch::contains("retrying", false)?.absent(),
+            ];
+            store.tally(LogFilter { texts, ..all() }, of, &go, &mut |_, some| {
+                (lines, series) = (lines + some.len(), series + 1);
+                ControlFlow::Continue(())
+            })?;
+            Ok(format!("{lines} lines in {series} runs"))
+        })?;
     }
     ask("counts a minute by level", || counted(all()))?;
     ask("facets of everything", || Ok(format!("{} entries", store.facets(all(), 10, &go)?.total)))?;

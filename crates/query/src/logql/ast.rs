@@ -348,6 +348,8 @@ words! {
         Stdvar = "stdvar",
         /// The largest few.
         TopK = "topk",
+        /// The same: here nothing is approximate.
+        ApproxTopK = "approx_topk",
         /// The smallest few.
         BottomK = "bottomk",
         /// Sorted, smallest first.

@@ -326,8 +326,7 @@ impl<'a> Parser<'a> {
                 self.take();
                 self.replace()
             }
-            refused @ ("approx_topk" | "variants") => Err(self
-                .error(format!("{refused} is not supported here: use topk, or several queries"))),
+            "variants" => Err(self.error("variants is not supported here: use several queries")),
             _ => Err(self.unexpected("a query")),
         }
     }
@@ -412,7 +411,7 @@ impl<'a> Parser<'a> {
             grouping = self.grouping()?;
         }
         let name = op.as_str();
-        let wants = matches!(op, VectorOp::TopK | VectorOp::BottomK);
+        let wants = matches!(op, VectorOp::TopK | VectorOp::ApproxTopK | VectorOp::BottomK);
         let sorts = matches!(op, VectorOp::Sort | VectorOp::SortDesc);
         let wrong = match &parameter {
             None if wants => Some(format!("parameter required for operation {name}")),
@@ -427,6 +426,9 @@ impl<'a> Parser<'a> {
             }
             _ if sorts && grouping.is_some() => {
                 Some("sort and sort_desc doesn't allow grouping by ".to_owned())
+            }
+            _ if op == VectorOp::ApproxTopK && grouping.is_some() => {
+                Some(format!("grouping not allowed for {name} aggregation"))
             }
             _ => None,
         };

@@ -90,8 +90,9 @@ pub trait LogSource: Send + Sync {
         visit: &mut dyn FnMut(&LogEntry) -> ControlFlow<()>,
     ) -> Result<(), ReadError>;
 
-    /// The same lines, of which nothing but their number matters: exactly those that match and hold what is required. False: it
-    /// cannot, or one of them is of a stream without one of the labels, and what was given does not count.
+    /// The same lines, of which nothing but their number matters: exactly those that match and hold what is required. The value of
+    /// a label that is not there is empty. False: it cannot, or cannot rule out that the metadata of a line have the label that
+    /// its stream lacks; what was given does not count then.
     ///
     /// # Errors
     /// When they cannot be read.

@@ -8,13 +8,14 @@ const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 const PROTOBUF: &str = "application/x-protobuf";
 
+const DOCUMENT: &str = r#"{"message": "an order came", "log.level": "info"}"#;
 /// An empty message of protobuf in snappy.
 const NOTHING: &str = "\0";
 /// Whoever shows these puts the present in place of 1795442619, and an hour before it in place of 1795439019.
 const RANGE: &str = "start=1795439019&end=1795442619";
 
 /// Path, content type and body.
-const EXAMPLES: [(&str, &str, &str); 31] = [
+const EXAMPLES: [(&str, &str, &str); 34] = [
     (
         "/api/v1/events",
         JSON,
@@ -31,6 +32,9 @@ const EXAMPLES: [(&str, &str, &str); 31] = [
         "{\"create\": {\"_index\": \"shop\"}}\n{\"message\": \"an order came\", \"log.level\": \"info\"}\n",
     ),
     ("/{index}/_bulk", NDJSON, "{\"create\": {}}\n{\"message\": \"an order came\"}\n"),
+    ("/{index}/_doc", JSON, DOCUMENT),
+    ("/{index}/_doc/{id}", JSON, DOCUMENT),
+    ("/{index}/_create/{id}", JSON, DOCUMENT),
     (
         "/loki/api/v1/push",
         JSON,

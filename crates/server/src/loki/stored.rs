@@ -79,6 +79,7 @@ impl LogSource for StoredLogs {
         each: EachTally<'_>,
     ) -> Result<bool, ReadError> {
         let Some((filter, exact)) = filter(selection) else { return Ok(true) };
+        let exact = exact && !of.labels.iter().any(|name| name == SERVICE);
         let of = logs::TallyOf { labels: of.labels, bytes: of.bytes };
         // Who stopped it knows why.
         Ok(exact && self.0.tally(filter, of, selection.stopped, each).unwrap_or(true))

@@ -39,7 +39,8 @@ async fn each_example_of_the_document_is_taken() {
             content.iter().find_map(|(kind, media)| Some((kind, media["example"].as_str()?)))
         });
         let (kind, body) = example.unwrap_or_else(|| panic!("{path} has no example"));
-        let asked = path.replace("{index}", "shop").replace("{name}", "source");
+        let asked =
+            path.replace("{index}", "shop").replace("{name}", "source").replace("{id}", "17");
         let headers = [("content-type", kind.as_str())];
         let (status, text) = server.send("POST", &asked, &headers, body.to_owned()).await;
         assert!(status.is_success(), "{path}: {status} {text}");

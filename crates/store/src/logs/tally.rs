@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use memchr::memmem;
 use vigie_model::Level;
 
 use super::columns::{Few, Text, labels_of};
@@ -36,8 +37,9 @@ struct Groups {
 }
 
 impl LogStore {
-    /// Gives the times of all entries to `each`, a part of the store at a time; parts may overlap. False: some entry has none
-    /// of these labels, and then those are missing here.
+    /// Gives the times of all entries to `each`, a part of the store at a time; parts may overlap. The value of a label that an
+    /// entry does not have is empty. False: some entry lacks one, but may have a field, job or trace of that name; then not all of
+    /// them were given.
     ///
     /// # Errors
     /// When `cancelled` says so.
@@ -139,13 +141,15 @@ impl Groups {
             let (known, levels) = levels.as_ref()?;
             known.get(usize::from(*levels.get(row)?)).copied()
         };
-        let empty = ids.known.get("").copied();
+        let empty = ids.of(&Arc::from(""));
+        let mut fields = Fields::new(rows, name);
         let (mut pairs, mut values) = (HashMap::new(), Vec::new());
         let mut last = None;
         for (row, group) in wanted.iter().zip(&mut self.of) {
-            let Some(id) = id(*row as usize).filter(|id| Some(*id) != empty) else {
+            let id = id(*row as usize).unwrap_or(empty);
+            if id == empty && fields.may_have(*row as usize)? {
                 return Ok(false);
-            };
+            }
             let pair = (*group, id);
             *group = match last {
                 Some((before, known)) if before == pair => known,
@@ -160,6 +164,38 @@ impl Groups {
         }
         self.values = values;
         Ok(true)
+    }
+}
+
+/// Whether an entry may have something else of a label's name: a field, whose own name may be in pieces, or one that stands for its
+/// job, its trace or its level's word.
+struct Fields<'a> {
+    rows: &'a Rows,
+    /// A piece that is in each name of which this one is made.
+    piece: Option<memmem::Finder<'a>>,
+    own: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn new(rows: &'a Rows, name: &'a str) -> Self {
+        let piece = name.split('_').find(|piece| !piece.is_empty());
+        let own = ["job", "trace", "level"].iter().any(|own| name.starts_with(own));
+        Self { rows, piece: piece.map(memmem::Finder::new), own }
+    }
+
+    fn may_have(&mut self, row: usize) -> Result<bool, BlockError> {
+        if self.own {
+            let ids = [self.rows.text(Text::Job)?, self.rows.text(Text::Trace)?];
+            let word = self.rows.few(Few::LevelText)?.get(row).is_some_and(|word| !word.is_empty());
+            if word || ids.iter().any(|column| !column.get(row).is_empty()) {
+                return Ok(true);
+            }
+        }
+        let fields = self.rows.text(Text::Fields)?.get(row);
+        let Some(piece) = &self.piece else { return Ok(!fields.is_empty()) };
+        // With a backslash a name may be written in another way.
+        Ok(!fields.is_empty()
+            && (piece.find(fields).is_some() || memchr::memchr(b'\\', fields).is_some()))
     }
 }
 

@@ -45,19 +45,25 @@ function Cell({ line, column }: { line: Line; column: LineColumn }) {
   }
 }
 
+/** What a line says. Vigie's own events are told in the language on the screen, so it follows that. */
+function Message({ line, needle, wrap }: { line: Line; needle: RegExp | null; wrap: boolean | undefined }) {
+  useSentence();
+  const message = showText(wordsOf(line).slice(0, LONGEST));
+  return <Marked text={wrap ? message : message.replaceAll('\n', ' ⏎ ')} needle={needle} />;
+}
+
 /** One line, one row, unless rows wrap: what does not fit is seen when it is opened. */
 export const LogRow = memo(function LogRow(props: {
   line: Line; needle: RegExp | null; open: boolean; focusable: boolean; index: number; columns?: readonly LineColumn[]; wrap?: boolean; onOpen: (line: Line) => void;
 }) {
   const { line, open, wrap, columns = USUAL } = props;
-  const message = showText(wordsOf(line).slice(0, LONGEST));
   return (
     <button
       type="button" className={`log-row l-${levelTone(line.level)}${wrap ? ' wrap' : ''}`} aria-pressed={open} data-row="" data-index={props.index}
       tabIndex={props.focusable ? 0 : -1} onClick={() => props.onOpen(line)}
     >
       {columns.map((column) => <Cell key={column} line={line} column={column} />)}
-      <span className="msg"><Marked text={wrap ? message : message.replaceAll('\n', ' ⏎ ')} needle={props.needle} /></span>
+      <span className="msg"><Message line={line} needle={props.needle} wrap={wrap} /></span>
     </button>
   );
 });

@@ -23,7 +23,7 @@ pub(super) fn aggregate(
     for row in rows {
         groups.entry(grouped(&row.labels, grouping)).or_default().push(row);
     }
-    if matches!(op, VectorOp::TopK | VectorOp::BottomK) {
+    if matches!(op, VectorOp::TopK | VectorOp::ApproxTopK | VectorOp::BottomK) {
         return groups.into_values().flat_map(|rows| few(op, count, rows, steps)).collect();
     }
     let joined = |(labels, rows): (Labels, Vec<Row>)| {
@@ -77,8 +77,8 @@ fn few(op: VectorOp, count: usize, mut rows: Vec<Row>, steps: usize) -> Vec<Row>
             .collect();
         found.sort_by(|(_, one), (_, two)| {
             one.is_nan().cmp(&two.is_nan()).then_with(|| match op {
-                VectorOp::TopK => two.total_cmp(one),
-                _ => one.total_cmp(two),
+                VectorOp::BottomK => one.total_cmp(two),
+                _ => two.total_cmp(one),
             })
         });
         for (row, _) in found.into_iter().skip(count) {

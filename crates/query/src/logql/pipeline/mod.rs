@@ -96,6 +96,8 @@ impl Pipeline {
                     exact &= enough;
                 }
                 Step::Extract(_) if self.blind => {}
+                // Grafana's histogram of lines drops errors that line filters alone cannot have.
+                Step::Drop(names) if names.iter().all(is_error) => {}
                 Step::LineFormat(_) | Step::Decolorize(_) | Step::Extract(Extract::Unpack) => {
                     return (all, false);
                 }
@@ -211,6 +213,10 @@ fn step(stage: &Stage) -> Result<Step, String> {
         Stage::Keep(labels) => Step::Keep(labels.clone()),
         parser => Step::Extract(Extract::new(parser)?),
     })
+}
+
+fn is_error(dropped: &NamedMatcher) -> bool {
+    matches!(dropped, NamedMatcher::Name(name) if name == ERROR || name == ERROR_DETAILS)
 }
 
 fn drop_labels(dropped: &[NamedMatcher], labels: &mut LabelSet) {

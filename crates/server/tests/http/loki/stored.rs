@@ -46,6 +46,8 @@ async fn the_store_answers_as_memory_does() {
         r#"query?query=sum(bytes_rate({app="web"} | logfmt [3h]))"#,
         r#"query?query=absent_over_time({app="web"} |~ "(?i)NOTHING like it" [3h])"#,
         r#"query?query=sum by (n) (count_over_time({app=~".+"}[3h]))"#,
+        r#"query_range?query=sum by (level, detected_level) (count_over_time({app=~".+"} |= "n" | drop __error__ [5m]))&since=3h&step=60"#,
+        r#"query?query=approx_topk(1, sum by (app) (count_over_time({app=~".+"}[3h])))"#,
         r#"query?query=sum by (service_name) (count_over_time({service_name=~".+"}[3h]))"#,
         r#"query?query=sum without (app) (count_over_time({app=~".+"} |= "n" [3h]))"#,
         "labels?since=3h",
