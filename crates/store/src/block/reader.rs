@@ -50,6 +50,15 @@ pub struct Block {
 pub struct Cache {
     columns: Recent<Vec<i64>>,
     pages: Recent<Vec<Row>>,
+    /// The disk is not waited for: what is not in memory is an error of the kind `WouldBlock`.
+    at_once: bool,
+}
+
+impl Cache {
+    /// One for a query that does not wait for the disk.
+    pub fn at_once(at_once: bool) -> Self {
+        Self { at_once, ..Self::default() }
+    }
 }
 
 /// The last few things that were read, by their block and place.
@@ -157,9 +166,9 @@ impl Block {
     }
 
     /// Bytes whose checksum holds.
-    fn checked(&self, offset: u64, length: u32) -> Result<Vec<u8>, BlockError> {
+    fn checked(&self, offset: u64, length: u32, cache: &Cache) -> Result<Vec<u8>, BlockError> {
         let mut bytes = Vec::new();
-        self.checked_into(offset, length, &mut bytes)?;
+        self.checked_into(offset, length, cache, &mut bytes)?;
         Ok(bytes)
     }
 
@@ -168,10 +177,16 @@ impl Block {
         &self,
         offset: u64,
         length: u32,
+        cache: &Cache,
         bytes: &mut Vec<u8>,
     ) -> Result<(), BlockError> {
         let length = length as usize;
-        match self.file.read_into(offset, length + 4, bytes) {
+        let read = if cache.at_once {
+            self.file.read_at_once(offset, length + 4, bytes)
+        } else {
+            self.file.read_into(offset, length + 4, bytes)
+        };
+        match read {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(self.damage(offset, "the file is too short"));
@@ -191,7 +206,7 @@ impl Block {
         if let Some(known) = cache.pages.find(self.meta.number, page.offset) {
             return Ok(known);
         }
-        let bytes = self.checked(page.offset, page.length)?;
+        let bytes = self.checked(page.offset, page.length, cache)?;
         let rows = decode_page(&bytes).map_err(|Corrupt(what)| self.damage(page.offset, what))?;
         Ok(cache.pages.put(self.meta.number, page.offset, rows))
     }
@@ -226,7 +241,7 @@ impl Block {
         if let Some(known) = known.filter(|known| known.len() == count) {
             return Ok(known);
         }
-        let bytes = self.checked(column.offset, column.length)?;
+        let bytes = self.checked(column.offset, column.length, cache)?;
         let decoded = times::decode(&bytes, count)
             .map_err(|Corrupt(what)| self.damage(column.offset, what))?;
         Ok(cache.columns.put(self.meta.number, column.offset, decoded))
@@ -238,7 +253,7 @@ impl Block {
         row: &Row,
         cache: &Cache,
     ) -> Result<(Arc<Vec<i64>>, Vec<u8>), BlockError> {
-        Ok((self.times(row, cache)?, self.checked(row.offset, row.length)?))
+        Ok((self.times(row, cache)?, self.checked(row.offset, row.length, cache)?))
     }
 
     /// The times and values of a chunk.
@@ -258,7 +273,7 @@ impl Block {
         out: &mut Vec<f64>,
     ) -> Result<Arc<Vec<i64>>, BlockError> {
         let times = self.times(row, cache)?;
-        self.checked_into(row.offset, row.length, &mut room.bytes)?;
+        self.checked_into(row.offset, row.length, cache, &mut room.bytes)?;
         floats::decode_into(&room.bytes, times.len(), &mut room.integers, out)
             .map_err(|Corrupt(what)| self.damage(row.offset, what))?;
         Ok(times)
