@@ -86,3 +86,60 @@ fn batch(reading: ScrapeReading) -> (Batch, u64) {
         .collect();
     (batch, claims)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures_util::future::BoxFuture;
+    use vigie_model::{Labels, ScrapedSample};
+    use vigie_server::{Appended, SinkError, StoreFigures};
+
+    use super::*;
+
+    /// Keeps the series of what it gets.
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<String>>);
+
+    impl MetricSink for Kept {
+        fn append(&self, batch: Batch) -> BoxFuture<'static, Result<Appended, SinkError>> {
+            let series =
+                batch.samples.iter().map(|one| batch.series[one.series as usize].to_string());
+            self.0.lock().unwrap().extend(series);
+            Box::pin(std::future::ready(Ok(Appended::default())))
+        }
+
+        fn metadata(&self, _: Option<&str>) -> Vec<MetricMetadata> {
+            Vec::new()
+        }
+
+        fn figures(&self) -> StoreFigures {
+            StoreFigures::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_would_be_taken_for_vigies_own_is_not_kept_and_counted() {
+        let sample = |pairs: &[(&str, &str)]| ScrapedSample {
+            labels: Labels::from_pairs(pairs.iter().copied()),
+            time_millis: Some(1_000),
+            value: ScrapedValue::Float(1.0),
+        };
+        let own = [("__name__", "vigie_queue_jobs"), ("queue", "emails")];
+        let copied = [("__name__", "vigie_queue_jobs"), ("job", "vigie"), ("queue", "emails")];
+        let samples = vec![sample(&own), sample(&copied), sample(&[("__name__", "up")])];
+        let (sender, receiver) = vigie_collect::samples(10);
+        sender.send(ScrapeReading { samples, families: Vec::new() });
+        let (kept, lost, stop) =
+            (Arc::new(Kept::default()), Arc::default(), CancellationToken::new());
+        let task = tokio::spawn(run(receiver, Some(kept.clone()), Arc::clone(&lost), stop.clone()));
+        let all = || kept.0.lock().unwrap().clone();
+        while all().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        task.await.unwrap();
+        assert_eq!(all(), [r#"vigie_queue_jobs{job="vigie", queue="emails"}"#, "up"]);
+        assert_eq!(lost.load(Ordering::Relaxed), 1);
+    }
+}

@@ -5,7 +5,7 @@ use vigie_store::{ReadError, Storage};
 use crate::answer::Answer;
 use crate::control::{Control, StopReason};
 use crate::eval::{Context, Grid};
-use crate::promql::parse;
+use crate::promql::{Expr, parse};
 
 /// What one query may use. Each limit is named by the error that it causes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub struct EngineLimits {
     pub max_steps: u64,
     /// The default step of subqueries, in milliseconds.
     pub subquery_step: i64,
+    /// What a query may cost that is answered at once or not at all, about in samples read; one that would cost more, or
+    /// wait for the disk, ends with [`ReadError::NotAtOnce`]. None: it may take its time.
+    pub at_once: Option<u64>,
 }
 
 impl Default for EngineLimits {
@@ -30,6 +33,7 @@ impl Default for EngineLimits {
             max_samples_read: 1_000_000_000,
             max_steps: 11_000,
             subquery_step: 60_000,
+            at_once: None,
         }
     }
 }
@@ -89,7 +93,7 @@ impl Engine {
         time: i64,
         control: &Control,
     ) -> Result<Answer, QueryError> {
-        let expr = parse(query).map_err(|error| QueryError::Invalid(error.to_string()))?;
+        let expr = self.parsed(query)?;
         // Within an instant query a step is what Prometheus takes for none.
         Context::new(storage, control, self.limits, (query, time, time, 0)).instant(&expr, time)
     }
@@ -125,7 +129,16 @@ impl Engine {
                 ),
             });
         }
-        let expr = parse(query).map_err(|error| QueryError::Invalid(error.to_string()))?;
+        let expr = self.parsed(query)?;
         Context::new(storage, control, self.limits, (query, start, end, step)).range(&expr, grid)
+    }
+
+    fn parsed(&self, query: &str) -> Result<Expr, QueryError> {
+        // What a byte costs is some of it, whatever it says: regular expressions are made at once.
+        let cost = query.len() as u64 * if query.contains('~') { 100 } else { 1 };
+        if self.limits.at_once.is_some_and(|most| cost > most) {
+            return Err(ReadError::NotAtOnce.into());
+        }
+        parse(query).map_err(|error| QueryError::Invalid(error.to_string()))
     }
 }

@@ -6,6 +6,7 @@ mod support;
 use support::MemoryStorage;
 use vigie_model::Labels;
 use vigie_query::{Control, Engine, EngineLimits, QueryError, QueryValue, StopReason};
+use vigie_store::{FoundSeries, Hints, Matcher, ReadError, Storage, TimeRange};
 
 fn storage() -> MemoryStorage {
     let mut storage = MemoryStorage::default();
@@ -49,6 +50,79 @@ fn each_limit_is_named() {
     let subquery = "max_over_time(time()[10000d:1ms])";
     let query = subquery.replace("time()[", "vector(1)[");
     assert_eq!(limit(all, &query), Some("max_points"));
+}
+
+/// The same, answering at once whatever it is asked.
+struct AtOnce(MemoryStorage);
+
+impl Storage for AtOnce {
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        step: i64,
+    ) -> Result<Vec<FoundSeries>, ReadError> {
+        self.0.select(matchers, range, step)
+    }
+
+    fn select_for(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        hints: Hints,
+    ) -> Result<Vec<FoundSeries>, ReadError> {
+        assert!(hints.at_once.is_some_and(|left| left <= 10_000), "{hints:?}");
+        self.0.select(matchers, range, hints.step)
+    }
+
+    fn series(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Labels>, ReadError> {
+        self.0.series(matchers, range)
+    }
+
+    fn label_names(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+    ) -> Result<Vec<String>, ReadError> {
+        self.0.label_names(matchers, range)
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        matchers: &[Matcher],
+        range: TimeRange,
+    ) -> Result<Vec<String>, ReadError> {
+        self.0.label_values(name, matchers, range)
+    }
+}
+
+#[test]
+fn what_costs_more_than_may_be_done_at_once_is_not_done() {
+    let storage = AtOnce(storage());
+    let engine = Engine::new(EngineLimits { at_once: Some(10_000), ..EngineLimits::default() });
+    let ask = |query: &str| engine.range(&storage, query, (0, 99_000, 1_000), &Control::default());
+    let not_at_once = QueryError::Storage(ReadError::NotAtOnce);
+    for query in ["1", "a_total", "a_total{s='1'} + 1", "rate(a_total{s='1'}[5s])", "sum(a_total)"]
+    {
+        let usual = Engine::default();
+        let usual = usual.range(&storage.0, query, (0, 99_000, 1_000), &Control::default());
+        assert_eq!(ask(query).unwrap().value, usual.unwrap().value, "{query}");
+    }
+    for query in [
+        // Text, points, samples, how often each is looked at, steps of a subquery, expressions of their own.
+        format!("a_total{{s='{}'}}", "x".repeat(10_000)),
+        format!("a_total{{s=~'{}'}}", "x".repeat(100)),
+        "a_total + a_total + a_total + a_total".to_owned(),
+        "max_over_time(a_total[50s])".to_owned(),
+        "max_over_time(vector(1)[400d:10ms])".to_owned(),
+        ["time()"; 120].join("+"),
+    ] {
+        assert_eq!(ask(&query).err(), Some(not_at_once.clone()), "{query}");
+    }
+    // A storage that does not know what it can do at once does nothing so.
+    let asked = engine.range(&storage.0, "a_total", (0, 0, 1), &Control::default());
+    assert_eq!(asked.err(), Some(not_at_once));
 }
 
 #[test]

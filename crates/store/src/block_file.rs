@@ -125,19 +125,26 @@ impl BlockFile {
     /// Bytes whose checksum, which follows them, holds.
     pub fn checked(&self, offset: u64, length: u32) -> Result<Vec<u8>, BlockError> {
         let mut bytes = Vec::new();
-        self.checked_into(offset, length, &mut bytes)?;
+        self.checked_into(offset, length, false, &mut bytes)?;
         Ok(bytes)
     }
 
-    /// The same, in place of what is in `bytes`.
+    /// The same, in place of what is in `bytes`; with `at_once` nothing waits for the disk: what the system does not have in
+    /// memory is an error of the kind `WouldBlock`.
     pub fn checked_into(
         &self,
         offset: u64,
         length: u32,
+        at_once: bool,
         bytes: &mut Vec<u8>,
     ) -> Result<(), BlockError> {
         let length = length as usize;
-        match self.file.read_into(offset, length + 4, bytes) {
+        let read = if at_once {
+            self.file.read_at_once(offset, length + 4, bytes)
+        } else {
+            self.file.read_into(offset, length + 4, bytes)
+        };
+        match read {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(self.damage(offset, "the file is too short"));

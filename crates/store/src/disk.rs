@@ -172,6 +172,16 @@ impl Disk {
         Ok(DiskFile { file, disk: self.clone() })
     }
 
+    /// Returns when all of a file is on the disk that somebody else has written; that it is gone is fine.
+    pub fn sync(&self, path: &Path) -> io::Result<()> {
+        self.check(true)?;
+        self.wait();
+        match File::open(path).and_then(|file| file.sync_data()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Renames within a folder, durably.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.check(false)?;
@@ -265,6 +275,25 @@ impl ReadFile {
         }
         bytes.resize(length, 0);
         self.file.read_exact_at(bytes, offset)
+    }
+
+    /// The same where the system has it in memory; otherwise an error of the kind `WouldBlock`.
+    pub fn read_at_once(&self, offset: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+        if offset.checked_add(length as u64).is_none_or(|end| end > self.length) {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        bytes.resize(length, 0);
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::io::{ReadWriteFlags, preadv2};
+            let mut whole = [io::IoSliceMut::new(bytes)];
+            let read = preadv2(&self.file, &mut whole, offset, ReadWriteFlags::NOWAIT);
+            // Some file systems do not know the flag.
+            if read.is_ok_and(|read| read == length) {
+                return Ok(());
+            }
+        }
+        Err(ErrorKind::WouldBlock.into())
     }
 
     /// All of it, from the beginning.

@@ -100,6 +100,11 @@ impl Matcher {
         &self.value
     }
 
+    /// Whether each value of the label must be looked at to know which are wanted.
+    pub(crate) fn is_regex(&self) -> bool {
+        self.regex.is_some()
+    }
+
     /// Whether a label with this value (empty: no such label) is wanted.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {

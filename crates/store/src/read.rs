@@ -78,6 +78,9 @@ pub enum ReadError {
     /// A backend elsewhere did not answer.
     #[error("the metrics backend did not answer: {0}")]
     Backend(String),
+    /// It takes more than [`Hints::at_once`] allows.
+    #[error("this takes longer than may be taken at once")]
+    NotAtOnce,
 }
 
 /// Reads one series, decoding only when asked to, so that a query over many series holds one at a time.
@@ -135,6 +138,14 @@ pub struct Hints {
     pub stretch: Stretch,
     /// Of each series only the newest sample of the range is wanted; those before it may be left out.
     pub newest: bool,
+    /// Nothing may be waited for, and no more be done than decoding so many samples takes; else [`ReadError::NotAtOnce`] is
+    /// the answer, of the selection or of a reader. None: it takes the time that it takes.
+    pub at_once: Option<u64>,
+}
+
+impl Hints {
+    /// What it costs to find a series, in samples that are decoded: about a quarter of a microsecond.
+    pub const SERIES: u64 = 50;
 }
 
 /// Where series are read from.
@@ -155,16 +166,19 @@ pub trait Storage: Send + Sync {
         step: i64,
     ) -> Result<Vec<FoundSeries>, ReadError>;
 
-    /// The same for a storage that can say more of a stretch than its last sample.
+    /// The same for a storage that can say more of a stretch than its last sample, or knows what it can answer at once.
     ///
     /// # Errors
-    /// When the index cannot be read.
+    /// When the index cannot be read, or not at once where that is asked.
     fn select_for(
         &self,
         matchers: &[Matcher],
         range: TimeRange,
         hints: Hints,
     ) -> Result<Vec<FoundSeries>, ReadError> {
+        if hints.at_once.is_some() {
+            return Err(ReadError::NotAtOnce);
+        }
         self.select(matchers, range, hints.step)
     }
 

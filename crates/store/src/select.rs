@@ -1,7 +1,9 @@
 //! Reading: what is selected stays as it was at that moment, and is decoded when it is asked for.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use roaring::RoaringBitmap;
 use vigie_model::{Labels, ResetHint};
@@ -32,7 +34,12 @@ struct Sources {
     frozen: Option<Arc<Head>>,
     active: Arc<Head>,
     cache: Cache,
+    /// What may still be done of [`Hints::at_once`].
+    left: Option<AtomicU64>,
 }
+
+/// What a histogram costs, in samples.
+const HISTOGRAM: u64 = 50;
 
 /// One series of a selection.
 struct Reader {
@@ -76,6 +83,7 @@ impl SeriesReader for Reader {
         let heads = [(&sources.frozen, self.frozen), (&Some(sources.active.clone()), self.active)];
         for (head, extent) in heads {
             let (Some(head), Some(extent)) = (head, extent) else { continue };
+            sources.spend(extent.cost(HISTOGRAM))?;
             let content = head.lock();
             let Some(series) = content.series(self.id) else { continue };
             let runs = series
@@ -105,6 +113,14 @@ impl Reader {
 }
 
 impl Sources {
+    /// Counts what is about to be done, in samples.
+    fn spend(&self, cost: u64) -> Result<(), ReadError> {
+        let Some(left) = &self.left else { return Ok(()) };
+        let spent =
+            left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(cost));
+        spent.map(drop).map_err(|_| ReadError::NotAtOnce)
+    }
+
     /// Whether there is something of this series in the block.
     fn read_block(
         &self,
@@ -127,6 +143,8 @@ impl Sources {
         };
         let has_sums = rows.iter().any(|row| row.kind == Kind::Merged);
         for row in rows.iter().filter(|row| self.wants(row.kind, low)) {
+            let each = if row.kind == Kind::Floats { 1 } else { HISTOGRAM };
+            self.spend(u64::from(row.column.count) * each)?;
             if row.kind == Kind::Floats {
                 let decoded =
                     merged.decoded(range, |floats| block.floats(row, &self.cache, room, floats));
@@ -193,6 +211,11 @@ impl Sources {
 
     /// What is damaged is left out and named; a disk that fails is an error.
     fn damaged(&self, block: &Block, error: &BlockError) -> Result<(), ReadError> {
+        if let BlockError::Disk { error, .. } = error
+            && error.kind() == io::ErrorKind::WouldBlock
+        {
+            return Err(ReadError::NotAtOnce);
+        }
         if let BlockError::Disk { .. } = error {
             return Err(ReadError::Damaged(error.to_string()));
         }
@@ -203,26 +226,33 @@ impl Sources {
 }
 
 impl Store {
+    /// Series that match, whenever they have samples.
+    fn matching(&self, matchers: &[Matcher]) -> RoaringBitmap {
+        self.0.known.index().select(matchers)
+    }
+
     /// The series that match and may have samples within the range.
     fn candidates(&self, matchers: &[Matcher], range: TimeRange, view: &View) -> RoaringBitmap {
-        let index = self.0.known.index();
-        let matching = index.select(matchers);
-        drop(index);
-        let mut with_samples = RoaringBitmap::new();
-        for block in view.blocks.iter().filter(|block| block.overlaps(range.start, range.end)) {
-            with_samples |= &block.meta.series & &matching;
-        }
-        for head in view.frozen.iter().chain([&view.active]) {
-            let content = head.lock();
-            for id in &content.ids & &matching {
-                let bounds = content.series(id).and_then(crate::head::HeadSeries::bounds);
-                if bounds.is_some_and(|bounds| bounds.0 <= range.end && bounds.1 >= range.start) {
-                    with_samples.insert(id);
-                }
+        within(&self.matching(matchers), range, view)
+    }
+}
+
+/// Those of the series that may have samples within the range.
+fn within(matching: &RoaringBitmap, range: TimeRange, view: &View) -> RoaringBitmap {
+    let mut with_samples = RoaringBitmap::new();
+    for block in view.blocks.iter().filter(|block| block.overlaps(range.start, range.end)) {
+        with_samples |= &block.meta.series & matching;
+    }
+    for head in view.frozen.iter().chain([&view.active]) {
+        let content = head.lock();
+        for id in &content.ids & matching {
+            let bounds = content.series(id).and_then(crate::head::HeadSeries::bounds);
+            if bounds.is_some_and(|bounds| bounds.0 <= range.end && bounds.1 >= range.start) {
+                with_samples.insert(id);
             }
         }
-        with_samples
     }
+    with_samples
 }
 
 impl Storage for Store {
@@ -241,8 +271,14 @@ impl Storage for Store {
         range: TimeRange,
         hints: Hints,
     ) -> Result<Vec<FoundSeries>, ReadError> {
+        if hints.at_once.is_some() && matchers.iter().any(Matcher::is_regex) {
+            return Err(ReadError::NotAtOnce);
+        }
+        let matching = self.matching(matchers);
+        let left = hints.at_once.map(|all| all.checked_sub(matching.len() * Hints::SERIES));
+        let left = left.map(|left| left.ok_or(ReadError::NotAtOnce)).transpose()?;
         let view = self.0.view();
-        let found = self.candidates(matchers, range, &view);
+        let found = within(&matching, range, &view);
         let overlapping = |head: &Arc<Head>| head.overlaps(range.start, range.end);
         let blocks = choose(&view.blocks, range, hints, &self.0.options);
         let frozen = view.frozen.filter(overlapping);
@@ -256,7 +292,8 @@ impl Storage for Store {
             blocks,
             frozen,
             active: view.active,
-            cache: Cache::default(),
+            cache: Cache::at_once(left.is_some()),
+            left: left.map(AtomicU64::new),
         });
         let index = self.0.known.index();
         let frozen = sources.frozen.as_ref().map(|head| head.lock());

@@ -248,7 +248,13 @@ fn metrics(
         });
         return Ok(elsewhere);
     }
-    Ok(store.map(|store| Metrics::new(Arc::new(store.clone()), sink, limits.0, limits.1)))
+    // All that is sent elsewhere gets the same.
+    let external = config.metrics.remote_write.first();
+    let external = external.map(|one| one.external_labels.clone()).unwrap_or_default();
+    let here = |store: &Store| {
+        Metrics::new(Arc::new(store.clone()), sink, limits.0, limits.1).federated(external)
+    };
+    Ok(store.map(here))
 }
 
 /// Starts what fills the store and the queues, what looks after the stores, and what forwards out of them.

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use vigie_store::{Samples, Storage};
+use vigie_store::{ReadError, Samples, Storage};
 
 use super::notes::Notes;
 use super::series::Take;
@@ -25,6 +25,8 @@ pub(crate) struct Context<'a> {
     pub notes: Notes,
     pub held: Cell<u64>,
     pub stats: Cell<Stats>,
+    /// What is left of [`EngineLimits::at_once`].
+    left: Cell<Option<u64>>,
 }
 
 impl<'a> Context<'a> {
@@ -45,7 +47,21 @@ impl<'a> Context<'a> {
             notes: Notes::default(),
             held: Cell::new(0),
             stats: Cell::default(),
+            left: Cell::new(limits.at_once),
         }
+    }
+
+    /// What may still be done where the query is to be answered at once.
+    pub(crate) fn at_once(&self) -> Option<u64> {
+        self.left.get()
+    }
+
+    /// Counts what is done where the query is to be answered at once, in samples that are looked at.
+    pub(crate) fn spend(&self, cost: usize) -> Result<(), QueryError> {
+        let Some(left) = self.left.get() else { return Ok(()) };
+        let left = left.checked_sub(cost as u64).ok_or(ReadError::NotAtOnce)?;
+        self.left.set(Some(left));
+        Ok(())
     }
 
     /// Ends the query when somebody wants it ended.
@@ -55,6 +71,7 @@ impl<'a> Context<'a> {
 
     /// Counts points that are held from now on.
     pub(crate) fn hold(&self, points: usize) -> Result<(), QueryError> {
+        self.spend(points)?;
         let held = self.held.get().saturating_add(points as u64);
         self.held.set(held);
         let mut stats = self.stats.get();
@@ -74,6 +91,7 @@ impl<'a> Context<'a> {
 
     /// Counts samples that were read.
     pub(crate) fn read(&self, samples: &Samples) -> Result<(), QueryError> {
+        self.spend(samples.len())?;
         let mut stats = self.stats.get();
         stats.samples_read += samples.len() as u64;
         self.stats.set(stats);
@@ -92,6 +110,7 @@ impl<'a> Context<'a> {
     /// Evaluates an expression; afterwards only its value counts as held.
     pub(crate) fn eval(&self, expr: &Expr, grid: Grid) -> Result<Evaluated, QueryError> {
         self.check()?;
+        self.spend(grid.count)?;
         if grid.count == 0 {
             return Ok(match expr.value_type() {
                 ValueType::Scalar => Evaluated::Scalar(Vec::new()),

@@ -101,6 +101,7 @@ impl<'a> Ranged<'a> {
         for (labels, read) in &self.source.series {
             self.context.check()?;
             read(self.context, &mut samples)?;
+            self.context.spend(self.looked_at(&samples))?;
             let row = self.row(labels, &samples)?;
             let one = Series { labels: self.result_labels(labels), row };
             if one.has_values() && !take(one)? {
@@ -108,6 +109,15 @@ impl<'a> Ranged<'a> {
             }
         }
         Ok(true)
+    }
+
+    /// How often samples are looked at: as many times as there are windows that they are in.
+    fn looked_at(&self, samples: &Samples) -> usize {
+        let Source { ends, width, .. } = &self.source;
+        let windows = width.checked_div(ends.step).unwrap_or(ends.count as i64);
+        let windows = usize::try_from(windows).unwrap_or(usize::MAX).clamp(1, ends.count.max(1));
+        let buckets = samples.histograms.iter().map(|one| one.positive.len() + one.negative.len());
+        (samples.floats.len() + buckets.sum::<usize>()).saturating_mul(windows)
     }
 
     fn row(&self, labels: &Labels, samples: &Samples) -> Result<Row, QueryError> {

@@ -46,8 +46,9 @@ impl Context<'_> {
             end: ends.end().saturating_add(behind),
         };
         let step = if ends.count > 1 { ends.step.min(hints.step) } else { 0 };
-        let found =
-            self.storage.select_for(&selector.matchers(), range, Hints { step, ..hints })?;
+        let hints = Hints { step, at_once: self.at_once(), ..hints };
+        let found = self.storage.select_for(&selector.matchers(), range, hints)?;
+        self.spend(found.len().saturating_mul(Hints::SERIES as usize))?;
         let mut stats = self.stats.get();
         stats.series += found.len() as u64;
         self.stats.set(stats);
@@ -124,7 +125,8 @@ impl Context<'_> {
         let lookback = self.limits.lookback;
         let mut selected = Vec::new();
         let grid = ends.common(0);
-        let hints = Hints { step: lookback, grid, stretch: Stretch::Line, newest: false };
+        let stretch = Stretch::Line;
+        let hints = Hints { step: lookback, grid, stretch, ..Hints::default() };
         for found in self.find(selector, ends, (lookback, lookback), hints)? {
             self.check()?;
             let mut samples = found.reader.read()?;
@@ -162,7 +164,7 @@ impl Context<'_> {
                 let step = stretch(function).map_or(0, |_| width / SAMPLES_OF_A_WINDOW);
                 let stretch = stretch(function).unwrap_or_else(|| nearest(function));
                 let (grid, start) = (ends.common(width), ends.start.saturating_sub(width));
-                let hints = Hints { step, grid, stretch, newest: false };
+                let hints = Hints { step, grid, stretch, ..Hints::default() };
                 let (at, function) = (expr.at, function.to_owned());
                 let mut series: Vec<(Labels, Read)> = Vec::new();
                 for found in self.find(selector, ends, reach, hints)? {

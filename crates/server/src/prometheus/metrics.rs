@@ -144,6 +144,8 @@ pub struct Metrics {
     pub(super) waiting: Arc<Semaphore>,
     pub(super) doors: super::write::Doors,
     pub(super) exemplars: Arc<Exemplars>,
+    /// What series get where another Prometheus scrapes them.
+    pub(super) external: Arc<Labels>,
     own: Arc<BTreeMap<String, String>>,
 }
 
@@ -193,6 +195,7 @@ impl Metrics {
             waiting: Arc::new(Semaphore::new(limits.concurrency + limits.queue)),
             doors: super::write::Doors::default(),
             exemplars: Arc::default(),
+            external: Arc::default(),
             own: Arc::new(BTreeMap::from([(COPY_LABEL.to_owned(), String::new())])),
         }
     }
@@ -203,6 +206,12 @@ impl Metrics {
         let pairs = external.iter().map(|label| (label.name.to_string(), label.value.to_string()));
         Arc::make_mut(&mut self.own).extend(pairs);
         self
+    }
+
+    /// Metrics that are read here, of which another Prometheus is told with these labels.
+    #[must_use]
+    pub fn federated(self, external: Labels) -> Self {
+        Self { external: Arc::new(external), ..self }
     }
 
     /// What tells Vigie's own series from others of their names, beside the labels of the catalogue; an empty one is a label
@@ -233,9 +242,9 @@ impl Metrics {
         self.exemplars.counts()
     }
 
-    /// An engine for one query; `lookback` in milliseconds where the query says so.
-    pub(super) fn engine(&self, lookback: Option<i64>) -> Engine {
+    /// An engine for one query; `lookback` in milliseconds where the query says so, `at_once` as of [`EngineLimits`].
+    pub(super) fn engine(&self, lookback: Option<i64>, at_once: Option<u64>) -> Engine {
         let lookback = lookback.filter(|millis| *millis > 0).unwrap_or(self.engine.lookback);
-        Engine::new(EngineLimits { lookback, ..self.engine })
+        Engine::new(EngineLimits { lookback, at_once, ..self.engine })
     }
 }

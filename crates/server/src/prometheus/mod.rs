@@ -12,6 +12,8 @@ mod error;
 mod escaping;
 mod evaluate;
 mod exemplars;
+mod features;
+mod federate;
 mod histogram_json;
 mod metadata;
 mod metrics;
@@ -65,6 +67,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(metadata::metadata))
         .routes(routes!(targets::targets))
         .routes(routes!(targets::scrape_pools))
+        .routes(routes!(targets::metadata))
+        .routes(routes!(federate::federate))
+        .routes(routes!(features::features))
         .routes(routes!(alerting::rules))
         .routes(routes!(alerting::alerts))
         .routes(routes!(alerting::alertmanagers))

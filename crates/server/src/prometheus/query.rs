@@ -12,7 +12,7 @@ use vigie_query::promql::{self, Expr, FunctionKind, parse};
 use vigie_query::{Answer, QueryValue, Stats};
 
 use super::error::{ApiError, ErrorShape};
-use super::evaluate::{Evaluated, evaluate};
+use super::evaluate::{Evaluated, answered};
 use super::number::{float, integer, seconds, string};
 use super::params::{Params, duration};
 use super::success::{answer, labels, list, success};
@@ -67,10 +67,10 @@ pub(crate) async fn instant(
     let time = params.time_or("time", app.time().millis())?;
     let options = Options::of(&params, limit)?;
     let metrics = app.metrics()?;
-    let engine = metrics.engine(options.lookback);
     let query = params.get("query").to_owned();
-    let evaluated = evaluate(metrics, options.timeout, move |storage, control| {
-        Ok(engine.instant(storage, &query, time, control)?)
+    let asked = (options.timeout, options.lookback);
+    let evaluated = answered(metrics, asked, move |engine, storage, control| {
+        engine.instant(storage, &query, time, control)
     });
     Ok(respond(evaluated.await?, &options))
 }
@@ -105,10 +105,10 @@ pub(crate) async fn range(
     }
     let options = Options::of(&params, limit)?;
     let metrics = app.metrics()?;
-    let engine = metrics.engine(options.lookback);
     let query = params.get("query").to_owned();
-    let evaluated = evaluate(metrics, options.timeout, move |storage, control| {
-        Ok(engine.range(storage, &query, (start, end, step), control)?)
+    let asked = (options.timeout, options.lookback);
+    let evaluated = answered(metrics, asked, move |engine, storage, control| {
+        engine.range(storage, &query, (start, end, step), control)
     });
     Ok(respond(evaluated.await?, &options))
 }

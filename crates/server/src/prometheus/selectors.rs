@@ -20,7 +20,7 @@ pub(super) fn matcher_sets_or_bad_data(params: &Params) -> Result<Vec<Vec<Matche
 const NOTHING_NAMED: &str = " at least one non-empty matcher";
 
 /// Reads a selector of an instant vector, without offset and `@`, which have no meaning here.
-fn selector(text: &str) -> Result<Vec<Matcher>, String> {
+pub(super) fn selector(text: &str) -> Result<Vec<Matcher>, String> {
     parse_selector(text).map_err(|error| {
         let error = error.to_string();
         match error.ends_with(NOTHING_NAMED) {

@@ -1,14 +1,21 @@
-//! `/api/v1/targets` and `/scrape_pools`: Vigie's sources are what it collects from, each a pool of its own.
+//! `/api/v1/targets`, `/targets/metadata` and `/scrape_pools`: Vigie's sources are what it collects from, each a pool of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use vigie_board::SourceView;
+use vigie_model::catalogue::COPY_LABEL;
+use vigie_store::{MatchOp, Matcher, ReadError, Storage, TimeRange};
 
+use super::error::{ApiError, ErrorShape};
+use super::evaluate::evaluate;
+use super::metadata::known;
 use super::params::Params;
+use super::selectors::selector;
 use super::success::success_of;
+use super::write::MetricMetadata;
 use crate::state::AppState;
 use crate::time_text::rfc3339;
 
@@ -97,4 +104,82 @@ pub(crate) async fn scrape_pools(State(app): State<AppState>) -> Response {
     let names: Vec<String> =
         board.sources(app.time()).map(|source| source.name().to_string()).collect();
     success_of(&BTreeMap::from([("scrapePools", names)]))
+}
+
+/// What a metric of a target is.
+#[derive(Serialize)]
+struct TargetMetadata {
+    target: BTreeMap<&'static str, String>,
+    /// Where one is not asked for by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metric: Option<String>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    help: String,
+    unit: String,
+}
+
+/// What metrics each source has series of now, and what those are.
+#[utoipa::path(get, path = "/api/v1/targets/metadata", tag = "prometheus",
+    params(("match_target" = Option<String>, Query, description = "A selector of targets by their labels: `{source=\"main\"}`."),
+        ("metric" = Option<String>, Query, description = "The name of a metric."), ("limit" = Option<u64>, Query)),
+    responses((status = 200, description = "Prometheus's answer", content_type = "application/json"),
+        (status = 400, body = ErrorShape), (status = 503, body = ErrorShape)))]
+pub(crate) async fn metadata(
+    State(app): State<AppState>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    let limit = params.limit()?.unwrap_or(usize::MAX);
+    let wanted = match params.get("match_target") {
+        "" => Vec::new(),
+        given => selector(given).map_err(|why| ApiError::parameter("match_target", why))?,
+    };
+    let metric = Some(params.get("metric").to_owned()).filter(|name| !name.is_empty());
+    let targets: Vec<BTreeMap<&'static str, String>> = {
+        let board = app.board.read();
+        let all = board.sources(app.time()).map(|source| Target::of(&source).labels);
+        let value = |labels: &BTreeMap<_, String>, name| labels.get(name).cloned();
+        let matches = |labels: &BTreeMap<&'static str, String>| {
+            wanted.iter().all(|one| one.matches(&value(labels, one.name()).unwrap_or_default()))
+        };
+        all.filter(matches).collect()
+    };
+    let metrics = app.metrics()?;
+    let end = app.time().millis();
+    let range = TimeRange { start: end.saturating_sub(metrics.engine.lookback), end };
+    let names: Vec<String> = targets.iter().map(|labels| labels["source"].clone()).collect();
+    let found = evaluate(metrics, None, move |storage, _| {
+        names.iter().map(|source| Ok(names_of(storage, source, range)?)).collect()
+    });
+    let found: Vec<BTreeSet<String>> = found.await?.value;
+    let known = known(&*metrics.sink, metric.as_deref());
+    let told = targets.iter().zip(&found).flat_map(|(target, names)| {
+        let has = |one: &&MetricMetadata| {
+            names.contains(&one.name) || names.contains(&format!("{}_count", one.name))
+        };
+        known.iter().filter(has).map(|one| TargetMetadata {
+            target: target.clone(),
+            metric: metric.is_none().then(|| one.name.clone()),
+            kind: one.kind.as_str(),
+            help: one.help.clone(),
+            unit: one.unit.clone(),
+        })
+    });
+    Ok(success_of(&told.take(limit).collect::<Vec<_>>()))
+}
+
+/// The names of the series that Vigie has of a source, or exporters of that name.
+fn names_of(
+    storage: &dyn Storage,
+    source: &str,
+    range: TimeRange,
+) -> Result<BTreeSet<String>, ReadError> {
+    let equal = |name: &str, value: &str| {
+        Matcher::new(name, MatchOp::Equal, value).expect("only regular expressions can be wrong")
+    };
+    let own = [equal("source", source), equal(COPY_LABEL, "")];
+    let mut names: BTreeSet<String> =
+        storage.label_values("__name__", &own, range)?.into_iter().collect();
+    names.extend(storage.label_values("__name__", &[equal(COPY_LABEL, source)], range)?);
+    Ok(names)
 }

@@ -25,6 +25,15 @@ pub struct Block {
 pub struct Cache {
     columns: Recent<Vec<i64>>,
     pages: Recent<Vec<Row>>,
+    /// The disk is not waited for: what is not in memory is an error of the kind `WouldBlock`.
+    at_once: bool,
+}
+
+impl Cache {
+    /// One for a query that does not wait for the disk.
+    pub fn at_once(at_once: bool) -> Self {
+        Self { at_once, ..Self::default() }
+    }
 }
 
 /// The last few things that were read, by their block and place.
@@ -70,11 +79,17 @@ impl Block {
         self.meta.start <= end && self.meta.end >= start
     }
 
+    fn checked(&self, offset: u64, length: u32, cache: &Cache) -> Result<Vec<u8>, BlockError> {
+        let mut bytes = Vec::new();
+        self.file.checked_into(offset, length, cache.at_once, &mut bytes)?;
+        Ok(bytes)
+    }
+
     fn page(&self, page: PageRef, cache: &Cache) -> Result<Arc<Vec<Row>>, BlockError> {
         if let Some(known) = cache.pages.find(self.meta.number, page.offset) {
             return Ok(known);
         }
-        let bytes = self.file.checked(page.offset, page.length)?;
+        let bytes = self.checked(page.offset, page.length, cache)?;
         let rows =
             decode_page(&bytes).map_err(|Corrupt(what)| self.file.damage(page.offset, what))?;
         Ok(cache.pages.put(self.meta.number, page.offset, rows))
@@ -110,7 +125,7 @@ impl Block {
         if let Some(known) = known.filter(|known| known.len() == count) {
             return Ok(known);
         }
-        let bytes = self.file.checked(column.offset, column.length)?;
+        let bytes = self.checked(column.offset, column.length, cache)?;
         let decoded = times::decode(&bytes, count)
             .map_err(|Corrupt(what)| self.file.damage(column.offset, what))?;
         Ok(cache.columns.put(self.meta.number, column.offset, decoded))
@@ -122,7 +137,7 @@ impl Block {
         row: &Row,
         cache: &Cache,
     ) -> Result<(Arc<Vec<i64>>, Vec<u8>), BlockError> {
-        Ok((self.times(row, cache)?, self.file.checked(row.offset, row.length)?))
+        Ok((self.times(row, cache)?, self.checked(row.offset, row.length, cache)?))
     }
 
     /// The times and values of a chunk.
@@ -142,7 +157,7 @@ impl Block {
         out: &mut Vec<f64>,
     ) -> Result<Arc<Vec<i64>>, BlockError> {
         let times = self.times(row, cache)?;
-        self.file.checked_into(row.offset, row.length, &mut room.bytes)?;
+        self.file.checked_into(row.offset, row.length, cache.at_once, &mut room.bytes)?;
         floats::decode_into(&room.bytes, times.len(), &mut room.integers, out)
             .map_err(|Corrupt(what)| self.file.damage(row.offset, what))?;
         Ok(times)

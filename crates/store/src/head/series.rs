@@ -241,6 +241,12 @@ pub struct Extent {
 impl Extent {
     /// All there is.
     pub const ALL: Self = Self { floats: u32::MAX, histograms: u32::MAX, late: u32::MAX };
+
+    /// How many samples that are, where a histogram counts as so many.
+    pub fn cost(self, histogram: u64) -> u64 {
+        let [floats, histograms, late] = [self.floats, self.histograms, self.late].map(u64::from);
+        floats + (histograms + late) * histogram
+    }
 }
 
 /// One series of the head.

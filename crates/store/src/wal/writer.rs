@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,9 @@ pub(super) struct Writer {
     /// another segment: a sample that is there twice is read as one.
     waits: Vec<(u64, Vec<u8>)>,
     covered: u64,
+    /// Files that were read at the start. A process that was killed may not have synced them, and what is in them is not
+    /// written again when it is sent again.
+    found: Vec<PathBuf>,
     /// This many bytes are written though nobody waits for them: appends are refused soon.
     many: usize,
 }
@@ -123,6 +127,10 @@ fn report(shared: &Shared, writer: &Writer, result: Result<Option<Duration>, &io
 
 impl Writer {
     pub(super) fn new(beginning: Beginning) -> Self {
+        let dir = beginning.folder.path();
+        let segments = beginning.segments.iter();
+        let mut found: Vec<_> = segments.map(|one| segment_path(dir, one.number)).collect();
+        found.extend(beginning.registry.is_some().then(|| dir.join(registry::FILE)));
         let last = beginning.segments.iter().map(|segment| segment.number).max().unwrap_or(0);
         Self {
             folder: beginning.folder,
@@ -137,6 +145,7 @@ impl Writer {
             next: last + 1,
             waits: Vec::new(),
             covered: beginning.covered,
+            found,
             many: beginning.limit / 2,
         }
     }
@@ -146,7 +155,7 @@ impl Writer {
     }
 
     fn behind(&self) -> bool {
-        self.waiting() > 0 || self.rewrite.is_some()
+        self.waiting() > 0 || self.rewrite.is_some() || !self.found.is_empty()
     }
 
     /// Writes and syncs all that waits. Whether there was anything.
@@ -154,6 +163,10 @@ impl Writer {
         let anything = self.behind();
         if anything {
             self.folder.is_there()?;
+        }
+        while let Some(path) = self.found.last() {
+            self.disk.sync(path)?;
+            self.found.pop();
         }
         // A block has made these durable while the log could not.
         let covered = self.covered;

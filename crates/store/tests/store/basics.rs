@@ -1,6 +1,6 @@
 use vigie_store::{
-    AppendError, Hints, Metadata, OpenError, STALE_BITS, Storage, Store, StoreOptions, TimeRange,
-    Value,
+    AppendError, Hints, MatchOp, Matcher, Metadata, OpenError, ReadError, STALE_BITS, Storage,
+    Store, StoreOptions, TimeRange, Value,
 };
 
 use crate::support::*;
@@ -335,4 +335,38 @@ fn times_at_the_ends_of_the_world_are_refused_and_counted() {
     assert_eq!((told.accepted, told.too_old, told.too_new), (0, 3, 1));
     settle(&store, T0 + HOUR);
     assert_eq!(floats(&read(&store, "a")), [(T0, 1.0)]);
+}
+
+#[test]
+fn at_once_is_answered_what_is_little_and_in_memory() {
+    let dir = folder();
+    let (store, _) = open(dir.path(), T0 + 3 * HOUR);
+    let at = |minute: i64| (T0 + minute * MINUTE, minute as f64);
+    // Half of it in a block.
+    write(&store, "a", &(0..90).map(at).collect::<Vec<_>>());
+    settle(&store, T0 + 3 * HOUR);
+    write(&store, "a", &(150..180).map(at).collect::<Vec<_>>());
+    for n in 0..100 {
+        write(&store, &format!("other_{n}"), &[at(179)]);
+    }
+    let ask = |matchers: &[Matcher], at_once| {
+        let hints = Hints { at_once: Some(at_once), ..Hints::default() };
+        let found = store.select_for(matchers, ALL, hints)?;
+        found.iter().map(|one| one.reader.read()).collect::<Result<Vec<_>, _>>()
+    };
+    let found = ask(&named("a"), Hints::SERIES + 120).unwrap();
+    assert_eq!(floats(&found[0]), floats(&read(&store, "a")));
+    let any = |op, value| vec![Matcher::new("__name__", op, value).unwrap()];
+    for (matchers, at_once) in [
+        (named("a"), Hints::SERIES - 1),
+        // A part of the samples is too much already.
+        (named("a"), Hints::SERIES + 80),
+        (any(MatchOp::NotEqual, ""), 100 * Hints::SERIES),
+        // All values must be looked at.
+        (any(MatchOp::Regex, "a"), 1 << 40),
+    ] {
+        let asked = ask(&matchers, at_once);
+        assert_eq!(asked.err(), Some(ReadError::NotAtOnce), "{matchers:?}, {at_once}");
+    }
+    assert_eq!(ask(&any(MatchOp::NotEqual, ""), 1 << 20).unwrap().len(), 101);
 }

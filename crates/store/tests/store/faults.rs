@@ -105,6 +105,22 @@ fn what_waits_is_bounded_and_then_refused_quickly() {
 }
 
 #[test]
+fn what_a_killed_process_wrote_is_on_the_disk_before_it_is_acknowledged_when_sent_again() {
+    let dir = folder();
+    let (store, _) = opened(dir.path(), 1 << 20);
+    write(&store, "a", &[(T0, 1.0)]);
+    drop(store);
+    let disk = Disk::default();
+    disk.set(Fault::NoSync);
+    let options = StoreOptions { disk: disk.clone(), ..StoreOptions::new(dir.path()) };
+    let store = Store::open(options, T0).unwrap().0;
+    let again = || store.append_wait(vec![float(series(&store, "a"), T0, 1.0)]);
+    assert!(matches!(again(), Err(AppendError::NotWritten(_))), "nobody has synced it");
+    disk.set(Fault::None);
+    assert_eq!(again().unwrap().repeated, 1);
+}
+
+#[test]
 fn names_alone_do_not_keep_samples_out() {
     let dir = folder();
     let (store, _) = opened(dir.path(), 2000);

@@ -1,5 +1,6 @@
 //! Prometheus's API and the doors in, over metrics in memory.
 
+mod federate;
 mod known;
 mod limits;
 #[path = "../../../../query/tests/support/mod.rs"]

@@ -38,6 +38,16 @@ impl Stored {
         Self { filled, store, dir }
     }
 
+    /// The same with what is told to another Prometheus that scrapes it, and with the clock that this one has.
+    pub fn federated(external: Labels) -> Self {
+        let mut stored = Self::new();
+        let metrics = metrics(&stored.store).federated(external);
+        stored.filled.state = stored.filled.state.with_metrics(metrics);
+        let behind = now() * 1_000 - stored.filled.now().micros();
+        stored.filled.later(behind as f64 / 1e6);
+        stored
+    }
+
     /// What a store has after a process that had it is gone without a word.
     pub fn read_again(self) -> Vec<(Labels, Samples)> {
         let copy = tempfile::tempdir().unwrap();

@@ -291,6 +291,38 @@ async fn version_2_is_kept_and_what_was_written_is_told() {
 }
 
 #[tokio::test]
+async fn version_2_may_not_write_what_would_be_taken_for_vigies_own() {
+    let metered = Metered::new();
+    let mut request = version_2();
+    let first = request.symbols.len() as u32;
+    let more =
+        ["vigie_queue_jobs", "queue", "emails", "vigie_job_run_seconds_bucket", "le", "+Inf"];
+    request.symbols.extend(more.map(str::to_owned));
+    let [name, queue, emails, bucket, le, inf] = [0, 1, 2, 3, 4, 5].map(|place| first + place);
+    let series = |labels_refs: Vec<u32>| v2::TimeSeries {
+        labels_refs,
+        samples: vec![v1::Sample { value: 1.0, timestamp: 500 }],
+        ..v2::TimeSeries::default()
+    };
+    // The label job tells the second from Vigie's own; the third is a part of a histogram of Vigie's.
+    request.timeseries.push(series(vec![1, name, queue, emails]));
+    request.timeseries.push(series(vec![1, name, 3, 4, queue, emails]));
+    request.timeseries.push(series(vec![1, bucket, le, inf]));
+    let response = metered.post("/api/v1/write", &V2, snappy(&request)).await;
+    assert_eq!(response.status().as_u16(), 400);
+    assert_eq!(response.headers()["x-prometheus-remote-write-samples-written"], "2");
+    let why = text(response).await;
+    assert!(why.starts_with("2 samples were refused"), "{why}");
+    assert!(why.contains("vigie_queue_jobs is a metric of Vigie's own"), "{why}");
+    let kept = metered.kept.series();
+    assert!(
+        kept.contains(&r#"vigie_queue_jobs{job="test", queue="emails"}"#.to_owned()),
+        "{kept:?}"
+    );
+    assert_eq!(kept.len(), 2, "{kept:?}");
+}
+
+#[tokio::test]
 async fn version_2_with_references_to_nothing_is_refused_by_series() {
     let metered = Metered::new();
     let mut request = version_2();
