@@ -76,10 +76,14 @@ impl<'a> Bytes<'a> {
     #[inline]
     pub fn varint(&mut self) -> Result<u64, Corrupt> {
         match self.0.split_first() {
-            // Most have one byte.
+            // Most have one byte, or two.
             Some((&byte, rest)) if byte < 128 => {
                 self.0 = rest;
                 Ok(u64::from(byte))
+            }
+            Some((&low, [high @ ..128, rest @ ..])) => {
+                self.0 = rest;
+                Ok(u64::from(low & 127) | u64::from(*high) << 7)
             }
             _ => self.long_varint(),
         }

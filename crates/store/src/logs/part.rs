@@ -364,9 +364,18 @@ pub fn texts(raw: Vec<u8>, rows: usize) -> Result<Texts, Corrupt> {
     let mut lengths = Bytes(bytes.take(length)?);
     let start = u32::try_from(raw.len() - bytes.0.len()).map_err(|_| LONG)?;
     let (mut ends, mut end) = (Vec::with_capacity(rows.min(length)), start);
-    for _ in 0..rows {
-        end = end.checked_add(lengths.small()?).ok_or(LONG)?;
-        ends.push(end);
+    if length == rows && lengths.0.is_ascii() {
+        // One byte each: most lines are short.
+        let short = lengths.take(length)?.iter();
+        ends.extend(short.map(|length| {
+            end = end.saturating_add(u32::from(*length));
+            end
+        }));
+    } else {
+        for _ in 0..rows {
+            end = end.checked_add(lengths.small()?).ok_or(LONG)?;
+            ends.push(end);
+        }
     }
     if end as usize != raw.len() || !lengths.is_empty() {
         return Err(Corrupt("texts of another length"));
