@@ -5,6 +5,8 @@
 //! `-- 10000000 END FILE` writes the same lines into a file instead, as NDJSON, over the 24 hours before END (milliseconds
 //! since 1970): what `cargo xtask bench logs` sends to Vigie.
 //!
+//! `VIGIE_SEARCH=facets` asks only for the searches with that in their names.
+//!
 //! Linux only: CPU time and memory come from `/proc/self`.
 
 use std::error::Error;
@@ -293,6 +295,21 @@ fn searches(store: &LogStore, end: i64) -> Result<(), Box<dyn Error>> {
         ask(&format!("/{pattern}/, the newest 100"), || found(regex(pattern)?, 100))?;
         ask(&format!("/{pattern}/, counted"), || counted(regex(pattern)?))?;
     }
+    worst(store)?;
+    ask("counts a minute by level", || counted(all()))?;
+    ask("facets of everything", || Ok(format!("{} entries", store.facets(all(), 10, &go)?.total)))?;
+    Ok(())
+}
+
+/// What is in many lines.
+fn worst(store: &LogStore) -> Result<(), Box<dyn Error>> {
+    let go = || false;
+    let counted = |text: TextMatch| -> Result<String, Box<dyn Error>> {
+        let filter = LogFilter { texts: vec![text], ..LogFilter::default() };
+        let steps = store.histogram(filter, 60_000_000_000, &go)?;
+        let sum: u64 = steps.iter().flat_map(|step| step.counts).sum();
+        Ok(format!("{sum} in {} steps", steps.len()))
+    };
     for pattern in [
         r"(?i)TRACE=[0-9a-f]+$",
         "timeout|reset|exception|slow",
@@ -301,39 +318,34 @@ fn searches(store: &LogStore, end: i64) -> Result<(), Box<dyn Error>> {
         r"\d",
         r"[aeiou]{2}.*[0-9]{4}",
     ] {
-        ask(&format!("/{pattern}/, counted"), || counted(regex(pattern)?))?;
+        ask(&format!("/{pattern}/, counted"), || counted(TextMatch::regex(pattern)?))?;
     }
     for (word, ignore) in [("job", false), ("JOB", true), ("e", true), ("latency=", false)] {
         let named = format!("{word}{}", if ignore { " ignoring case" } else { "" });
-        ask(&format!("{named}, counted"), || counted(text(word, ignore)?))?;
+        let text = || TextMatch::contains(word, ignore);
+        ask(&format!("{named}, counted"), || counted(text()?))?;
+        ask(&format!("not {named}, counted"), || counted(text()?.absent()))?;
         ask(&format!("{named}, facets"), || {
-            Ok(format!("{} entries", store.facets(text(word, ignore)?, 10, &go)?.total))
+            let filter = LogFilter { texts: vec![text()?], ..LogFilter::default() };
+            Ok(format!("{} entries", store.facets(filter, 10, &go)?.total))
         })?;
-        let without = || {
-            Ok::<_, Box<dyn Error>>(LogFilter {
-                texts: vec![TextMatch::contains(word, ignore)?.absent()],
-                ..all()
-            })
-        };
-        ask(&format!("not {named}, counted"), || counted(without()?))?;
     }
     for labels in [&[][..], &["level"], &["level", "queue"], &["nothing"]] {
         let names: Vec<String> = labels.iter().map(|name| (*name).to_owned()).collect();
         let of = TallyOf { labels: &names, bytes: false };
         ask(&format!("job and not retrying, times by {labels:?}"), || {
-            let (mut lines, mut series) = (0, 0);
+            let (mut lines, mut runs) = (0, 0);
             let texts = vec![
                 TextMatch::contains("job", false)?,
                 TextMatch::contains("retrying", false)?.absent(),
             ];
-            store.tally(LogFilter { texts, ..all() }, of, &go, &mut |_, some| {
-                (lines, series) = (lines + some.len(), series + 1);
+            let filter = LogFilter { texts, ..LogFilter::default() };
+            store.tally(filter, of, &go, &mut |_, some| {
+                (lines, runs) = (lines + some.len(), runs + 1);
                 ControlFlow::Continue(())
             })?;
-            Ok(format!("{lines} lines in {series} runs"))
+            Ok(format!("{lines} lines in {runs} runs"))
         })?;
     }
-    ask("counts a minute by level", || counted(all()))?;
-    ask("facets of everything", || Ok(format!("{} entries", store.facets(all(), 10, &go)?.total)))?;
     Ok(())
 }
