@@ -1,7 +1,7 @@
 # Vigie: the two commands are `make run` and `make test`; the work is done by `cargo xtask`.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-n8n fmt dev bench
+.PHONY: help run test test-n8n test-shippers fmt dev bench
 
 # The first build of xtask is silent and takes half a minute: say so.
 XTASK := $(if $(wildcard $(or $(CARGO_TARGET_DIR),target)/debug/xtask),,@echo "Building the project's own chores (xtask), once ...")
@@ -21,6 +21,10 @@ test: ## every check and test there is; ends with "N passed, N failed"
 test-n8n: ## Vigie beside a real n8n, which is installed first: 2 GB, some minutes
 	$(XTASK)
 	@cargo xtask n8n
+
+test-shippers: ## Vigie's doors with shippers of logs that are built first: 2.5 GB, some minutes
+	$(XTASK)
+	@cargo xtask shippers
 
 fmt: ## format Rust and Go
 	$(XTASK)

@@ -20,6 +20,7 @@ The project's chores.
   cargo xtask e2e [ARG...]     the browser tests against real servers; ARGs go to the test runner (a file, -t NAME)
   cargo xtask bench [PART...]  measure redis, live, web, memory beside the peers, into bench/RESULTS.md
   cargo xtask n8n              Vigie beside a real n8n, which is installed into .tools/n8n first (2 GB; some minutes)
+  cargo xtask shippers         Vigie's doors with an OpenTelemetry Collector and Telegraf, built first (2.5 GB; some minutes)
   cargo xtask grafana          write Grafana's dashboards in deploy/grafana from the metric catalogue
   cargo xtask setup [run|test] only install what is missing for that; safe to repeat
 
@@ -60,6 +61,7 @@ pub enum Chore {
     Bench(Vec<bench::Part>),
     Grafana,
     N8n,
+    Shippers,
     E2e(Vec<OsString>),
 }
 
@@ -79,6 +81,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Chore, lex
         "e2e" => Ok(Chore::E2e(rest(&mut parser)?)),
         "grafana" => alone(&mut parser, Chore::Grafana),
         "n8n" => alone(&mut parser, Chore::N8n),
+        "shippers" => alone(&mut parser, Chore::Shippers),
         "run" => alone(&mut parser, Chore::Run),
         "dev" => alone(&mut parser, Chore::Dev),
         "fmt" => alone(&mut parser, Chore::Fmt),

@@ -19,6 +19,7 @@ mod project;
 mod run;
 mod servers;
 mod setup;
+mod shippers;
 mod stamp;
 mod test;
 mod tidy;
@@ -59,6 +60,7 @@ fn start(chore: Chore) -> anyhow::Result<ExitCode> {
         Chore::Test(options) => return Ok(code(test::start(&project, &options)?)),
         Chore::Bench(parts) => bench::start(&project, &parts)?,
         Chore::N8n => n8n::start(&project)?,
+        Chore::Shippers => shippers::start(&project)?,
         Chore::Grafana => grafana::write(&project)?,
         Chore::E2e(arguments) => return Ok(code(e2e::start(&project, &arguments)?)),
     }

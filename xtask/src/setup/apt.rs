@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::{Need, step};
 use crate::command;
 use crate::project::Project;
+use crate::stamp::{Digest, Stamp};
 
 /// The program that shows a package to be there, the package, and who needs it.
 const PACKAGES: [(&str, &str, Need); 15] = [
@@ -35,6 +36,11 @@ const PACKAGES: [(&str, &str, Need); 15] = [
     ("mvn", "maven", Need::Peers),
 ];
 
+/// syslog-ng with its way to Elasticsearch. Debian has one logger of the system at a time, and another may be in use here: it is unpacked
+/// into a folder, with the libraries that it needs and the machine lacks, and nothing is installed.
+const UNPACKED: [&str; 3] = ["syslog-ng-core", "syslog-ng-mod-http", "syslog-ng-scl"];
+const UNPACKED_INTO: &str = ".tools/debian";
+
 /// Installs the packages that these needs ask for and whose programs are not found.
 pub fn install(project: &Project, needs: &[Need]) -> Result<()> {
     let missing: Vec<&str> = PACKAGES
@@ -59,6 +65,40 @@ pub fn install(project: &Project, needs: &[Need]) -> Result<()> {
         command::show(apt(project).args(options).args(&missing))
             .with_context(|| format!("installing {names}"))
     })
+}
+
+/// Unpacks what is not to be installed.
+pub fn unpack(project: &Project) -> Result<()> {
+    let digest = UNPACKED.iter().fold(Digest::default(), |digest, name| digest.word(name));
+    let stamp = Stamp::new(project.path(UNPACKED_INTO).join("stamp"), digest);
+    // A machine with another packager has said so before.
+    if stamp.current() || project.which("apt-get").is_none() {
+        return Ok(());
+    }
+    let inside = |program: &str| {
+        let mut command = project.command(program);
+        command.current_dir(project.path(UNPACKED_INTO));
+        command
+    };
+    step(&format!("{} into {UNPACKED_INTO}", UNPACKED.join(" ")), || {
+        std::fs::create_dir_all(project.path(UNPACKED_INTO)).context("making the folder")?;
+        command::show(apt(project).args(["update", "-qq"]))?;
+        let mut plan = inside("apt-get");
+        plan.args(["install", "--simulate", "--reinstall", "--no-install-recommends"]);
+        let plan = plan.args(UNPACKED).output().context("asking apt-get what is needed")?;
+        let plan = String::from_utf8_lossy(&plan.stdout).into_owned();
+        let names = plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next());
+        command::show(inside("apt-get").args(["download", "-qq"]).args(names))?;
+        for file in std::fs::read_dir(project.path(UNPACKED_INTO)).context("reading the folder")? {
+            let file = file.context("reading the folder")?.path();
+            if file.extension().is_some_and(|extension| extension == "deb") {
+                command::show(inside("dpkg").arg("--extract").arg(&file).arg("."))?;
+                std::fs::remove_file(&file).context("removing a package that is unpacked")?;
+            }
+        }
+        Ok(())
+    })?;
+    stamp.leave()
 }
 
 /// `apt-get` with the rights it needs.

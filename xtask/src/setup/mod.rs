@@ -53,6 +53,7 @@ pub fn ensure(project: &Project, needs: &[Need]) -> Result<()> {
         node::packages(project, "web")?;
     }
     if has(Need::Peers) {
+        apt::unpack(project)?;
         node::install(project)?;
         node::packages(project, "testkit/node-clients")?;
     }

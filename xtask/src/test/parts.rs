@@ -75,7 +75,8 @@ pub fn doc(project: &Project, log: &mut Log) -> Result<Tally> {
 
 pub fn go(project: &Project, log: &mut Log) -> Result<Tally> {
     let mut tally = Tally::default();
-    for dir in project.folders_with("go.mod")? {
+    let folders = project.folders_with("go.mod")?;
+    for dir in folders.into_iter().filter(|dir| dir != crate::shippers::MODULE) {
         let inside = |program: &str| {
             let mut command = project.command(program);
             command.current_dir(project.path(&dir));

@@ -64,23 +64,38 @@ impl Line {
 
 /// Asserts that each line is there once and as it was: time, level, source, instance and job; the message and the rest are for `same`.
 pub fn assert_all(who: &str, lines: &[Line], entries: &[Value], same: impl Fn(&Line, &Value)) {
+    let twice = assert_each(who, lines, entries, same);
+    assert!(twice.is_empty(), "{who}: twice: {twice:?}");
+}
+
+/// Asserts that each line is there, and each time as it was; the numbers of those that are there more than once.
+pub fn assert_each(
+    who: &str,
+    lines: &[Line],
+    entries: &[Value],
+    same: impl Fn(&Line, &Value),
+) -> Vec<usize> {
     let mut by_job: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for entry in entries {
         by_job.entry(entry["job"].as_str().unwrap_or("")).or_default().push(entry);
     }
-    let count = |wanted: fn(usize) -> bool| {
-        let has = |line: &&Line| wanted(by_job.get(line.job().as_str()).map_or(0, Vec::len));
-        lines.iter().filter(has).map(|line| line.number).collect::<Vec<_>>()
-    };
-    let (lost, twice) = (count(|times| times == 0), count(|times| times > 1));
-    assert!(lost.is_empty() && twice.is_empty(), "{who}: lost: {lost:?}, twice: {twice:?}");
-    assert_eq!(entries.len(), lines.len(), "{who}: lines that nobody wrote");
+    let (mut lost, mut twice) = (Vec::new(), Vec::new());
     for line in lines {
-        let entry = by_job[line.job().as_str()][0];
-        let found = ["time", "level", "source", "instance"].map(|name| entry[name].as_str());
+        let found = by_job.remove(&*line.job()).unwrap_or_default();
+        match found.len() {
+            0 => lost.push(line.number),
+            1 => {}
+            _ => twice.push(line.number),
+        }
         let time = line.time();
         let wanted = [&*time, line.level, "shop", "web-1"].map(Some);
-        assert_eq!(found, wanted, "{who}: {entry:#}");
-        same(line, entry);
+        for entry in found {
+            let found = ["time", "level", "source", "instance"].map(|name| entry[name].as_str());
+            assert_eq!(found, wanted, "{who}: {entry:#}");
+            same(line, entry);
+        }
     }
+    assert!(lost.is_empty(), "{who}: lost: {lost:?}");
+    assert!(by_job.is_empty(), "{who}: lines that nobody wrote: {by_job:?}");
+    twice
 }

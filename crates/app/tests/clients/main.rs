@@ -2,17 +2,19 @@
 //! in the middle loses nothing that the client sends again.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly, its helpers too")]
 
+mod followed;
 mod lines;
 mod through;
 
 use std::path::Path;
 use std::process::Command;
 
+use followed::Followed;
 use lines::{Line, assert_all};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use through::{Away, Client, Program, STRETCH, built, through, vigie};
-use vigie_testkit::{Rsyslog, Vigie};
+use vigie_testkit::{Rsyslog, Shipper, Vigie};
 
 impl Client for Rsyslog {
     fn log(&mut self, line: &Line) {
@@ -63,11 +65,33 @@ fn rsyslog_sends_to_elasticsearch_what_it_hears() {
     });
 }
 
+/// As both of the following have it.
+fn as_indexed(line: &Line, entry: &Value) {
+    assert_eq!((&entry["message"], &entry["queue"]), (&json!(line.message), &json!(Line::QUEUE)));
+    assert_eq!(entry["fields"], json!({"number": line.number, "index": "logs-shop"}));
+}
+
+#[test]
+fn rsyslog_follows_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut vigie, file) = (vigie(&dir), Followed::new(dir.path()));
+    let mut shipper = Shipper::rsyslog(dir.path(), file.path(), vigie.port());
+    file.shipped("rsyslog", &mut vigie, &mut shipper, false, as_indexed);
+}
+
+#[test]
+fn syslog_ng_follows_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut vigie, file) = (vigie(&dir), Followed::new(dir.path()));
+    let mut shipper = Shipper::syslog_ng(dir.path(), file.path(), vigie.port());
+    file.shipped("syslog-ng", &mut vigie, &mut shipper, true, as_indexed);
+}
+
 #[test]
 fn elasticsearchs_own_client_indexes_in_bulk() {
     let dir = tempfile::tempdir().unwrap();
     let (mut vigie, lines) = (vigie(&dir), Line::some(3 * STRETCH));
-    let mut command = Command::new(built(&dir, "log-clients"));
+    let mut command = Command::new(built(&dir, "log-clients", "."));
     let client = Program::start(command.args(["elasticsearch", &vigie.url()]), dir.path());
     let entries = through(&mut vigie, client, &lines, Away::Closed);
     assert_all("go-elasticsearch", &lines, &entries, |line, entry| {
@@ -101,7 +125,7 @@ fn elasticsearchs_own_client_indexes_one_by_one() {
 fn opentelemetrys_sdk_exports_records_and_metrics() {
     let dir = tempfile::tempdir().unwrap();
     let (mut vigie, lines) = (vigie(&dir), Line::some(3 * STRETCH));
-    let mut command = Command::new(built(&dir, "log-clients"));
+    let mut command = Command::new(built(&dir, "log-clients", "."));
     let client = Program::start(command.args(["opentelemetry", &vigie.url()]), dir.path());
     // It gives up at once where nobody answers at all.
     let entries = through(&mut vigie, client, &lines, Away::Status(503));

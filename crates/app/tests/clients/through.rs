@@ -127,12 +127,12 @@ impl Drop for Program {
     }
 }
 
-/// Builds a program of the test kit in Go.
-pub fn built(dir: &TempDir, name: &str) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit").join(name);
-    let program = dir.path().join(name);
+/// Builds a program in Go: this package of this module of the test kit.
+pub fn built(dir: &TempDir, module: &str, package: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit").join(module);
+    let program = dir.path().join(module);
     let mut build = Command::new("go");
-    build.args(["build", "-o"]).arg(&program).arg(".").current_dir(source);
+    build.args(["build", "-o"]).arg(&program).arg(format!("./{package}")).current_dir(source);
     assert!(build.status().expect("go is installed by `cargo xtask setup`").success(), "{build:?}");
     program
 }

@@ -1,0 +1,24 @@
+//! `make test-shippers`: real shippers at Vigie's doors, whose building takes too long for every run of the tests.
+
+use anyhow::Result;
+
+use crate::command;
+use crate::project::Project;
+use crate::setup::{self, Need};
+
+/// The Go module with them, which the tests of every day leave out.
+pub const MODULE: &str = "testkit/shippers";
+
+/// Checks and builds them, and has them send to the built Vigie.
+pub fn start(project: &Project) -> Result<()> {
+    setup::ensure(project, &[Need::Go])?;
+    let mut vet = project.command("go");
+    command::show(vet.args(["vet", "./..."]).current_dir(project.path(MODULE)))?;
+    let cargo = |words: &[&str], more: &[&str]| {
+        let mut cargo = project.command("cargo");
+        cargo.args(words).args(["--package", "vigie", "--test", "shippers", "--"]).args(more);
+        command::show(&mut cargo)
+    };
+    cargo(&["clippy"], &["--deny", "warnings"])?;
+    cargo(&["test"], &["--nocapture"])
+}
