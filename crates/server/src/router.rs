@@ -14,7 +14,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use crate::access::{AllowedHosts, check_host, check_origin, protect};
 use crate::api;
 use crate::problem::Problem;
-use crate::prometheus;
+use crate::prometheus::{self, Metrics};
 use crate::state::AppState;
 use crate::web_files;
 use crate::{logs, loki};
@@ -38,7 +38,7 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
     api::complete(&mut document);
     // The stream is compressed by the hub, once for all clients; small answers are not worth it.
     let compressible = SizeAbove::new(1_024).and(NotForContentType::const_new("text/event-stream"));
-    let elsewhere = state.metrics.clone();
+    let elsewhere = state.metrics.clone().filter(Metrics::is_elsewhere);
     let mut routes = routes
         .route("/api/openapi.json", api::serve(&document))
         .fallback(web_files::serve)

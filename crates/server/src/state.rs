@@ -1,5 +1,6 @@
 //! What every handler can reach.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -38,9 +39,27 @@ impl SharedBoard {
     }
 }
 
-/// What every handler can reach.
+/// What every handler can reach. Each request clones it several times, so clones share it; to change it is to have a copy.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl DerefMut for AppState {
+    fn deref_mut(&mut self) -> &mut Parts {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+/// What [`AppState`] is made of.
+#[derive(Clone)]
+pub struct Parts {
     /// What is true now.
     pub board: SharedBoard,
     /// The clock.
@@ -71,7 +90,7 @@ impl AppState {
     pub fn new(board: Board, now: Now) -> Self {
         let board = SharedBoard::new(board);
         let hub = Hub::new(board.clone(), Arc::clone(&now));
-        Self {
+        Self(Arc::new(Parts {
             board,
             now,
             hub,
@@ -83,25 +102,28 @@ impl AppState {
             loki: None,
             logs: None,
             failed: None,
-        }
+        }))
     }
 
     /// The same with metrics.
     #[must_use]
-    pub fn with_metrics(self, metrics: Metrics) -> Self {
-        Self { metrics: Some(metrics), ..self }
+    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
     }
 
     /// The same with log entries.
     #[must_use]
-    pub fn with_logs(self, logs: Logs) -> Self {
-        Self { logs: Some(logs), ..self }
+    pub fn with_logs(mut self, logs: Logs) -> Self {
+        self.logs = Some(logs);
+        self
     }
 
     /// The same with LogQL over log entries.
     #[must_use]
-    pub fn with_loki(self, loki: LogQueries) -> Self {
-        Self { loki: Some(loki), ..self }
+    pub fn with_loki(mut self, loki: LogQueries) -> Self {
+        self.loki = Some(loki);
+        self
     }
 
     pub(crate) fn loki(&self) -> Result<&LogQueries, LokiError> {

@@ -255,6 +255,15 @@ fn within(matching: &RoaringBitmap, range: TimeRange, view: &View) -> RoaringBit
     with_samples
 }
 
+/// Blocks by their times where none overlaps another: what is read of them then ascends. Others stay as they are, by
+/// generation, as what was written first counts.
+fn in_time(blocks: Vec<Arc<Block>>) -> Vec<Arc<Block>> {
+    let mut ascending = blocks.clone();
+    ascending.sort_by_key(|block| block.meta.start);
+    let apart = ascending.windows(2).all(|pair| pair[0].meta.end < pair[1].meta.start);
+    if apart { ascending } else { blocks }
+}
+
 impl Storage for Store {
     fn select(
         &self,
@@ -280,7 +289,7 @@ impl Storage for Store {
         let view = self.0.view();
         let found = within(&matching, range, &view);
         let overlapping = |head: &Arc<Head>| head.overlaps(range.start, range.end);
-        let blocks = choose(&view.blocks, range, hints, &self.0.options);
+        let blocks = in_time(choose(&view.blocks, range, hints, &self.0.options));
         let frozen = view.frozen.filter(overlapping);
         // Hourly values are repeated after their time.
         let whole = blocks.iter().all(|block| block.meta.resolution == Resolution::Raw);

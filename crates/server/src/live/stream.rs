@@ -63,7 +63,7 @@ pub(crate) async fn stream(
     let closed = || Problem::not_ready("Vigie is stopping.");
     let subscription = app.hub.subscribe(topics, last_id).ok_or_else(closed)?;
     let (tailing, begun) = Tailing::open(tails, app.logs.as_ref(), Arc::clone(&app.now));
-    let body = Body::from_stream(messages(app.hub, subscription, (tailing, begun), gzip));
+    let body = Body::from_stream(messages(app.hub.clone(), subscription, (tailing, begun), gzip));
     let mut response = body.into_response();
     let head = response.headers_mut();
     head.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/event-stream"));

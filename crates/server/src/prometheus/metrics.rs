@@ -220,6 +220,11 @@ impl Metrics {
         &self.own
     }
 
+    /// Whether a backend elsewhere answers queries.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        matches!(self.reading, Reading::Elsewhere { .. })
+    }
+
     /// Where they are written.
     #[must_use]
     pub fn sink(&self) -> Arc<dyn MetricSink> {

@@ -121,7 +121,7 @@ async fn features_are_groups_of_names() {
 #[tokio::test]
 async fn a_target_has_the_metrics_of_which_it_has_series() {
     let stored = Stored::federated(Labels::default());
-    let now = now();
+    let now = stored.filled.now().millis();
     let of_main = [("__name__", "vigie_queue_jobs"), ("source", "main"), ("queue", "emails")];
     written(&stored, &of_main, &[(now, 1.0)]);
     let of_other = [("__name__", "vigie_source_up"), ("source", "other")];
