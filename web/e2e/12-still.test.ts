@@ -25,3 +25,21 @@ describe('a page that is opened again', () => {
     await leave();
   });
 });
+
+describe('a page that is asked for while nobody answers', () => {
+  it('comes when Vigie is back, and until then nothing is lost', async () => {
+    const { page, context, leave } = await visit('/', { tolerate: /ERR_INTERNET_DISCONNECTED|ERR_FAILED/ });
+    await live(page);
+    await page.locator('.chart canvas').first().waitFor();
+    await context.setOffline(true);
+    await page.getByRole('navigation', { name: 'Pages', exact: true }).getByRole('link', { name: 'Workers' }).click();
+    await page.getByText('It comes as soon as Vigie answers').waitFor();
+    await page.keyboard.press('?');
+    expect(await page.getByRole('navigation', { name: 'Pages', exact: true }).isVisible()).toBe(true);
+    await context.setOffline(false);
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('table.workers [data-row]').first().waitFor();
+    await leave();
+  });
+});

@@ -1,3 +1,4 @@
+import { sentence } from '../i18n/index.ts';
 import type { History, Problem, QueueDetail, Sparks } from './contract.ts';
 
 /** An answer other than 2xx, or none at all; the message is what the server said, fit to be shown. */
@@ -16,7 +17,10 @@ type Parameters = Record<string, string | number | undefined>;
 export async function getJson<T>(path: string, parameters: Parameters, signal?: AbortSignal): Promise<T> {
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(parameters)) if (value !== undefined) search.set(key, String(value));
-  const response = await fetch(`${path}?${search}`, { headers: { accept: 'application/json' }, ...(signal ? { signal } : {}) });
+  const response = await fetch(`${path}?${search}`, { headers: { accept: 'application/json' }, ...(signal ? { signal } : {}) }).catch((fault: unknown) => {
+    // What a browser says to no answer is in its own words and its own language.
+    throw fault instanceof TypeError ? new ApiFault(0, sentence('fault.unreachable')) : fault;
+  });
   if (!response.ok) {
     const problem = (await response.json().catch(() => null)) as (Problem & { error?: string }) | null;
     throw new ApiFault(response.status, problem?.detail ?? problem?.error ?? problem?.title ?? `HTTP ${response.status}`);

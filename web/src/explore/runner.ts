@@ -1,8 +1,12 @@
 // oxlint-disable unicorn/require-post-message-target-origin -- a worker has no origin to name
 // oxlint-disable-next-line import/default -- the bundler makes it
 import workerUrl from './worker.ts?worker&url';
+import { sentence } from '../i18n/index.ts';
 import { trusted } from '../domain/trusted.ts';
 import type { Outcome, Question } from './asking.ts';
+
+/** As Chromium, Firefox and Safari say that nobody answered. */
+const NO_ANSWER = /^(?:Failed to fetch|NetworkError|Load failed|network error)/i;
 
 type Reply = { id: number; outcome?: Outcome; error?: string };
 let worker: Worker | null = null;
@@ -15,7 +19,7 @@ function start(): Worker {
     const asked = waiting.get(data.id);
     waiting.delete(data.id);
     if (data.outcome) asked?.done(data.outcome);
-    else asked?.failed(new Error(data.error ?? ''));
+    else asked?.failed(new Error(NO_ANSWER.test(data.error ?? '') ? sentence('fault.unreachable') : (data.error ?? '')));
   });
   // It ran out of memory, or could not be loaded: whoever waits hears it, and the next question gets a new one.
   made.addEventListener('error', ({ message }) => {

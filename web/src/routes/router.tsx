@@ -1,8 +1,10 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect, retainSearchParams } from '@tanstack/react-router';
 import { withWords } from '../i18n/index.ts';
 import { Shell } from '../widgets/shell/shell.tsx';
+import { Late } from '../widgets/shell/late.tsx';
 import { Lost } from '../widgets/shell/lost.tsx';
 import { NowPage } from './now.tsx';
+import { patiently } from './patiently.ts';
 import { eventsSearch, exploreSearch, instancesSearch, logsSearch, parseSearch, queueSearch, queuesSearch, shellSearch, stringifySearch, workersSearch } from './search.ts';
 
 const root = createRootRoute({
@@ -16,42 +18,42 @@ const now = createRoute({ getParentRoute: () => root, path: '/', component: NowP
 
 const queues = createRoute({
   getParentRoute: () => root, path: '/queues', validateSearch: queuesSearch,
-  component: lazyRouteComponent(() => import('./queues.tsx'), 'QueuesPage'),
+  component: lazyRouteComponent(() => patiently(() => import('./queues.tsx')), 'QueuesPage'),
 });
 
 const queue = createRoute({
   getParentRoute: () => root, path: '/queues/$source/$kind/$queue', validateSearch: queueSearch,
-  component: lazyRouteComponent(() => withWords(['queue'], import('./queue.tsx')), 'QueuePage'),
+  component: lazyRouteComponent(() => patiently(() => withWords(['queue'], import('./queue.tsx'))), 'QueuePage'),
 });
 
 const anyKind = createRoute({
   getParentRoute: () => root, path: '/queues/$source/$queue', validateSearch: queueSearch,
-  component: lazyRouteComponent(() => withWords(['queue'], import('./queue.tsx')), 'AnyKindPage'),
+  component: lazyRouteComponent(() => patiently(() => withWords(['queue'], import('./queue.tsx'))), 'AnyKindPage'),
 });
 
 const workers = createRoute({
   getParentRoute: () => root, path: '/workers', validateSearch: workersSearch,
-  component: lazyRouteComponent(() => withWords(['workers'], import('./workers.tsx')), 'WorkersPage'),
+  component: lazyRouteComponent(() => patiently(() => withWords(['workers'], import('./workers.tsx'))), 'WorkersPage'),
 });
 
 const instances = createRoute({
   getParentRoute: () => root, path: '/instances', validateSearch: instancesSearch,
-  component: lazyRouteComponent(() => withWords(['cards', 'watch'], import('./instances.tsx')), 'InstancesPage'),
+  component: lazyRouteComponent(() => patiently(() => withWords(['cards', 'watch'], import('./instances.tsx'))), 'InstancesPage'),
 });
 
 const logs = createRoute({
   getParentRoute: () => root, path: '/logs', validateSearch: logsSearch,
-  component: lazyRouteComponent(() => withWords(['cards', 'watch'], import('./logs.tsx')), 'LogsPage'),
+  component: lazyRouteComponent(() => patiently(() => withWords(['cards', 'watch'], import('./logs.tsx'))), 'LogsPage'),
 });
 
 const events = createRoute({
   getParentRoute: () => root, path: '/events', validateSearch: eventsSearch,
-  component: lazyRouteComponent(() => withWords(['cards', 'watch'], import('./events.tsx')), 'EventsPage'),
+  component: lazyRouteComponent(() => patiently(() => withWords(['cards', 'watch'], import('./events.tsx'))), 'EventsPage'),
 });
 
 const explore = createRoute({
   getParentRoute: () => root, path: '/explore', validateSearch: exploreSearch,
-  component: lazyRouteComponent(() => withWords(['explore'], import('./explore.tsx')), 'ExplorePage'),
+  component: lazyRouteComponent(() => patiently(() => withWords(['explore'], import('./explore.tsx'))), 'ExplorePage'),
 });
 
 const settings = createRoute({
@@ -61,12 +63,12 @@ const settings = createRoute({
 
 const sources = createRoute({
   getParentRoute: () => root, path: '/settings/sources',
-  component: lazyRouteComponent(() => withWords(['settings'], import('./settings.tsx')), 'SourcesPage'),
+  component: lazyRouteComponent(() => patiently(() => withWords(['settings'], import('./settings.tsx'))), 'SourcesPage'),
 });
 
 const apiDocs = createRoute({
   getParentRoute: () => root, path: '/api/docs',
-  component: lazyRouteComponent(() => withWords(['settings'], import('./api-docs.tsx')), 'ApiDocsPage'),
+  component: lazyRouteComponent(() => patiently(() => withWords(['settings'], import('./api-docs.tsx'))), 'ApiDocsPage'),
 });
 
 export const router = createRouter({
@@ -74,7 +76,9 @@ export const router = createRouter({
   parseSearch,
   stringifySearch,
   defaultPreload: 'intent',
-  defaultPendingMs: 300,
+  defaultPendingMs: 1_500,
+  defaultPendingMinMs: 0,
+  defaultPendingComponent: Late,
   scrollRestoration: false,
 });
 

@@ -6,13 +6,14 @@ import { followAddressZone } from '../../domain/moment.ts';
 import { readPreferences, watchPreferences } from '../../domain/preferences.ts';
 import { useSentence, withWords } from '../../i18n/index.ts';
 import { useTopic } from '../../live/hooks.ts';
+import { patiently } from '../../routes/patiently.ts';
 import { Header, PhoneNav } from './header.tsx';
 import { useShortcuts } from './shortcuts.ts';
 import { VerdictBar } from './verdict-bar.tsx';
 
-const Palette = lazy(async () => ({ default: (await withWords(['dialogs'], import('./palette.tsx'))).Palette }));
-const Wall = lazy(async () => ({ default: (await import('./wall.tsx')).Wall }));
-const ShortcutList = lazy(async () => ({ default: (await withWords(['dialogs'], import('./shortcut-list.tsx'))).ShortcutList }));
+const Palette = lazy(async () => ({ default: (await patiently(() => withWords(['dialogs'], import('./palette.tsx')))).Palette }));
+const Wall = lazy(async () => ({ default: (await patiently(() => import('./wall.tsx'))).Wall }));
+const ShortcutList = lazy(async () => ({ default: (await patiently(() => withWords(['dialogs'], import('./shortcut-list.tsx')))).ShortcutList }));
 
 export const usePreferences = () => useSyncExternalStore(watchPreferences, readPreferences);
 

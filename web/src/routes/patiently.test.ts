@@ -1,0 +1,28 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { patiently } from './patiently.ts';
+
+const gone = () => Promise.reject(new TypeError('Failed to fetch dynamically imported module'));
+
+describe('a part of the screen', () => {
+  afterEach(() => { vi.unstubAllGlobals(); vi.useRealTimers(); });
+
+  it('is fetched again for as long as nobody answers', async () => {
+    vi.useFakeTimers();
+    let isBack = false;
+    vi.stubGlobal('fetch', () => (isBack ? Promise.resolve(new Response('ok')) : gone()));
+    const load = vi.fn(() => (isBack ? Promise.resolve('page') : gone()));
+    const page = patiently(load);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(load).toHaveBeenCalledTimes(3);
+    isBack = true;
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await page).toBe('page');
+  });
+
+  it('that a server which answers does not have is a failure', async () => {
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response('ok')));
+    const load = vi.fn(gone);
+    await expect(patiently(load)).rejects.toThrow('dynamically imported');
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+});
