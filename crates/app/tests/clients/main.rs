@@ -108,7 +108,7 @@ fn elasticsearchs_own_client_indexes_in_bulk() {
 fn elasticsearchs_own_client_indexes_one_by_one() {
     let dir = tempfile::tempdir().unwrap();
     let (mut vigie, lines) = (vigie(&dir), Line::some(3 * STRETCH));
-    let mut command = Command::new(built(&dir, "log-clients"));
+    let mut command = Command::new(built(&dir, "log-clients", "."));
     let client =
         Program::start(command.args(["elasticsearch-documents", &vigie.url()]), dir.path());
     let entries = through(&mut vigie, client, &lines, Away::Closed);
