@@ -5,8 +5,8 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::free_port;
+use crate::metrics_server::ready;
 use crate::process::{Process, eventually, logged};
-use crate::prometheus::ready;
 
 /// A real exporter on a port of 127.0.0.1; killed when dropped.
 pub struct Exporter {

@@ -34,7 +34,7 @@ pub use cluster::RedisCluster;
 pub use exporter::Exporter;
 pub use http::{HttpAnswer, form_encoded, http_get, http_post};
 pub use ledger::{Durations, Ledger, LedgerAttempt, LedgerLine, duration_tolerance, rate_agrees};
-pub use metrics_server::MetricsServer;
+pub use metrics_server::{MetricsProcess, MetricsServer};
 pub use name_server::NameServer;
 pub use opensearch::OpenSearch;
 pub use port::free_port;

@@ -1,8 +1,14 @@
 //! What Prometheus and VictoriaMetrics have in common: samples in by remote write, PromQL out over HTTP.
 
-use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::free_port;
 use crate::http::{HttpAnswer, form_encoded, http_get, http_post};
+use crate::process::{Process, eventually, logged};
 use crate::remote_write::{REMOTE_WRITE_HEADERS, RemoteSeries, remote_write_body};
 
 /// Series of one request: both servers limit a request's bytes.
@@ -62,6 +68,89 @@ pub(crate) fn write_all(port: u16, series: &[RemoteSeries]) {
         let answer = http_post(port, "/api/v1/write", &REMOTE_WRITE_HEADERS, &body)
             .expect("the server answers a remote write");
         assert!((200..300).contains(&answer.status), "remote write: {answer:?}");
+    }
+}
+
+/// The process of such a server, on a port and with a directory that it keeps; killed when dropped.
+pub struct MetricsProcess {
+    dir: TempDir,
+    port: u16,
+    process: Option<Process>,
+}
+
+impl MetricsProcess {
+    /// Chooses a port, but starts nothing: nobody answers yet.
+    pub(crate) fn prepare() -> Self {
+        let dir = TempDir::new().expect("a temporary directory");
+        Self { dir, port: free_port(), process: None }
+    }
+
+    /// Starts it (again) in its directory, and waits until it answers 200 at this path.
+    pub(crate) fn boot(&mut self, command: &mut Command, path: &str) {
+        command.current_dir(self.dir());
+        let name = command.get_program().to_string_lossy().into_owned();
+        self.process = Some(Process::start(logged(command, &self.log_file())));
+        eventually(&format!("{name} does not get ready"), || {
+            let ended = self.process.as_mut().is_some_and(Process::has_ended);
+            assert!(!ended, "{name} ended at once:\n{}", self.log());
+            ready(self.port, path)
+        });
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its directory: configuration, data, log.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.dir().join("log")
+    }
+
+    /// Asks it to end (SIGTERM) and waits.
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.signal("TERM");
+            process.wait();
+        }
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// The processor time that it has used so far, and its resident memory in bytes.
+    #[must_use]
+    pub fn used(&self) -> (std::time::Duration, u64) {
+        self.process.as_ref().expect("the server was started").used()
+    }
+}
+
+/// Whether a server answers 200 there.
+pub(crate) fn ready(port: u16, path: &str) -> Result<(), String> {
+    match http_get(port, path) {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) => Err(format!("{path} answers {answer:?}")),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -37,7 +37,7 @@ fn collector(dir: &TempDir, parts: &Value) -> Shipper {
     shipper(dir, "collector", &config.to_string())
 }
 
-/// The SDK says its number in capitals.
+/// As both of the following have it: a number may come as another kind of number.
 fn as_exported(line: &Line, entry: &Value) {
     assert_eq!((&entry["message"], &entry["queue"]), (&json!(line.message), &json!(Line::QUEUE)));
     assert_eq!(entry["fields"]["number"].as_f64(), Some(line.number as f64), "{entry:#}");

@@ -1,8 +1,6 @@
 //! The processes of a run: the example workloads by their manifest, and the built `vigie`.
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -164,11 +162,7 @@ impl Workload {
 }
 
 /// The built binary at work.
-pub struct Vigie {
-    port: u16,
-    dir: PathBuf,
-    process: Option<Process>,
-}
+pub struct Vigie(vigie_testkit::Vigie);
 
 impl Vigie {
     /// Watches the Redis at this port as `main`.
@@ -178,7 +172,6 @@ impl Vigie {
 
     /// The same, with the services at these ports that tell of its asynq tasks.
     pub fn with_services(dir: &Path, redis_port: u16, services: &[u16]) -> Self {
-        let port = vigie_testkit::free_port();
         let redis = format!("redis://127.0.0.1:{redis_port}");
         let mut sources = vec![serde_json::json!({"name": "main", "kind": "redis", "url": redis})];
         if !services.is_empty() {
@@ -187,46 +180,30 @@ impl Vigie {
             let workers = serde_json::json!({"name": "workers", "kind": "go_api", "urls": urls, "asynq": "main"});
             sources.push(workers);
         }
-        let (listen, data_dir) = (format!("127.0.0.1:{port}"), dir.join("data"));
         // JSON is YAML.
-        let config =
-            serde_json::json!({"listen": listen, "data_dir": data_dir, "sources": sources});
-        std::fs::write(dir.join("vigie.yaml"), config.to_string()).unwrap();
-        let mut vigie = Self { port, dir: dir.to_owned(), process: None };
+        let config = format!("sources: {}", Value::from(sources));
+        let program = env!("CARGO_BIN_EXE_vigie");
+        let mut vigie = Self(vigie_testkit::Vigie::prepare(program, dir, &config));
         vigie.boot();
         vigie
     }
 
     /// Starts it (again) and waits until it has looked at its source.
     pub fn boot(&mut self) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
-        command.arg("--config").arg(self.dir.join("vigie.yaml"));
-        self.process = Some(Process::start(&mut command, &self.dir.join("vigie.log")));
-        eventually("vigie has looked at its source", 20, || {
-            self.get("/api/v1/sources").filter(|answer| answer.to_string().contains("\"up\":true"))
+        self.0.boot();
+        self.0.until("/api/v1/sources", "vigie has looked at its source", |answer| {
+            answer.to_string().contains("\"up\":true").then_some(())
         });
     }
 
     /// `kill -9`.
     pub fn kill(&mut self) {
-        self.process = None;
+        self.0.kill();
     }
 
     /// `GET`; `None` when nobody answers or it is not there.
     pub fn get(&self, path: &str) -> Option<Value> {
-        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        connection.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-        write!(
-            connection,
-            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n",
-            self.port
-        )
-        .ok()?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        assert!(!head.contains("chunked"), "{head}");
-        head.starts_with("HTTP/1.1 200").then(|| serde_json::from_str(body).unwrap())
+        self.0.json(path)
     }
 
     /// `GET /api/v1/queue/status`.
