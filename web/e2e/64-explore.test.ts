@@ -63,7 +63,7 @@ describe('Explore', () => {
 
   it('shows where a query is wrong', async () => {
     const { page, leave } = await visit(link(['sum by (queue) (up)) + 1']), { tolerate: /400/ });
-    await page.locator('.query-fault').getByText(/^At sign \d+:/).waitFor();
+    await page.locator('.query-fault').getByText(/^At character \d+:/).waitFor();
     expect(await page.locator('.promql .fault').textContent()).toBe(')');
     expect(await editor(page).getAttribute('aria-invalid')).toBe('true');
     await editor(page).fill('1 + 1');
@@ -230,7 +230,7 @@ describe('LogQL', () => {
     await page.locator('.series tbody td.mono').first().waitFor();
     await editor(page).fill('{source=~".+"} |= ');
     await page.keyboard.press('Control+Enter');
-    await page.locator('.query-fault').getByText(/^At sign \d+:/).waitFor();
+    await page.locator('.query-fault').getByText(/^At character \d+:/).waitFor();
     await leave();
   });
 });
