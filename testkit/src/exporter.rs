@@ -33,13 +33,12 @@ impl Exporter {
         })
     }
 
-    /// `prometheus-postgres-exporter` without a PostgreSQL: it says so, in `pg_up`.
+    /// `prometheus-postgres-exporter`: the PostgreSQL at this URL.
     #[must_use]
-    pub fn postgres() -> Self {
+    pub fn postgres(url: &str) -> Self {
         Self::start("prometheus-postgres-exporter", |command, address| {
             command.arg(format!("--web.listen-address={address}"));
-            let nobody = format!("postgresql://127.0.0.1:{}/x?sslmode=disable", free_port());
-            command.env("DATA_SOURCE_NAME", nobody);
+            command.env("DATA_SOURCE_NAME", url);
         })
     }
 

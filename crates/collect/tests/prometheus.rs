@@ -12,7 +12,8 @@ use vigie_collect::source::prometheus::{self, PrometheusConfig, RawPrometheusCon
 use vigie_collect::{SystemClock, observations, samples};
 use vigie_model::{Instance, InstanceStatus, Observation, ScrapeReading, ScrapedValue};
 use vigie_testkit::{
-    Exporter, MetricsServer as _, NameServer, Prometheus, RedisServer, TextServer, form_encoded,
+    Exporter, MetricsServer as _, NameServer, Postgres, Prometheus, RedisServer, TextServer,
+    form_encoded,
 };
 
 /// The bits of the value that ends a series.
@@ -209,8 +210,9 @@ async fn a_text_gives_what_prometheus_makes_of_it() {
 async fn exporters_that_many_have_just_work() {
     let redis = RedisServer::start();
     redis.run(&["SET", "a", "1"]);
+    let database = tokio::task::spawn_blocking(Postgres::start).await.unwrap();
     let (node, own, postgres) =
-        (Exporter::node(), Exporter::redis(redis.port()), Exporter::postgres());
+        (Exporter::node(), Exporter::redis(redis.port()), Exporter::postgres(&database.url()));
     let targets = [node.address(), own.address(), postgres.address()];
     let scrape = json!({"job_name": "all", "static_configs": [{"targets": targets}]});
     let config =
@@ -248,8 +250,9 @@ async fn exporters_that_many_have_just_work() {
         let last = all.last();
         last.iter().find(|(series, _)| series.starts_with(name)).map(|(_, value)| *value)
     };
-    // It takes a second to find that there is no PostgreSQL, and longer on a busy machine.
-    scraping.until("pg_up is not there", |all| value(all, "pg_up{") == Some(0.0)).await;
+    scraping.until("pg_up is not there", |all| value(all, "pg_up{") == Some(1.0)).await;
+    let size = |all: &Scraping| value(all, "pg_database_size_bytes{");
+    scraping.until("no database", |all| size(all).is_some_and(|bytes| bytes > 1e6)).await;
     scraping.until("redis_up is not there", |all| value(all, "redis_up{") == Some(1.0)).await;
     let memory = |all: &Scraping| value(all, "node_memory_MemTotal_bytes{");
     scraping.until("no memory", |all| memory(all).is_some_and(|bytes| bytes > 1e6)).await;

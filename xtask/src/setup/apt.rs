@@ -11,7 +11,7 @@ use crate::project::Project;
 use crate::stamp::{Digest, Stamp};
 
 /// The program that shows a package to be there, the package, and who needs it.
-const PACKAGES: [(&str, &str, Need); 15] = [
+const PACKAGES: [(&str, &str, Need); 16] = [
     // Sentinel is this same program: `redis-server FILE --sentinel`.
     ("redis-server", "redis-server", Need::Redis),
     ("redis-cli", "redis-tools", Need::Redis),
@@ -29,6 +29,7 @@ const PACKAGES: [(&str, &str, Need); 15] = [
     // A sender of logs. Many have it without its way to Elasticsearch: this is dpkg's note that the package is there.
     ("/var/lib/dpkg/info/rsyslog-elasticsearch.list", "rsyslog-elasticsearch", Need::Peers),
     // Its server is not on the path; this is.
+    ("pg_ctlcluster", "postgresql", Need::Peers),
     ("pg_ctlcluster", "postgresql", Need::N8n),
     ("prometheus-postgres-exporter", "prometheus-postgres-exporter", Need::Peers),
     // For OpenSearch, whose packages are on Maven Central.
