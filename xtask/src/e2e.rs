@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::command::{Finished, Group, Log};
 use crate::examples::Examples;
@@ -30,10 +30,7 @@ pub fn run(project: &Project, log: &mut Log, arguments: &[OsString]) -> Result<F
     }
     let program = project.target("debug").join(&vigie.name);
     let examples = Examples::read(project)?;
-    examples.build(project, |command| {
-        let built = log.run(command)?;
-        if built.good { Ok(()) } else { bail!("it failed: see {}", log.path().display()) }
-    })?;
+    examples.build_logged(project, log)?;
 
     // The servers' own output stays here for a look after a failure.
     let dir = empty(&project.target("e2e"))?;

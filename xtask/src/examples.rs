@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::command::line;
+use crate::command::{Log, line};
 use crate::project::{Project, list};
 use crate::stamp::{Digest, Stamp};
 
@@ -68,6 +68,14 @@ impl Examples {
             })
             .collect::<Result<_>>()?;
         Ok(Self { builds, processes })
+    }
+
+    /// The same with what the steps say in a log.
+    pub fn build_logged(&self, project: &Project, log: &mut Log) -> Result<()> {
+        self.build(project, |command| {
+            let built = log.run(command)?;
+            if built.good { Ok(()) } else { bail!("it failed: see {}", log.path().display()) }
+        })
     }
 
     /// Does each build step whose inputs have changed, by handing its command to `act`; says how long it took.

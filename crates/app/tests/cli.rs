@@ -167,6 +167,15 @@ fn the_demo_leaves_nothing_behind_whenever_it_is_interrupted() {
 }
 
 #[test]
+fn a_demo_of_which_something_is_not_built_says_what() {
+    let folder = folder();
+    let manifest = r#"{"processes": [], "install": [{"dir": "go", "outputs": ["bin/worker"]}]}"#;
+    std::fs::write(folder.path().join("demo.json"), manifest).unwrap();
+    let (code, _, error) = run(&["demo", "--examples", "."], folder.path());
+    assert!(code == 1 && error.contains("go/bin/worker is not there: `make run`"), "{error}");
+}
+
+#[test]
 fn no_vigie_to_ask_is_exit_code_3() {
     let folder = folder();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::counts::{self, Tally};
 use crate::command::{Finished, Log};
+use crate::examples::Examples;
 use crate::project::Project;
 
 pub fn fmt(project: &Project, log: &mut Log) -> Result<Tally> {
@@ -64,6 +65,8 @@ pub fn build(project: &Project, log: &mut Log) -> Result<Tally> {
 }
 
 pub fn rust(project: &Project, log: &mut Log) -> Result<Tally> {
+    // Some of these tests watch real workloads.
+    Examples::read(project)?.build_logged(project, log)?;
     let profile = if in_ci() { "ci" } else { "default" };
     let mut cargo = workspace(project, &["nextest", "run", "--workspace", "--profile", profile]);
     Ok(counts::nextest(&log.run(&mut cargo)?))

@@ -280,7 +280,7 @@ async fn every_operation_is_documented_and_answers() {
         let response = filled.get_with(&asked, &[]).await;
         assert_eq!(response.status().as_u16(), if stored { 503 } else { 200 }, "{asked}");
     }
-    assert_eq!((own, paths.len()), (19, 75));
+    assert_eq!((own, paths.len()), (19, 78));
 }
 
 #[tokio::test]

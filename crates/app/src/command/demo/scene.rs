@@ -26,6 +26,18 @@ pub(super) struct Manifest {
     /// Who serves requests, and who sends them.
     #[serde(default)]
     services: Vec<Process>,
+    /// What must be built before.
+    #[serde(default)]
+    install: Vec<Built>,
+}
+
+/// What a step of `make run` makes.
+#[derive(Debug, Deserialize)]
+struct Built {
+    /// Below the examples.
+    dir: PathBuf,
+    /// Below that.
+    outputs: Vec<PathBuf>,
 }
 
 /// A process to start.
@@ -200,7 +212,18 @@ impl Manifest {
         let path = examples.join("demo.json");
         let wrong = |error: String| Failure::failed(format!("{}: {error}", path.display()));
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-        serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
+        let read: Self = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let built = |step: &Built| {
+            let folder = examples.join(&step.dir);
+            step.outputs.iter().map(|output| folder.join(output)).collect::<Vec<_>>()
+        };
+        match read.install.iter().flat_map(built).find(|output| !output.exists()) {
+            Some(output) => Err(Failure::failed(format!(
+                "{} is not there: `make run` builds what the demo needs",
+                output.display()
+            ))),
+            None => Ok(read),
+        }
     }
 
     /// Who tells Vigie of itself, and as which source.
