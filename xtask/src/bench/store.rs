@@ -58,7 +58,7 @@ pub fn measure(cast: &Cast<'_>) -> Result<Section> {
          mapped files, which the system takes back when others need memory), *peak* the most until then (`VmHWM`). *bytes* is what all is on the disk, index included, once it is in blocks, a sample: Vigie is stopped and started again, \
          of Prometheus it is a snapshot's folder, VictoriaMetrics is told to merge. Queries are range \
          queries over everything in steps of 60 s, as processor time of one. \
-         Budgets: bytes ≤ 0.35 × Prometheus and ≤ 0.9 × VictoriaMetrics, ingest as scraped ≤ 0.25 × Prometheus, memory ≤ 0.25 × Prometheus \
+         Budgets: bytes ≤ 0.35 × Prometheus and ≤ 0.9 × VictoriaMetrics, ingest as scraped ≤ 0.25 × Prometheus, anonymous memory ≤ 0.25 × Prometheus \
          at 10,000 series, queries ≤ 0.3 × Prometheus and ≤ 1 × VictoriaMetrics.",
     );
     let sizes = sizes()?;
