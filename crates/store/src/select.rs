@@ -145,7 +145,7 @@ impl Sources {
         for row in rows.iter().filter(|row| self.wants(row.kind, low)) {
             let each = if row.kind == Kind::Floats { 1 } else { HISTOGRAM };
             self.spend(u64::from(row.column.count) * each)?;
-            if row.kind == Kind::Floats {
+            if row.kind == Kind::Floats || row.kind == Kind::Aggregates && self.wants_last() {
                 let decoded =
                     merged.decoded(range, |floats| block.floats(row, &self.cache, room, floats));
                 decoded.or_else(|error| self.damaged(block, &error))?;
@@ -181,10 +181,15 @@ impl Sources {
     /// Which chunks of a block have what stands for a stretch. Floats in a block of low resolution are those around falls.
     fn wants(&self, kind: Kind, low: bool) -> bool {
         match kind {
-            Kind::Floats => !low || matches!(self.stretch, Stretch::Last | Stretch::Line),
+            Kind::Floats => !low || self.wants_last(),
             Kind::Merged => self.stretch == Stretch::Sum,
             Kind::Histograms | Kind::Aggregates => true,
         }
+    }
+
+    /// Whether the last value of a stretch stands for it.
+    fn wants_last(&self) -> bool {
+        matches!(self.stretch, Stretch::Last | Stretch::Line)
     }
 
     fn repeats(&self, block: &Block) -> bool {
@@ -192,9 +197,6 @@ impl Sources {
     }
 
     fn aggregates(&self, times: &[i64], all: Aggregates, range: TimeRange, merged: &mut Merged) {
-        if matches!(self.stretch, Stretch::Last | Stretch::Line) {
-            return merged.floats(Run::new(times, all.last, range));
-        }
         let column = if self.stretch == Stretch::Min { &all.min } else { &all.max };
         // A stretch of nothing but staleness markers has no samples.
         let full = all.count.iter().enumerate().filter(|(_, count)| **count > 0.0);

@@ -131,6 +131,14 @@ impl Aggregates {
     }
 }
 
+/// The column of last values of [`Aggregates`], as [`floats`] have it.
+pub fn last_column(bytes: &[u8]) -> Result<&[u8], Corrupt> {
+    let mut bytes = Bytes(bytes);
+    let _flags = bytes.byte()?;
+    let length = bytes.length()?;
+    bytes.take(length)
+}
+
 /// Appends sums of histograms that are one [`histograms::run`], and how many are in each.
 pub fn encode_merged(
     sums: &[Arc<NativeHistogram>],
@@ -182,6 +190,7 @@ mod tests {
             let mut out = Vec::new();
             all.encode(0..rows.len(), Effort::Thorough, &mut out);
             let back = Aggregates::decode(&out, rows.len()).unwrap();
+            prop_assert_eq!(&floats::decode(last_column(&out).unwrap(), rows.len()).unwrap(), &all.last);
             let bits = |one: &Aggregates| one.sum.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
             prop_assert_eq!(bits(&back), bits(&all));
             prop_assert_eq!((back.last, back.min, back.max, back.count), (all.last, all.min, all.max, all.count));
@@ -206,6 +215,7 @@ mod tests {
         #[test]
         fn any_bytes_are_an_error_or_values(bytes: Vec<u8>, kind in 0u64..4, count in 0usize..300) {
             let _ = decode(Kind::from_number(kind).unwrap(), &bytes, count);
+            let _ = last_column(&bytes).map(|column| floats::decode(column, count));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::chunk::{self, Values};
+use super::chunk::{self, Kind, Values};
 use super::layout::{MARKS, Meta, PageRef, Row, decode_page};
 use crate::block_file::{BlockError, BlockFile};
 use crate::bytes::Corrupt;
@@ -148,7 +148,8 @@ impl Block {
         Ok((times, values))
     }
 
-    /// The times of a chunk of floats, whose values are appended to `out`. After an error anything may be appended.
+    /// The times of a chunk of floats, or of what is left of them, of which the last values are wanted; those are appended to
+    /// `out`. After an error anything may be appended.
     pub fn floats(
         &self,
         row: &Row,
@@ -158,7 +159,12 @@ impl Block {
     ) -> Result<Arc<Vec<i64>>, BlockError> {
         let times = self.times(row, cache)?;
         self.file.checked_into(row.offset, row.length, cache.at_once, &mut room.bytes)?;
-        floats::decode_into(&room.bytes, times.len(), &mut room.integers, out)
+        let column = match row.kind {
+            Kind::Aggregates => chunk::last_column(&room.bytes),
+            _ => Ok(room.bytes.as_slice()),
+        };
+        column
+            .and_then(|bytes| floats::decode_into(bytes, times.len(), &mut room.integers, out))
             .map_err(|Corrupt(what)| self.file.damage(row.offset, what))?;
         Ok(times)
     }
