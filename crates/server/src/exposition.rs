@@ -106,7 +106,8 @@ impl Exposition {
     }
 }
 
-fn escape(out: &mut String, value: &str) {
+/// Puts what stands within quotes in a text of this format.
+pub(crate) fn escape(out: &mut String, value: &str) {
     for character in value.chars() {
         match character {
             '\\' => out.push_str("\\\\"),

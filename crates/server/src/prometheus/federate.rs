@@ -14,6 +14,7 @@ use super::error::{ApiError, ErrorShape};
 use super::evaluate::evaluate;
 use super::params::Params;
 use super::selectors::matcher_sets;
+use crate::exposition::escape;
 use crate::state::AppState;
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -152,14 +153,7 @@ fn put_name(out: &mut String, name: &str, utf8: bool) {
 
 fn put_quoted(out: &mut String, text: &str) {
     out.push('"');
-    for one in text.chars() {
-        match one {
-            '\\' => out.push_str("\\\\"),
-            '"' => out.push_str("\\\""),
-            '\n' => out.push_str("\\n"),
-            other => out.push(other),
-        }
-    }
+    escape(out, text);
     out.push('"');
 }
 
