@@ -12,7 +12,9 @@ use super::metric::{self, Grid};
 use super::parse;
 use super::pipeline::Pipeline;
 use super::pipeline::labels::{LabelSet, Origin};
-use super::source::{Direction, LogSource, Required, Selection, Streams, TallyOf, metadata};
+use super::source::{
+    Direction, LinesOf, LogSource, Required, Selection, Streams, TallyOf, metadata,
+};
 use crate::answer::QueryValue;
 use crate::control::{Control, StopReason};
 
@@ -384,6 +386,37 @@ impl<'a> Reader<'a> {
         self.goes_on()?;
         self.stats = if counted { stats } else { before };
         failed.map_or(Ok(counted), Err)
+    }
+
+    /// Visits the texts of lines that match and hold what is required; what breaks says whether what was visited counts. False: they
+    /// must be read.
+    pub(super) fn texts(
+        &mut self,
+        matchers: &[Matcher],
+        required: &[Required],
+        (start, end, direction): (i64, i64, Direction),
+        of: LinesOf<'_>,
+        mut visit: impl FnMut(&[Arc<str>], &[(i64, &str)], &mut LogStats) -> ControlFlow<bool>,
+    ) -> Result<bool, LogQueryError> {
+        self.goes_on()?;
+        let control = self.control;
+        let stopped = || control.stopped().is_some();
+        let selection = Selection { start, end, direction, matchers, required, stopped: &stopped };
+        let (limits, before) = (self.limits, self.stats);
+        let (mut stats, mut failed, mut counts) = (before, None, true);
+        let handed = self.source.lines(&selection, of, &mut |values, lines| {
+            stats.lines_read += lines.len() as u64;
+            stats.bytes_read += lines.iter().map(|(_, line)| line.len() as u64).sum::<u64>();
+            if let Err(error) = within(limits, &stats, control) {
+                failed = Some(error);
+                return ControlFlow::Break(());
+            }
+            visit(values, lines, &mut stats).map_break(|all| counts = all)
+        })?;
+        self.goes_on()?;
+        counts &= handed;
+        self.stats = if counts { stats } else { before };
+        failed.map_or(Ok(counts), Err)
     }
 
     /// The lines of a query.

@@ -78,6 +78,19 @@ pub struct TallyOf<'a> {
 /// Takes the values of the labels, and the times (nanoseconds) and bytes of some lines that have them, by ascending time.
 pub type EachTally<'a> = &'a mut dyn FnMut(&[Arc<str>], &[(i64, u32)]) -> ControlFlow<()>;
 
+/// What is wanted of lines whose text is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct LinesOf<'a> {
+    /// The labels by which they are told apart.
+    pub labels: &'a [String],
+    /// A text that lines must have that are without one of these labels, which is said by its place. A source may leave out the
+    /// others.
+    pub without: Option<(usize, &'a str)>,
+}
+
+/// Takes the values of the labels, and the times (nanoseconds) and texts of some lines that have them, by ascending time.
+pub type EachLines<'a> = &'a mut dyn FnMut(&[Arc<str>], &[(i64, &str)]) -> ControlFlow<()>;
+
 /// Where lines are read from.
 pub trait LogSource: Send + Sync {
     /// Visits the entries that are selected, by time in the direction asked for, until the visitor breaks.
@@ -101,6 +114,19 @@ pub trait LogSource: Send + Sync {
         _selection: &Selection<'_>,
         _of: TallyOf<'_>,
         _each: EachTally<'_>,
+    ) -> Result<bool, ReadError> {
+        Ok(false)
+    }
+
+    /// The same lines with their texts, and of their labels no others than these. False: as with [`Self::tally`].
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn lines(
+        &self,
+        _selection: &Selection<'_>,
+        _of: LinesOf<'_>,
+        _each: EachLines<'_>,
     ) -> Result<bool, ReadError> {
         Ok(false)
     }

@@ -5,6 +5,7 @@
 
 mod limits;
 mod syntax;
+mod texts;
 
 use std::collections::BTreeMap;
 

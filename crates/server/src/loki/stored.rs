@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use vigie_model::LogEntry;
-use vigie_query::logql::{Direction, EachTally, LogSource, Selection, Sought, TallyOf};
+use vigie_query::logql::{
+    Direction, EachLines, EachTally, LinesOf, LogSource, Selection, Sought, TallyOf,
+};
 use vigie_store::ReadError;
 use vigie_store::logs::{
     self, Condition, LogField, LogFilter, LogReadError, LogStore, Order, TextMatch, TextScope,
@@ -83,5 +85,24 @@ impl LogSource for StoredLogs {
         let of = logs::TallyOf { labels: of.labels, bytes: of.bytes };
         // Who stopped it knows why.
         Ok(exact && self.0.tally(filter, of, selection.stopped, each).unwrap_or(true))
+    }
+
+    fn lines(
+        &self,
+        selection: &Selection<'_>,
+        of: LinesOf<'_>,
+        each: EachLines<'_>,
+    ) -> Result<bool, ReadError> {
+        let Some((filter, exact)) = filter(selection) else { return Ok(true) };
+        let exact = exact && !of.labels.iter().any(|name| name == SERVICE);
+        let text = |(label, text)| {
+            let text = TextMatch::contains(text, false).ok()?;
+            Some((label, text.within(TextScope::Message)))
+        };
+        let text = of.without.and_then(text);
+        let without = text.as_ref().map(|(label, text)| (*label, text));
+        let of = logs::LinesOf { labels: of.labels, without };
+        // Who stopped it knows why.
+        Ok(exact && self.0.lines(filter, of, selection.stopped, each).unwrap_or(true))
     }
 }

@@ -404,7 +404,7 @@ mod tests {
         assert_eq!(Judge::new("é").unwrap().verdict(&"job é".into()), Verdict::Look);
         // Of what is before the last number nothing matters.
         let open = Judge::new(r"^job .*\d$").unwrap().verdict(&line);
-        assert!(matches!(open, Verdict::Own(6, _)), "{open:?}");
+        assert!(matches!(open, Verdict::Own(5, _)), "{open:?}");
     }
 
     proptest! {

@@ -4,6 +4,7 @@ mod aggregate;
 mod binary;
 mod range;
 mod tally;
+mod texts;
 mod window;
 
 use std::collections::HashMap;

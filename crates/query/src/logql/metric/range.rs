@@ -7,7 +7,7 @@ use vigie_model::{Label, Labels};
 use vigie_store::MatchOp;
 
 use super::window::{Part, Sliding, of_parts, of_samples};
-use super::{Grid, Row, enough, grouped, room, tally};
+use super::{Grid, Row, enough, grouped, room, tally, texts};
 use crate::logql::ERROR;
 use crate::logql::ast::{Conversion, Grouping, LogRange, RangeOp};
 use crate::logql::engine::{LogQueryError, Reader};
@@ -75,7 +75,7 @@ pub(super) enum Kept {
 pub(super) struct Sampler<'a> {
     pub asked: &'a Asked<'a>,
     pub pipeline: Pipeline,
-    filters: Vec<LabelTest>,
+    pub filters: Vec<LabelTest>,
     pub grouping: Option<Grouping>,
     /// No label is left.
     pub bare: bool,
@@ -111,7 +111,7 @@ impl<'a> Sampler<'a> {
     }
 
     /// The sample of a line, in `labels`; `None` where it has none.
-    fn sample(&self, time: i64, line: &str, labels: &mut LabelSet) -> Option<f64> {
+    pub(super) fn sample(&self, time: i64, line: &str, labels: &mut LabelSet) -> Option<f64> {
         let line = self.pipeline.run(time, line, labels)?;
         let Some(unwrap) = &self.asked.of.unwrap else {
             let bytes = matches!(self.asked.op, RangeOp::Bytes | RangeOp::BytesRate);
@@ -145,7 +145,7 @@ impl<'a> Sampler<'a> {
         }
     }
 
-    fn labels(&self, labels: &LabelSet) -> Labels {
+    pub(super) fn labels(&self, labels: &LabelSet) -> Labels {
         if labels.error().is_some() {
             return labels.all();
         }
@@ -203,6 +203,11 @@ fn collect(
     if let Some((required, names)) = tally::countable(&sampler)
         && let Some(series) =
             tally::collect(reader, asked, (&required, &names), (start, end), shifted)?
+    {
+        return Ok(series);
+    }
+    if let Some(names) = texts::names(&sampler)
+        && let Some(series) = texts::collect(reader, &sampler, names, (start, end), shifted)?
     {
         return Ok(series);
     }

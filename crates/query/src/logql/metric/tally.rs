@@ -50,12 +50,16 @@ pub(super) fn collect(
         if held > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     enough(reader, held)?;
-    let kept = |(labels, mut parts): (Labels, Vec<(Windows, Part)>)| {
-        // Parts of the store overlap.
+    Ok(counted.then(|| kept(series)))
+}
+
+/// Series of which parts of the store gave parts, which overlap.
+pub(super) fn kept(series: HashMap<Labels, Vec<(Windows, Part)>>) -> HashMap<Labels, Kept> {
+    let sorted = |(labels, mut parts): (Labels, Vec<(Windows, Part)>)| {
         parts.sort_by_key(|(windows, _)| (windows.first, windows.end));
         (labels, Kept::Parts(parts))
     };
-    Ok(counted.then(|| series.into_iter().map(kept).collect()))
+    series.into_iter().map(sorted).collect()
 }
 
 /// Adds lines to the parts that windows are made of.

@@ -145,6 +145,7 @@ fn json_paths(line: &str, paths: &[(String, Vec<json::Step>)], labels: &mut Labe
 fn logfmt(line: &str, strict: bool, keep_empty: bool, labels: &mut LabelSet) {
     for pair in Pairs::new(line) {
         match pair {
+            Ok((key, _)) if !labels.may_want(key) => {}
             Ok((key, value)) => {
                 let name = label_name(key);
                 if !name.is_empty() && (keep_empty || !value.is_empty()) {

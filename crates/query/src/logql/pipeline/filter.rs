@@ -127,6 +127,31 @@ impl LabelTest {
         })
     }
 
+    /// Adds the names of labels that are looked at.
+    pub(crate) fn names(&self, all: &mut Vec<String>) {
+        match self {
+            Self::Text(matcher) if matcher.name() == ERROR => {}
+            Self::Text(matcher) => all.push(matcher.name().to_owned()),
+            Self::Quantity(name, ..) | Self::Addresses(name, ..) => all.push(name.clone()),
+            Self::And(both) | Self::Or(both) => {
+                both.0.names(all);
+                both.1.names(all);
+            }
+        }
+    }
+
+    /// A label without which no line is kept.
+    pub(crate) fn needs(&self) -> Option<&str> {
+        match self {
+            Self::Text(matcher) if matcher.name() != ERROR && !matcher.matches("") => {
+                Some(matcher.name())
+            }
+            Self::Quantity(name, ..) => Some(name),
+            Self::And(both) => both.0.needs().or_else(|| both.1.needs()),
+            _ => None,
+        }
+    }
+
     /// Whether a line with these labels is kept; what cannot be compared is kept with an error.
     pub(crate) fn keeps(&self, labels: &mut LabelSet) -> bool {
         match self {

@@ -7,7 +7,7 @@ use vigie_model::{Label, Labels};
 use crate::logql::{ERROR, ERROR_DETAILS};
 
 /// What a name gets that a stream's label has already.
-const TAKEN: &str = "_extracted";
+pub(crate) const TAKEN: &str = "_extracted";
 
 /// Where a label comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +29,25 @@ pub(crate) struct LabelSet {
     deleted: Vec<Arc<str>>,
     error: Option<&'static str>,
     details: String,
+    /// The only ones that anybody looks at; `None`: all.
+    only: Option<Vec<String>>,
 }
 
 impl LabelSet {
+    /// One of which nobody looks at other labels than these: parsers need not find them.
+    pub(crate) fn of_only(names: Vec<String>) -> Self {
+        Self { only: Some(names), ..Self::default() }
+    }
+
+    /// Whether a label made of this key may be looked at.
+    pub(crate) fn may_want(&self, key: &str) -> bool {
+        self.only.as_ref().is_none_or(|names| {
+            // A name is as long as its key, but for a `_` before a digit.
+            let as_long = |name: &String| matches!(name.len().checked_sub(key.len()), Some(0 | 1));
+            !key.is_ascii() || names.iter().any(as_long)
+        })
+    }
+
     /// Begins a line.
     pub(crate) fn begin(&mut self, stream: &Labels, metadata: &Labels) {
         self.stream = stream.clone();
@@ -71,6 +87,9 @@ impl LabelSet {
 
     /// Sets a label that a parser found: under another name, where the stream or the metadata have this one.
     pub(crate) fn extract(&mut self, name: &str, value: impl Into<Arc<str>>) {
+        if self.only.as_ref().is_some_and(|names| names.iter().all(|wanted| wanted != name)) {
+            return;
+        }
         if self.given(name) {
             self.set(&format!("{name}{TAKEN}"), value);
         } else {

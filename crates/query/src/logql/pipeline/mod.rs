@@ -107,6 +107,42 @@ impl Pipeline {
         (all, exact)
     }
 
+    /// The names of all labels that are looked at, where they are known and the line stays as it is.
+    pub(crate) fn names(&self) -> Option<Vec<String>> {
+        let mut all = Vec::new();
+        for step in &self.steps {
+            match step {
+                Step::Line(_) => {}
+                Step::Extract(Extract::Unpack) => return None,
+                Step::Extract(_) => {}
+                Step::Label(test) => test.names(&mut all),
+                Step::Drop(names) if names.iter().all(is_error) => {}
+                _ => return None,
+            }
+        }
+        Some(all)
+    }
+
+    /// What each line says that is kept, if it has no label of that name already: the name of a label that must be there and that
+    /// nothing but the pairs of the line can give it. Where no stage asks for one, that is `measured`.
+    pub(crate) fn needs<'a>(&'a self, measured: Option<&'a str>) -> Option<&'a str> {
+        let mut needed = None;
+        for step in &self.steps {
+            match step {
+                Step::Line(_) | Step::Extract(Extract::Logfmt { .. }) => {}
+                Step::Label(test) => needed = needed.or_else(|| test.needs()),
+                Step::Drop(names) if names.iter().all(is_error) => {}
+                _ => return None,
+            }
+        }
+        // Of other names a key may be written in several ways.
+        let plain = |name: &&str| {
+            name.starts_with(|one: char| one.is_ascii_alphabetic())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        needed.or(measured).filter(plain)
+    }
+
     /// What is left of a line with its labels; `None` where it is not kept.
     pub(crate) fn run<'a>(
         &self,
