@@ -30,7 +30,7 @@ export class TooLarge extends Error {
   }
 }
 
-export const MOST_BYTES = 48 * 1_048_576;
+const MOST_BYTES = 48 * 1_048_576;
 const COARSER = 5;
 const LEAST_POINTS = 12;
 
