@@ -26,8 +26,8 @@ impl Daemon {
     /// One for the driver whose `/run` is this folder, with the log options of its configuration.
     pub fn start(run: &Path, options: Value, output: PathBuf) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
-        let (run, until) = (run.to_owned(), Arc::clone(&ended));
-        let work = move || serve(&run, &options, &output, &until);
+        let (run, told) = (run.to_owned(), Arc::clone(&ended));
+        let work = move || serve(&run, &options, &output, &told);
         Self { ended, thread: Some(std::thread::spawn(work)) }
     }
 }
