@@ -2,8 +2,7 @@
 // Enqueues: the demo's endless day, or a counted ledger run.
 import Queue from 'bull';
 
-import { PRODUCER_HELP, PRODUCER_OPTIONS, positive, readFlags } from '../workload/flags.js';
-import { openLedger } from '../workload/ledger.js';
+import { PRODUCER_HELP, PRODUCER_OPTIONS, readFlags } from '../workload/flags.js';
 import { closeAndExit, stopped, untilStopped } from '../workload/lifecycle.js';
 import { playDay, runLedger } from '../workload/produce.js';
 import { connect } from './connection.js';
@@ -18,7 +17,6 @@ const KEPT = { removeOnComplete: { count: 200 }, removeOnFail: { count: 500 } };
 
 const flags = readFlags(PRODUCER_OPTIONS, INTRO, PRODUCER_HELP);
 const name = flags.name ?? 'bull-producer';
-const seed = Math.trunc(Number(flags.seed)) || 0;
 const signal = untilStopped(flags);
 const { link, report, createClient } = connect(name);
 const queues = new Map();
@@ -43,40 +41,27 @@ function addDemoJob({ queue: queueName, type, data, attempts, delayMs, priority,
   });
 }
 
-/** Only on a change: each call is told to everybody who listens, even when nothing changes. */
-async function setPaused(queueName, paused) {
-  if ((await queue(queueName).isPaused()) === paused) return;
-  await (paused ? queue(queueName).pause() : queue(queueName).resume());
-}
-
 async function demo() {
   await queue('mail').add('reminder', { sleep_ms: 40 }, { repeat: { every: 15_000 }, ...KEPT });
-  await playDay(seed, {
+  await playDay(flags, {
     flows: FLOWS,
     link,
+    queue,
     add: addDemoJob,
     waiting: async (queueName) => {
       const counts = await queue(queueName).getJobCounts();
       return counts.waiting + (counts.paused ?? 0);
     },
-    setPaused,
   }, signal);
 }
 
-function ledgerRun() {
-  return runLedger({
-    seed,
-    jobs: positive(flags.jobs, 'jobs'),
-    rate: positive(flags.rate, 'rate'),
-    run: flags.run,
-    types: Object.keys(LEDGER_QUEUES),
-    queueOf: (type) => LEDGER_QUEUES[type],
-    ledger: openLedger(flags.ledger, 'bull'),
-    report,
-    add: ({ queue: queueName, type, id, data, attempts, delayMs }) =>
-      queue(queueName).add(type, data, { jobId: id, attempts, delay: delayMs, backoff: { type: 'fixed', delay: 200 } }),
-  }, signal);
-}
+const ledgerRun = () => runLedger(flags, {
+  broker: 'bull',
+  queues: LEDGER_QUEUES,
+  report,
+  add: ({ queue: queueName, type, id, data, attempts, delayMs }) =>
+    queue(queueName).add(type, data, { jobId: id, attempts, delay: delayMs, backoff: { type: 'fixed', delay: 200 } }),
+}, signal);
 
 try {
   await Promise.race([flags.demo ? demo() : ledgerRun(), stopped(signal)]);

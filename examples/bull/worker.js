@@ -2,10 +2,9 @@
 // Works: the demo's jobs or a ledger run's.
 import Queue from 'bull';
 
-import { WORKER_HELP, WORKER_OPTIONS, hangWindow, millis, positive, queueList, readFlags } from '../workload/flags.js';
-import { openLedger } from '../workload/ledger.js';
+import { WORKER_HELP, WORKER_OPTIONS, millis, positive, queueList, readFlags } from '../workload/flags.js';
 import { closeAndExit, stopped, untilStopped } from '../workload/lifecycle.js';
-import { makeWork, tellAs } from '../workload/work.js';
+import { makeWork } from '../workload/work.js';
 import { connect } from './connection.js';
 
 const INTRO = `Works on Bull queues.
@@ -18,13 +17,7 @@ const flags = readFlags(WORKER_OPTIONS, INTRO, WORKER_HELP);
 const name = flags.name ?? 'bull-worker';
 const signal = untilStopped(flags);
 const { report, createClient } = connect(name);
-const work = makeWork({
-  ledger: openLedger(flags.ledger, 'bull'),
-  signal,
-  hangQueue: flags['hang-queue'],
-  hang: hangWindow(flags),
-  tell: flags.demo ? tellAs(name) : undefined,
-});
+const work = makeWork(flags, { broker: 'bull', name, signal });
 
 async function perform(job) {
   try {

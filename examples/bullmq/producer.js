@@ -2,8 +2,7 @@
 // Enqueues: the demo's endless day, or a counted ledger run.
 import { FlowProducer, Queue } from 'bullmq';
 
-import { PRODUCER_HELP, PRODUCER_OPTIONS, positive, readFlags } from '../workload/flags.js';
-import { openLedger } from '../workload/ledger.js';
+import { PRODUCER_HELP, PRODUCER_OPTIONS, readFlags } from '../workload/flags.js';
 import { closeAndExit, sleep, stopped, untilStopped } from '../workload/lifecycle.js';
 import { playDay, runLedger } from '../workload/produce.js';
 import { connect } from './connection.js';
@@ -18,7 +17,6 @@ const KEPT = { removeOnComplete: { count: 200 }, removeOnFail: { count: 500 } };
 
 const flags = readFlags(PRODUCER_OPTIONS, INTRO, PRODUCER_HELP);
 const name = flags.name ?? 'bullmq-producer';
-const seed = Math.trunc(Number(flags.seed)) || 0;
 const signal = untilStopped(flags);
 const { connection, link, report } = connect(name);
 const queues = new Map();
@@ -58,40 +56,27 @@ async function placeOrders() {
   }
 }
 
-/** Only on a change: each call is told to everybody who listens, even when nothing changes. */
-async function setPaused(queueName, paused) {
-  if ((await queue(queueName).isPaused()) === paused) return;
-  await (paused ? queue(queueName).pause() : queue(queueName).resume());
-}
-
 async function demo() {
   await queue('search').upsertJobScheduler('refresh', { every: 15_000 }, { name: 'index-document', data: { sleep_ms: 40 }, opts: KEPT });
   await Promise.all([
     placeOrders(),
-    playDay(seed, {
+    playDay(flags, {
       flows: FLOWS,
       link,
+      queue,
       add: addDemoJob,
       waiting: (queueName) => queue(queueName).getWaitingCount(),
-      setPaused,
-    }, signal),
+      }, signal),
   ]);
 }
 
-function ledgerRun() {
-  return runLedger({
-    seed,
-    jobs: positive(flags.jobs, 'jobs'),
-    rate: positive(flags.rate, 'rate'),
-    run: flags.run,
-    types: Object.keys(LEDGER_QUEUES),
-    queueOf: (type) => LEDGER_QUEUES[type],
-    ledger: openLedger(flags.ledger, 'bullmq'),
-    report,
-    add: ({ queue: queueName, type, id, data, attempts, delayMs }) =>
-      queue(queueName).add(type, data, { jobId: id, attempts, delay: delayMs, backoff: { type: 'fixed', delay: 200 } }),
-  }, signal);
-}
+const ledgerRun = () => runLedger(flags, {
+  broker: 'bullmq',
+  queues: LEDGER_QUEUES,
+  report,
+  add: ({ queue: queueName, type, id, data, attempts, delayMs }) =>
+    queue(queueName).add(type, data, { jobId: id, attempts, delay: delayMs, backoff: { type: 'fixed', delay: 200 } }),
+}, signal);
 
 try {
   await Promise.race([flags.demo ? demo() : ledgerRun(), stopped(signal)]);

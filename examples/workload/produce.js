@@ -1,7 +1,8 @@
 // The two ways of enqueueing, apart from any queue library: `add` is the
 // library's own, handed in.
 import { Day, RESUMED, left } from './day.js';
-import { now } from './ledger.js';
+import { positive } from './flags.js';
+import { now, openLedger } from './ledger.js';
 import { sleep } from './lifecycle.js';
 import { ledgerJob, total } from './plan.js';
 
@@ -11,12 +12,20 @@ const CHECK_MS = 2000;
 const GROW_UNTIL = 1500;
 const GROW_AGAIN = 300;
 
+const seedOf = (flags) => Math.trunc(Number(flags.seed)) || 0;
+
+/** Only on a change: each call is told to everybody who listens, even when nothing changes. */
+async function setPaused(queue, paused) {
+  if ((await queue.isPaused()) === paused) return;
+  await (paused ? queue.pause() : queue.resume());
+}
+
 /**
- * Plays the day until the signal. `stage` = {flows, link, add(job), waiting(queue), setPaused(queue, paused),
- * extras(elapsed) optional}. What falls due while Redis is away is dropped: a demo has nothing to lose.
+ * Plays the day until the signal. `stage` = {flows, link, queue(name), add(job), waiting(name)}. What falls due while Redis is
+ * away is dropped: a demo has nothing to lose.
  */
-export async function playDay(seed, stage, signal) {
-  const day = new Day(seed, stage.flows);
+export async function playDay(flags, stage, signal) {
+  const day = new Day(seedOf(flags), stage.flows);
   const full = new Set();
   const enqueue = async (jobs) => {
     for (const job of jobs) if (stage.link.up && !full.has(job.queue)) await stage.add(job);
@@ -26,7 +35,7 @@ export async function playDay(seed, stage, signal) {
       const waiting = await stage.waiting(flow.queue);
       if (waiting > (flow.limit ?? GROW_UNTIL)) full.add(flow.queue);
       else if (!flow.grows || waiting < GROW_AGAIN) full.delete(flow.queue);
-      if (flow.paused) await stage.setPaused(flow.queue, left(RESUMED, elapsed) === 0);
+      if (flow.paused) await setPaused(stage.queue(flow.queue), left(RESUMED, elapsed) === 0);
     }
   };
   await check(0);
@@ -47,16 +56,19 @@ export async function playDay(seed, stage, signal) {
 }
 
 /**
- * Enqueues exactly `jobs` jobs at `rate` a second. An add that failed is sent again under the same id until the
- * broker has it: both libraries ignore an id that they know, so nothing is lost and nothing doubled.
+ * Enqueues exactly so many jobs at the rate of the flags; `queues` says the queue of each type. An add that failed is sent
+ * again under the same id until the broker has it: both libraries ignore an id that they know, so nothing is lost and nothing
+ * doubled.
  */
-export async function runLedger({ seed, jobs, rate, run, types, queueOf, add, ledger, report }, signal) {
+export async function runLedger(flags, { broker, queues, add, report }, signal) {
+  const [jobs, rate] = [positive(flags.jobs, 'jobs'), positive(flags.rate, 'rate')];
+  const [seed, types, ledger] = [seedOf(flags), Object.keys(queues), openLedger(flags.ledger, broker)];
   const begin = Date.now();
   for (let n = 0; n < jobs; n += 1) {
     const wait = begin + (n / rate) * 1000 - Date.now();
     if (!(await sleep(Math.max(0, wait), signal))) throw new Error(`stopped after ${n} of ${jobs} jobs`);
     const job = ledgerJob(seed, n, types);
-    const entry = { what: 'enqueue', queue: queueOf(job.type), type: job.type, job: `${run}-${n}` };
+    const entry = { what: 'enqueue', queue: queues[job.type], type: job.type, job: `${flags.run}-${n}` };
     if (job.delayMs > 0) entry.delay_ms = job.delayMs;
     const t = now();
     for (;;) {

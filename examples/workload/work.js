@@ -1,6 +1,8 @@
 // Does the work of one attempt: obeys the job's data and writes down when it
 // began and how it ended.
 import { left } from './day.js';
+import { hangWindow } from './flags.js';
+import { openLedger } from './ledger.js';
 import { sleep } from './lifecycle.js';
 
 export class PlannedFailure extends Error {
@@ -12,14 +14,17 @@ export class PlannedFailure extends Error {
 
 /**
  * A function that runs one attempt: `start` is its first act, `finish` the last before it returns or throws.
- * An attempt that is interrupted by the end of the process has a start and no finish. `tell` takes a log line of each attempt that fails.
+ * An attempt that is interrupted by the end of the process has a start and no finish. In the demo each attempt that fails is a log line.
  */
-export function makeWork({ ledger, signal, hangQueue, hang, tell = () => {} }) {
+export function makeWork(flags, { broker, name, signal }) {
+  const ledger = openLedger(flags.ledger, broker);
+  const hang = hangWindow(flags);
+  const tell = flags.demo ? tellAs(name) : () => {};
   const begin = Date.now();
   return async ({ queue, type, job, attempt, data }) => {
     const entry = { queue, type, job, attempt };
     ledger.write({ what: 'start', ...entry });
-    const hanging = queue === hangQueue ? left(hang, Date.now() - begin) : 0;
+    const hanging = queue === flags['hang-queue'] ? left(hang, Date.now() - begin) : 0;
     if (hanging > 0) await sleep(hanging, signal);
     await sleep(Number(data?.sleep_ms) || 0);
     // A hang cut short by the shutdown must not count as work done: wait for the end of the process.
@@ -36,6 +41,6 @@ export function makeWork({ ledger, signal, hangQueue, hang, tell = () => {} }) {
 }
 
 /** Writes log lines of the process `name` to standard output, as JSON. */
-export function tellAs(name) {
+function tellAs(name) {
   return (line) => console.log(JSON.stringify({ time: new Date().toISOString(), instance: name, ...line }));
 }

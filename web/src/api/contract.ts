@@ -6,13 +6,13 @@ export type Instant = string;
 export type Quality = 'exact' | 'gap' | 'sampled';
 export type Kind = 'asynq' | 'bull' | 'bullmq' | 'n8n' | 'redis';
 export type Severity = 'ok' | 'warning' | 'critical' | 'unknown';
-export type JobState = 'waiting' | 'active' | 'scheduled' | 'retry' | 'completed' | 'failed' | 'blocked';
+type JobState = 'waiting' | 'active' | 'scheduled' | 'retry' | 'completed' | 'failed' | 'blocked';
 export type Maybe<T> = T | null | undefined;
 
 export type VerdictCode =
   | QueueReason | 'starting' | 'no_source' | 'no_queues' | 'all_up' | 'source_down' | 'instances_down' | 'instances_degraded' | 'overdue' | 'not_kept' | 'flowing' | 'idle';
 /** What can be the matter with one queue. */
-export type QueueReason = 'stuck_workers_idle' | 'stuck_jobs_hang' | 'no_workers' | 'paused_waiting' | 'does_not_drain' | 'failing';
+type QueueReason = 'stuck_workers_idle' | 'stuck_jobs_hang' | 'no_workers' | 'paused_waiting' | 'does_not_drain' | 'failing';
 
 export interface Clue {
   severity: Severity;
@@ -62,7 +62,7 @@ export interface ActiveJob {
   since?: Maybe<Instant>;
   worker?: Maybe<string>;
 }
-export type JobCounts = Partial<Record<JobState, Maybe<number>>>;
+type JobCounts = Partial<Record<JobState, Maybe<number>>>;
 
 export interface QueueStatus {
   source: string;

@@ -43,7 +43,7 @@ export interface LogHistogram {
   steps: { time: Instant; counts: Partial<Record<Level, number>>; total: number }[];
 }
 
-export interface LogFacetValue {
+interface LogFacetValue {
   value: string;
   count: number;
 }

@@ -27,7 +27,7 @@ export interface FunctionHelp {
   kind: 'function' | 'aggregation' | 'keyword' | 'modifier';
 }
 
-export interface Stretch {
+interface Stretch {
   from: number;
   to: number;
   points: number;

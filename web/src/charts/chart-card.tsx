@@ -11,7 +11,7 @@ import { Card, Fault, Menu, Skeleton } from '../ui/index.tsx';
 import { TimeChart, type LineSpec } from './time-chart.ts';
 import { chartView } from './view.ts';
 
-export interface ChartCardProps {
+interface ChartCardProps {
   title: string;
   small?: ReactNode;
   info: string;

@@ -10,7 +10,7 @@ const FOOT = 20;
 const TOP = 12;
 
 /** Where a duration lies on the axis of buckets: 0 at the first shown bound, 1 a bucket, logarithmic within a bucket. */
-export function bucketPosition(bounds: readonly number[], seconds: number): number {
+function bucketPosition(bounds: readonly number[], seconds: number): number {
   const first = bounds[0] ?? 0.001;
   if (seconds <= first) return Math.max(0, seconds / first);
   for (let i = 1; i < bounds.length; i += 1) {

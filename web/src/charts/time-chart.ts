@@ -27,7 +27,7 @@ export interface LineSpec {
   compared?: boolean;
 }
 
-export interface ChartSpec {
+interface ChartSpec {
   lines: LineSpec[];
   /** A value with its unit, for the axis and the legend. */
   format: (value: number | null | undefined) => string;
@@ -42,14 +42,14 @@ export interface ChartSpec {
   empty: string;
 }
 
-export interface TimeSource {
+interface TimeSource {
   track: Track;
   past: Past | null;
   window: () => Span;
   watch: (listener: () => void) => () => void;
 }
 
-export interface ChartPlaces {
+interface ChartPlaces {
   box: HTMLElement;
   legend: HTMLElement;
   marks: HTMLElement;

@@ -23,7 +23,7 @@ interface Asked<T> {
 }
 
 /** An answer about what the page looks at. One that is old stays until there is another; `busy` says that it is of another question. */
-export interface WindowAnswer<T> {
+interface WindowAnswer<T> {
   answer: T | null;
   /** Of which stretch it is. */
   window: Span;

@@ -78,7 +78,7 @@ export function eventWords(event: VigieEvent): string {
 const about = (event: VigieEvent): string => [eventSubject(event), eventWords(event)].filter(Boolean).map((part) => showName(part)).join(' · ');
 
 /** "14:02:11 Worker left: api-3", for a mark on a chart. */
-export const eventLine = (event: VigieEvent): string =>
+const eventLine = (event: VigieEvent): string =>
   sentence('event.line', { time: timeOfDay(event.time), what: eventTypeName(event.type), about: about(event) });
 
 /** One of Vigie's own events in words, of what a line of the log has of it; null for what others told. */

@@ -1,7 +1,7 @@
 import type { HeatMap } from '../api/stored.ts';
 
 /** A bucket of durations in seconds; `high` is null for the one without an end. */
-export interface HeatRow {
+interface HeatRow {
   low: number;
   high: number | null;
 }
@@ -19,7 +19,7 @@ export interface HeatGrid {
   total: number;
 }
 
-export const MOST_ROWS = 20;
+const MOST_ROWS = 20;
 export const LEVELS = 6;
 
 /** First and last bucket that anything fell into. */
@@ -75,7 +75,7 @@ export function levelTops(peak: number): { level: number; top: number }[] {
   return tops.filter(({ top }, i) => top >= 1 && top > (tops[i - 1]?.top ?? 0));
 }
 
-export interface HeatSummary {
+interface HeatSummary {
   row: HeatRow;
   total: number;
   share: number;

@@ -36,7 +36,7 @@ export function timeOfDay(at: Maybe<string | number>, now = Date.now()): string 
   return day.format(date) === day.format(new Date(now)) ? clock : `${day.format(date)} ${clock}`;
 }
 
-export const minuteOfDay = (seconds: number): string => format({ hour: '2-digit', minute: '2-digit' }).format(seconds * 1_000);
+const minuteOfDay = (seconds: number): string => format({ hour: '2-digit', minute: '2-digit' }).format(seconds * 1_000);
 export const secondOfDay = (seconds: number): string => format(CLOCK).format(seconds * 1_000);
 
 const DAY = 86_400;

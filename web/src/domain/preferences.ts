@@ -1,4 +1,4 @@
-export interface Preferences {
+interface Preferences {
   theme: 'system' | 'light' | 'dark';
   locale: 'auto' | 'en' | 'fr';
   zone: 'local' | 'utc';

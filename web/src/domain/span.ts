@@ -24,9 +24,9 @@ export type Comparison = (typeof COMPARISONS)[number];
 export const COMPARE_SECONDS: Record<Comparison, number> = { day: 86_400, week: 604_800 };
 
 /** What every browser keeps of a live topic; a longer look comes from the store. */
-export const LIVE_SECONDS = 900;
+const LIVE_SECONDS = 900;
 /** A brush shorter than this was a slip of the hand. */
-export const LEAST_SPAN_SECONDS = 3;
+const LEAST_SPAN_SECONDS = 3;
 
 export const sameLook = (a: Look, b: Look): boolean =>
   (a.span === null || b.span === null ? a.span === b.span && a.range === b.range : a.span.from === b.span.from && a.span.to === b.span.to);

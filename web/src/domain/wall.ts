@@ -3,7 +3,7 @@ import type { Clue, Maybe } from '../api/contract.ts';
 /** How long a page stays on the wall, unless the address says otherwise. */
 export const WALL_SECONDS = 20;
 
-export type WallStop = { page: '/' | '/queues' | '/workers' | '/instances' } | { source: string; kind: string; queue: string };
+type WallStop = { page: '/' | '/queues' | '/workers' | '/instances' } | { source: string; kind: string; queue: string };
 
 /** The pages that a wall goes around: the whole, the queue that is in trouble where there is one, and the tables, worst first. */
 export function wallStops(verdict: Maybe<Clue>): WallStop[] {

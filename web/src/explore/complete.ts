@@ -12,7 +12,7 @@ export interface Proposal {
 
 /** An empty selector, to be filled. */
 export const SELECTOR = '{}';
-export const MOST_PROPOSALS = 50;
+const MOST_PROPOSALS = 50;
 export const DURATIONS = ['30s', '1m', '2m', '5m', '10m', '15m', '30m', '1h', '6h', '1d', '1w'] as const;
 
 /** How well a candidate fits what is typed: the lower the better; null when it does not. */
@@ -50,7 +50,7 @@ export function rank(candidates: readonly Proposal[], typed: string, most = MOST
   return fitting.slice(0, most).map(({ proposal }) => proposal);
 }
 
-export interface Edit {
+interface Edit {
   text: string;
   cursor: number;
 }

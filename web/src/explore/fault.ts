@@ -1,9 +1,3 @@
-/** What the server says about a query, with the place it means: an offset into the query, or null. */
-export interface QueryFault {
-  text: string;
-  at: number | null;
-}
-
 /** "1:12: parse error: …", "parse error at char 12: …": the place in what was sent. */
 export function placeOf(message: string, query: string): number | null {
   const lined = /at line (\d+), col (\d+): /.exec(message) ?? /(?:^|[\s"])(\d+):(\d+): (?:parse error|lexer error)/.exec(message) ?? /(?:^|[\s"])(\d+):(\d+): /.exec(message);

@@ -2,7 +2,7 @@ import { lex, type Token } from './lexer.ts';
 import { AGGREGATION_NAMES, GROUPING, STAGES, WORDS } from './vocabulary.ts';
 
 /** A stretch of a query with its class: "fn", "word", "label", "metric", "string", "number", "comment", "" for the rest. */
-export interface Piece {
+interface Piece {
   text: string;
   from: number;
   look: string;

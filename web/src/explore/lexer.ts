@@ -1,4 +1,4 @@
-export type TokenKind = 'comment' | 'string' | 'number' | 'name' | 'operator' | 'open' | 'close' | 'comma' | 'other';
+type TokenKind = 'comment' | 'string' | 'number' | 'name' | 'operator' | 'open' | 'close' | 'comma' | 'other';
 
 export interface Token {
   kind: TokenKind;

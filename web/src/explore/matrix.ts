@@ -66,7 +66,7 @@ export const endOf = (grid: Grid): number => grid.start + (grid.length - 1) * gr
 
 type Pair = [number, string];
 /** `buckets` are [which bounds belong to it, lower, upper, count]; empty ones are left out. */
-export interface WireHistogram {
+interface WireHistogram {
   count?: string;
   buckets?: [number, string, string, string][];
 }
@@ -120,7 +120,7 @@ function lineOf(series: WireSeries, grid: Grid, values: Float64Array): Line {
 }
 
 /** Native histograms over time, the same bucket of all series added up. A moment without any is one in which nobody looked. */
-export function heatOf(all: readonly WireSeries[], grid: Grid): HeatMap | null {
+function heatOf(all: readonly WireSeries[], grid: Grid): HeatMap | null {
   const samples = grid.length === 1 ? [] : all.flatMap(({ histograms }) => histograms ?? []);
   if (samples.length === 0) return null;
   const edges = new Set<number>();

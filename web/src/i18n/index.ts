@@ -4,12 +4,12 @@ import { readPreferences } from '../domain/preferences.ts';
 import type en from './en.json';
 
 export type MessageId = keyof typeof en;
-export type Locale = 'en' | 'fr';
+type Locale = 'en' | 'fr';
 export type Values = Record<string, string | number | null | undefined>;
 export type Translate = (id: MessageId, values?: Values) => string;
 
 /** The language of the screen: the user's choice, else the first of the browser's languages that we speak. */
-export function chooseLocale(chosen: 'auto' | Locale, languages: readonly string[]): Locale {
+function chooseLocale(chosen: 'auto' | Locale, languages: readonly string[]): Locale {
   if (chosen !== 'auto') return chosen;
   const spoken = languages.map((language) => language.toLowerCase().split('-')[0]).find((l) => l === 'en' || l === 'fr');
   return spoken === 'fr' ? 'fr' : 'en';

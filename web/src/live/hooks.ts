@@ -36,7 +36,7 @@ export const useFreshness = (): Freshness => {
   return readFreshness();
 };
 
-export interface FeedWord {
+interface FeedWord {
   state: FeedState;
   busy: boolean;
   error: string | null;

@@ -6,7 +6,7 @@ type Listener = () => void;
 const READ_A_SECOND = 20_000;
 const LONGEST_HOLD_MS = 1_000;
 const SHORTEST_HOLD_MS = 100;
-export type MessageListener = (topic: string, document: unknown, kind: 'snapshot' | 'patch') => void;
+type MessageListener = (topic: string, document: unknown, kind: 'snapshot' | 'patch') => void;
 
 /**
  * The documents of the stream, by topic. While paused, the screen reads the frozen set and the stream goes on

@@ -2,7 +2,7 @@ import { canShare, joinOwn, joinShared, type HubLink } from './join.ts';
 import type { LinesMessage } from './line-feeds.ts';
 import type { Connection, FromHub } from './protocol.ts';
 
-export interface TabEvents {
+interface TabEvents {
   /** `characters`: how long it was as text. */
   message(message: { topic: string; at: string; kind: 'snapshot' | 'patch'; body: unknown; characters: number }): void;
   /** Log lines, which are no document. */
@@ -12,7 +12,7 @@ export interface TabEvents {
   dropped(topic: string): void;
 }
 
-export interface Joining {
+interface Joining {
   canShare(): boolean;
   joinShared: typeof joinShared;
   joinOwn: typeof joinOwn;

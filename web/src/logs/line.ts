@@ -1,7 +1,7 @@
 import { LEVELS, type Level, type LogEntry } from '../api/logs.ts';
 
 /** Where a line comes from; the same object for all lines of one origin. */
-export interface Origin {
+interface Origin {
   type: string | null;
   source: string | null;
   instance: string | null;

@@ -2,7 +2,7 @@ import { LEVELS, type Level } from '../api/logs.ts';
 import type { Line } from './line.ts';
 
 /** Lines that say the same but for their figures and names. */
-export interface Pattern {
+interface Pattern {
   text: string;
   count: number;
   level: Level;

@@ -6,10 +6,10 @@ const gone = () => Promise.reject(new TypeError('Failed to fetch dynamically imp
 describe('a part of the screen', () => {
   afterEach(() => { vi.unstubAllGlobals(); vi.useRealTimers(); });
 
-  it('is fetched again for as long as nobody answers', async () => {
+  it.each([['nobody', gone], ['only a proxy', () => Promise.resolve(new Response('', { status: 502 }))]])('is fetched again for as long as %s answers', async (_who, away) => {
     vi.useFakeTimers();
     let isBack = false;
-    vi.stubGlobal('fetch', () => (isBack ? Promise.resolve(new Response('ok')) : gone()));
+    vi.stubGlobal('fetch', () => (isBack ? Promise.resolve(new Response('ok')) : away()));
     const load = vi.fn(() => (isBack ? Promise.resolve('page') : gone()));
     const page = patiently(load);
     await vi.advanceTimersByTimeAsync(5_000);

@@ -1,6 +1,7 @@
 const AGAIN_MS = 2_000;
 
-const isThere = (): Promise<boolean> => fetch('/healthz', { cache: 'no-store' }).then(() => true, () => false);
+/** A proxy in front of a server that is away answers in its place, with an error. */
+const isThere = (): Promise<boolean> => fetch('/healthz', { cache: 'no-store' }).then(({ ok }) => ok, () => false);
 
 /**
  * Fetches a part of the screen, and again for as long as nobody answers: whoever presses a link while the server is away keeps

@@ -4,7 +4,7 @@ import { SORTS, type Direction, type Sort } from '../domain/order.ts';
 import { COMPARISONS, DEFAULT_PRESET, PRESETS, type Comparison, type Preset } from '../domain/span.ts';
 
 /** What the address says on every page: the stretch of time, what it is compared with, and the zone. */
-export interface ShellSearch {
+interface ShellSearch {
   range?: Preset | undefined;
   from?: number | undefined;
   to?: number | undefined;
@@ -13,16 +13,16 @@ export interface ShellSearch {
   /** The screen hangs on a wall: 1, or how many seconds a page stays. */
   wall?: number | undefined;
 }
-export interface QueuesSearch {
+interface QueuesSearch {
   q?: string | undefined;
   sort?: Sort | undefined;
   dir?: Direction | undefined;
   group?: 'source' | undefined;
 }
-export interface WorkersSearch {
+interface WorkersSearch {
   q?: string | undefined;
 }
-export interface InstancesSearch {
+interface InstancesSearch {
   q?: string | undefined;
   status?: (typeof INSTANCE_STATUSES)[number] | undefined;
   role?: string | undefined;
@@ -30,7 +30,7 @@ export interface InstancesSearch {
   sort?: InstanceSort | undefined;
   dir?: Direction | undefined;
 }
-export interface QueueSearch {
+interface QueueSearch {
   /** The queue's name when it cannot stand in a path: empty, "." or "..". */
   name?: string | undefined;
   /** What the heat map shows: wait when left out. */
@@ -38,7 +38,7 @@ export interface QueueSearch {
   /** The job type that the heat map is of; all when left out. */
   type?: string | undefined;
 }
-export interface ExploreSearch {
+interface ExploreSearch {
   /** The queries, A first. */
   q?: string[] | undefined;
   /** The letters of those that are LogQL; the others are PromQL. */
@@ -50,7 +50,7 @@ export interface ExploreSearch {
   view?: 'table' | undefined;
 }
 
-export interface LogsSearch {
+interface LogsSearch {
   /** Text or `/regex/`. */
   q?: string | undefined;
   /** At least this level. */
@@ -68,7 +68,7 @@ export interface LogsSearch {
   cols?: string | undefined;
   wrap?: '1' | undefined;
 }
-export interface EventsSearch {
+interface EventsSearch {
   q?: string | undefined;
   type?: string | undefined;
   loud?: 'warning' | 'critical' | undefined;
@@ -143,7 +143,7 @@ export const queueSearch = (raw: Raw): QueueSearch => ({
 });
 
 /** As many as there are letters and colours for. */
-export const MOST_QUERIES = 8;
+const MOST_QUERIES = 8;
 const LONGEST_QUERY = 8_000;
 
 const letters = (value: unknown): string | undefined => text(value)?.replaceAll(/[^A-H]/g, '') || undefined;

@@ -24,7 +24,7 @@ export function Card(props: {
 }
 
 /** A button that only explains: hover, focus or touch shows its text. */
-export function Info(props: { text: string }) {
+function Info(props: { text: string }) {
   return (
     <button type="button" className="info" data-tip={props.text} aria-label={props.text}>
       <svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">
@@ -46,7 +46,7 @@ export function Bar(props: { share: number | null; dead?: boolean }) {
   );
 }
 
-export function sparkPath(values: readonly (number | null | undefined)[], width: number, height: number): string {
+function sparkPath(values: readonly (number | null | undefined)[], width: number, height: number): string {
   const known = values.filter((value): value is number => typeof value === 'number');
   if (known.length === 0) return '';
   const low = Math.min(...known, 0);

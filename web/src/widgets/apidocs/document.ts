@@ -16,7 +16,7 @@ export interface Schema {
   minimum?: number;
   maximum?: number;
 }
-export interface Parameter {
+interface Parameter {
   name: string;
   in: string;
   required?: boolean;
@@ -34,7 +34,7 @@ export interface Operation {
   body: { type: string; example: string } | null;
   answers: { status: string; description: string; media: { type: string; schema?: Schema }[] }[];
 }
-export interface ApiDocument {
+interface ApiDocument {
   title: string;
   version: string;
   description: string;
@@ -73,7 +73,7 @@ export function readDocument(json: unknown): ApiDocument {
   return { title: text(info['title']), version: text(info['version']), description: text(info['description']), operations, schemas };
 }
 
-export const refName = (ref: string): string => ref.slice(ref.lastIndexOf('/') + 1);
+const refName = (ref: string): string => ref.slice(ref.lastIndexOf('/') + 1);
 
 /** A schema in one line: `Queue[]`, `number | null`, `"ok" | "warning"`. */
 export function typeText(schema: Schema | undefined): string {

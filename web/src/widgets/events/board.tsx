@@ -10,7 +10,7 @@ import { Fault, Segmented, Skeleton } from '../../ui/index.tsx';
 import { EventSubject } from './subject.tsx';
 
 type Loud = 'any' | 'warning' | 'critical';
-export interface EventsChange {
+interface EventsChange {
   q?: string | undefined;
   type?: string | undefined;
   loud?: 'warning' | 'critical' | undefined;

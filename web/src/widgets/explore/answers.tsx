@@ -19,7 +19,7 @@ const MOST_DRAWN = 250;
 const MOST_POINTS = 90_000;
 const mostOnDemand = (moments: number): number => Math.max(MOST_DRAWN, Math.min(2_000, Math.floor(MOST_POINTS / Math.max(1, moments))));
 
-export interface AnswersProps {
+interface AnswersProps {
   slots: Slots;
   letters: readonly Letter[];
   isInstant: boolean;

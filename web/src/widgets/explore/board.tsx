@@ -16,7 +16,7 @@ export interface ExploreState {
   isInstant: boolean;
   view: 'chart' | 'table';
 }
-export interface ExploreBoardProps extends ExploreState {
+interface ExploreBoardProps extends ExploreState {
   onChange: (change: Partial<ExploreState>) => void;
 }
 

@@ -5,7 +5,7 @@ import { marked, pieces } from '../../explore/highlight.ts';
 import { candidates } from '../../explore/names.ts';
 import { useSentence } from '../../i18n/index.ts';
 
-export interface EditorProps {
+interface EditorProps {
   label: string;
   value: string;
   /** LogQL, not PromQL. */

@@ -12,7 +12,7 @@ import { LETTERS, type Letter, type Slot } from './results.ts';
 
 const LANGUAGES = [{ value: 'PromQL', label: 'PromQL' }, { value: 'LogQL', label: 'LogQL' }] as const;
 
-export interface QueryRowProps {
+interface QueryRowProps {
   letter: Letter;
   text: string;
   isLog: boolean;

@@ -9,7 +9,7 @@ const ROW = 28;
 const STATS = ['last', 'min', 'mean', 'max'] as const;
 type Sort = (typeof STATS)[number];
 
-export interface SeriesTableProps {
+interface SeriesTableProps {
   rows: readonly Listed[];
   isInstant: boolean;
   /** Higher, when it is all there is to see. */

@@ -31,14 +31,14 @@ const HEADS: readonly [label: MessageId, tip: MessageId, className: string, sort
   ['instances.col.error', 'instances.col.errorTip', 'l ph w-error'],
 ];
 
-export interface InstancesLook {
+interface InstancesLook {
   filter: string;
   status: InstanceStatus | 'all';
   role: string;
   sort: InstanceSort;
   direction: Direction;
 }
-export interface InstancesChange {
+interface InstancesChange {
   q?: string | undefined;
   status?: InstanceStatus | undefined;
   role?: string | undefined;

@@ -120,7 +120,7 @@ function GiveAway({ tail }: { tail: LogTail }) {
   );
 }
 
-export interface LogsBoardProps {
+interface LogsBoardProps {
   filter: LogFilter;
   view: 'lines' | 'patterns';
   /** The short name of the line that is open. */

@@ -38,7 +38,7 @@ interface Bars {
   bad: number;
 }
 
-export function barsOf(histogram: LogHistogram, span: Span): Bars {
+function barsOf(histogram: LogHistogram, span: Span): Bars {
   const bars = histogram.steps.map(({ time, counts }) => ({
     from: Date.parse(time) / 1_000, counts: BANDS.map(({ levels }) => levels.reduce((sum, level) => sum + (counts[level] ?? 0), 0)),
   }));

@@ -5,7 +5,7 @@ import type { Tone } from '../../ui/index.tsx';
 import { clock } from '../../live/session.ts';
 
 /** What a press or a key on the page of logs changes in the address. */
-export type LogsChange = LogFilter & { view?: 'patterns' | undefined; line?: string | undefined; cols?: string | undefined; wrap?: '1' | undefined };
+type LogsChange = LogFilter & { view?: 'patterns' | undefined; line?: string | undefined; cols?: string | undefined; wrap?: '1' | undefined };
 export type OnLogsChange = (change: LogsChange & { level?: Level | undefined }, replace?: boolean) => void;
 
 export const asLevel = (text: string | undefined): Level | undefined => LEVELS.find((level) => level === text);

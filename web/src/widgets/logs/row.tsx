@@ -22,7 +22,7 @@ const LONGEST = 2_000;
 const MOST_HITS = 20;
 
 /** The message with what was looked for marked. */
-export function Marked({ text, needle }: { text: string; needle: RegExp | null }) {
+function Marked({ text, needle }: { text: string; needle: RegExp | null }) {
   if (!needle) return <>{text}</>;
   const parts: ReactNode[] = [];
   let at = 0;

@@ -33,7 +33,7 @@ const tip = (column: QueueColumn): MessageId => `col.${column}Tip`;
 /** The first press sorts the worst to the top; a name starts with A. */
 const firstDirection = (column: Sort): Direction => (column === 'name' ? 'asc' : 'desc');
 
-export interface SortState {
+interface SortState {
   sort: Sort;
   direction: Direction;
   onSort: (sort: Sort, direction: Direction) => void;

@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import type { Row, Rows } from '../../api/contract.ts';
 import { useLive } from '../../live/hooks.ts';
 
-export type Arrange = (rows: Record<string, Row>) => string[];
+type Arrange = (rows: Record<string, Row>) => string[];
 
 /** Arranges anew only when the rows changed, and answers the very same list as long as it comes out the same. */
 export function steady(arrange: Arrange): Arrange {

@@ -9,7 +9,7 @@ import { columnClass, HeadCell, ON_PHONE, PendingRow, QUEUE_COLUMNS, WIDTHS } fr
 import { useQueueCount, useQueueIds } from './ids.ts';
 import { QueueRow } from './row.tsx';
 
-export interface QueueTableProps {
+interface QueueTableProps {
   filter: string;
   sort: Sort;
   direction: Direction;

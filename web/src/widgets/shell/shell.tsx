@@ -15,7 +15,7 @@ const Palette = lazy(async () => ({ default: (await patiently(() => withWords(['
 const Wall = lazy(async () => ({ default: (await patiently(() => import('./wall.tsx'))).Wall }));
 const ShortcutList = lazy(async () => ({ default: (await patiently(() => withWords(['dialogs'], import('./shortcut-list.tsx')))).ShortcutList }));
 
-export const usePreferences = () => useSyncExternalStore(watchPreferences, readPreferences);
+const usePreferences = () => useSyncExternalStore(watchPreferences, readPreferences);
 
 /** Tells the charts what the address says, and the address what a brush or a choice asks for. */
 function useChartView(): void {

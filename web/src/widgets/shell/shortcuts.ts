@@ -21,7 +21,7 @@ function stepRow(by: 1 | -1): void {
   rows[next]?.scrollIntoView({ block: 'nearest' });
 }
 
-export interface ShortcutActions {
+interface ShortcutActions {
   palette: () => void;
   shortcuts: () => void;
 }
