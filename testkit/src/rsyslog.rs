@@ -7,27 +7,28 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::free_port;
 use crate::process::{Process, started};
+use crate::{documented, free_port};
 
-/// Documents as docs/logs.md recommends them: names of the Elastic Common Schema.
-const CONFIG: &str = r#"
+/// Where it listens; the rest is what docs/shippers.md recommends.
+const INPUT: &str = r#"
 global(workDirectory="@DIR@" maxMessageSize="64k" parser.escapeControlCharactersOnReceive="off")
 module(load="imtcp")
-module(load="omelasticsearch")
 input(type="imtcp" address="127.0.0.1" port="@PORT@")
-template(name="ecs" type="list" option.jsonf="on") {
-  property(outname="@timestamp" name="timereported" dateFormat="rfc3339" format="jsonf")
-  property(outname="log.level" name="syslogseverity-text" format="jsonf")
-  property(outname="service.name" name="app-name" format="jsonf")
-  property(outname="host.name" name="hostname" format="jsonf")
-  property(outname="job" name="msgid" format="jsonf")
-  property(outname="process.pid" name="procid" format="jsonf")
-  property(outname="message" name="msg" format="jsonf")
-}
-action(type="omelasticsearch" server="127.0.0.1" serverport="@ELASTICSEARCH@" template="ecs" searchIndex="logs-syslog-default"
-  searchType="" bulkmode="on" queue.type="linkedList" queue.dequeueBatchSize="40" action.resumeRetryCount="-1" action.resumeInterval="1")
 "#;
+/// What the lines of tests have beside, and how often it tries.
+const MORE: [(&str, &str); 2] = [
+    (
+        "option.jsonf=\"on\") {",
+        r#"option.jsonf="on") {
+  property(outname="job" name="msgid" format="jsonf")
+  property(outname="process.pid" name="procid" format="jsonf")"#,
+    ),
+    (
+        "queue.type=\"linkedList\"",
+        r#"queue.type="linkedList" queue.dequeueBatchSize="40" action.resumeInterval="1""#,
+    ),
+];
 
 /// A real `rsyslogd` with nothing of the machine's own: it listens for syslog over TCP, holds back what it cannot hand over, and sends it
 /// again; killed when dropped.
@@ -43,10 +44,13 @@ impl Rsyslog {
     pub fn start(elasticsearch: u16) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let port = free_port();
-        let config = CONFIG
+        let input = INPUT
             .replace("@DIR@", &dir.path().display().to_string())
-            .replace("@PORT@", &port.to_string())
-            .replace("@ELASTICSEARCH@", &elasticsearch.to_string());
+            .replace("@PORT@", &port.to_string());
+        let elasticsearch = elasticsearch.to_string();
+        let replaced = [MORE[0], MORE[1], ("4780", &*elasticsearch)];
+        let sends = documented("shippers.md", "module(load=\"omelasticsearch\")", &replaced);
+        let config = input + &sends;
         let file = dir.path().join("rsyslog.conf");
         std::fs::write(&file, config).expect("a file in a temporary directory");
         let mut command = Command::new("rsyslogd");

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::process::{Process, logged};
 
-/// Lines of JSON with `time`, `level`, `message`, `queue`, `job` and `number`, as docs/logs.md recommends to send them. It hands over each
+/// Lines of JSON with `time`, `level`, `message`, `queue`, `job` and `number`, as docs/shippers.md recommends to send them. It hands over each
 /// batch before it reads on, and notes how far it came after every hundred lines.
 const RSYSLOG: &str = r#"
 global(workDirectory="@DIR@" maxMessageSize="64k")

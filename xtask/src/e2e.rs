@@ -12,7 +12,7 @@ use crate::servers::{Redis, Vigie, into_file};
 use crate::setup::{self, Need};
 
 /// What must be installed.
-pub const NEEDS: [Need; 4] = [Need::Redis, Need::Chromium, Need::Go, Need::Web];
+pub const NEEDS: [Need; 5] = [Need::Redis, Need::Chromium, Need::Balancer, Need::Go, Need::Web];
 
 /// `cargo xtask e2e`: with these arguments for the test runner; the answer is whether all passed.
 pub fn start(project: &Project, arguments: &[OsString]) -> Result<bool> {

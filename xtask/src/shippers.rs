@@ -6,14 +6,14 @@ use crate::command;
 use crate::project::Project;
 use crate::setup::{self, Need};
 
-/// The Go module with them, which the tests of every day leave out.
-pub const MODULE: &str = "testkit/shippers";
+/// The Go modules with them, which the tests of every day leave out; those inside it have programs of others alone.
+pub const MODULES: &str = "testkit/shippers";
 
 /// Checks and builds them, and has them send to the built Vigie.
 pub fn start(project: &Project) -> Result<()> {
     setup::ensure(project, &[Need::Go])?;
     let mut vet = project.command("go");
-    command::show(vet.args(["vet", "./..."]).current_dir(project.path(MODULE)))?;
+    command::show(vet.args(["vet", "./..."]).current_dir(project.path(MODULES)))?;
     let cargo = |words: &[&str], more: &[&str]| {
         let mut cargo = project.command("cargo");
         cargo.args(words).args(["--package", "vigie", "--test", "shippers", "--"]).args(more);

@@ -224,6 +224,20 @@ fn a_spike_is_seen_in_a_chart_of_a_month() {
     assert_eq!(answer.stats.samples_read, 48);
 }
 
+#[test]
+fn at_whole_hours_a_selector_reads_one_value_an_hour() {
+    let both = Both::new(&vec![(30, 8, 2, 9); 100], 0);
+    let ask = |grid| Engine::default().range(&both.store, "jobs_total", grid, &Control::default());
+    let hours = (T0 + 4 * HOUR, T0 + 2 * DAY, HOUR);
+    both.same("jobs_total", hours);
+    let read = ask(hours).unwrap().stats.samples_read;
+    assert!((44..=48).contains(&read), "{read} of {} hours", 2 * 24 - 4);
+    // At other times of five-minute values one that is fresh enough.
+    let within = (T0 + 4 * HOUR + 10 * MINUTE, T0 + 2 * DAY, HOUR);
+    both.same("jobs_total", within);
+    assert!(ask(within).unwrap().stats.samples_read > 500);
+}
+
 /// What a query says beside its answer: warnings and infos.
 fn said(both: &Both, query: &str, grid: (i64, i64, i64)) -> (Vec<String>, Vec<String>) {
     let answer = Engine::default().range(&both.store, query, grid, &Control::default()).unwrap();

@@ -105,7 +105,7 @@ impl Problem {
             _ => (
                 "no-http",
                 "This is no HTTP request",
-                "What came is no HTTP/1.1 request: speak plain HTTP here (no TLS, no HTTP/2), and encode what is not ASCII in the address as %XX.".to_owned(),
+                "What came is no HTTP/1.1 request: speak plain HTTP here (no TLS, no HTTP/2), and encode quotes, spaces and what is not ASCII in the address as %XX, as curl -G --data-urlencode does.".to_owned(),
             ),
         };
         Self::new(status, kind, title, detail)

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use vigie_model::{Labels, Level, LogEntry};
 use vigie_store::logs::{
-    Condition, LogField, LogFilter, LogOptions, LogStore, Order, TallyOf, TextMatch,
+    Condition, LinesOf, LogField, LogFilter, LogOptions, LogStore, Order, TallyOf, TextMatch,
 };
 
 const START: i64 = 1_795_305_600_000;
@@ -296,8 +296,28 @@ fn searches(store: &LogStore, end: i64) -> Result<(), Box<dyn Error>> {
         ask(&format!("/{pattern}/, counted"), || counted(regex(pattern)?))?;
     }
     worst(store)?;
+    handed_out(store)?;
     ask("counts a minute by level", || counted(all()))?;
     ask("facets of everything", || Ok(format!("{} entries", store.facets(all(), 10, &go)?.total)))?;
+    Ok(())
+}
+
+/// Messages as a query with a parser gets them: of all lines, and of those that may have a field.
+fn handed_out(store: &LogStore) -> Result<(), Box<dyn Error>> {
+    let (names, text) = (["bytes".to_owned()], TextMatch::contains("bytes", false)?);
+    for (what, without) in [("all lines", None), ("lines with bytes=", Some((0, &text)))] {
+        ask(&format!("messages of {what}, handed out"), || {
+            let (mut lines, mut large) = (0, 0);
+            let of = LinesOf { labels: &names, without };
+            store.lines(LogFilter::default(), of, &|| false, &mut |_, some| {
+                lines += some.len();
+                let value = |line: &str| line.rsplit_once("bytes=")?.1.parse::<u32>().ok();
+                large += some.iter().filter(|(_, line)| value(line) > Some(50_000)).count();
+                ControlFlow::Continue(())
+            })?;
+            Ok(format!("{lines} lines, {large} of them large"))
+        })?;
+    }
     Ok(())
 }
 

@@ -137,8 +137,18 @@ impl Merged {
     }
 
     fn follows(&self, time: i64) -> bool {
+        self.newest().is_none_or(|newest| newest < time)
+    }
+
+    /// The time of the newest sample, as long as each run follows the one before.
+    pub fn newest(&self) -> Option<i64> {
         let lasts = [self.samples.float_times.last(), self.samples.histogram_times.last()];
-        lasts.into_iter().flatten().all(|last| *last < time)
+        lasts.into_iter().flatten().max().copied()
+    }
+
+    /// How many samples there are.
+    pub fn len(&self) -> usize {
+        self.samples.len()
     }
 
     /// All of them by ascending time, each time once.

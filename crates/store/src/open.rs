@@ -30,7 +30,7 @@ use crate::wal::{self, Wal, replay};
 const LOOSE_BYTES: usize = 64 << 10;
 /// The format that is written.
 pub const FORMAT: Format =
-    Format { word: "vigie-store ", number: 3, data: &[registry::FILE, wal::FOLDER, BLOCKS] };
+    Format { word: "vigie-store ", number: 4, data: &[registry::FILE, wal::FOLDER, BLOCKS] };
 
 impl Store {
     /// Opens the store in `options.dir`, or makes one. `now` is the time in milliseconds since the Unix epoch; later

@@ -113,9 +113,12 @@ pub struct FoundSeries {
 /// What is to stand for a stretch of samples where a storage has no longer all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stretch {
-    /// The last one: what instant selectors need. The samples around each fall of a counter are there, too.
+    /// The last one, and of hourly ones every five minutes until the next. The samples around each fall of a counter are there,
+    /// too.
     #[default]
     Last,
+    /// The same, each once: for instant selectors, who know by [`Coarse::step`] how long it stands.
+    Standing,
     /// The same, and of stretches one more on either side of the range, for who draws lines between samples: what counters
     /// need.
     Line,

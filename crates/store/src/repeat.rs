@@ -1,6 +1,5 @@
 //! Hourly samples, repeated every five minutes, so that an instant selector finds them within its lookback.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use vigie_model::NativeHistogram;
@@ -8,10 +7,10 @@ use vigie_model::NativeHistogram;
 use crate::block::Resolution;
 use crate::is_stale;
 use crate::read::{Samples, TimeRange};
-use crate::resolution::day;
 
-/// Repeats the samples of those days until the next sample, for an hour at most; what of it all is within the range.
-pub fn repeated(samples: &Samples, days: &BTreeSet<i64>, range: TimeRange) -> Samples {
+/// Repeats the samples within those ranges until the next sample, for an hour at most; what of it all is within the range.
+pub fn repeated(samples: &Samples, hourly: &[TimeRange], range: TimeRange) -> Samples {
+    let within = |range: TimeRange, time: i64| (range.start..=range.end).contains(&time);
     let after = |times: &[i64], time: i64| {
         times.get(times.partition_point(|one| *one <= time)).copied().unwrap_or(i64::MAX)
     };
@@ -19,10 +18,10 @@ pub fn repeated(samples: &Samples, days: &BTreeSet<i64>, range: TimeRange) -> Sa
     let times = |time: i64, ends: bool| {
         let next = after(&samples.float_times, time).min(after(&samples.histogram_times, time));
         let until = next.min(time.saturating_add(Resolution::Hour.step()));
-        let repeats = !ends && days.contains(&day(time));
+        let repeats = !ends && hourly.iter().any(|range| within(*range, time));
         let until = if repeats { until } else { time.saturating_add(1) };
         let step = usize::try_from(Resolution::FiveMinutes.step()).unwrap_or(usize::MAX);
-        (time..until).step_by(step).filter(move |at| (range.start..=range.end).contains(at))
+        (time..until).step_by(step).filter(move |at| within(range, *at))
     };
     let mut out = Samples { coarse: samples.coarse, ..Samples::default() };
     for (time, value) in samples.float_times.iter().zip(&samples.floats) {
@@ -48,6 +47,7 @@ mod tests {
     use crate::resolution::DAY;
 
     const MINUTE: i64 = 60_000;
+    const FIRST_DAY: TimeRange = TimeRange { start: 0, end: DAY - 1 };
 
     #[test]
     fn until_the_next_one_and_not_where_a_series_ended() {
@@ -59,13 +59,13 @@ mod tests {
             ..Samples::default()
         };
         let all = TimeRange { start: 0, end: 2 * DAY };
-        let found = repeated(&samples, &BTreeSet::from([0]), all);
+        let found = repeated(&samples, &[FIRST_DAY], all);
         let count = |value: f64| found.floats.iter().filter(|one| **one == value).count();
         assert_eq!((count(1.0), count(2.0), count(4.0)), (3, 10, 1));
         assert!(found.float_times.is_sorted());
         assert_eq!(found.floats.len(), 15);
         let part = TimeRange { start: 65 * MINUTE, end: 75 * MINUTE };
-        assert_eq!(repeated(&samples, &BTreeSet::from([0]), part).floats, [1.0, 2.0]);
+        assert_eq!(repeated(&samples, &[FIRST_DAY], part).floats, [1.0, 2.0]);
     }
 
     #[test]
@@ -77,7 +77,7 @@ mod tests {
             ..Samples::default()
         };
         let all = TimeRange { start: 0, end: DAY };
-        assert_eq!(repeated(&samples, &BTreeSet::from([0]), all).histograms.len(), 4 + 12);
-        assert_eq!(repeated(&samples, &BTreeSet::new(), all), samples);
+        assert_eq!(repeated(&samples, &[FIRST_DAY], all).histograms.len(), 4 + 12);
+        assert_eq!(repeated(&samples, &[], all), samples);
     }
 }

@@ -1,13 +1,14 @@
 //! Which blocks answer a query: those of full resolution, unless they are gone or the range is long.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::block::{Block, Resolution};
 use crate::options::StoreOptions;
 use crate::read::{Hints, Stretch, TimeRange};
 
-/// Blocks are within one day of UTC, in milliseconds.
+/// A day of UTC, in milliseconds.
 pub const DAY: i64 = 86_400_000;
 
 /// The day of a time.
@@ -16,28 +17,80 @@ pub const fn day(time: i64) -> i64 {
     time.div_euclid(DAY)
 }
 
+/// Which of the spans of a resolution's blocks a day is in.
+#[must_use]
+pub const fn span(resolution: Resolution, day: i64) -> i64 {
+    day.div_euclid(resolution.days())
+}
+
+/// Days, one after the other, that are answered from a block.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The block.
+    pub block: Arc<Block>,
+    /// From the first millisecond of the first day to the last one of the last.
+    pub range: TimeRange,
+}
+
 /// For each day, the blocks of the one resolution that answers; ordered as `blocks` are.
 pub fn choose(
     blocks: &[Arc<Block>],
     range: TimeRange,
     hints: Hints,
     options: &StoreOptions,
-) -> Vec<Arc<Block>> {
-    let mut there: BTreeMap<i64, Vec<Resolution>> = BTreeMap::new();
-    for block in blocks {
-        there.entry(day(block.meta.start)).or_default().push(block.meta.resolution);
-    }
-    let wanted = wanted(range, hints, options);
-    let chosen = |block: &&Arc<Block>| {
-        let resolution = block.meta.resolution;
-        // An hourly value is repeated for an hour, so that of the hour before the range counts too.
-        let line = if hints.stretch == Stretch::Line { resolution.step() } else { 0 };
-        let before = if resolution == Resolution::Hour { resolution.step() } else { line };
-        let there = there.get(&day(block.meta.start)).map(Vec::as_slice).unwrap_or_default();
-        block.overlaps(range.start.saturating_sub(before), range.end.saturating_add(line))
-            && resolution == nearest(there, wanted)
+) -> Vec<Part> {
+    let most = Resolution::Hour.step();
+    let (first, last) = (range.start.saturating_sub(most), range.end.saturating_add(most));
+    let mut parts = parts(blocks, wanted(range, hints, options), day(first)..=day(last));
+    parts.retain(|Part { block, range: days }| {
+        let range = around(range, block.meta.resolution, hints.stretch);
+        block.overlaps(range.start.max(days.start), range.end.min(days.end))
+    });
+    parts
+}
+
+/// The range in which samples of a block may be that say something of a range.
+pub fn around(range: TimeRange, resolution: Resolution, stretch: Stretch) -> TimeRange {
+    let (before, after) = match stretch {
+        Stretch::Line => (resolution.step(), resolution.step()),
+        // An hourly value stands for the hour after it, so that the hour before the range counts, too.
+        Stretch::Last | Stretch::Standing if resolution == Resolution::Hour => {
+            (resolution.step(), 0)
+        }
+        _ => (0, 0),
     };
-    blocks.iter().filter(chosen).cloned().collect()
+    TimeRange { start: range.start.saturating_sub(before), end: range.end.saturating_add(after) }
+}
+
+/// What of `blocks`, which are by generation, answers each of these days. At low resolutions a day is in several blocks when
+/// it got samples later: the newest has all of them.
+pub fn parts(blocks: &[Arc<Block>], wanted: Resolution, days: RangeInclusive<i64>) -> Vec<Part> {
+    let mut there: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+    for (place, block) in blocks.iter().enumerate() {
+        let of = block.meta.days();
+        for day in *of.start().max(days.start())..=*of.end().min(days.end()) {
+            there.entry(day).or_default().push(place);
+        }
+    }
+    let mut answered: Vec<Vec<i64>> = vec![Vec::new(); blocks.len()];
+    for (day, places) in there {
+        let resolution = |place: &usize| blocks[*place].meta.resolution;
+        let found: Vec<Resolution> = places.iter().map(resolution).collect();
+        let chosen = nearest(&found, wanted);
+        let all = places.into_iter().filter(|place| resolution(place) == chosen).rev();
+        let newest = if chosen == Resolution::Raw { usize::MAX } else { 1 };
+        all.take(newest).for_each(|place| answered[place].push(day));
+    }
+    let parts = |(block, days): (&Arc<Block>, Vec<i64>)| {
+        let runs = days.chunk_by(|one, next| one + 1 == *next);
+        let part = |run: &[i64]| {
+            let range =
+                TimeRange { start: run[0] * DAY, end: (run[0] + run.len() as i64) * DAY - 1 };
+            Part { block: block.clone(), range }
+        };
+        runs.map(part).collect::<Vec<Part>>()
+    };
+    blocks.iter().zip(answered).flat_map(parts).collect()
 }
 
 fn wanted(range: TimeRange, hints: Hints, options: &StoreOptions) -> Resolution {

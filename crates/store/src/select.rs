@@ -1,6 +1,5 @@
 //! Reading: what is selected stays as it was at that moment, and is decoded when it is asked for.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +17,7 @@ use crate::read::{
     Coarse, FoundSeries, Hints, ReadError, Samples, SeriesReader, Storage, Stretch, TimeRange,
 };
 use crate::repeat::repeated;
-use crate::resolution::{DAY, choose, day};
+use crate::resolution::{DAY, Part, around, choose, day};
 use crate::status::Damage;
 use crate::store::{Inner, Store, View};
 
@@ -29,8 +28,8 @@ struct Sources {
     stretch: Stretch,
     /// Only the newest sample is wanted.
     newest: bool,
-    /// By generation.
-    blocks: Vec<Arc<Block>>,
+    /// What blocks answer, by time, or by generation where they overlap.
+    parts: Vec<Part>,
     frozen: Option<Arc<Head>>,
     active: Arc<Head>,
     cache: Cache,
@@ -69,15 +68,17 @@ impl SeriesReader for Reader {
         let mut merged = merged.within(std::mem::take(samples));
         let mut room = Room::default();
         let mut coarse: Option<Coarse> = None;
-        for block in &sources.blocks {
-            let step = block.meta.resolution.step();
-            if sources.read_block(block, self.id, &mut merged, &mut room)? && step > 0 {
-                let one = Coarse { step, until: (day(block.meta.start) + 1) * DAY - 1 };
+        for part in &sources.parts {
+            let before = merged.len();
+            sources.read_part(part, self.id, &mut merged, &mut room)?;
+            let step = part.block.meta.resolution.step();
+            if let Some(newest) = merged.newest().filter(|_| step > 0 && merged.len() > before) {
+                let until = (day(newest) + 1) * DAY - 1;
                 let more = |other: Coarse| Coarse {
                     step: step.max(other.step),
-                    until: one.until.max(other.until),
+                    until: until.max(other.until),
                 };
-                coarse = Some(coarse.map_or(one, more));
+                coarse = Some(coarse.map_or(Coarse { step, until }, more));
             }
         }
         let heads = [(&sources.frozen, self.frozen), (&Some(sources.active.clone()), self.active)];
@@ -93,10 +94,10 @@ impl SeriesReader for Reader {
             runs.into_iter().for_each(|run| merged.add_samples(run));
         }
         *samples = Samples { coarse, ..merged.finish() };
-        let hourly = sources.blocks.iter().filter(|block| sources.repeats(block));
-        let days: BTreeSet<i64> = hourly.map(|block| day(block.meta.start)).collect();
-        if !days.is_empty() {
-            *samples = repeated(samples, &days, sources.range);
+        let hourly = sources.parts.iter().filter(|part| sources.repeats(&part.block));
+        let hourly: Vec<TimeRange> = hourly.map(|part| part.range).collect();
+        if !hourly.is_empty() {
+            *samples = repeated(samples, &hourly, sources.range);
         }
         Ok(())
     }
@@ -121,25 +122,24 @@ impl Sources {
         spent.map(drop).map_err(|_| ReadError::NotAtOnce)
     }
 
-    /// Whether there is something of this series in the block.
-    fn read_block(
+    /// Adds what there is of a series.
+    fn read_part(
         &self,
-        block: &Arc<Block>,
+        part: &Part,
         id: u32,
         merged: &mut Merged,
         room: &mut Room,
-    ) -> Result<bool, ReadError> {
+    ) -> Result<(), ReadError> {
+        let block = &part.block;
         let low = block.meta.resolution != Resolution::Raw;
-        let line = if self.stretch == Stretch::Line { block.meta.resolution.step() } else { 0 };
-        // Hourly values are repeated, also into the range from before it.
-        let before = if self.repeats(block) { Resolution::Hour.step() } else { line };
+        let range = around(self.range, block.meta.resolution, self.stretch);
         let range = TimeRange {
-            start: self.range.start.saturating_sub(before),
-            end: self.range.end.saturating_add(line),
+            start: range.start.max(part.range.start),
+            end: range.end.min(part.range.end),
         };
         let rows = match block.rows(id, range.start, range.end, &self.cache) {
             Ok(rows) => rows,
-            Err(error) => return self.damaged(block, &error).map(|()| false),
+            Err(error) => return self.damaged(block, &error),
         };
         let has_sums = rows.iter().any(|row| row.kind == Kind::Merged);
         for row in rows.iter().filter(|row| self.wants(row.kind, low)) {
@@ -175,7 +175,7 @@ impl Sources {
                 }
             }
         }
-        Ok(!rows.is_empty())
+        Ok(())
     }
 
     /// Which chunks of a block have what stands for a stretch. Floats in a block of low resolution are those around falls.
@@ -189,7 +189,7 @@ impl Sources {
 
     /// Whether the last value of a stretch stands for it.
     fn wants_last(&self) -> bool {
-        matches!(self.stretch, Stretch::Last | Stretch::Line)
+        matches!(self.stretch, Stretch::Last | Stretch::Standing | Stretch::Line)
     }
 
     fn repeats(&self, block: &Block) -> bool {
@@ -234,16 +234,23 @@ impl Store {
     }
 
     /// The series that match and may have samples within the range.
-    fn candidates(&self, matchers: &[Matcher], range: TimeRange, view: &View) -> RoaringBitmap {
-        within(&self.matching(matchers), range, view)
+    fn candidates(&self, matchers: &[Matcher], range: TimeRange) -> RoaringBitmap {
+        let view = self.0.view();
+        let parts = choose(&view.blocks, range, Hints::default(), &self.0.options);
+        within(&self.matching(matchers), range, &view, &parts)
     }
 }
 
-/// Those of the series that may have samples within the range.
-fn within(matching: &RoaringBitmap, range: TimeRange, view: &View) -> RoaringBitmap {
+/// Those of the series that may have samples within the range: in what answers of blocks, or in a head.
+fn within(
+    matching: &RoaringBitmap,
+    range: TimeRange,
+    view: &View,
+    parts: &[Part],
+) -> RoaringBitmap {
     let mut with_samples = RoaringBitmap::new();
-    for block in view.blocks.iter().filter(|block| block.overlaps(range.start, range.end)) {
-        with_samples |= &block.meta.series & matching;
+    for part in parts {
+        with_samples |= &part.block.meta.series & matching;
     }
     for head in view.frozen.iter().chain([&view.active]) {
         let content = head.lock();
@@ -257,13 +264,15 @@ fn within(matching: &RoaringBitmap, range: TimeRange, view: &View) -> RoaringBit
     with_samples
 }
 
-/// Blocks by their times where none overlaps another: what is read of them then ascends. Others stay as they are, by
-/// generation, as what was written first counts.
-fn in_time(blocks: Vec<Arc<Block>>) -> Vec<Arc<Block>> {
-    let mut ascending = blocks.clone();
-    ascending.sort_by_key(|block| block.meta.start);
-    let apart = ascending.windows(2).all(|pair| pair[0].meta.end < pair[1].meta.start);
-    if apart { ascending } else { blocks }
+/// By their times where none overlaps another: what is read of them then ascends. Others stay as they are, by generation, as
+/// what was written first counts.
+fn in_time(parts: Vec<Part>) -> Vec<Part> {
+    let start = |part: &Part| part.range.start.max(part.block.meta.start);
+    let end = |part: &Part| part.range.end.min(part.block.meta.end);
+    let mut ascending = parts.clone();
+    ascending.sort_by_key(start);
+    let apart = ascending.windows(2).all(|pair| end(&pair[0]) < start(&pair[1]));
+    if apart { ascending } else { parts }
 }
 
 impl Storage for Store {
@@ -289,18 +298,18 @@ impl Storage for Store {
         let left = hints.at_once.map(|all| all.checked_sub(matching.len() * Hints::SERIES));
         let left = left.map(|left| left.ok_or(ReadError::NotAtOnce)).transpose()?;
         let view = self.0.view();
-        let found = within(&matching, range, &view);
+        let parts = in_time(choose(&view.blocks, range, hints, &self.0.options));
+        let found = within(&matching, range, &view, &parts);
         let overlapping = |head: &Arc<Head>| head.overlaps(range.start, range.end);
-        let blocks = in_time(choose(&view.blocks, range, hints, &self.0.options));
         let frozen = view.frozen.filter(overlapping);
         // Hourly values are repeated after their time.
-        let whole = blocks.iter().all(|block| block.meta.resolution == Resolution::Raw);
+        let whole = parts.iter().all(|part| part.block.meta.resolution == Resolution::Raw);
         let sources = Arc::new(Sources {
             inner: self.0.clone(),
             range,
             stretch: hints.stretch,
             newest: hints.newest && whole,
-            blocks,
+            parts,
             frozen,
             active: view.active,
             cache: Cache::at_once(left.is_some()),
@@ -328,7 +337,7 @@ impl Storage for Store {
     }
 
     fn series(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Labels>, ReadError> {
-        let found = self.candidates(matchers, range, &self.0.view());
+        let found = self.candidates(matchers, range);
         let index = self.0.known.index();
         let mut all: Vec<Labels> = found.iter().filter_map(|id| index.labels(id)).collect();
         all.sort_unstable();
@@ -340,7 +349,7 @@ impl Storage for Store {
         matchers: &[Matcher],
         range: TimeRange,
     ) -> Result<Vec<String>, ReadError> {
-        let found = self.candidates(matchers, range, &self.0.view());
+        let found = self.candidates(matchers, range);
         let index = self.0.known.index();
         let mut names = index.names(&found);
         names.sort_unstable();
@@ -353,7 +362,7 @@ impl Storage for Store {
         matchers: &[Matcher],
         range: TimeRange,
     ) -> Result<Vec<String>, ReadError> {
-        let found = self.candidates(matchers, range, &self.0.view());
+        let found = self.candidates(matchers, range);
         let index = self.0.known.index();
         let mut values = index.values(name, &found);
         values.sort_unstable();

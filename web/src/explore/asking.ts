@@ -113,22 +113,23 @@ function weigh(query: string, bytes: number, points: number): void {
 /** A point of a series in an answer, `[1795700000,"12.25"],` and its share of the labels. */
 const BYTES_A_POINT = 28;
 
-/** How many series a query has at the end of its span; null when that cannot be counted (a scalar, a wrong query). */
-async function seriesAtEnd({ query, span }: Question, signal: AbortSignal): Promise<number | null> {
+/** How many series a query has at a time; null when there is none, or when that cannot be counted (a scalar, a wrong query). */
+async function seriesAt(time: number, query: string, signal: AbortSignal): Promise<number | null> {
   // The line breaks keep a comment at the end of the query from hiding the bracket.
-  const body = new URLSearchParams({ query: `count(\n${query}\n)`, time: String(span.to) });
+  const body = new URLSearchParams({ query: `count(\n${query}\n)`, time: String(time) });
   const response = await fetch('/api/v1/query', { method: 'POST', body, signal, headers: { accept: 'application/json' } });
   const { text } = await boundedText(response, MOST_BYTES);
   const wire = parse(text, response.status);
-  const [only] = wire.data?.resultType === 'vector' ? answerOf(wire, { start: span.to, step: 1, length: 1 }).lines : [];
+  const [only] = wire.data?.resultType === 'vector' ? answerOf(wire, { start: time, step: 1, length: 1 }).lines : [];
   return only && Number.isFinite(only.last) ? only.last : null;
 }
 
 /** The points that fit, by what is known of the query or by its series; as many as wanted when nothing is known. */
 async function fittingPoints(question: Question, signal: AbortSignal, most: number): Promise<number> {
-  const { query, points, kind, isLog } = question;
+  const { query, points, kind, isLog, span } = question;
   if (kind === 'instant') return points;
-  const counted = async () => (isLog ? null : seriesAtEnd(question, signal));
+  // What ended before the end of the span was there in its middle: else all of it would be asked for, in vain.
+  const counted = async () => (isLog ? null : ((await seriesAt(span.to, query, signal)) ?? seriesAt((span.from + span.to) / 2, query, signal)));
   const weight = weights.get(query) ?? ((await counted()) ?? 0) * BYTES_A_POINT;
   return weight * points <= most ? points : Math.max(LEAST_POINTS, Math.floor((most * 0.8) / weight));
 }

@@ -69,12 +69,12 @@ describe('too many series', () => {
   });
 });
 
-/** A server of 100 series; `counted` is what it says to a count of them. */
-const server = (counted: string | null = null) => {
+/** A server of 100 series; `counted` is what it says to a count of them, `until` their end. */
+const server = (counted: string | null = null, until = Infinity) => {
   const steps: number[] = [];
   vi.stubGlobal('fetch', (path: string, { body }: { body: URLSearchParams }) => {
     if (path === '/api/v1/query') {
-      const count = { resultType: 'vector', result: body.get('query')?.startsWith('count(') && counted !== null ? [{ metric: {}, value: [0, counted] }] : [] };
+      const count = { resultType: 'vector', result: body.get('query')?.startsWith('count(') && counted !== null && Number(body.get('time')) <= until ? [{ metric: {}, value: [0, counted] }] : [] };
       return Promise.resolve(new Response(JSON.stringify({ status: 'success', data: count })));
     }
     const [start, end, step] = ['start', 'end', 'step'].map((name) => Number(body.get(name)));
@@ -102,6 +102,9 @@ describe('a question', () => {
     const { isCoarse, bytes } = await ask({ ...question, query: 'counted # {' }, new AbortController().signal, 300_000);
     expect([isCoarse, steps]).toEqual([true, [60]]);
     expect(bytes).toBeLessThanOrEqual(300_000);
+    const ended = server('100', question.span.to - 60);
+    expect((await ask({ ...question, query: 'ended' }, new AbortController().signal, 300_000)).isCoarse).toBe(true);
+    expect(ended).toEqual([60]);
     const few = server('3');
     expect((await ask({ ...question, query: 'few' }, new AbortController().signal, 3_000_000)).isCoarse).toBe(false);
     expect(few).toEqual([10]);

@@ -19,8 +19,8 @@ const PACKAGES: [(&str, &str, Need); 16] = [
     // With promtool.
     ("prometheus", "prometheus", Need::Peers),
     ("victoria-metrics", "victoria-metrics", Need::Peers),
-    // The load balancers that the tests of their sources start.
-    ("haproxy", "haproxy", Need::Peers),
+    // The load balancers that the tests of their sources start; the demo has the first in front of its services.
+    ("haproxy", "haproxy", Need::Balancer),
     ("nginx", "nginx-light", Need::Peers),
     ("caddy", "caddy", Need::Peers),
     // Exporters that many have: they are scraped.

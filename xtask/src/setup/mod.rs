@@ -17,8 +17,10 @@ pub enum Need {
     Redis,
     /// Debian's Chromium, which the browser tests drive.
     Chromium,
-    /// Prometheus with its checker of expositions and rules, VictoriaMetrics, OpenSearch, load balancers, exporters, clients of its
-    /// doors: what Vigie is compared with or speaks to.
+    /// HAProxy, which stands in front of the demo's services.
+    Balancer,
+    /// Prometheus with its checker of expositions and rules, VictoriaMetrics, OpenSearch, other load balancers, exporters, clients of
+    /// its doors: what Vigie is compared with or speaks to.
     Peers,
     /// The Go compiler.
     Go,
@@ -32,11 +34,18 @@ pub enum Need {
 
 impl Need {
     /// Everything that the whole of the tests needs; n8n is only installed for its own.
-    pub const ALL: [Self; 6] =
-        [Self::Redis, Self::Chromium, Self::Peers, Self::Go, Self::Web, Self::CargoTools];
+    pub const ALL: [Self; 7] = [
+        Self::Redis,
+        Self::Chromium,
+        Self::Balancer,
+        Self::Peers,
+        Self::Go,
+        Self::Web,
+        Self::CargoTools,
+    ];
 
-    /// What the demo needs: its own Redis and the examples' tool chains.
-    pub const DEMO: [Self; 3] = [Self::Redis, Self::Go, Self::Web];
+    /// What the demo needs: its own Redis, a load balancer, and the examples' tool chains.
+    pub const DEMO: [Self; 4] = [Self::Redis, Self::Balancer, Self::Go, Self::Web];
 }
 
 /// Installs what is missing of these; prints only what it does.

@@ -91,7 +91,9 @@ impl Part {
             Self::Build => &[Need::CargoTools, Need::Web],
             Self::Clippy | Self::Doc | Self::Web | Self::Node | Self::Audit => &[Need::Web],
             Self::Go => &[Need::Go, Need::Redis],
-            Self::Rust => &[Need::CargoTools, Need::Redis, Need::Peers, Need::Go, Need::Web],
+            Self::Rust => {
+                &[Need::CargoTools, Need::Redis, Need::Balancer, Need::Peers, Need::Go, Need::Web]
+            }
             Self::E2e => &crate::e2e::NEEDS,
         }
     }

@@ -79,7 +79,7 @@ pub fn doc(project: &Project, log: &mut Log) -> Result<Tally> {
 pub fn go(project: &Project, log: &mut Log) -> Result<Tally> {
     let mut tally = Tally::default();
     let folders = project.folders_with("go.mod")?;
-    for dir in folders.into_iter().filter(|dir| dir != crate::shippers::MODULE) {
+    for dir in folders.into_iter().filter(|dir| !dir.starts_with(crate::shippers::MODULES)) {
         let inside = |program: &str| {
             let mut command = project.command(program);
             command.current_dir(project.path(&dir));

@@ -61,7 +61,7 @@ fn rsyslog_sends_to_elasticsearch_what_it_hears() {
     assert_all("rsyslog", &lines, &entries, |line, entry| {
         assert_eq!(entry["message"], line.message);
         assert_eq!(entry["fields"]["process.pid"], line.number.to_string());
-        assert_eq!(entry["fields"]["index"], "logs-syslog-default");
+        assert_eq!(entry["fields"]["index"], "logs-syslog");
     });
 }
 

@@ -129,10 +129,17 @@ impl Drop for Program {
 
 /// Builds a program in Go: this package of this module of the test kit.
 pub fn built(dir: &TempDir, module: &str, package: &str) -> PathBuf {
+    built_with(dir, module, package, &[])
+}
+
+/// The same, with these variables in Go's environment.
+pub fn built_with(dir: &TempDir, module: &str, package: &str, with: &[(&str, &str)]) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit").join(module);
-    let program = dir.path().join(module);
+    let name = package.rsplit('/').next().filter(|name| *name != ".").unwrap_or(module);
+    let program = dir.path().join(name);
     let mut build = Command::new("go");
-    build.args(["build", "-o"]).arg(&program).arg(format!("./{package}")).current_dir(source);
-    assert!(build.status().expect("go is installed by `cargo xtask setup`").success(), "{build:?}");
+    build.args(["build", "-o"]).arg(&program).arg(package).current_dir(source);
+    let status = build.envs(with.iter().copied()).status();
+    assert!(status.expect("go is installed by `cargo xtask setup`").success(), "{build:?}");
     program
 }

@@ -99,7 +99,8 @@ impl Context<'_> {
         // Where a sample's own time counts, one that stands for others will not do.
         let step = if function.is_empty() { lookback } else { 0 };
         let newest_alone = ends.count == 1;
-        let hints = Hints { step, grid: ends.common(0), newest: newest_alone, ..Hints::default() };
+        let (grid, stretch) = (ends.common(0), Stretch::Standing);
+        let hints = Hints { step, grid, stretch, newest: newest_alone, ..Hints::default() };
         let mut samples = Samples::default();
         for found in self.find(selector, ends, (lookback, 0), hints)? {
             self.check()?;
@@ -270,19 +271,23 @@ fn drop_stale(samples: &mut Samples) {
     }
 }
 
-/// The newest sample of each step that is not older than the lookback.
+/// The newest sample of each step that is not older than the lookback, or stands for a stretch that is longer.
 fn newest(
     samples: &Samples,
     ends: Grid,
     lookback: i64,
     with: impl Fn(i64, SampleValue) -> SampleValue,
 ) -> Row {
+    let (coarse, step) = samples.coarse.map_or((i64::MIN, 0), |coarse| (coarse.until, coarse.step));
+    let stands = |at: i64, time: i64| {
+        at > time.saturating_sub(if at <= coarse { lookback.max(step) } else { lookback })
+    };
     if samples.histograms.is_empty() {
         let mut walk = Walk::default();
         let value = |time: i64| {
             let place = walk.to(&samples.float_times, time).checked_sub(1)?;
             let (at, value) = (samples.float_times[place], samples.floats[place]);
-            let fresh = at > time - lookback && !is_stale(value);
+            let fresh = stands(at, time) && !is_stale(value);
             fresh.then(|| with(at, SampleValue::Float(value)))
         };
         return ends.times().map(value).collect();
@@ -309,7 +314,7 @@ fn newest(
             (Some(float), Some(histogram)) if float.0 > histogram.0 => Some(float),
             (float, histogram) => histogram.or(float),
         };
-        let fresh = newest.filter(|(at, _, stale)| *at > time - lookback && !stale);
+        let fresh = newest.filter(|(at, _, stale)| stands(*at, time) && !stale);
         row.push(fresh.map(|(at, value, _)| with(at, value)));
     }
     row

@@ -246,7 +246,7 @@ pub(crate) fn asks_for_an_index(request: &Request) -> bool {
     let name = request.uri().path().trim_matches('/');
     matches!(*request.method(), Method::HEAD | Method::PUT)
         && !name.is_empty()
-        && !name.contains(['/', '.'])
+        && !name.contains('/')
         && is_client(request.headers())
 }
 
@@ -266,7 +266,7 @@ pub(crate) async fn features() -> Response {
     )
 }
 
-/// Templates, policies, pipelines and data streams: there are none here and none are needed, so each that a sender asks for
+/// Templates, policies, aliases, pipelines and data streams: there are none here and none are needed, so each that a sender asks for
 /// is there, and each that it sets is set.
 pub(crate) async fn set_up() -> Response {
     elastic(StatusCode::OK, &json!({ "acknowledged": true }))

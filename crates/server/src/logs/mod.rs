@@ -45,6 +45,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .route("/_nodes/http", get(bulk::nodes))
         .route("/_cluster/health", get(bulk::health))
         .route("/_ilm/policy/{name}", any(bulk::set_up))
+        .route("/_alias/{name}", any(bulk::set_up))
         .route("/_index_template/{name}", any(bulk::set_up))
         .route("/_component_template/{name}", any(bulk::set_up))
         .route("/_template/{name}", any(bulk::set_up))

@@ -239,6 +239,7 @@ async fn filebeat_finds_what_it_asks_for_and_its_documents_arrive() {
         "/_license",
         "/_xpack",
         "/_ilm/policy/filebeat",
+        "/_alias/filebeat-7.17.0",
         "/_index_template/filebeat-8.19.0",
         "/_nodes/http",
     ] {
@@ -328,7 +329,13 @@ async fn documents_arrive_one_by_one_as_at_elasticsearch() {
     assert_eq!(server.messages("").await.len(), 5);
     // What else clients ask before they write.
     let agent = [("user-agent", "elasticsearch-py/8.19.0 (Python/3.13)")];
-    for (method, path) in [("HEAD", "/"), ("HEAD", "/shop"), ("PUT", "/shop")] {
+    for (method, path) in [
+        ("HEAD", "/"),
+        ("HEAD", "/shop"),
+        ("PUT", "/shop"),
+        ("PUT", "/shop-2026.11.23"),
+        ("PUT", "/%3Cfilebeat-7.17.0-%7Bnow%2Fd%7D-000001%3E"),
+    ] {
         assert_eq!(server.send(method, path, &agent, "").await.0, 200, "{method} {path}");
     }
     assert_eq!(server.send("PUT", "/shop", &[], "").await.0, 404);

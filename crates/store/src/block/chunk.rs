@@ -7,7 +7,7 @@ use vigie_model::NativeHistogram;
 use crate::bytes::{Bytes, Corrupt, put_varint};
 use crate::codec::floats::{self, Effort};
 use crate::codec::histograms;
-use crate::read::Samples;
+use crate::read::{Samples, TimeRange};
 
 /// What a chunk holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +82,39 @@ pub struct Downsampled {
     pub kept: Samples,
     /// Sums of the gauges among the histograms, with their weights.
     pub merged: Samples,
+}
+
+impl Downsampled {
+    /// Adds what is within a range of a chunk that follows the others of its kind.
+    pub fn extend(&mut self, times: &[i64], values: Values, range: TimeRange) {
+        let start = times.partition_point(|time| *time < range.start);
+        let end = times.partition_point(|time| *time <= range.end).max(start);
+        let (times, of) = (&times[start..end], start..end);
+        match values {
+            Values::Floats(values) => {
+                self.kept.float_times.extend_from_slice(times);
+                self.kept.floats.extend_from_slice(&values[of]);
+            }
+            Values::Histograms(values) => {
+                self.kept.histogram_times.extend_from_slice(times);
+                self.kept.histograms.extend_from_slice(&values[of]);
+            }
+            Values::Aggregates(values) => {
+                self.times.extend_from_slice(times);
+                let all = &mut self.aggregates;
+                all.last.extend_from_slice(&values.last[of.clone()]);
+                all.min.extend_from_slice(&values.min[of.clone()]);
+                all.max.extend_from_slice(&values.max[of.clone()]);
+                all.sum.extend_from_slice(&values.sum[of.clone()]);
+                all.count.extend_from_slice(&values.count[of]);
+            }
+            Values::Merged(sums, counts) => {
+                self.merged.histogram_times.extend_from_slice(times);
+                self.merged.histograms.extend_from_slice(&sums[of.clone()]);
+                self.merged.histogram_weights.extend_from_slice(&counts[of]);
+            }
+        }
+    }
 }
 
 /// The column is that of the last values.

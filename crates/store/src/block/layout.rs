@@ -1,12 +1,15 @@
 //! What is where in a block: chunks and columns of times as they came, then pages that say where each series' chunks
 //! are, then the meta that says where the pages are, and what all of it is.
 
+use std::ops::RangeInclusive;
+
 use roaring::RoaringBitmap;
 
 use super::chunk::Kind;
 use crate::block_file::Marks;
 use crate::bytes::{Bytes, Corrupt, put_signed, put_varint};
 use crate::codec::CHUNK;
+use crate::resolution::{day, span};
 
 /// What a block begins and ends with.
 pub const MARKS: Marks = Marks { magic: b"VIGBLK\x00\x01", end: b"VIGBLKEN" };
@@ -35,6 +38,17 @@ impl Resolution {
         }
     }
 
+    /// How many days of UTC a block has at most: at low resolutions so many that a series fills a chunk, or half of one. A block
+    /// is within such a span, which begins at a multiple of it since the epoch.
+    #[must_use]
+    pub const fn days(self) -> i64 {
+        match self {
+            Self::Raw => 1,
+            Self::FiveMinutes => 5,
+            Self::Hour => 30,
+        }
+    }
+
     const fn number(self) -> u8 {
         match self {
             Self::Raw => 0,
@@ -60,7 +74,7 @@ pub struct PageRef {
 pub struct Meta {
     /// How far apart its samples are.
     pub resolution: Resolution,
-    /// 0 from the head, 1 merged to 2 h, 2 merged to a day.
+    /// 0 from the head, 1 merged to 2 h, 2 merged to a day or more.
     pub level: u8,
     /// Its number, also in its file's name.
     pub number: u64,
@@ -83,6 +97,12 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// The first and the last day that it has samples of; at low resolutions it has all days between.
+    #[must_use]
+    pub fn days(&self) -> RangeInclusive<i64> {
+        day(self.start)..=day(self.end)
+    }
+
     /// As bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -119,6 +139,9 @@ impl Meta {
         let (number, generation, seals, samples) =
             (bytes.varint()?, bytes.varint()?, bytes.varint()?, bytes.varint()?);
         let (start, end) = (bytes.signed()?, bytes.signed()?);
+        if span(resolution, day(start)) != span(resolution, day(end)) {
+            return Err(Corrupt("a block of more days than one may have"));
+        }
         let count = bytes.count()?;
         let replaces: Result<Vec<u64>, Corrupt> = (0..count).map(|_| bytes.varint()).collect();
         let count = bytes.count()?;
@@ -255,6 +278,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::resolution::DAY;
 
     fn any_row() -> impl Strategy<Value = Row> {
         (any::<u32>(), 0u64..4, 0u64..4, any::<u32>(), any::<u32>()).prop_map(
@@ -282,7 +306,8 @@ mod tests {
         }
 
         #[test]
-        fn metas_come_back(numbers: [u64; 4], times: [i64; 2], replaces: Vec<u64>, series: Vec<u32>) {
+        fn metas_come_back(numbers: [u64; 4], start: i32, days in 0i64..30, replaces: Vec<u64>, series: Vec<u32>) {
+            let start = i64::from(start) * Resolution::Hour.days() * DAY;
             let meta = Meta {
                 resolution: Resolution::Hour,
                 level: 2,
@@ -290,8 +315,8 @@ mod tests {
                 generation: numbers[1],
                 seals: numbers[2],
                 replaces,
-                start: times[0],
-                end: times[1],
+                start,
+                end: start + days * DAY + 1,
                 samples: numbers[3],
                 series: series.into_iter().collect(),
                 pages: vec![
@@ -299,7 +324,9 @@ mod tests {
                     PageRef { first: 9, offset: 124, length: 7 },
                 ],
             };
-            prop_assert_eq!(Meta::decode(&meta.encode()), Ok(meta));
+            prop_assert_eq!(Meta::decode(&meta.encode()), Ok(meta.clone()));
+            let longer = Meta { end: start + Resolution::Hour.days() * DAY, ..meta };
+            prop_assert!(Meta::decode(&longer.encode()).is_err());
         }
 
         #[test]

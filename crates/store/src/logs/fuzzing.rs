@@ -7,7 +7,7 @@ use super::block::{Block, MARKS, Meta};
 use super::filter::LogFilter;
 use super::part::{self, COLUMNS, PartMeta};
 use super::rows::{Rows, Unit};
-use super::{TextMatch, record};
+use super::{TextMatch, record, shaped};
 use crate::block_file::TRAILER;
 
 /// A block's file, its checksums put right first; `scratch` is a path that may be written to.
@@ -54,6 +54,14 @@ fn pieces(data: &[u8]) {
             column.codes.len() == count
                 && column.codes.iter().all(|code| usize::from(*code) < column.values.len())
         );
+    }
+    // Shapes, and behind them what rows have of their own.
+    let (shapes, own) =
+        rest.split_at(rest.len().min(usize::from(rest.first().copied().unwrap_or(0))));
+    if let Ok(shapes) = part::dictionary(shapes, count)
+        && let Ok(column) = shaped::decode(&shapes, own, None)
+    {
+        assert_eq!(column.ends.len(), count);
     }
     if let Ok(column) = part::texts(rest.to_vec(), count) {
         match count.checked_sub(1) {

@@ -19,6 +19,8 @@ mod positions;
 mod record;
 mod rows;
 mod scan;
+mod shape;
+mod shaped;
 mod status;
 mod store;
 mod stretch;
@@ -27,6 +29,7 @@ mod tally;
 #[cfg(test)]
 mod testing;
 mod text;
+mod verdict;
 mod words;
 
 pub use arrivals::{Arrivals, ArrivalsError};
@@ -38,5 +41,5 @@ pub use status::{
 };
 pub use store::{LARGEST_APPEND, LONGEST_ENTRY, LogStore};
 pub use summary::{Facet, Facets, HistogramStep};
-pub use tally::{Each, Tallied, TallyOf};
+pub use tally::{Each, EachLines, LinesOf, Tallied, TallyOf};
 pub use text::{TextMatch, TextScope};

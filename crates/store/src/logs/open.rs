@@ -16,7 +16,7 @@ use crate::wal::{self, Wal};
 
 /// The format that is written.
 pub(super) const FORMAT: Format =
-    Format { word: "vigie-logs ", number: 1, data: &[positions::FILE, wal::FOLDER, BLOCKS] };
+    Format { word: "vigie-logs ", number: 2, data: &[positions::FILE, wal::FOLDER, BLOCKS] };
 
 impl LogStore {
     /// Opens the store in `options.dir`, or makes one. `now` is the time in milliseconds since the Unix epoch; later

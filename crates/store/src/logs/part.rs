@@ -6,7 +6,8 @@ use std::sync::Arc;
 use zstd::bulk::Decompressor;
 use zstd::zstd_safe::CParameter;
 
-use super::columns::{Columns, Dictionary, FEW, TEXTS, Texts};
+use super::columns::{Columns, Dictionary, FEW, TEXTS, Text, Texts};
+use super::shaped;
 use super::words::Gather;
 use crate::bytes::{Bytes, Corrupt, put_signed, put_text, put_varint};
 
@@ -15,7 +16,7 @@ pub const MOST_ROWS: usize = 32_768;
 /// A part is ended when it has this many bytes of text.
 pub const MOST_TEXT: usize = 8 << 20;
 /// A column takes at most this many bytes when it is read: the text above, and one entry more.
-const MOST_RAW: usize = 24 << 20;
+pub const MOST_RAW: usize = 24 << 20;
 /// The compression of columns.
 const LEVEL: i32 = 3;
 /// Texts: matches of at least six bytes, from a window that stays in the processor's second cache. Both make a column of log
@@ -34,7 +35,13 @@ pub const FIRST_FEW: usize = 3;
 pub const FIRST_TEXT: usize = FIRST_FEW + FEW;
 pub const BLOOM: usize = FIRST_TEXT + TEXTS;
 pub const RUNS: usize = BLOOM + 1;
-pub const COLUMNS: usize = RUNS + 1;
+pub const FIRST_SHAPES: usize = RUNS + 1;
+pub const COLUMNS: usize = FIRST_SHAPES + SHAPED.len();
+
+/// The texts that may be kept as shapes.
+pub const SHAPED: [Text; 2] = [Text::Message, Text::Fields];
+/// Added to the number of rows of a part that has shapes: the lengths of their columns follow the others.
+const WITH_SHAPES: u32 = 1 << 16;
 
 /// What `job` and `trace` are told apart by in the bloom filter, by their place among the texts.
 pub const SALTS: [u64; 2] = [0x6a6f_6200, 0x7472_6163];
@@ -78,10 +85,13 @@ impl PartMeta {
         put_varint(out, self.end.wrapping_sub(self.start).cast_unsigned());
         put_varint(out, self.first_number);
         put_varint(out, self.last_number.wrapping_sub(self.first_number));
-        put_varint(out, u64::from(self.rows));
+        let (others, shapes) = self.lengths.split_at(FIRST_SHAPES);
+        let with_shapes = shapes.iter().any(|length| *length > 0);
+        put_varint(out, u64::from(self.rows | if with_shapes { WITH_SHAPES } else { 0 }));
         put_varint(out, self.text);
         put_varint(out, self.offset);
-        self.lengths.iter().for_each(|length| put_varint(out, u64::from(*length)));
+        let lengths = others.iter().chain(shapes.iter().filter(|_| with_shapes));
+        lengths.for_each(|length| put_varint(out, u64::from(*length)));
         put_varint(out, self.minutes.len() as u64);
         out.extend_from_slice(&self.minutes);
     }
@@ -91,12 +101,14 @@ impl PartMeta {
         let end = start.wrapping_add(bytes.varint()?.cast_signed());
         let first_number = bytes.varint()?;
         let last_number = first_number.wrapping_add(bytes.varint()?);
-        let (rows, text, offset) = (bytes.small()?, bytes.varint()?, bytes.varint()?);
+        let (said, text, offset) = (bytes.small()?, bytes.varint()?, bytes.varint()?);
+        let rows = said & !WITH_SHAPES;
+        let columns = if said == rows { FIRST_SHAPES } else { COLUMNS };
         if end < start || last_number < first_number || rows == 0 || rows as usize > MOST_ROWS {
             return Err(Corrupt("a part that cannot be"));
         }
         let mut lengths = [0; COLUMNS];
-        for length in &mut lengths {
+        for length in lengths.iter_mut().take(columns) {
             *length = bytes.small()?;
         }
         // Places are added up with this later.
@@ -182,6 +194,15 @@ pub fn encode(columns: &Columns, offset: u64, out: &mut Vec<u8>) -> std::io::Res
     raws.push(columns.levels.clone());
     raws.extend(columns.few.iter().map(raw_dictionary));
     raws.extend(columns.texts.iter().map(raw_texts));
+    let mut shapes = [const { Vec::new() }; SHAPED.len()];
+    for (which, shapes) in SHAPED.into_iter().zip(&mut shapes) {
+        let place = which as usize;
+        if let Some((found, own)) = columns.texts.get(place).and_then(shaped::encode)
+            && let Some(raw) = raws.get_mut(FIRST_TEXT + place)
+        {
+            (*raw, *shapes) = (own, raw_dictionary(&found));
+        }
+    }
     let mut gather = Gather::default();
     for (text, salt) in columns.texts.iter().zip(SALTS) {
         (0..text.ends.len())
@@ -195,6 +216,7 @@ pub fn encode(columns: &Columns, offset: u64, out: &mut Vec<u8>) -> std::io::Res
     let (bloom, runs) = gather.finish();
     raws.push(bloom);
     raws.push(runs);
+    raws.extend(shapes);
     let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
     for (which, (raw, length)) in raws.iter().zip(&mut lengths).enumerate() {
         if which == FIRST_TEXT {

@@ -1,5 +1,6 @@
 //! Rows to search: a chunk of the head, or a part of a block, whose columns are read when they are asked for.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
@@ -7,7 +8,9 @@ use vigie_model::LogEntry;
 
 use super::block::Block;
 use super::columns::{Columns, Dictionary, FEW, Few, TEXTS, Text, Texts};
-use super::part::{self, PartMeta};
+use super::part::{self, PartMeta, SHAPED};
+use super::shaped;
+use super::verdict::{Judge, Verdict};
 use crate::block_file::BlockError;
 use crate::bytes::Corrupt;
 
@@ -63,6 +66,7 @@ pub struct Rows {
     levels: OnceCell<Vec<u8>>,
     few: [OnceCell<Dictionary>; FEW],
     texts: [OnceCell<Texts>; TEXTS],
+    shapes: [OnceCell<Dictionary>; SHAPED.len()],
 }
 
 /// [`OnceCell`] with a maker that may fail.
@@ -86,6 +90,7 @@ impl Rows {
             levels: OnceCell::new(),
             few: Default::default(),
             texts: Default::default(),
+            shapes: Default::default(),
         }
     }
 
@@ -174,13 +179,68 @@ impl Rows {
     pub fn text(&self, which: Text) -> Result<&Texts, BlockError> {
         let place = which as usize;
         match (&self.unit, self.texts.get(place)) {
-            (Unit::Part(..), Some(cell)) => {
-                once(cell, || self.column(part::FIRST_TEXT + place, part::texts))
-            }
+            (Unit::Part(..), Some(cell)) => once(cell, || self.read_text(which, None)),
             (Unit::Chunk(columns), _) => {
                 Ok(columns.texts.get(place).expect("each field has a column"))
             }
             _ => Err(BlockError::Damaged { file: String::new(), offset: 0, what: "no such field" }),
+        }
+    }
+
+    /// Reads a column of texts; of one with shapes only the rows with these, if some are named: the others are empty.
+    fn read_text(&self, which: Text, of: Option<&[bool]>) -> Result<Texts, BlockError> {
+        let column = part::FIRST_TEXT + which as usize;
+        match self.shapes(which)? {
+            Some(shapes) => self.column(column, |own, _| shaped::decode(shapes, &own, of)),
+            None => self.column(column, part::texts),
+        }
+    }
+
+    /// A column of texts, in which rows that have none of these shapes may be empty.
+    pub fn text_of_shapes(&self, which: Text, of: &[bool]) -> Result<Cow<'_, Texts>, BlockError> {
+        let there = self.texts.get(which as usize).is_some_and(|cell| cell.get().is_some());
+        if there || self.shapes(which)?.is_none() {
+            return self.text(which).map(Cow::Borrowed);
+        }
+        self.read_text(which, Some(of)).map(Cow::Owned)
+    }
+
+    /// Which rows of a column with shapes have what is looked for, of those of which what they have of their own decides.
+    pub fn decided(
+        &self,
+        which: Text,
+        verdicts: &[Verdict],
+        judge: &Judge,
+    ) -> Result<Vec<bool>, BlockError> {
+        let Some(shapes) = self.shapes(which)? else { return Ok(Vec::new()) };
+        let column = part::FIRST_TEXT + which as usize;
+        self.column(column, |own, _| shaped::decide(shapes, &own, verdicts, judge))
+    }
+
+    /// A column of texts, in which rows that are not wanted may be empty.
+    pub fn text_of_rows(&self, which: Text, wanted: &[u32]) -> Result<Cow<'_, Texts>, BlockError> {
+        let Some(shapes) = self.shapes(which)? else { return self.text(which).map(Cow::Borrowed) };
+        let mut of = vec![false; shapes.values.len()];
+        for code in wanted.iter().filter_map(|row| shapes.codes.get(*row as usize)) {
+            if let Some(of) = of.get_mut(usize::from(*code)) {
+                *of = true;
+            }
+        }
+        self.text_of_shapes(which, &of)
+    }
+
+    /// The shapes of a column of texts, if it has them.
+    pub fn shapes(&self, which: Text) -> Result<Option<&Dictionary>, BlockError> {
+        let Some(place) = SHAPED.iter().position(|shaped| *shaped == which) else {
+            return Ok(None);
+        };
+        let column = part::FIRST_SHAPES + place;
+        match (self.unit.part(), self.shapes.get(place)) {
+            (Some(part), Some(cell)) if part.column(column).1 > 0 => {
+                once(cell, || self.column(column, |raw, rows| part::dictionary(&raw, rows)))
+                    .map(Some)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -189,6 +249,14 @@ impl Rows {
         match &self.unit {
             Unit::Chunk(_) => Ok(None),
             Unit::Part(..) => self.column(which, |raw, _| Ok(raw)).map(Some),
+        }
+    }
+
+    /// That something in a column is not what it must be.
+    pub fn wrong(&self, what: &'static str) -> BlockError {
+        match &self.unit {
+            Unit::Part(block, _) => block.file.damage(0, what),
+            Unit::Chunk(_) => BlockError::Damaged { file: "head".into(), offset: 0, what },
         }
     }
 
@@ -201,10 +269,7 @@ impl Rows {
                 what,
             });
         }
-        let wrong = |what| match &self.unit {
-            Unit::Part(block, _) => block.file.damage(0, what),
-            Unit::Chunk(_) => BlockError::Damaged { file: "head".into(), offset: 0, what },
-        };
+        let wrong = |what| self.wrong(what);
         let few = |which: Few| {
             self.few(which)?.get(row).cloned().ok_or_else(|| wrong("a code without a value"))
         };

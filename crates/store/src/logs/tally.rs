@@ -12,6 +12,7 @@ use super::filter::{LogField, LogFilter, field_of_label};
 use super::rows::{Rows, Unit};
 use super::scan::{Cancelled, LogReadError};
 use super::store::LogStore;
+use super::text::TextMatch;
 use crate::block_file::BlockError;
 
 /// What is wanted of entries that are counted.
@@ -28,6 +29,19 @@ pub type Tallied = (i64, u32);
 
 /// Takes the values of the labels, and the entries of some stretch of time that have them, by ascending time.
 pub type Each<'a> = &'a mut dyn FnMut(&[Arc<str>], &[Tallied]) -> ControlFlow<()>;
+
+/// What is wanted of entries whose messages are looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct LinesOf<'a> {
+    /// The labels by which they are told apart, as [`LogField::Label`] has them.
+    pub labels: &'a [String],
+    /// What an entry must have that is without one of these labels, which is said by its place.
+    pub without: Option<(usize, &'a TextMatch)>,
+}
+
+/// Takes the values of the labels, and time in nanoseconds and message of the entries of some stretch of time that have them, by
+/// ascending time.
+pub type EachLines<'a> = &'a mut dyn FnMut(&[Arc<str>], &[(i64, &str)]) -> ControlFlow<()>;
 
 /// The entries of a part that are told apart by nothing so far, or by all labels.
 struct Groups {
@@ -72,6 +86,73 @@ impl LogStore {
     }
 }
 
+impl LogStore {
+    /// Gives the messages of all entries to `each`, in the way of [`Self::tally`].
+    ///
+    /// # Errors
+    /// When `cancelled` says so.
+    pub fn lines(
+        &self,
+        mut filter: LogFilter,
+        of: LinesOf<'_>,
+        cancelled: Cancelled<'_>,
+        each: EachLines<'_>,
+    ) -> Result<bool, LogReadError> {
+        let mut units = self.0.units(&mut filter);
+        units.sort_by_key(|unit| unit.range().map_or(0, |(start, _)| start));
+        for unit in units {
+            if cancelled() {
+                return Err(LogReadError::Cancelled);
+            }
+            match hand_out(&filter, unit, of, each) {
+                Ok(None) => return Ok(false),
+                Ok(Some(ControlFlow::Break(()))) => return Ok(true),
+                Ok(Some(ControlFlow::Continue(()))) => {}
+                Err(error) => self.0.unreadable(&error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn hand_out(
+    filter: &LogFilter,
+    unit: Unit,
+    of: LinesOf<'_>,
+    each: EachLines<'_>,
+) -> Result<Option<ControlFlow<()>>, BlockError> {
+    let rows = Rows::new(unit);
+    let mut wanted = filter.rows(&rows)?;
+    let Some(mut groups) = Groups::of(&rows, &wanted, of.labels)? else { return Ok(None) };
+    if let Some((label, text)) = of.without {
+        groups.retain_with(&rows, &mut wanted, label, text)?;
+    }
+    if wanted.is_empty() {
+        return Ok(Some(ControlFlow::Continue(())));
+    }
+    let times = rows.times()?;
+    let messages = rows.text_of_rows(Text::Message, &wanted)?;
+    let mut found: Vec<_> = groups.values.into_iter().map(|values| (values, Vec::new())).collect();
+    for (row, group) in wanted.iter().zip(groups.of) {
+        let row = *row as usize;
+        let message = std::str::from_utf8(messages.get(row))
+            .map_err(|_| rows.wrong("a text is not UTF-8"))?;
+        if let Some((_, lines)) = found.get_mut(group as usize) {
+            lines.push((times.get(row).copied().unwrap_or(0), message));
+        }
+    }
+    for (values, lines) in found.iter_mut().filter(|(_, lines)| !lines.is_empty()) {
+        if rows.unit.part().is_none() {
+            // Those of the head are as they came.
+            lines.sort_by_key(|(time, _)| *time);
+        }
+        if each(values, lines).is_break() {
+            return Ok(Some(ControlFlow::Break(())));
+        }
+    }
+    Ok(Some(ControlFlow::Continue(())))
+}
+
 type Read = Option<Vec<(Vec<Arc<str>>, Vec<Tallied>)>>;
 
 fn read(filter: &LogFilter, unit: Unit, of: TallyOf<'_>) -> Result<Read, BlockError> {
@@ -80,12 +161,7 @@ fn read(filter: &LogFilter, unit: Unit, of: TallyOf<'_>) -> Result<Read, BlockEr
     if wanted.is_empty() {
         return Ok(Some(Vec::new()));
     }
-    let mut groups = Groups { values: vec![Vec::new()], of: vec![0; wanted.len()] };
-    for name in of.labels {
-        if !groups.split(&rows, &wanted, name)? {
-            return Ok(None);
-        }
-    }
+    let Some(groups) = Groups::of(&rows, &wanted, of.labels)? else { return Ok(None) };
     let times = rows.times()?;
     let message = if of.bytes { Some(rows.text(Text::Message)?) } else { None };
     let mut found: Vec<_> = groups.values.into_iter().map(|values| (values, Vec::new())).collect();
@@ -104,6 +180,38 @@ fn read(filter: &LogFilter, unit: Unit, of: TallyOf<'_>) -> Result<Read, BlockEr
 }
 
 impl Groups {
+    /// Of entries by labels; `None`: one of them lacks one, but may have something else of that name.
+    fn of(rows: &Rows, wanted: &[u32], labels: &[String]) -> Result<Option<Self>, BlockError> {
+        let mut groups = Self { values: vec![Vec::new()], of: vec![0; wanted.len()] };
+        for name in labels {
+            if !wanted.is_empty() && !groups.split(rows, wanted, name)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(groups))
+    }
+
+    /// Keeps the rows that have a label or this text.
+    fn retain_with(
+        &mut self,
+        rows: &Rows,
+        wanted: &mut Vec<u32>,
+        label: usize,
+        text: &TextMatch,
+    ) -> Result<(), BlockError> {
+        let mut having = wanted.clone();
+        text.retain(rows, &mut having)?;
+        let mut having = having.into_iter().peekable();
+        let labelled = |group: u32| {
+            let value = self.values.get(group as usize).and_then(|values| values.get(label));
+            value.is_some_and(|value| !value.is_empty())
+        };
+        let all = wanted.iter().copied().zip(self.of.iter().copied());
+        (*wanted, self.of) =
+            all.filter(|(row, group)| having.next_if_eq(row).is_some() || labelled(*group)).unzip();
+        Ok(())
+    }
+
     /// Tells entries apart by one more label; false: one of them has none.
     fn split(&mut self, rows: &Rows, wanted: &[u32], name: &str) -> Result<bool, BlockError> {
         let mut ids = Ids::default();

@@ -1,6 +1,7 @@
 //! A text that entries must have, or must not, and the rows that have it.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
@@ -10,6 +11,7 @@ use super::columns::{Text, Texts};
 use super::filter::{self, FilterError};
 use super::rows::Rows;
 use super::stretch::{Stretch, Walk};
+use super::verdict::{Judge, Verdict};
 use super::words::{self, Needs, OfPattern};
 use crate::block_file::BlockError;
 
@@ -34,6 +36,8 @@ pub struct TextMatch {
     needs: Needs,
     scope: TextScope,
     wanted: bool,
+    /// Made when a part with shapes is looked through.
+    judge: OnceLock<Option<Judge>>,
 }
 
 #[derive(Debug, Clone)]
@@ -90,7 +94,7 @@ impl TextMatch {
             } else {
                 How::Exact(finder(text.as_bytes()))
             };
-        Ok(Self { how, needs, scope: TextScope::default(), wanted: true })
+        Ok(Self::new(how, needs))
     }
 
     /// That this regular expression matches somewhere.
@@ -107,7 +111,11 @@ impl TextMatch {
             (None, None) => First::Itself,
         };
         let how = How::Pattern { regex, first };
-        Ok(Self { how, needs, scope: TextScope::default(), wanted: true })
+        Ok(Self::new(how, needs))
+    }
+
+    fn new(how: How, needs: Needs) -> Self {
+        Self { how, needs, scope: TextScope::default(), wanted: true, judge: OnceLock::new() }
     }
 
     /// Looked for there.
@@ -176,31 +184,81 @@ impl TextMatch {
         }
     }
 
+    /// What judges the shapes of lines.
+    fn judge(&self) -> Option<&Judge> {
+        let made = || match &self.how {
+            How::Exact(finder) => {
+                Judge::new(&regex::escape(std::str::from_utf8(finder.needle()).ok()?))
+            }
+            How::Folded { regex, .. } => Judge::new(&format!("(?i){}", regex.as_str())),
+            How::Pattern { regex, .. } => Judge::new(regex.as_str()),
+        };
+        self.judge.get_or_init(made).as_ref()
+    }
+
     /// Keeps the rows that are wanted.
     pub(super) fn retain(&self, rows: &Rows, kept: &mut Vec<u32>) -> Result<(), BlockError> {
-        let message = rows.text(Text::Message)?;
-        let fields = match self.scope {
-            TextScope::Message => None,
-            TextScope::MessageAndFields => {
-                Some(rows.text(Text::Fields)?).filter(|fields| !fields.bytes.is_empty())
-            }
+        let mut hits = vec![false; rows.len()];
+        self.hit(rows, Text::Message, kept, &mut hits)?;
+        if self.scope == TextScope::MessageAndFields
+            && (rows.shapes(Text::Fields)?.is_some() || !rows.text(Text::Fields)?.bytes.is_empty())
+        {
+            self.hit(rows, Text::Fields, kept, &mut hits)?;
+        }
+        filter::keep(kept, |row| hits.get(row) == Some(&self.wanted));
+        Ok(())
+    }
+
+    /// Marks the rows of a column that have it: those of `of` at least.
+    fn hit(
+        &self,
+        rows: &Rows,
+        which: Text,
+        of: &[u32],
+        hits: &mut [bool],
+    ) -> Result<(), BlockError> {
+        let (Some(shapes), Some(judge)) = (rows.shapes(which)?, self.judge()) else {
+            self.look(rows.text(which)?, of, hits);
+            return Ok(());
         };
-        if kept.len() > rows.len() / 4 && self.marks() {
-            let mut hits = vec![false; rows.len()];
-            self.mark(message, &mut hits);
-            if let Some(fields) = fields {
-                self.mark(fields, &mut hits);
+        let verdicts: Vec<Verdict> =
+            shapes.values.iter().map(|shape| judge.verdict(shape)).collect();
+        let verdict = |row: usize| {
+            let code = shapes.codes.get(row).copied().map_or(usize::MAX, usize::from);
+            verdicts.get(code).copied().unwrap_or(Verdict::Look)
+        };
+        let own = |verdict: &Verdict| matches!(verdict, Verdict::Own(..));
+        if verdicts.iter().any(own) {
+            let decided = rows.decided(which, &verdicts, judge)?;
+            hits.iter_mut().zip(decided).for_each(|(hit, decided)| *hit |= decided);
+        }
+        let all: Vec<bool> = verdicts.iter().map(|one| *one == Verdict::All).collect();
+        for (hit, code) in hits.iter_mut().zip(&shapes.codes) {
+            *hit |= all.get(usize::from(*code)) == Some(&true);
+        }
+        if verdicts.contains(&Verdict::Look) {
+            let mut open = of.to_vec();
+            filter::keep(&mut open, |row| verdict(row) == Verdict::Look);
+            if !open.is_empty() {
+                let look: Vec<bool> = verdicts.iter().map(|one| *one == Verdict::Look).collect();
+                let texts = rows.text_of_shapes(which, &look)?;
+                // What marks finds nothing in texts that are not there.
+                self.look(&texts, &open, hits);
             }
-            filter::keep(kept, |row| hits.get(row) == Some(&self.wanted));
-        } else {
-            kept.retain(|row| {
-                let row = *row as usize;
-                let there = self.is_in(message.get(row))
-                    || fields.is_some_and(|fields| self.is_in(fields.get(row)));
-                there == self.wanted
-            });
         }
         Ok(())
+    }
+
+    /// Marks the rows of texts that have it.
+    fn look(&self, texts: &Texts, of: &[u32], hits: &mut [bool]) {
+        if of.len() > hits.len() / 4 && self.marks() {
+            return self.mark(texts, hits);
+        }
+        for row in of {
+            if let Some(hit) = hits.get_mut(*row as usize) {
+                *hit |= self.is_in(texts.get(*row as usize));
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 
 use super::Maintainer;
 use super::downsample::downsample;
-use crate::block::{Block, BlockWriter, Cache, Meta, Resolution, Values};
+use crate::block::{Block, BlockWriter, Cache, Downsampled, Meta, Resolution, Values};
 use crate::block_file::BlockError;
 use crate::bytes::Corrupt;
 use crate::codec::floats::Effort;
@@ -17,16 +17,19 @@ use crate::folder::{BLOCKS, block_path, retire};
 use crate::head::{Extent, Head};
 use crate::merge::{Merged, Run};
 use crate::read::{Samples, TimeRange};
-use crate::resolution::{DAY, day};
+use crate::resolution::{DAY, Part, day, parts};
 use crate::status::{Damage, Maintenance};
 use crate::store::Inner;
 
+const WRITING: &str = "a block could not be written";
 const ALL: TimeRange = TimeRange { start: i64::MIN, end: i64::MAX };
 
 /// What becomes a block.
 enum Source {
     Head(Arc<Head>),
     Blocks(Vec<Arc<Block>>),
+    /// Days at a low resolution, ascending.
+    Low(Vec<Part>),
     /// Chunks are copied as they are, without those that are damaged.
     Salvaged(Arc<Block>),
 }
@@ -166,11 +169,35 @@ impl Job {
         })
     }
 
-    /// The day of the blocks that it is about; none for the head, which is always next.
+    /// One block of several at a low resolution, without what is older than the `first` day that is kept.
+    pub fn join(
+        mut sources: Vec<Arc<Block>>,
+        first: i64,
+        maintainer: &mut Maintainer,
+        inner: &Inner,
+    ) -> Result<Self, StoreError> {
+        sources.sort_by_key(|block| (block.meta.generation, block.meta.number));
+        let resolution = sources.first().map_or(Resolution::Hour, |one| one.meta.resolution);
+        let mut meta = meta(resolution, 2, maintainer.number(), &sources);
+        meta.replaces = numbers(&sources);
+        let mut days = parts(&sources, resolution, first..=i64::MAX);
+        days.sort_by_key(|part| part.range.start);
+        Ok(Self {
+            product: Product::One(Box::new(writer(inner, meta, Effort::Thorough)?)),
+            ids: series(&sources),
+            source: Source::Low(days),
+            replaces: sources,
+            cache: Cache::default(),
+            number: 0,
+        })
+    }
+
+    /// The first day of the blocks that it is about; none for the head, which is always next.
     pub fn day(&self) -> Option<i64> {
         match &self.source {
             Source::Head(_) => None,
             Source::Blocks(blocks) => blocks.first().map(|block| day(block.meta.start)),
+            Source::Low(days) => days.first().map(|part| day(part.block.meta.start)),
             Source::Salvaged(block) => Some(day(block.meta.start)),
         }
     }
@@ -204,12 +231,17 @@ impl Job {
             let block = block.clone();
             return self.copy(&block, id, inner);
         }
+        if let (Source::Low(days), Product::One(writer)) = (&self.source, &mut self.product) {
+            let low = read_low(days, id, &self.cache, inner)?;
+            writer.add_downsampled(id, &low).map_err(StoreError::disk(WRITING))?;
+            return Ok((low.times.len() + low.kept.len() + low.merged.len()) as u64);
+        }
         let samples = match &self.source {
             Source::Head(head) => read_head(head, id, inner),
             Source::Blocks(blocks) => read_blocks(blocks, id, &self.cache, inner)?,
-            Source::Salvaged(_) => Samples::default(),
+            Source::Low(_) | Source::Salvaged(_) => Samples::default(),
         };
-        let written = StoreError::disk("a block could not be written");
+        let written = StoreError::disk(WRITING);
         match &mut self.product {
             Product::Days(days, generation) => {
                 for (day, part) in by_day(&samples) {
@@ -222,9 +254,7 @@ impl Job {
                             entry.insert(writer(inner, meta, Effort::Quick)?)
                         }
                     };
-                    writer
-                        .add(id, &part)
-                        .map_err(StoreError::disk("a block could not be written"))?;
+                    writer.add(id, &part).map_err(StoreError::disk(WRITING))?;
                 }
             }
             Product::One(writer) => writer.add(id, &samples).map_err(written)?,
@@ -232,9 +262,7 @@ impl Job {
                 let resolutions = [Resolution::FiveMinutes, Resolution::Hour];
                 for (writer, resolution) in writers.iter_mut().zip(resolutions) {
                     let low = downsample(&samples, resolution.step());
-                    writer
-                        .add_downsampled(id, &low)
-                        .map_err(StoreError::disk("a block could not be written"))?;
+                    writer.add_downsampled(id, &low).map_err(StoreError::disk(WRITING))?;
                 }
             }
         }
@@ -254,9 +282,7 @@ impl Job {
         for row in rows {
             match block.raw_chunk(&row, &self.cache) {
                 Ok((times, bytes)) => {
-                    writer
-                        .copy(id, row.kind, &times, &bytes)
-                        .map_err(StoreError::disk("a block could not be written"))?;
+                    writer.copy(id, row.kind, &times, &bytes).map_err(StoreError::disk(WRITING))?;
                     copied += times.len() as u64;
                 }
                 Err(error) => left_out(block, error, inner)?,
@@ -271,6 +297,7 @@ impl Job {
             // A block must not name series that the registry does not know yet.
             inner.wal.flush()?;
         }
+        let downsampled = matches!(self.product, Product::Downsampled(_));
         let finishing = StoreError::disk("a block could not be finished");
         let mut made: Vec<PathBuf> = Vec::new();
         let finished = (|| {
@@ -318,9 +345,8 @@ impl Job {
                 });
                 inner.wal.cover(head.generation);
             }
-            Source::Blocks(_) | Source::Salvaged(_) => {
-                let low = new.iter().any(|block| block.meta.resolution != Resolution::Raw);
-                *(if low { &mut done.downsampled } else { &mut done.merged }) += new.len();
+            Source::Blocks(_) | Source::Low(_) | Source::Salvaged(_) => {
+                *(if downsampled { &mut done.downsampled } else { &mut done.merged }) += new.len();
                 let replaced = self.replaces;
                 inner.change_view(|view| add_blocks(&mut view.blocks, &replaced, new));
                 for block in &replaced {
@@ -410,6 +436,32 @@ fn read_blocks(
     Ok(merged.finish())
 }
 
+/// All that there is of a series in these days.
+fn read_low(
+    days: &[Part],
+    id: u32,
+    cache: &Cache,
+    inner: &Inner,
+) -> Result<Downsampled, StoreError> {
+    let mut low = Downsampled::default();
+    for Part { block, range } in days {
+        let rows = match block.rows(id, range.start, range.end, cache) {
+            Ok(rows) => rows,
+            Err(error) => {
+                left_out(block, error, inner)?;
+                continue;
+            }
+        };
+        for row in rows {
+            match block.chunk(&row, cache) {
+                Ok((times, values)) => low.extend(&times, values, *range),
+                Err(error) => left_out(block, error, inner)?,
+            }
+        }
+    }
+    Ok(low)
+}
+
 /// Samples by the day that they are in.
 fn by_day(samples: &Samples) -> BTreeMap<i64, Samples> {
     let mut days: BTreeMap<i64, Samples> = BTreeMap::new();
@@ -434,7 +486,7 @@ fn by_day(samples: &Samples) -> BTreeMap<i64, Samples> {
     days
 }
 
-// A block is within one day, whatever the retention: `plan` and `resolution` rely on it.
+// A stretch is within one day.
 const _: () = assert!(DAY % 3_600_000 == 0);
 
 #[cfg(test)]

@@ -15,17 +15,19 @@ impl Inner {
     /// Removes blocks that are too old, then the oldest while all take too much. How many.
     pub(super) fn expire(&self, maintainer: &mut Maintainer, now: i64) -> usize {
         let view = self.view();
-        let Some(newest) = view.blocks.iter().map(|block| block.meta.end).max() else { return 0 };
-        // A clock that is wrong by years must not remove everything.
-        let now = now.min(newest.saturating_add(DAY));
+        if view.blocks.is_empty() {
+            return 0;
+        }
         let options = &self.options;
-        let oldest = now.saturating_sub(options.retention_ms);
-        let raw_oldest = now.saturating_sub(options.raw_retention());
+        let oldest = self.oldest(&view.blocks, now);
+        let raw_oldest = oldest.saturating_add(options.retention_ms - options.raw_retention());
         // The newest generation that is downsampled, by day.
         let mut low: HashMap<i64, u64> = HashMap::new();
         for block in view.blocks.iter().filter(|block| block.meta.resolution != Resolution::Raw) {
-            let newest = low.entry(day(block.meta.start)).or_default();
-            *newest = (*newest).max(block.meta.generation);
+            for day in block.meta.days() {
+                let newest = low.entry(day).or_default();
+                *newest = (*newest).max(block.meta.generation);
+            }
         }
         let mut gone: Vec<Arc<Block>> = Vec::new();
         for block in view.blocks.iter() {
@@ -51,6 +53,13 @@ impl Inner {
         gone.iter().for_each(|block| remove(&options.disk, &block.file));
         maintainer.blocks_gone = true;
         gone.len()
+    }
+
+    /// The oldest time that is kept.
+    pub(super) fn oldest(&self, blocks: &[Arc<Block>], now: i64) -> i64 {
+        // A clock that is wrong by years must not remove everything.
+        let newest = blocks.iter().map(|block| block.meta.end).max().unwrap_or(now);
+        now.min(newest.saturating_add(DAY)).saturating_sub(self.options.retention_ms)
     }
 
     /// Adds the oldest blocks to `gone` until the others and the log take at most `limit` bytes.

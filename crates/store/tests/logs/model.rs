@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 use vigie_model::{Labels, Level, LogEntry};
 use vigie_store::logs::{
-    Condition, Cursor, LogField, LogFilter, LogOptions, LogRefusal, LogStore, Order, Position,
-    TallyOf, TextMatch, TextScope,
+    Condition, Cursor, LinesOf, LogField, LogFilter, LogOptions, LogRefusal, LogStore, Order,
+    Position, TallyOf, TextMatch, TextScope,
 };
 use vigie_store::{MatchOp, Matcher};
 
@@ -26,7 +26,12 @@ fn any_entry() -> impl Strategy<Value = LogEntry> {
     );
     let ids = (pick(&["", "17", "job-9"]), pick(&["", "abc", "ABC"]));
     let labels = (pick(&["", "eu", "us"]), pick(&["", "", "emails", "x"]));
-    let words = "(Error|job|failed|17|in|été|x_y|zq9x| |=|\n|\\.){0,8}";
+    let words = prop_oneof![
+        3 => "(Error|job|failed|17|in|été|x_y|zq9x| |=|\n|\\.){0,8}",
+        // Many of one shape, which is how parts are kept.
+        7 => "(job|failed) [1-9][0-9]{0,2} in 17ms( été)?",
+        2 => "Error 0[0-9a-f]{7} x_y",
+    ];
     let fields = pick(&["", "{}", r#"{"failed":"Job 17"}"#]);
     let time = (0i64..3, 0i64..100, pick(&["1", "1000", "1000003"]));
     (time, 0usize..7, names, ids, labels, words, fields).prop_map(
@@ -284,6 +289,45 @@ fn check_tally(
     if told {
         counts.values_mut().chain(found.values_mut()).for_each(|lines| lines.sort_unstable());
         prop_assert_eq!(found, counts, "{:?} by {:?}", question, labels);
+    }
+    let key = |entry: &LogEntry| labels.iter().map(|name| value(entry, name)).collect();
+    check_lines(store, question, expected, (&names, told), key)
+}
+
+/// Times and messages of what was found, by labels; and the same without those that have neither the first label nor a text.
+fn check_lines(
+    store: &LogStore,
+    question: &Question,
+    expected: &[&LogEntry],
+    (names, told): (&[String], bool),
+    key: impl Fn(&LogEntry) -> Vec<String>,
+) -> Result<(), TestCaseError> {
+    type Found = BTreeMap<Vec<String>, Vec<(i64, String)>>;
+    let text = TextMatch::contains("job", false).unwrap().within(TextScope::Message);
+    for without in [None, Some((0, &text))] {
+        if without.is_some() && names.is_empty() {
+            continue;
+        }
+        let (mut found, of) = (Found::new(), LinesOf { labels: names, without });
+        let all = store.lines(question.filter(), of, &|| false, &mut |values, lines| {
+            assert!(!lines.is_empty() && lines.is_sorted_by_key(|line| line.0));
+            let key = values.iter().map(|value| (**value).to_owned()).collect();
+            let lines = lines.iter().map(|(time, line)| (*time, (*line).to_owned()));
+            found.entry(key).or_default().extend(lines);
+            ControlFlow::Continue(())
+        });
+        prop_assert_eq!(all.unwrap(), told, "{:?} by {:?}", question, names);
+        let mut wanted = Found::new();
+        for entry in expected {
+            let key = key(entry);
+            if without.is_none() || !key[0].is_empty() || entry.message.contains("job") {
+                wanted.entry(key).or_default().push((entry.time_nanos, entry.message.clone()));
+            }
+        }
+        if told {
+            wanted.values_mut().chain(found.values_mut()).for_each(|lines| lines.sort_unstable());
+            prop_assert_eq!(found, wanted, "{:?} by {:?}", question, names);
+        }
     }
     Ok(())
 }

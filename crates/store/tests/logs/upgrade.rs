@@ -53,15 +53,10 @@ fn fill(dir: &Path) {
     fs::remove_file(dir.join("lock")).unwrap();
 }
 
-#[test]
-fn the_folder_of_format_1_is_opened_and_goes_on() {
-    let kept: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/logs-1");
-    if std::env::var_os("VIGIE_WRITE_FIXTURE").is_some() {
-        assert!(!kept.join("format").exists(), "there is one already");
-        fill(&kept);
-    }
+/// Opens what a format left behind, twice: as it was, and with its blocks merged.
+fn opened(kept: &Path) {
     let dir = folder();
-    copy(&kept, dir.path());
+    copy(kept, dir.path());
     let (store, recovery) = open(dir.path(), T0 + 5 * DAY);
     assert!(recovery.damaged.is_empty(), "{recovery:?}");
     assert!(recovery.replayed > 0 && recovery.blocks >= 2, "all kinds of file: {recovery:?}");
@@ -73,10 +68,36 @@ fn the_folder_of_format_1_is_opened_and_goes_on() {
         assert_eq!(store.position("file"), Some(vec![2]));
         settle(&store, T0 + 6 * DAY);
     }
-    fs::write(dir.path().join("format"), "vigie-logs 2\n").unwrap();
-    drop(store);
+    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "vigie-logs 2\n");
+}
+
+fn fixture(format: u32) -> PathBuf {
+    let name = format!("tests/fixtures/logs-{format}");
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+#[test]
+fn the_folder_of_format_1_is_opened_and_goes_on() {
+    opened(&fixture(1));
+}
+
+#[test]
+fn the_folder_of_format_2_is_opened_and_goes_on() {
+    let kept = fixture(2);
+    if std::env::var_os("VIGIE_WRITE_FIXTURE").is_some() {
+        assert!(!kept.join("format").exists(), "there is one already");
+        fill(&kept);
+    }
+    opened(&kept);
+}
+
+#[test]
+fn a_folder_of_a_later_format_or_of_none_is_refused() {
+    let dir = folder();
+    copy(&fixture(2), dir.path());
+    fs::write(dir.path().join("format"), "vigie-logs 3\n").unwrap();
     let error = LogStore::open(LogOptions::new(dir.path()), T0).err().unwrap().to_string();
-    assert!(error.contains("has format 2"), "{error}");
+    assert!(error.contains("has format 3"), "{error}");
     // Entries without the file that says what they are.
     fs::remove_file(dir.path().join("format")).unwrap();
     let error = LogStore::open(LogOptions::new(dir.path()), T0).err().unwrap().to_string();

@@ -226,10 +226,10 @@ fn a_second_process_and_a_newer_format_are_refused() {
     let again = Store::open(StoreOptions::new(dir.path()), T0).err().unwrap();
     assert!(matches!(again, OpenError::Locked(_)), "{again}");
     store.close();
-    std::fs::write(dir.path().join("format"), "vigie-store 4\n").unwrap();
+    std::fs::write(dir.path().join("format"), "vigie-store 5\n").unwrap();
     let newer = Store::open(StoreOptions::new(dir.path()), T0).err().unwrap();
     assert!(
-        newer.to_string().contains("has format 4, this Vigie knows formats up to 3"),
+        newer.to_string().contains("has format 5, this Vigie knows formats up to 4"),
         "{newer}"
     );
     std::fs::write(dir.path().join("format"), "something\n").unwrap();

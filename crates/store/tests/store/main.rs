@@ -6,6 +6,7 @@ mod backup;
 mod basics;
 mod damage;
 mod faults;
+mod joined;
 mod kill;
 mod months;
 mod support;

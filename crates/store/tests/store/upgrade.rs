@@ -149,7 +149,7 @@ fn opened_and_goes_on(format: &str) -> (tempfile::TempDir, i64) {
     assert_eq!(found.float_weights.iter().sum::<f64>(), (DAY / STEP - 1) as f64, "one marker");
     let sum: f64 = (0..DAY / STEP).map(|n| value("gauge", n)).filter(|one| !one.is_nan()).sum();
     assert!((found.floats.iter().sum::<f64>() - sum).abs() < 1e-9);
-    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "vigie-store 3\n");
+    assert_eq!(fs::read_to_string(dir.path().join("format")).unwrap(), "vigie-store 4\n");
     drop(store);
     let (store, _) = Store::open(self::options(dir.path()), now).unwrap();
     settle(&store, now + DAY);
@@ -181,6 +181,52 @@ fn the_folder_of_format_2_is_opened_and_has_sums_of_histograms() {
         .map(|n| value("counter_total", n - 1));
     for peak in falls {
         assert!(counter.iter().any(|one| one.1 == peak), "{peak}");
+    }
+}
+
+/// Four days of hourly samples: in one block at each low resolution but for the first, which ends a span of five.
+const HOURS: i64 = 4 * 24;
+
+#[test]
+fn the_folder_of_format_4_has_blocks_of_several_days() {
+    let kept = fixture("format-4");
+    if std::env::var_os("VIGIE_WRITE_FIXTURE").is_some() {
+        assert!(!kept.join("format").exists(), "there is one already");
+        fs::create_dir_all(&kept).unwrap();
+        let (store, _) = Store::open(options(&kept), T0).unwrap();
+        for n in 0..HOURS {
+            let time = T0 + n * HOUR;
+            store.maintain(time).unwrap();
+            write(&store, "counter_total", &[(time, value("counter_total", n))]);
+            let one = Value::Histogram(Arc::new(custom(n)));
+            let sample = Sample { series: series(&store, "custom"), time, value: one };
+            store.append_wait(vec![sample]).unwrap();
+            settle(&store, time);
+        }
+        settle(&store, T0 + 4 * DAY + 3 * HOUR);
+        store.close();
+        fs::remove_file(kept.join("lock")).unwrap();
+    }
+    let dir = folder();
+    copy(&kept, dir.path());
+    let now = T0 + 4 * DAY + 3 * HOUR;
+    let options = StoreOptions { long_range_ms: 0, ..options(dir.path()) };
+    let (store, recovery) = Store::open(options, now).unwrap();
+    assert!(recovery.damaged.is_empty() && recovery.lost_series == 0, "{recovery:?}");
+    // As they came a block a day, two of five-minute values, one of hourly ones.
+    assert_eq!(recovery.blocks, 7);
+    let all = TimeRange { start: T0, end: T0 + 4 * DAY - 1 };
+    let sums = Hints { step: HOUR, stretch: Stretch::Sum, ..Hints::default() };
+    let of = |name: &str| store.select_for(&named(name), all, sums).unwrap()[0].reader.read();
+    let ends: Vec<i64> = (1..=HOURS).map(|n| T0 + n * HOUR - 1).collect();
+    let counter = of("counter_total").unwrap();
+    assert_eq!((&counter.float_times, counter.coarse.unwrap().step), (&ends, HOUR));
+    let values: Vec<f64> = (0..HOURS).map(|n| value("counter_total", n)).collect();
+    assert_eq!(counter.floats, values);
+    let custom_sums = of("custom").unwrap();
+    assert_eq!(custom_sums.histogram_times, ends);
+    for (n, one) in (0..).zip(&custom_sums.histograms) {
+        assert_eq!((one.count, one.sum), (custom(n).count, custom(n).sum));
     }
 }
 

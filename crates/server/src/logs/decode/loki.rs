@@ -44,7 +44,8 @@ fn line(
         made.set_level(&word);
     }
     let known: [(&[&str], _); 5] = [
-        (&["service_name", "service"], &mut made.source),
+        // The last two are all that Docker's driver tells.
+        (&["service_name", "service", "compose_service", "container_name"], &mut made.source),
         (&["instance", "hostname", "host", "pod"], &mut made.instance),
         (&["queue"], &mut made.queue),
         (&["trace_id"], &mut made.trace),
@@ -218,6 +219,7 @@ fn parse_labels(text: &str) -> Result<Labels, WriteError> {
     Ok(Labels::new(labels))
 }
 
+/// Text as Go quotes it; invalid UTF-8 in it is replaced, for it would cost all the lines of the request.
 fn unquote(quoted: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(quoted.len());
     let mut letters = quoted.chars();
@@ -237,13 +239,17 @@ fn unquote(quoted: &str) -> Option<String> {
             ('\\', 'n') => '\n',
             ('\\', 't') => '\t',
             ('\\', 'r') => '\r',
+            ('\\', 'a') => '\x07',
+            ('\\', 'b') => '\x08',
+            ('\\', 'f') => '\x0c',
+            ('\\', 'v') => '\x0b',
             ('\\', '\\' | '"' | '\'') => plain,
             ('\\', _) => return None,
             _ => letter,
         };
         bytes.extend_from_slice(made.encode_utf8(&mut [0; 4]).as_bytes());
     }
-    String::from_utf8(bytes).ok()
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -256,10 +262,26 @@ mod tests {
             parse_labels(r#"{app="shop", path="C:\\a\"b", city="\u00e9\x41", n="x\ny"}"#).unwrap();
         let found = ["app", "path", "city", "n"].map(|name| labels.get(name).unwrap_or_default());
         assert_eq!(found, ["shop", r#"C:\a"b"#, "éA", "x\ny"]);
+        let labels = parse_labels(r#"{a="\a\b\f\v\t\r", b="\xff!"}"#).unwrap();
+        let found = ["a", "b"].map(|name| labels.get(name).unwrap_or_default());
+        assert_eq!(found, ["\x07\x08\x0c\x0b\t\r", "\u{fffd}!"]);
         assert!(parse_labels("{}").unwrap().is_empty());
         for wrong in ["", "{a}", "{a=b}", r#"{a="b}"#, r#"{a="\q"}"#, r#"a="b""#] {
             assert!(parse_labels(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn dockers_lines_are_from_their_container() {
+        let docker = [("container_name", "shop-api-1"), ("host", "web-1"), ("source", "stdout")];
+        let source = |more: &[(&str, &str)]| {
+            let labels = docker.iter().chain(more).map(|(name, value)| Label::new(*name, *value));
+            let labels = Labels::new(labels.collect());
+            line(&labels, 1, "x".into(), Map::new(), Time::from_millis(0)).source.to_string()
+        };
+        assert_eq!(source(&[]), "shop-api-1");
+        assert_eq!(source(&[("compose_service", "api")]), "api");
+        assert_eq!(source(&[("compose_service", "api"), ("service", "shop")]), "shop");
     }
 
     #[test]
