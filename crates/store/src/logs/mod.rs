@@ -13,6 +13,7 @@ mod filter;
 #[doc(hidden)]
 pub mod fuzzing;
 mod maintain;
+mod numbers;
 mod open;
 mod part;
 mod positions;
