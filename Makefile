@@ -22,7 +22,7 @@ test-n8n: ## Vigie beside a real n8n, which is installed first: 2 GB, some minut
 	$(XTASK)
 	@cargo xtask n8n
 
-test-shippers: ## Vigie's doors with shippers of logs and logcli, built first: 6 GB, some minutes
+test-shippers: ## Vigie's doors with shippers of logs and logcli, built first: 7 GB, some minutes
 	$(XTASK)
 	@cargo xtask shippers
 

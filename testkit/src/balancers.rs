@@ -6,8 +6,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{Process, eventually, logged};
-use crate::{free_port, http_get};
+use crate::process::{Process, started};
+use crate::{free_port, http};
 
 /// What the balancers have in common.
 struct Running {
@@ -20,19 +20,9 @@ struct Running {
 impl Running {
     /// Writes `file` and starts `command` beside it; ready when `path` at `ready` answers.
     fn start(dir: TempDir, port: u16, command: &mut Command, ready: (u16, &str)) -> Self {
-        let program = command.get_program().to_string_lossy().into_owned();
         let log = dir.path().join("log");
         command.current_dir(dir.path());
-        let mut process = Process::start(logged(command, &log));
-        eventually(&format!("{program} does not get ready"), || {
-            let text = || std::fs::read_to_string(&log).unwrap_or_default();
-            assert!(!process.has_ended(), "{program} ended at once:\n{}", text());
-            match http_get(ready.0, ready.1) {
-                Ok(answer) if answer.status == 200 => Ok(()),
-                Ok(answer) => Err(format!("{answer:?}\n{}", text())),
-                Err(error) => Err(format!("{error}\n{}", text())),
-            }
-        });
+        let (process, ()) = started(command, &log, || http::ready(ready.0, ready.1));
         Self { dir, port, process }
     }
 }

@@ -3,7 +3,7 @@
 //! It is a fake: what a real node does, the tests against [`crate::OpenSearch`] say.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -179,7 +179,7 @@ impl Shared {
         stream.set_write_timeout(Some(LONGEST))?;
         let mut out = stream.try_clone()?;
         let mut reader = BufReader::new(stream);
-        while let Some((head, body)) = read(&mut reader)? {
+        while let Some((head, body)) = accept::request(&mut reader)? {
             let last = head.lines().next().is_some_and(|line| line.ends_with("HTTP/1.0"));
             if self.ended.load(Ordering::Relaxed) || !self.answer(&mut out, &head, &body)? || last {
                 return Ok(());
@@ -299,27 +299,6 @@ impl Shared {
         }
         json!({"errors": errors, "items": items})
     }
-}
-
-/// Head and body of the next request; none at the end.
-fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<(String, Vec<u8>)>> {
-    let (mut head, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 {
-            return Ok(None);
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().map_err(io::Error::other)?;
-        }
-        head.push_str(&line);
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    Ok(Some((head, body)))
 }
 
 /// An answer; the connection goes on.

@@ -5,8 +5,8 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::free_port;
-use crate::metrics_server::ready;
-use crate::process::{Process, eventually, logged};
+use crate::http::ready;
+use crate::process::{Process, started};
 
 /// A real exporter on a port of 127.0.0.1; killed when dropped.
 pub struct Exporter {
@@ -48,8 +48,8 @@ impl Exporter {
         let mut command = Command::new(program);
         command.current_dir(dir.path());
         arguments(&mut command, &format!("127.0.0.1:{port}"));
-        let process = Process::start(logged(&mut command, &dir.path().join("log")));
-        eventually(&format!("{program} does not get ready"), || ready(port, "/metrics"));
+        let log = dir.path().join("log");
+        let (process, ()) = started(&mut command, &log, || ready(port, "/metrics"));
         Self { port, _process: process, _dir: dir }
     }
 

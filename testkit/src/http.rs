@@ -75,6 +75,15 @@ pub fn form_encoded(text: &str) -> String {
         .collect()
 }
 
+/// Whether a server answers 200 there.
+pub(crate) fn ready(port: u16, path: &str) -> Result<(), String> {
+    match http_get(port, path) {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) => Err(format!("{path} answers {answer:?}")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 //!
 //! This crate is for tests only: what cannot be started ends the test with a panic that says why.
 
-mod accept;
+pub mod accept;
 mod balancers;
 mod bulk_server;
 mod certificates;

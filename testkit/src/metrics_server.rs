@@ -7,8 +7,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::free_port;
-use crate::http::{HttpAnswer, form_encoded, http_get, http_post};
-use crate::process::{Process, eventually, logged};
+use crate::http::{HttpAnswer, form_encoded, http_get, http_post, ready};
+use crate::process::{Process, started};
 use crate::remote_write::{REMOTE_WRITE_HEADERS, RemoteSeries, remote_write_body};
 
 /// Series of one request: both servers limit a request's bytes.
@@ -88,13 +88,9 @@ impl MetricsProcess {
     /// Starts it (again) in its directory, and waits until it answers 200 at this path.
     pub(crate) fn boot(&mut self, command: &mut Command, path: &str) {
         command.current_dir(self.dir());
-        let name = command.get_program().to_string_lossy().into_owned();
-        self.process = Some(Process::start(logged(command, &self.log_file())));
-        eventually(&format!("{name} does not get ready"), || {
-            let ended = self.process.as_mut().is_some_and(Process::has_ended);
-            assert!(!ended, "{name} ended at once:\n{}", self.log());
-            ready(self.port, path)
-        });
+        let port = self.port;
+        let (process, ()) = started(command, &self.log_file(), || ready(port, path));
+        self.process = Some(process);
     }
 
     /// Its port.
@@ -142,15 +138,6 @@ impl MetricsProcess {
     #[must_use]
     pub fn used(&self) -> (std::time::Duration, u64) {
         self.process.as_ref().expect("the server was started").used()
-    }
-}
-
-/// Whether a server answers 200 there.
-pub(crate) fn ready(port: u16, path: &str) -> Result<(), String> {
-    match http_get(port, path) {
-        Ok(answer) if answer.status == 200 => Ok(()),
-        Ok(answer) => Err(format!("{path} answers {answer:?}")),
-        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -3,17 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::free_port;
-use crate::http::{http_get, http_post};
-use crate::process::{Process, logged};
+use crate::http::{http_get, http_post, ready};
+use crate::process::{Process, started};
 
-/// How long fetching the packages may take, the first time; and how long the node may take to start.
-const PATIENCE: Duration = Duration::from_secs(100);
 const CLASS: &str = "OpenSearchNode";
 
 /// A node of one, on a port of 127.0.0.1, with 512 MiB of memory; killed when dropped.
@@ -46,14 +43,9 @@ impl OpenSearch {
             .arg(CLASS)
             .arg(self.dir.path().join("node"))
             .arg(self.port.to_string());
-        self.process = Some(Process::start(logged(&mut command, &self.log_file())));
-        let deadline = Instant::now() + PATIENCE;
-        while !http_get(self.port, "/").is_ok_and(|answer| answer.status == 200) {
-            let ended = self.process.as_mut().is_some_and(Process::has_ended);
-            assert!(!ended, "OpenSearch ended at once:\n{}", self.log());
-            assert!(Instant::now() < deadline, "OpenSearch does not answer:\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        let port = self.port;
+        let (process, ()) = started(&mut command, &self.log_file(), || ready(port, "/"));
+        self.process = Some(process);
     }
 
     /// Kills it (SIGKILL).

@@ -8,7 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::free_port;
-use crate::process::{Process, eventually, logged};
+use crate::process::{Process, logged, started};
 
 /// Where Debian keeps its programs, which are not on the path.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -56,10 +56,12 @@ impl Postgres {
             "-c",
             "fsync=off",
         ]);
-        let process = Process::start(logged(serve.arg("-k").arg(&data), &log));
-        eventually("PostgreSQL does not get ready", || {
-            let said = said();
-            if said.contains("ready to accept connections") { Ok(()) } else { Err(said) }
+        let (process, ()) = started(serve.arg("-k").arg(&data), &log, || {
+            if said().contains("ready to accept connections") {
+                Ok(())
+            } else {
+                Err("it is not ready")
+            }
         });
         Self { port, _process: process, _dir: dir }
     }

@@ -50,10 +50,36 @@ impl Process {
         (Duration::from_millis(ticks * 10), resident * 4_096)
     }
 
+    /// Waits until it is ready; the test ends where it does not get so far, with what is in the file `says`.
+    pub(crate) fn get_ready<T, E: std::fmt::Display>(
+        &mut self,
+        program: &str,
+        says: &Path,
+        mut ready: impl FnMut() -> Result<T, E>,
+    ) -> T {
+        let said = || std::fs::read_to_string(says).unwrap_or_default();
+        eventually(&format!("{program} does not get ready"), || {
+            assert!(!self.has_ended(), "{program} ended at once:\n{}", said());
+            ready().map_err(|error| format!("{error}\n{}", said()))
+        })
+    }
+
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.0.try_wait().is_ok_and(|status| status.is_some())
     }
+}
+
+/// Starts a process whose words go to the end of a file, and waits until it is `ready`, as [`Process::get_ready`] does.
+pub(crate) fn started<T, E: std::fmt::Display>(
+    command: &mut Command,
+    log: &Path,
+    ready: impl FnMut() -> Result<T, E>,
+) -> (Process, T) {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut process = Process::start(logged(command, log));
+    let value = process.get_ready(&program, log, ready);
+    (process, value)
 }
 
 impl Drop for Process {
@@ -75,12 +101,15 @@ pub(crate) fn logged<'a>(command: &'a mut Command, file: &Path) -> &'a mut Comma
     command.stdout(log).stderr(other)
 }
 
-/// Tries until it works, for at most 10 s.
+/// How long a busy machine may take for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Tries until it works, or for too long.
 pub(crate) fn eventually<T, E: std::fmt::Display>(
     what: &str,
     mut attempt: impl FnMut() -> Result<T, E>,
 ) -> T {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         match attempt() {
             Ok(value) => return value,

@@ -125,15 +125,11 @@ impl RedisServer {
         if self.sentinel {
             command.arg("--sentinel");
         }
-        self.process = Some(Process::start(&mut command));
-        eventually("redis-server does not answer", || {
-            assert!(
-                !self.process.as_mut().is_some_and(Process::has_ended),
-                "redis-server ended at once; see its configuration:\n{}",
-                std::fs::read_to_string(self.dir.path().join("redis.conf")).unwrap_or_default()
-            );
-            self.try_admin().map(drop)
-        });
+        let mut process = Process::start(&mut command);
+        // Its configuration is all that there is to read.
+        let config = self.dir.path().join("redis.conf");
+        process.get_ready("redis-server", &config, || self.try_admin().map(drop));
+        self.process = Some(process);
     }
 
     /// Its port on 127.0.0.1.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{Process, eventually, logged};
+use crate::process::{Process, started};
 use crate::{documented, free_port};
 
 /// Where it listens; the rest is what docs/shippers.md recommends.
@@ -55,12 +55,9 @@ impl Rsyslog {
         std::fs::write(&file, config).expect("a file in a temporary directory");
         let mut command = Command::new("rsyslogd");
         command.arg("-n").arg("-f").arg(&file).arg("-i").arg(dir.path().join("pid"));
-        let mut process = Process::start(logged(&mut command, &dir.path().join("log")));
-        let stream = eventually("rsyslogd does not listen", || {
-            let log = std::fs::read_to_string(dir.path().join("log")).unwrap_or_default();
-            assert!(!process.has_ended(), "rsyslogd ended at once:\n{log}");
-            TcpStream::connect(("127.0.0.1", port))
-        });
+        let log = dir.path().join("log");
+        let (process, stream) =
+            started(&mut command, &log, || TcpStream::connect(("127.0.0.1", port)));
         Self { dir, stream, _process: process }
     }
 

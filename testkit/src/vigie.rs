@@ -6,11 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::process::{Process, logged};
+use crate::http::ready;
+use crate::process::{PATIENCE, Process, logged};
 use crate::{HttpAnswer, free_port, http_get, http_post};
-
-/// How long a busy machine may take for anything.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Looks again and again until there is something, and ends the test where that does not come.
 pub fn until<T>(what: impl std::fmt::Display, mut look: impl FnMut() -> Option<T>) -> T {
@@ -76,11 +74,10 @@ impl Vigie {
     /// Starts the process (again), and waits until it is ready.
     pub fn boot(&mut self) {
         self.launch();
-        until("vigie is ready", || {
-            let ended = self.process.as_mut().is_some_and(Process::has_ended);
-            assert!(!ended, "vigie ended at once:\n{}", self.log());
-            http_get(self.port, "/readyz").ok().filter(|answer| answer.status == 200)
-        });
+        let (port, log) = (self.port, self.dir.join("vigie.log"));
+        if let Some(process) = &mut self.process {
+            process.get_ready("vigie", &log, || ready(port, "/readyz"));
+        }
     }
 
     /// Kills it (SIGKILL).

@@ -20,7 +20,7 @@ The project's chores.
   cargo xtask e2e [ARG...]     the browser tests against real servers; ARGs go to the test runner (a file, -t NAME)
   cargo xtask bench [PART...]  measure redis, live, web, memory beside the peers, into bench/RESULTS.md
   cargo xtask n8n              Vigie beside a real n8n, which is installed into .tools/n8n first (2 GB; some minutes)
-  cargo xtask shippers         Vigie's doors with promtail, Filebeat, logcli and others, built first (6 GB; some minutes)
+  cargo xtask shippers         Vigie's doors with promtail, Filebeat, logcli and others, built first (7 GB; some minutes)
   cargo xtask grafana          write Grafana's dashboards in deploy/grafana from the metric catalogue
   cargo xtask setup [run|test] only install what is missing for that; safe to repeat
 

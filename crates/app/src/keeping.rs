@@ -48,17 +48,10 @@ pub(crate) fn open(
         out_of_order_ms: i64::from(metrics.out_of_order_seconds) * 1_000,
         ..StoreOptions::new(folder.clone())
     };
-    let (store, recovery) = match Store::open(options, now.millis()) {
-        Ok(opened) => opened,
-        Err(error @ OpenError::Disk { .. }) => {
-            tracing::error!(%error, "no history is kept until Vigie is started with a data_dir that works");
-            board.keeps(Keeping::Metrics, Some(error.to_string()), now);
-            return Ok(None);
-        }
-        Err(error) => {
-            let data_dir = config.data_dir.display();
-            return Err(Failure::failed(format!("{error} (data_dir is {data_dir})")));
-        }
+    let opened = Store::open(options, now.millis());
+    let Some((store, recovery)) = opened_or_told(opened, Keeping::Metrics, config, board, now)?
+    else {
+        return Ok(None);
     };
     tracing::info!(
         folder = %folder.display(), series = recovery.series, blocks = recovery.blocks,
@@ -92,17 +85,9 @@ pub(crate) fn open_logs(
         retention_bytes: config.logs.retention_bytes,
         ..LogOptions::new(folder.clone())
     };
-    let (store, recovery) = match LogStore::open(options, now.millis()) {
-        Ok(opened) => opened,
-        Err(error @ OpenError::Disk { .. }) => {
-            tracing::error!(%error, "no log entries are kept until Vigie is started with a data_dir that works");
-            board.keeps(Keeping::Logs, Some(error.to_string()), now);
-            return Ok(None);
-        }
-        Err(error) => {
-            let data_dir = config.data_dir.display();
-            return Err(Failure::failed(format!("{error} (data_dir is {data_dir})")));
-        }
+    let opened = LogStore::open(options, now.millis());
+    let Some((store, recovery)) = opened_or_told(opened, Keeping::Logs, config, board, now)? else {
+        return Ok(None);
     };
     tracing::info!(
         folder = %folder.display(), blocks = recovery.blocks, entries = recovery.entries,
@@ -110,6 +95,29 @@ pub(crate) fn open_logs(
     );
     let logs = Logs::new(store, &config.logs.rules);
     logs.map(Some).map_err(|error| Failure::failed(format!("logs.redact_patterns: {error}")))
+}
+
+/// What was opened; none, and told, where the disk does not work.
+fn opened_or_told<T>(
+    opened: Result<T, OpenError>,
+    what: Keeping,
+    config: &Config,
+    board: &mut Board,
+    now: Time,
+) -> Result<Option<T>, Failure> {
+    match opened {
+        Ok(opened) => Ok(Some(opened)),
+        Err(error @ OpenError::Disk { .. }) => {
+            let nothing = what.as_str();
+            tracing::error!(%error, "no {nothing} are kept until Vigie is started with a data_dir that works");
+            board.keeps(what, Some(error.to_string()), now);
+            Ok(None)
+        }
+        Err(error) => {
+            let data_dir = config.data_dir.display();
+            Err(Failure::failed(format!("{error} (data_dir is {data_dir})")))
+        }
+    }
 }
 
 /// Makes a folder that nobody else of this machine may look into: log lines are in it. One that is there stays as it is.
@@ -153,53 +161,40 @@ pub(crate) fn try_folder(data_dir: &Path) -> Result<(), String> {
     tried.map_err(|error| format!("{}: {}", data_dir.display(), vigie_model::io_words(&error)))
 }
 
-/// A store that is looked after.
-pub(crate) trait LookedAfter: Clone + Send + 'static {
+/// How a store is looked after.
+pub(crate) struct Care<S> {
     /// What is in it.
-    const WHAT: Keeping;
-
+    what: Keeping,
     /// Does a part of what there is to do at a time in milliseconds; whether there is more.
-    ///
-    /// # Errors
-    /// When the disk does not work.
-    fn look_after(&self, now: i64) -> Result<bool, StoreError>;
-
+    look_after: fn(&S, i64) -> Result<bool, StoreError>,
     /// Why what it is given may not be found on the disk later.
-    fn trouble(&self) -> Option<String>;
+    trouble: fn(&S) -> Option<String>,
 }
 
-impl LookedAfter for Store {
-    const WHAT: Keeping = Keeping::Metrics;
+/// How the store of metrics is.
+pub(crate) const METRICS: Care<Store> = Care {
+    what: Keeping::Metrics,
+    look_after: |store, now| store.maintain(now).map(|done| done.more),
+    trouble: Store::trouble,
+};
 
-    fn look_after(&self, now: i64) -> Result<bool, StoreError> {
-        self.maintain(now).map(|done| done.more)
-    }
-
-    fn trouble(&self) -> Option<String> {
-        self.trouble()
-    }
-}
-
-impl LookedAfter for LogStore {
-    const WHAT: Keeping = Keeping::Logs;
-
-    fn look_after(&self, now: i64) -> Result<bool, StoreError> {
-        self.maintain(now).map(|done| done.more)
-    }
-
-    fn trouble(&self) -> Option<String> {
-        self.trouble()
-    }
-}
+/// How the store of log entries is.
+pub(crate) const LOGS: Care<LogStore> = Care {
+    what: Keeping::Logs,
+    look_after: |store, now| store.maintain(now).map(|done| done.more),
+    trouble: LogStore::trouble,
+};
 
 /// Seals, merges and forgets, once a second, until `stop`, and tells the board whether the disk takes it.
-pub(crate) async fn maintain<S: LookedAfter>(
+pub(crate) async fn maintain<S: Clone + Send + 'static>(
     store: S,
+    care: Care<S>,
     board: SharedBoard,
     now: Now,
     stop: CancellationToken,
 ) {
-    let what = S::WHAT.as_str();
+    let Care { look_after, trouble, .. } = care;
+    let what = care.what.as_str();
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -211,7 +206,7 @@ pub(crate) async fn maintain<S: LookedAfter>(
         while more && !stop.is_cancelled() {
             let (store, now) = (store.clone(), now().millis());
             // The disk may be slow: nobody else waits for it.
-            more = match tokio::task::spawn_blocking(move || store.look_after(now)).await {
+            more = match tokio::task::spawn_blocking(move || look_after(&store, now)).await {
                 // What failed, the store says as its trouble.
                 Ok(done) => done.unwrap_or(false),
                 Err(error) => {
@@ -220,13 +215,13 @@ pub(crate) async fn maintain<S: LookedAfter>(
                 }
             };
         }
-        let why = store.trouble();
-        if board.read().why_not_kept(S::WHAT).map(|known| &known.why) != why.as_ref() {
+        let why = trouble(&store);
+        if board.read().why_not_kept(care.what).map(|known| &known.why) != why.as_ref() {
             match &why {
                 Some(error) => tracing::error!(error, "{what} may not be kept"),
                 None => tracing::info!("{what} are kept again"),
             }
-            board.write().keeps(S::WHAT, why, now());
+            board.write().keeps(care.what, why, now());
         }
     }
 }
@@ -257,22 +252,23 @@ mod tests {
     }
 
     /// Fills the disk under a store that `write` writes to, and waits until the board says so, and until it does not.
-    async fn fills_and_empties<S: LookedAfter>(
+    async fn fills_and_empties<S: Clone + Send + 'static>(
         store: S,
+        care: Care<S>,
         disk: Disk,
         write: impl Fn(&S, i64) -> bool,
     ) {
         let board = SharedBoard::new(Board::new(Vec::new(), Limits::default(), NOW));
         let stop = CancellationToken::new();
-        let kept =
-            tokio::spawn(maintain(store.clone(), board.clone(), Arc::new(|| NOW), stop.clone()));
+        let (what, now) = (care.what, Arc::new(|| NOW));
+        let kept = tokio::spawn(maintain(store.clone(), care, board.clone(), now, stop.clone()));
         assert!(write(&store, NOW.millis()));
         disk.set(Fault::Full);
         assert!(!write(&store, NOW.millis() + 1));
-        let why = until(&board, S::WHAT, true).await.unwrap();
+        let why = until(&board, what, true).await.unwrap();
         assert!(why.contains("no space is left"), "{why}");
         disk.set(Fault::None);
-        until(&board, S::WHAT, false).await;
+        until(&board, what, false).await;
         stop.cancel();
         kept.await.unwrap();
     }
@@ -283,7 +279,7 @@ mod tests {
         let options =
             StoreOptions { disk: disk.clone(), ..StoreOptions::new(dir.path().join("metrics")) };
         let (store, _) = Store::open(options, NOW.millis()).unwrap();
-        fills_and_empties(store, disk, |store, time| {
+        fills_and_empties(store, METRICS, disk, |store, time| {
             let series = store.series(&Labels::from_pairs([("__name__", "up")])).unwrap();
             let sample = Sample { series, time, value: Value::Float(1.0) };
             store.append_wait(vec![sample]).is_ok()
@@ -292,7 +288,7 @@ mod tests {
         let disk = Disk::default();
         let options = LogOptions { disk: disk.clone(), ..LogOptions::new(dir.path().join("logs")) };
         let (store, _) = LogStore::open(options, NOW.millis()).unwrap();
-        fills_and_empties(store, disk, |store, time| {
+        fills_and_empties(store, LOGS, disk, |store, time| {
             let entry = LogEntry::blank("api", Time::from_millis(time));
             store.append_wait(vec![entry], None).is_ok()
         })

@@ -5,14 +5,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use vigie_testkit::{free_port, http_get};
+use vigie_testkit::{Vigie, free_port, http_get, until};
 
 const RATE: u64 = 5_000;
-/// How long a busy machine may take for anything.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A child; killed (-9), by its id, when dropped.
 struct Process(Child);
@@ -30,22 +28,6 @@ impl Drop for Process {
         drop(self.0.kill());
         drop(self.0.wait());
     }
-}
-
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn get(port: u16, path: &str) -> Option<Value> {
-    let answer = http_get(port, path).ok().filter(|answer| answer.status == 200)?;
-    serde_json::from_str(&answer.body).ok()
 }
 
 /// The example service, built.
@@ -69,24 +51,16 @@ fn written(log: &Path) -> BTreeMap<u64, u64> {
     counts
 }
 
-/// The numbers of the lines that Vigie has, page by page.
-fn kept(port: u16) -> BTreeMap<u64, u64> {
+/// The numbers of the lines that Vigie has.
+fn kept(vigie: &Vigie) -> BTreeMap<u64, u64> {
     let mut counts = BTreeMap::new();
-    let mut cursor = String::new();
-    loop {
-        let path = format!("/api/v1/logs?source=shop&type=numbered&limit=5000{cursor}");
-        let page = get(port, &path).unwrap_or_else(|| panic!("{path} is answered"));
-        for entry in page["entries"].as_array().unwrap() {
-            let number = entry["fields"]["seq"].as_u64().unwrap();
-            assert_eq!(entry["message"], format!("line {number}"));
-            assert_eq!((&entry["instance"], &entry["level"]), (&json!("api-1"), &json!("info")));
-            *counts.entry(number).or_default() += 1;
-        }
-        match page["next"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return counts,
-        }
+    for entry in vigie.entries("source=shop&type=numbered") {
+        let number = entry["fields"]["seq"].as_u64().unwrap();
+        assert_eq!(entry["message"], format!("line {number}"));
+        assert_eq!((&entry["instance"], &entry["level"]), (&json!("api-1"), &json!("info")));
+        *counts.entry(number).or_default() += 1;
     }
+    counts
 }
 
 #[test]
@@ -94,18 +68,11 @@ fn every_line_of_a_soak_is_there_once_though_vigie_is_killed_twice() {
     let seconds = std::env::var("VIGIE_LINES_SECONDS").map_or(10, |text| text.parse().unwrap());
     let lines: u64 = RATE * seconds;
     let dir = tempfile::tempdir().unwrap();
-    let (own, port) = (free_port(), free_port());
-    let config = json!({
-        "listen": format!("127.0.0.1:{port}"), "data_dir": dir.path().join("data"),
-        "sources": [{"name": "shop", "kind": "go_api", "url": format!("http://127.0.0.1:{own}")}],
-    });
-    // JSON is YAML.
-    std::fs::write(dir.path().join("vigie.yaml"), config.to_string()).unwrap();
-    let vigie = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
-        command.arg("--config").arg(dir.path().join("vigie.yaml"));
-        Process::start(&mut command, &dir.path().join("vigie.log"))
-    };
+    let own = free_port();
+    let source =
+        json!([{"name": "shop", "kind": "go_api", "url": format!("http://127.0.0.1:{own}")}]);
+    let mut vigie =
+        Vigie::prepare(env!("CARGO_BIN_EXE_vigie"), dir.path(), &format!("sources: {source}"));
     // The ring has to last for as long as nobody reads.
     let log = dir.path().join("service.jsonl");
     let mut command = Command::new(service(dir.path()));
@@ -113,36 +80,40 @@ fn every_line_of_a_soak_is_there_once_though_vigie_is_killed_twice() {
     command.args(["--log-rate", &RATE.to_string(), "--log-lines", &lines.to_string()]);
     command.args(["--log-entries", &(lines + 1).to_string(), "--log-bytes", "500000000"]);
     command.arg("--log-to").arg(&log);
-    let mut running = vigie();
+    vigie.launch();
     let _service = Process::start(&mut command, &dir.path().join("service.log"));
-    let told = || get(own, "/api/v1/metrics").and_then(|page| page["logs"]["total"].as_u64());
-    let has = || get(port, "/api/v1/logs/facets?source=shop&type=numbered")?["total"].as_u64();
+    let told = || -> Option<u64> {
+        let page = http_get(own, "/api/v1/metrics").ok()?.body;
+        serde_json::from_str::<Value>(&page).ok()?["logs"]["total"].as_u64()
+    };
+    let has = |vigie: &Vigie| {
+        vigie.json("/api/v1/logs/facets?source=shop&type=numbered")?["total"].as_u64()
+    };
 
     for kill in 1..=2 {
         let wanted = lines * kill / 3;
         let had = until("lines are written and read", || {
-            has().filter(|had| *had > 0 && told().is_some_and(|told| told >= wanted))
+            has(&vigie).filter(|had| *had > 0 && told().is_some_and(|told| told >= wanted))
         });
-        drop(running);
+        vigie.kill();
         let at = told().unwrap();
         assert!(at < lines, "it is killed while the service writes");
         // Some more are written while nobody reads.
         until("more lines are written", || told().filter(|told| *told >= at + RATE / 2));
         println!("killed after {at} lines were written and {had} were read");
-        running = vigie();
+        vigie.launch();
     }
     until("the service is done", || told().filter(|told| *told >= lines));
-    until("vigie has them all", || has().filter(|had| *had >= lines));
+    until("vigie has them all", || has(&vigie).filter(|had| *had >= lines));
     // What would come twice would come with the next page.
     std::thread::sleep(Duration::from_millis(2_500));
 
-    let (written, kept) = (written(&log), kept(port));
+    let (written, kept) = (written(&log), kept(&vigie));
     assert_eq!(written.len() as u64, lines, "the service's own log");
     let twice: Vec<_> = kept.iter().filter(|(_, count)| **count != 1).take(5).collect();
     let lost: Vec<_> = written.keys().filter(|number| !kept.contains_key(number)).take(5).collect();
     println!("{} lines written, {} kept", written.len(), kept.values().sum::<u64>());
     assert!(twice.is_empty() && lost.is_empty(), "twice: {twice:?}, lost: {lost:?}");
     assert_eq!(written, kept);
-    let gaps = get(port, "/api/v1/logs?source=shop&type=gap").unwrap();
-    assert_eq!(gaps["entries"], json!([]));
+    assert!(vigie.entries("source=shop&type=gap").is_empty());
 }

@@ -112,8 +112,8 @@ fn a_disk_that_fails_costs_the_history_and_nothing_else() {
     let refused = http_post(vigie.port(), "/api/v1/logs", &[], b"{\"message\":\"x\"}").unwrap();
     assert_eq!(refused.status, 503, "what is not kept is not acknowledged: {}", refused.body);
     let says = vigie.log();
-    assert!(says.contains("no history is kept"), "{says}");
-    assert!(says.contains("no log entries are kept"), "{says}");
+    assert!(says.contains("no metrics are kept"), "{says}");
+    assert!(says.contains("no logs are kept"), "{says}");
     // It is on the screen, in the metrics, and in what is checked.
     let verdict = vigie.json("/api/v1/verdict").unwrap();
     let mut said = verdict["also"].as_array().unwrap().iter().chain([&verdict]);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use vigie_model::Time;
+use vigie_model::{JobFact, Outcome, Time};
 
 use crate::history::HISTORY_SECONDS;
 
@@ -19,6 +19,26 @@ impl Tally {
         self.enqueued += other.enqueued;
         self.succeeded += other.succeeded;
         self.failed += other.failed;
+    }
+
+    /// Of what happened to a job. One that was only seen is counted by others.
+    pub(crate) fn of(fact: JobFact) -> Self {
+        match fact {
+            JobFact::Enqueued => Self { enqueued: 1, ..Self::default() },
+            JobFact::Counted { enqueued, succeeded, failed } => {
+                Self { enqueued, succeeded, failed }
+            }
+            JobFact::Finished { outcome, .. } => Self::ended(outcome),
+            JobFact::Started { .. } | JobFact::Seen { .. } => Self::default(),
+        }
+    }
+
+    /// Of one attempt that ended.
+    pub(crate) fn ended(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded => Self { succeeded: 1, ..Self::default() },
+            Outcome::Failed => Self { failed: 1, ..Self::default() },
+        }
     }
 
     pub(crate) fn processed(self) -> u64 {

@@ -92,18 +92,18 @@ impl JobTypeState {
     /// `past`: it happened before Vigie's start.
     pub(crate) fn apply(&mut self, at: Time, fact: JobFact, past: bool) {
         match fact {
-            JobFact::Enqueued => self.count(Tally { enqueued: 1, ..Tally::default() }, past),
+            JobFact::Enqueued => self.count(Tally::of(fact), past),
             JobFact::Started { wait } => {
                 if let Some(wait) = wait {
                     self.wait.record(at, wait);
                 }
             }
             JobFact::Finished { outcome, wait, run } => {
-                self.count(tally_of(outcome), past);
+                self.count(Tally::of(fact), past);
                 self.ended(at, outcome, (wait, run), past);
             }
             JobFact::Seen { outcome, wait, run } => {
-                self.seen.add(tally_of(outcome));
+                self.seen.add(Tally::ended(outcome));
                 if let Some(wait) = wait {
                     self.wait.record(at, wait);
                 }
@@ -152,14 +152,6 @@ impl JobTypeState {
             (Outcome::Succeeded, self.counted_since_start.succeeded, &self.succeeded),
             (Outcome::Failed, self.counted_since_start.failed, &self.failed),
         ]
-    }
-}
-
-/// One attempt that ended.
-pub(crate) fn tally_of(outcome: Outcome) -> Tally {
-    match outcome {
-        Outcome::Succeeded => Tally { succeeded: 1, ..Tally::default() },
-        Outcome::Failed => Tally { failed: 1, ..Tally::default() },
     }
 }
 

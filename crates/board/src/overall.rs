@@ -4,7 +4,7 @@ use vigie_model::{JobFact, Time};
 
 use crate::activity::{Activity, Tally};
 use crate::history::History;
-use crate::job_types::{DurationTotals, tally_of};
+use crate::job_types::DurationTotals;
 use crate::window::Window;
 
 /// All queues together.
@@ -39,14 +39,7 @@ pub struct OverallTotals<'a> {
 impl Overall {
     /// Takes in what happened at a time; `past`: before Vigie's start.
     pub(crate) fn count(&mut self, at: Time, fact: JobFact, past: bool) {
-        let tally = match fact {
-            JobFact::Enqueued => Tally { enqueued: 1, ..Tally::default() },
-            JobFact::Counted { enqueued, succeeded, failed } => {
-                Tally { enqueued, succeeded, failed }
-            }
-            JobFact::Finished { outcome, .. } => tally_of(outcome),
-            JobFact::Started { .. } | JobFact::Seen { .. } => Tally::default(),
-        };
+        let tally = Tally::of(fact);
         if tally != Tally::default() {
             self.activity.record(at, tally);
         }

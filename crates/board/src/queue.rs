@@ -8,7 +8,7 @@ use vigie_model::{
 
 use crate::activity::{Activity, Tally};
 use crate::history::{History, Point};
-use crate::job_types::{JobTypeState, tally_of};
+use crate::job_types::JobTypeState;
 use crate::view::{OverviewView, Rates, Stat};
 use crate::window::{WINDOW_SECONDS, Window};
 
@@ -128,14 +128,7 @@ impl QueueState {
     }
 
     fn count(&mut self, event: &JobEvent, past: bool) {
-        let tally = match event.fact {
-            JobFact::Enqueued => Tally { enqueued: 1, ..Tally::default() },
-            JobFact::Counted { enqueued, succeeded, failed } => {
-                Tally { enqueued, succeeded, failed }
-            }
-            JobFact::Finished { outcome, .. } => tally_of(outcome),
-            JobFact::Started { .. } | JobFact::Seen { .. } => Tally::default(),
-        };
+        let tally = Tally::of(event.fact);
         if tally != Tally::default() {
             self.totals.add(tally);
             if !past {

@@ -8,40 +8,16 @@ mod watching;
 use std::time::Duration;
 
 use redis::Commands as _;
-use vigie_model::{Broker, Observation, Quality, QueueReading, WorkersReading};
+use vigie_model::{Broker, Observation, Quality, WorkersReading};
 use vigie_testkit::{Proxy, RedisServer};
 
-use node_workload::{Node, batches, ledger, observed, pool, really, spread, sums};
+use node_workload::{
+    Node, above_the_rate, batches, ended, failed_are_kept, five_hundred_queues, ledger, observed,
+    pool, really, spread, sums, until_busy, until_ended,
+};
 use watching::Watching;
 
-const BACKOFF_MS: f64 = 200.0;
-
-fn path(dir: &std::path::Path, name: &str) -> String {
-    dir.join(name).display().to_string()
-}
-
-fn worker(server: &RedisServer, ledger: &std::path::Path, name: &str) -> Node {
-    let file = path(ledger, name);
-    let words = ["worker.js", "--ledger", &file, "--name", name, "--concurrency", "4"];
-    let times = ["--lock-duration", "2s", "--stalled-interval", "1s"];
-    Node::run("bull", &server.url(), &[&words[..], &times].concat())
-}
-
-fn producer(server: &RedisServer, ledger: &std::path::Path, jobs: &str, rate: &str) -> Node {
-    let file = path(ledger, "producer");
-    let words = ["producer.js", "--ledger", &file, "--jobs", jobs, "--rate", rate];
-    Node::run("bull", &server.url(), &words)
-}
-
-/// Jobs that ended for good, as Bull keeps them.
-fn ended(server: &RedisServer) -> usize {
-    let mut admin = server.admin();
-    ["completed", "failed"]
-        .iter()
-        .flat_map(|set| ["mail", "pdf"].map(|queue| format!("bull:{queue}:{set}")))
-        .map(|key| admin.zcard::<_, usize>(key).unwrap())
-        .sum()
-}
+const EXAMPLE: &str = "bull";
 
 /// How long the jobs ran that ended well, in milliseconds, as Bull itself wrote it down.
 fn kept_runs(server: &RedisServer) -> Vec<f64> {
@@ -72,66 +48,21 @@ fn counted(server: &RedisServer) -> (usize, usize) {
     (sum("attemptsMade"), sum("stalledCounter"))
 }
 
-/// What is told of failed jobs is what their hashes say.
-async fn failed_are_kept(watching: &Watching, server: &RedisServer) {
-    let (mut admin, mut told) = (server.admin(), 0);
-    for queue in ["mail", "pdf"] {
-        let kept: Vec<String> = admin.zrevrange(format!("bull:{queue}:failed"), 0, 49).unwrap();
-        let jobs = &watching.failed(Broker::Bull, queue).await.unwrap().jobs;
-        assert_eq!(jobs.len(), kept.len(), "{jobs:?}");
-        for job in jobs.iter() {
-            assert!(kept.contains(&job.id.to_string()), "{job:?}");
-            let mut text = |field: &str| -> Option<String> {
-                admin.hget(format!("bull:{queue}:{}", job.id), field).unwrap()
-            };
-            assert_eq!(job.error, text("failedReason"), "{job:?}");
-            let (start, end) = (text("processedOn").unwrap(), text("finishedOn").unwrap());
-            let run = (end.parse::<f64>().unwrap() - start.parse::<f64>().unwrap()) / 1e3;
-            assert!((job.run.unwrap() - run).abs() < 1e-6, "{job:?}");
-            assert!(job.attempts >= job.attempt && job.attempt > Some(0), "{job:?}");
-        }
-        told += jobs.len();
-    }
-    assert!(told > 0, "nothing failed");
-}
-
-async fn until_ended(server: &RedisServer, jobs: usize) {
-    for _ in 0..600 {
-        if ended(server) >= jobs {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("{} of {jobs} jobs have ended", ended(server));
-}
-
-/// Waits until so many jobs run that each of two workers has some.
-async fn until_busy(server: &RedisServer) {
-    let mut admin = server.admin();
-    for _ in 0..2_000 {
-        let active = ["mail", "pdf"]
-            .map(|queue| admin.llen::<_, usize>(format!("bull:{queue}:active")).unwrap());
-        if active.iter().sum::<usize>() >= 4 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never busy");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn counts_are_equal_and_durations_close_to_the_ledger() {
     let server = RedisServer::start();
     let dir = tempfile::tempdir().unwrap();
     let watching = Watching::url(&server.url());
     watching.good().await;
-    let _workers = [worker(&server, dir.path(), "w1"), worker(&server, dir.path(), "w2")];
-    producer(&server, dir.path(), "300", "60").done().await;
+    let _workers = [
+        Node::worker(EXAMPLE, &server, dir.path(), "w1"),
+        Node::worker(EXAMPLE, &server, dir.path(), "w2"),
+    ];
+    Node::producer(EXAMPLE, &server, dir.path(), 300).done().await;
     until_ended(&server, 300).await;
 
     let lines = ledger(dir.path());
-    let (real, seen) = (really(&lines, BACKOFF_MS), observed(&watching.all()));
+    let (real, seen) = (really(&lines), observed(&watching.all()));
     for (name, real) in &real {
         assert_eq!(seen[name].counts(), real.counts(), "{name}: enqueued, succeeded, failed");
         assert_eq!((seen[name].unknown_runs, seen[name].unknown_waits), (0, 0), "{name}");
@@ -148,7 +79,7 @@ async fn counts_are_equal_and_durations_close_to_the_ledger() {
     // What Bull wrote down of jobs that ended well is told as it is.
     let exact = spread(&pool(&seen, |own| &own.good_runs), &kept_runs(&server));
     assert!(exact.least > -1e-3 && exact.most < 1e-3, "{exact:?}");
-    failed_are_kept(&watching, &server).await;
+    failed_are_kept(&watching, &server, Broker::Bull, &["mail", "pdf"]).await;
     let all = watching.all();
     assert!(batches(&all).all(|batch| !batch.gap && !batch.types_sampled));
     let reading = watching.queue("mail", |reading| reading.counts.active == Some(0)).await;
@@ -163,8 +94,11 @@ async fn a_killed_worker_and_a_cut_connection_are_told() {
     let dir = tempfile::tempdir().unwrap();
     let watching = Watching::url(&format!("redis://127.0.0.1:{}", proxy.port()));
     watching.good().await;
-    let (first, _second) = (worker(&server, dir.path(), "w1"), worker(&server, dir.path(), "w2"));
-    let producing = producer(&server, dir.path(), "300", "60");
+    let (first, _second) = (
+        Node::worker(EXAMPLE, &server, dir.path(), "w1"),
+        Node::worker(EXAMPLE, &server, dir.path(), "w2"),
+    );
+    let producing = Node::producer(EXAMPLE, &server, dir.path(), 300);
     let workers = watching
         .until("two workers of mail", 30.0, |all| {
             all.iter().rev().find_map(|one| match one {
@@ -186,10 +120,10 @@ async fn a_killed_worker_and_a_cut_connection_are_told() {
     producing.done().await;
     until_ended(&server, 300).await;
 
-    let (enqueued, ..) = sums(&really(&ledger(dir.path()), BACKOFF_MS));
+    let (enqueued, ..) = sums(&really(&ledger(dir.path())));
     let seen = observed(&watching.all());
     // The ledger cannot tell whether a job that had written its end was killed before Bull heard of it; Bull can.
-    let (completed, (failed, stalls)) = (ended_well(&server), counted(&server));
+    let ((completed, _), (failed, stalls)) = (ended(&server), counted(&server));
     // A worker may also be killed after it took a job and before it said that it starts: a stall, and no attempt.
     let lines = ledger(dir.path());
     let starts = lines.iter().filter(|line| line.what == "start").count();
@@ -210,14 +144,6 @@ async fn a_killed_worker_and_a_cut_connection_are_told() {
             (torn("mail") && torn("pdf")).then_some(())
         })
         .await;
-}
-
-fn ended_well(server: &RedisServer) -> usize {
-    let mut admin = server.admin();
-    ["mail", "pdf"]
-        .map(|queue| admin.zcard::<_, usize>(format!("bull:{queue}:completed")).unwrap())
-        .iter()
-        .sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -248,7 +174,7 @@ async fn silent_retries_and_short_lived_jobs_are_counted() {
             await new Promise((go) => setTimeout(go, 3));
         }
     ";
-    Node::script("bull", &server.url(), script).done().await;
+    Node::script(EXAMPLE, &server.url(), script).done().await;
     let failures: usize = (0..200).filter(|n| n % 4 == 0).map(|n| 1 + n % 3).sum();
     let mut seen = observed(&watching.all());
     // The last jobs are told of a moment later, or many on a busy machine.
@@ -276,26 +202,6 @@ async fn silent_retries_and_short_lived_jobs_are_counted() {
         "{}",
         seen["odd:name/even"].unknown_runs
     );
-}
-
-/// Waits for a reading of a queue that is found by the scan.
-async fn reading_of(
-    watching: &Watching,
-    name: &str,
-    fits: impl Fn(&QueueReading) -> bool,
-) -> QueueReading {
-    watching
-        .until(name, 40.0, |all| {
-            all.iter().rev().find_map(|one| match one {
-                Observation::Queue(reading)
-                    if reading.queue.name.as_str() == name && fits(reading) =>
-                {
-                    Some(reading.clone())
-                }
-                _ => None,
-            })
-        })
-        .await
 }
 
 /// Patterns that Vigie listens to of a prefix.
@@ -329,9 +235,9 @@ async fn queues_come_pause_and_go() {
         await queue.close();
         process.exit(0);
     ";
-    Node::script("bull", &server.url(), script).done().await;
+    Node::script(EXAMPLE, &server.url(), script).done().await;
     // Found by the scan alone: nobody listened to this prefix.
-    let reading = reading_of(&watching, "shop:later", |reading| reading.paused).await;
+    let reading = watching.queue("shop:later", |reading| reading.paused).await;
     let counts = reading.counts;
     assert_eq!((counts.waiting, counts.scheduled, counts.active), (Some(3), Some(1), Some(0)));
     let reading = watching.queue("shop:later", |reading| reading.oldest.is_some()).await;
@@ -345,7 +251,7 @@ async fn queues_come_pause_and_go() {
         await queue.close();
         process.exit(0);
     ";
-    Node::script("bull", &server.url(), script).done().await;
+    Node::script(EXAMPLE, &server.url(), script).done().await;
     let added = watching
         .until("the job that was added is told of", 30.0, |all| {
             let seen = observed(all);
@@ -360,7 +266,7 @@ async fn queues_come_pause_and_go() {
         await queue.close();
         process.exit(0);
     ";
-    Node::script("bull", &server.url(), script).done().await;
+    Node::script(EXAMPLE, &server.url(), script).done().await;
     watching
         .until("the queue is gone", 30.0, |all| {
             let gone = |one: &Observation| matches!(one, Observation::QueueGone { queue, .. } if queue.name.as_str() == "shop:later");
@@ -371,76 +277,14 @@ async fn queues_come_pause_and_go() {
     assert_eq!(seen["shop:later/c"].enqueued, 1, "{seen:?}");
 }
 
-/// Mean CPU milliseconds of Redis and the worst figures of a poll, over some seconds.
-async fn cost(server: &RedisServer, watching: &Watching, seconds: u64) -> (f64, u32, u32, u64) {
-    let cpu = || {
-        let info = server.text(&["INFO", "cpu"]);
-        let field = |name: &str| -> f64 {
-            info.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().parse().unwrap()
-        };
-        1e3 * (field("used_cpu_sys_main_thread:") + field("used_cpu_user_main_thread:"))
-    };
-    watching.forget();
-    let before = cpu();
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
-    let spent = cpu() - before;
-    let costs: Vec<_> =
-        watching.reports().into_iter().map(|(_, report)| report.outcome.unwrap()).collect();
-    let commands = costs.iter().map(|cost| cost.commands).max().unwrap();
-    let trips = costs.iter().map(|cost| cost.round_trips).max().unwrap();
-    let bytes = costs.iter().map(|cost| cost.bytes).max().unwrap();
-    (spent / costs.len() as f64, commands, trips, bytes)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn five_hundred_queues_cost_little() {
-    let server = RedisServer::start();
-    let fill = ["fill.js", "--queues", "500", "--jobs", "100"];
-    Node::run("bull", &server.url(), &fill).done().await;
-    let config =
-        vigie_collect::source::redis::RedisConfig::from_url("main", &server.url()).unwrap();
-    let watching = Watching::config(config);
-    watching
-        .until("500 queues", 60.0, |all| {
-            all.iter().rev().find_map(|one| match one {
-                Observation::Polled(report) => {
-                    let found = report.found.iter().map(|(_, queues)| queues).sum::<usize>();
-                    (found == 500).then_some(())
-                }
-                _ => None,
-            })
-        })
-        .await;
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    let (cpu, commands, trips, bytes) = cost(&server, &watching, 8).await;
-    println!(
-        "quiet: {commands} commands, {trips} round trips, {bytes} bytes, Redis {cpu:.1} ms a second"
-    );
-    assert!(trips <= 2 && commands < 6_500, "{trips} {commands}");
-    // Bounded generously: other tests share the machine.
-    assert!(cpu < 50.0, "{cpu}");
+    five_hundred_queues(EXAMPLE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn above_the_rate_types_are_sampled_and_counts_are_not() {
-    let server = RedisServer::start();
-    let dir = tempfile::tempdir().unwrap();
-    let mut config =
-        vigie_collect::source::redis::RedisConfig::from_url("main", &server.url()).unwrap();
-    config.exact_jobs_per_second = 2;
-    let watching = Watching::config(config);
-    watching.good().await;
-    let _worker = worker(&server, dir.path(), "w1");
-    producer(&server, dir.path(), "100", "60").done().await;
-    until_ended(&server, 100).await;
-    let real = really(&ledger(dir.path()), BACKOFF_MS);
-    for _ in 0..100 {
-        if sums(&observed(&watching.all())) == sums(&real) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(sums(&observed(&watching.all())), sums(&real));
+    let watching = above_the_rate(EXAMPLE).await;
     assert!(batches(&watching.all()).any(|batch| batch.types_sampled));
 }
 
@@ -455,7 +299,7 @@ async fn without_the_right_to_listen_totals_are_sampled() {
         await queue.close();
         process.exit(0);
     ";
-    let adding = Node::script("bull", &server.url(), script);
+    let adding = Node::script(EXAMPLE, &server.url(), script);
     let mut admin = server.admin();
     while admin.exists::<_, usize>("bull:q:id").unwrap() == 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;

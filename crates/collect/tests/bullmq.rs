@@ -6,48 +6,24 @@ mod node_workload;
 mod watching;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::Duration;
 
 use redis::Commands as _;
-use vigie_model::{Broker, Observation, Quality, QueueReading, WorkersReading};
+use vigie_model::{Broker, Observation, Quality, WorkersReading};
 use vigie_testkit::{Proxy, RedisServer};
 
-use node_workload::{ByType, Node, batches, ledger, observed, pool, really, spread, sums};
+use node_workload::{
+    ByType, Node, above_the_rate, batches, ended, failed_are_kept, five_hundred_queues, ledger,
+    observed, pool, really, spread, sums, until_busy, until_ended,
+};
 use watching::Watching;
 
-const BACKOFF_MS: f64 = 200.0;
-
-fn worker(server: &RedisServer, ledger: &Path, name: &str) -> Node {
-    let file = ledger.join(name).display().to_string();
-    let words = ["worker.js", "--ledger", &file, "--name", name, "--concurrency", "4"];
-    let times = ["--lock-duration", "2s", "--stalled-interval", "1s"];
-    Node::run("bullmq", &server.url(), &[&words[..], &times].concat())
-}
-
-fn producer(server: &RedisServer, ledger: &Path, jobs: &str, rate: &str) -> Node {
-    let file = ledger.join("producer").display().to_string();
-    let words = ["producer.js", "--ledger", &file, "--jobs", jobs, "--rate", rate];
-    Node::run("bullmq", &server.url(), &words)
-}
+const EXAMPLE: &str = "bullmq";
 
 /// The names of all queues.
 fn queues(server: &RedisServer) -> Vec<String> {
     let keys: Vec<String> = server.admin().keys("bull:*:events").unwrap();
     keys.iter().filter_map(|key| Some(key.strip_suffix(":events")?.to_owned())).collect()
-}
-
-/// How many jobs ended well, and how many for good at all, as BullMQ keeps them.
-fn ended(server: &RedisServer) -> (usize, usize) {
-    let mut admin = server.admin();
-    let mut count = |set: &str| -> usize {
-        queues(server)
-            .iter()
-            .map(|queue| admin.zcard::<_, usize>(format!("{queue}:{set}")).unwrap())
-            .sum()
-    };
-    let (completed, failed) = (count("completed"), count("failed"));
-    (completed, completed + failed)
 }
 
 /// From each `active` entry to the one that ends it, in milliseconds, ascending; read apart from Vigie.
@@ -95,56 +71,6 @@ fn counted(server: &RedisServer) -> (usize, usize) {
     (failed, stalls)
 }
 
-/// Waits until so many jobs run that each of two workers has some.
-async fn until_busy(server: &RedisServer) {
-    let mut admin = server.admin();
-    for _ in 0..2_000 {
-        let queues = queues(server);
-        let active =
-            queues.iter().map(|queue| admin.llen::<_, usize>(format!("{queue}:active")).unwrap());
-        if active.sum::<usize>() >= 4 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never busy");
-}
-
-/// What is told of failed jobs is what their hashes say.
-async fn failed_are_kept(watching: &Watching, server: &RedisServer) {
-    let (mut admin, mut told) = (server.admin(), 0);
-    for queue in ["emails", "media", "search"] {
-        let kept: Vec<String> = admin.zrevrange(format!("bull:{queue}:failed"), 0, 49).unwrap();
-        let jobs = &watching.failed(Broker::BullMq, queue).await.unwrap().jobs;
-        assert_eq!(jobs.len(), kept.len(), "{jobs:?}");
-        for job in jobs.iter() {
-            assert!(kept.contains(&job.id.to_string()), "{job:?}");
-            let mut text = |field: &str| -> Option<String> {
-                admin.hget(format!("bull:{queue}:{}", job.id), field).unwrap()
-            };
-            assert_eq!(job.error, text("failedReason"), "{job:?}");
-            assert_eq!(job.worker.as_ref().map(ToString::to_string), text("pb"), "{job:?}");
-            let (start, end) = (text("processedOn").unwrap(), text("finishedOn").unwrap());
-            let run = (end.parse::<f64>().unwrap() - start.parse::<f64>().unwrap()) / 1e3;
-            assert!((job.run.unwrap() - run).abs() < 1e-6, "{job:?}");
-            assert!(job.attempts >= job.attempt && job.attempt > Some(0), "{job:?}");
-        }
-        told += jobs.len();
-    }
-    assert!(told > 0, "nothing failed");
-}
-
-async fn until_ended(server: &RedisServer, jobs: usize) {
-    for _ in 0..600 {
-        if ended(server).1 >= jobs {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("{:?} of {jobs} jobs have ended", ended(server));
-}
-
 fn compare(seen: &ByType, real: &ByType) {
     for (name, real) in real {
         assert_eq!(seen[name].counts(), real.counts(), "{name}: enqueued, succeeded, failed");
@@ -166,15 +92,18 @@ async fn counts_are_equal_and_durations_close_to_the_ledger_also_for_the_past() 
     let dir = tempfile::tempdir().unwrap();
     let watching = Watching::url(&server.url());
     watching.good().await;
-    let _workers = [worker(&server, dir.path(), "w1"), worker(&server, dir.path(), "w2")];
-    producer(&server, dir.path(), "300", "60").done().await;
+    let _workers = [
+        Node::worker(EXAMPLE, &server, dir.path(), "w1"),
+        Node::worker(EXAMPLE, &server, dir.path(), "w2"),
+    ];
+    Node::producer(EXAMPLE, &server, dir.path(), 300).done().await;
     until_ended(&server, 300).await;
 
-    let real = really(&ledger(dir.path()), BACKOFF_MS);
+    let real = really(&ledger(dir.path()));
     let all = watching.all();
     let seen = observed(&all);
     compare(&seen, &real);
-    failed_are_kept(&watching, &server).await;
+    failed_are_kept(&watching, &server, Broker::BullMq, &["emails", "media", "search"]).await;
     let exact = spread(&pool(&seen, |own| &own.runs), &stream_runs(&server));
     assert!(exact.least > -1e-3 && exact.most < 1e-3, "{exact:?}");
     assert!(batches(&all).all(|batch| !batch.gap && !batch.types_sampled));
@@ -204,8 +133,11 @@ async fn a_killed_worker_is_told_and_a_cut_connection_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let watching = Watching::url(&format!("redis://127.0.0.1:{}", proxy.port()));
     watching.good().await;
-    let (first, _second) = (worker(&server, dir.path(), "w1"), worker(&server, dir.path(), "w2"));
-    let producing = producer(&server, dir.path(), "300", "60");
+    let (first, _second) = (
+        Node::worker(EXAMPLE, &server, dir.path(), "w1"),
+        Node::worker(EXAMPLE, &server, dir.path(), "w2"),
+    );
+    let producing = Node::producer(EXAMPLE, &server, dir.path(), 300);
     watching
         .until("two named workers of a queue", 30.0, |all| {
             all.iter().rev().find_map(|one| match one {
@@ -230,7 +162,7 @@ async fn a_killed_worker_is_told_and_a_cut_connection_loses_nothing() {
     producing.done().await;
     until_ended(&server, 300).await;
 
-    let (enqueued, ..) = sums(&really(&ledger(dir.path()), BACKOFF_MS));
+    let (enqueued, ..) = sums(&really(&ledger(dir.path())));
     let (completed, _) = ended(&server);
     // The ledger cannot tell whether a job that had written its end was killed before BullMQ heard of it.
     let (failed, stalls) = counted(&server);
@@ -261,33 +193,13 @@ async fn what_was_trimmed_before_it_was_read_is_a_gap() {
             process.exit(0);"
         )
     };
-    Node::script("bullmq", &server.url(), &script(20)).done().await;
+    Node::script(EXAMPLE, &server.url(), &script(20)).done().await;
     watching.until("20 jobs", 40.0, |all| (sums(&observed(all)).0 == 20).then_some(())).await;
     assert!(batches(&watching.all()).all(|batch| !batch.gap));
     proxy.set(vigie_testkit::ProxyMode::Refuse);
-    Node::script("bullmq", &server.url(), &script(2_000)).done().await;
+    Node::script(EXAMPLE, &server.url(), &script(2_000)).done().await;
     proxy.set(vigie_testkit::ProxyMode::Forward);
     watching.until("a gap", 40.0, |all| batches(all).any(|batch| batch.gap).then_some(())).await;
-}
-
-/// Waits for a reading of a queue that is found by the scan.
-async fn reading_of(
-    watching: &Watching,
-    name: &str,
-    fits: impl Fn(&QueueReading) -> bool,
-) -> QueueReading {
-    watching
-        .until(name, 40.0, |all| {
-            all.iter().rev().find_map(|one| match one {
-                Observation::Queue(reading)
-                    if reading.queue.name.as_str() == name && fits(reading) =>
-                {
-                    Some(reading.clone())
-                }
-                _ => None,
-            })
-        })
-        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -314,9 +226,9 @@ async fn queues_come_pause_and_go() {
         await Promise.all([idle.close(), queue.close(), flow.close()]);
         process.exit(0);
     ";
-    Node::script("bullmq", &server.url(), script).done().await;
+    Node::script(EXAMPLE, &server.url(), script).done().await;
     // Nobody waits on these queues and no reader knows them: the next sweep of the scan finds them.
-    let reading = reading_of(&watching, "busy", |reading| reading.paused).await;
+    let reading = watching.queue("busy", |reading| reading.paused).await;
     let counts = reading.counts;
     assert_eq!((counts.waiting, counts.scheduled, counts.active), (Some(3), Some(1), Some(0)));
     let reading = watching.queue("busy", |reading| reading.oldest.is_some()).await;
@@ -329,7 +241,7 @@ async fn queues_come_pause_and_go() {
             seen.get("busy/a").is_some_and(|own| own.enqueued == 4).then_some(())
         })
         .await;
-    let idle = reading_of(&watching, "idle", |reading| reading.counts.waiting == Some(1)).await;
+    let idle = watching.queue("idle", |reading| reading.counts.waiting == Some(1)).await;
     assert_eq!(idle.counts.blocked, Some(1));
     let script = r"
         import { Queue } from 'bullmq';
@@ -338,7 +250,7 @@ async fn queues_come_pause_and_go() {
         await queue.close();
         process.exit(0);
     ";
-    Node::script("bullmq", &server.url(), script).done().await;
+    Node::script(EXAMPLE, &server.url(), script).done().await;
     let mut admin = server.admin();
     // What BullMQ writes when it opens a queue stays behind.
     let _: () = admin.del(&["bull:busy:meta", "bull:busy:events"]).unwrap();
@@ -365,7 +277,7 @@ async fn without_the_right_to_read_streams_totals_are_sampled() {
         await queue.close();
         process.exit(0);
     ";
-    let adding = Node::script("bullmq", &server.url(), script);
+    let adding = Node::script(EXAMPLE, &server.url(), script);
     loop {
         let keys: Vec<String> = server.admin().keys("bull:q:events").unwrap();
         if !keys.is_empty() {
@@ -391,76 +303,14 @@ async fn without_the_right_to_read_streams_totals_are_sampled() {
     assert!(counted <= 30 && reading.counts.waiting.is_some());
 }
 
-/// Mean CPU milliseconds of Redis and the worst figures of a poll, over some seconds.
-async fn cost(server: &RedisServer, watching: &Watching, seconds: u64) -> (f64, u32, u32, u64) {
-    let cpu = || {
-        let info = server.text(&["INFO", "cpu"]);
-        let field = |name: &str| -> f64 {
-            info.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().parse().unwrap()
-        };
-        1e3 * (field("used_cpu_sys_main_thread:") + field("used_cpu_user_main_thread:"))
-    };
-    watching.forget();
-    let before = cpu();
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
-    let spent = cpu() - before;
-    let costs: Vec<_> =
-        watching.reports().into_iter().map(|(_, report)| report.outcome.unwrap()).collect();
-    let commands = costs.iter().map(|cost| cost.commands).max().unwrap();
-    let trips = costs.iter().map(|cost| cost.round_trips).max().unwrap();
-    let bytes = costs.iter().map(|cost| cost.bytes).max().unwrap();
-    (spent / costs.len() as f64, commands, trips, bytes)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn five_hundred_queues_cost_little() {
-    let server = RedisServer::start();
-    let fill = ["fill.js", "--queues", "500", "--jobs", "100"];
-    Node::run("bullmq", &server.url(), &fill).done().await;
-    let config =
-        vigie_collect::source::redis::RedisConfig::from_url("main", &server.url()).unwrap();
-    let watching = Watching::config(config);
-    watching
-        .until("500 queues", 60.0, |all| {
-            all.iter().rev().find_map(|one| match one {
-                Observation::Polled(report) => {
-                    let found = report.found.iter().map(|(_, queues)| queues).sum::<usize>();
-                    (found == 500).then_some(())
-                }
-                _ => None,
-            })
-        })
-        .await;
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    let (cpu, commands, trips, bytes) = cost(&server, &watching, 8).await;
-    println!(
-        "quiet: {commands} commands, {trips} round trips, {bytes} bytes, Redis {cpu:.1} ms a second"
-    );
-    assert!(trips <= 2 && commands < 6_500, "{trips} {commands}");
-    // Bounded generously: other tests share the machine.
-    assert!(cpu < 50.0, "{cpu}");
+    five_hundred_queues(EXAMPLE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn above_the_rate_counts_are_still_exact() {
-    let server = RedisServer::start();
-    let dir = tempfile::tempdir().unwrap();
-    let mut config =
-        vigie_collect::source::redis::RedisConfig::from_url("main", &server.url()).unwrap();
-    config.exact_jobs_per_second = 2;
-    let watching = Watching::config(config);
-    watching.good().await;
-    let _worker = worker(&server, dir.path(), "w1");
-    producer(&server, dir.path(), "100", "60").done().await;
-    until_ended(&server, 100).await;
-    let real = really(&ledger(dir.path()), BACKOFF_MS);
-    for _ in 0..100 {
-        if sums(&observed(&watching.all())) == sums(&real) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(sums(&observed(&watching.all())), sums(&real));
+    let watching = above_the_rate(EXAMPLE).await;
     // The stream says the type of each job itself.
     assert!(batches(&watching.all()).all(|batch| !batch.types_sampled));
 }

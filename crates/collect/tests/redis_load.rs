@@ -7,16 +7,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use vigie_collect::source::redis::RedisConfig;
-use vigie_model::PollCost;
 use vigie_testkit::RedisServer;
-use watching::{Watching, check, fill_asynq};
+use watching::{Watching, check, cpu, fill_asynq};
 
 fn every_second(server: &RedisServer) -> Watching {
     Watching::config(RedisConfig::from_url("main", &server.url()).unwrap())
-}
-
-fn costs(watching: &Watching) -> Vec<PollCost> {
-    watching.reports().into_iter().map(|(_, report)| report.outcome.unwrap()).collect()
 }
 
 /// CPU milliseconds that a server uses by itself, in a second.
@@ -24,15 +19,6 @@ async fn idle(server: &RedisServer) -> f64 {
     let before = cpu(server);
     tokio::time::sleep(Duration::from_secs(2)).await;
     (cpu(server) - before) / 2.0
-}
-
-/// CPU milliseconds that a server has used so far.
-fn cpu(server: &RedisServer) -> f64 {
-    let info = server.text(&["INFO", "cpu"]);
-    let field = |name: &str| -> f64 {
-        info.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().parse().unwrap()
-    };
-    1e3 * (field("used_cpu_sys_main_thread:") + field("used_cpu_user_main_thread:"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,7 +35,7 @@ async fn five_hundred_queues_of_asynq() {
     let before = cpu(&server);
     watching.forget();
     tokio::time::sleep(Duration::from_secs(6)).await;
-    let costs = costs(&watching);
+    let costs = watching.costs();
     let spent = (cpu(&server) - before) / costs.len() as f64 - idle;
     let worst = costs.iter().map(|cost| cost.round_trips).max().unwrap();
     let (commands, bytes) = (costs[0].commands, costs[0].bytes);
@@ -87,7 +73,7 @@ async fn a_million_other_keys_do_not_matter() {
     let reports = watching.reports();
     assert!((5..=8).contains(&reports.len()), "{} polls in 6 s", reports.len());
     let spent = (cpu(&server) - before) / reports.len() as f64 - idle;
-    let costs = costs(&watching);
+    let costs = watching.costs();
     println!("1 M keys: Redis {spent:.2} ms a poll, {:?}", costs[0]);
     assert!(costs.iter().all(|cost| cost.round_trips <= 2), "{costs:?}");
     assert!(costs.iter().all(|cost| cost.commands < 1_000), "{costs:?}");
@@ -140,7 +126,7 @@ async fn it_only_reads() {
     watching.queue("mail", |_| true).await;
     watching.queue("old", |_| true).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(costs(&watching).iter().skip(1).all(|cost| cost.round_trips <= 2));
+    assert!(watching.costs().iter().skip(1).all(|cost| cost.round_trips <= 2));
     let stats = server.text(&["INFO", "commandstats"]);
     let writes: Vec<String> =
         redis::from_redis_value(server.run(&["ACL", "CAT", "write"])).unwrap();

@@ -11,17 +11,11 @@ use std::time::{Duration, Instant};
 use vigie_query::{Control, Engine, QueryValue};
 use vigie_store::{Store, StoreOptions};
 
-const QUERIES: [(&str, &str); 10] = [
-    ("one series", "job_queue_waiting{queue=\"team07/orders-00007\"}"),
-    ("rate by type", "sum by (type)(rate(jobs_enqueued_total[5m]))"),
-    ("rate by queue", "sum by (queue)(rate(jobs_enqueued_total[5m]))"),
-    ("max over time", "max by (type)(max_over_time(job_queue_waiting[10m]))"),
-    (
-        "mean duration",
-        "sum by (type)(rate(job_run_seconds_sum[5m])) / sum by (type)(rate(job_run_seconds_count[5m]))",
-    ),
-    ("join", "job_queue_waiting / on(queue) group_left() job_queue_workers > 100"),
-    ("everything now", "{job=\"queues\"}"),
+#[path = "../../../xtask/src/bench/queries.rs"]
+mod queries;
+
+/// Beside the bench's: of a month.
+const MONTH: [(&str, &str); 3] = [
     ("month: all series", "{queue!=\"\"}"),
     ("month: rates, one sum", "sum(rate(vigie_jobs_enqueued_total[1h]))"),
     ("month: by state", "sum by (state)(vigie_queue_jobs)"),
@@ -47,7 +41,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     while store.maintain(now.as_millis() as i64)?.more {}
     let newest = store.status().newest.ok_or("the store is empty")?;
     let engine = Engine::default();
-    for (name, query) in QUERIES.into_iter().filter(|(name, _)| name.contains(wanted)) {
+    for (name, query) in
+        queries::QUERIES.into_iter().chain(MONTH).filter(|(name, _)| name.contains(wanted))
+    {
         let start = match name {
             "everything now" => newest,
             // Months at times that are whole steps, as charts ask.

@@ -6,6 +6,7 @@ mod control;
 mod engine;
 mod eval;
 pub mod logql;
+mod nesting;
 pub mod promql;
 
 pub use answer::{Annotations, Answer, InstantSample, QueryValue, RangeSeries, SampleValue, Stats};

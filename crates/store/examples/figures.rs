@@ -5,6 +5,8 @@
 //!
 //! Linux only: CPU time and memory come from `/proc/self`.
 
+mod dice;
+
 use std::error::Error;
 use std::time::Instant;
 
@@ -13,22 +15,12 @@ use vigie_store::{
     MatchOp, Matcher, Sample, SeriesHandle, Storage, Store, StoreOptions, TimeRange, Value,
 };
 
+use dice::Dice;
+
 const START: i64 = 1_795_305_600_000;
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 const EACH: usize = 20;
-
-/// Numbers that look random and are the same each time.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 33) % sides.max(1)
-    }
-}
 
 /// One queue: what its series were last, and how busy it is.
 struct Queue {

@@ -4,12 +4,16 @@
 //!
 //! The values are invented; the bench (`cargo xtask bench history`) times what a screen asks of them.
 
+mod dice;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use vigie_model::{Labels, NativeHistogram};
 use vigie_store::{Sample, SeriesHandle, Store, StoreOptions, Value};
+
+use dice::Dice;
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 1_440 * MINUTE;
@@ -23,18 +27,6 @@ const MEASURED: usize = 10;
 const SCHEMA: i8 = 4;
 const FIRST_BUCKET: i32 = -40;
 const BUCKETS: usize = 60;
-
-/// Numbers that look random and are the same each time.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 33) % sides.max(1)
-    }
-}
 
 /// How a series goes on from sample to sample.
 enum Course {

@@ -131,8 +131,8 @@ pub fn open_blocks<B: Numbered>(
         blocks.iter().flat_map(|block| block.numbers().1.iter().copied()).collect();
     blocks.retain(|block| {
         let gone = replaced.contains(&block.numbers().0);
-        if gone && let Err(error) = disk.remove(block.file().path()) {
-            tracing::warn!(block = block.file().name(), %error, "a block that another one replaces stays on the disk");
+        if gone {
+            remove(disk, block.file());
         }
         !gone
     });
@@ -164,8 +164,13 @@ pub fn retire(disk: &Disk, block: &BlockFile) -> Option<Damage> {
         let what = format!("{done}; what is whole of it is served");
         return Some(Damage { file: format!("{BLOCKS}/{name}"), what });
     }
-    if let Err(error) = disk.remove(block.path()) {
-        tracing::warn!(block = name, %error, "a block that is not needed stays on the disk until the next start");
-    }
+    remove(disk, block);
     None
+}
+
+/// Takes away a block that nobody needs, damaged or not.
+pub fn remove(disk: &Disk, block: &BlockFile) {
+    if let Err(error) = disk.remove(block.path()) {
+        tracing::warn!(block = block.name(), %error, "a block that is not needed stays on the disk until the next start");
+    }
 }

@@ -1,5 +1,6 @@
 //! What a query language needs of a storage. All times are milliseconds since the Unix epoch.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use vigie_model::{Labels, NativeHistogram};
@@ -189,14 +190,24 @@ pub trait Storage: Send + Sync {
     ///
     /// # Errors
     /// When the index cannot be read.
-    fn series(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Labels>, ReadError>;
+    fn series(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Labels>, ReadError> {
+        Ok(self.select(matchers, range, 0)?.into_iter().map(|found| found.labels).collect())
+    }
 
     /// The names of all labels of such series, ascending.
     ///
     /// # Errors
     /// When the index cannot be read.
-    fn label_names(&self, matchers: &[Matcher], range: TimeRange)
-    -> Result<Vec<String>, ReadError>;
+    fn label_names(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+    ) -> Result<Vec<String>, ReadError> {
+        let series = self.series(matchers, range)?;
+        let names: BTreeSet<&str> =
+            series.iter().flat_map(Labels::iter).map(|label| &*label.name).collect();
+        Ok(names.into_iter().map(str::to_owned).collect())
+    }
 
     /// The values of one label of such series, ascending.
     ///
@@ -207,5 +218,9 @@ pub trait Storage: Send + Sync {
         name: &str,
         matchers: &[Matcher],
         range: TimeRange,
-    ) -> Result<Vec<String>, ReadError>;
+    ) -> Result<Vec<String>, ReadError> {
+        let series = self.series(matchers, range)?;
+        let values: BTreeSet<&str> = series.iter().filter_map(|labels| labels.get(name)).collect();
+        Ok(values.into_iter().map(str::to_owned).collect())
+    }
 }

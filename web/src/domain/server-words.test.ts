@@ -21,7 +21,7 @@ const files = readdirSync(join(crates, 'collect/src'), { recursive: true, encodi
   .filter((name) => name.endsWith('.rs') && !/tests?\.rs$|testing/.test(name)).map((name) => `collect/src/${name}`);
 const sources = new Map([...files, 'tls/src/fault.rs', 'tls/src/certificates.rs', 'board/src/board.rs', 'board/src/source.rs', 'app/src/config/written.rs', 'store/src/error.rs', 'store/src/held.rs', 'store/src/maintain/job.rs', 'store/src/logs/maintain.rs', 'model/src/io_words.rs'].map((path) => [path, read(path)]));
 /** Where queries are refused: only the frequent reasons are said in French. */
-const queries = ['promql/ast', 'promql/check', 'promql/duration', 'promql/lexer', 'promql/number', 'promql/parser', 'promql/quoted', 'logql/engine', 'logql/lexer', 'logql/parser', 'logql/stage_parser', 'logql/metric/mod', 'logql/metric/range', 'logql/pipeline/mod', 'logql/pipeline/regex']
+const queries = ['nesting', 'promql/ast', 'promql/check', 'promql/duration', 'promql/lexer', 'promql/number', 'promql/parser', 'promql/quoted', 'logql/engine', 'logql/lexer', 'logql/parser', 'logql/stage_parser', 'logql/metric/mod', 'logql/metric/range', 'logql/pipeline/mod', 'logql/pipeline/regex']
   .map((path) => `query/src/${path}.rs`);
 const code = [...sources.values(), ...[...queries, 'query/src/promql/error.rs', 'store/src/logs/filter.rs', 'server/src/loki/evaluate.rs'].map(read)].join('\n');
 

@@ -9,6 +9,7 @@ mod logs;
 mod memory;
 mod program;
 mod proxy;
+mod queries;
 mod redis;
 mod report;
 mod resp;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::ask;
 use super::cast::Cast;
 use super::engine::{Engine, Running};
+use super::queries::QUERIES;
 use super::report::{Section, Table, count, times};
 use super::workload::{STEP_SECONDS, Workload};
 use crate::interrupt;
@@ -25,19 +26,6 @@ const ASK_FOR: Duration = Duration::from_millis(1_500);
 const REST: Duration = Duration::from_secs(15);
 /// An engine that takes longer to write all of one size is left out of the rest.
 const WRITE_WITHIN: Duration = Duration::from_secs(240);
-
-const QUERIES: [(&str, &str); 7] = [
-    ("one series", "job_queue_waiting{queue=\"team07/orders-00007\"}"),
-    ("rate by type", "sum by (type)(rate(jobs_enqueued_total[5m]))"),
-    ("rate by queue", "sum by (queue)(rate(jobs_enqueued_total[5m]))"),
-    ("max over time", "max by (type)(max_over_time(job_queue_waiting[10m]))"),
-    (
-        "mean duration",
-        "sum by (type)(rate(job_run_seconds_sum[5m])) / sum by (type)(rate(job_run_seconds_count[5m]))",
-    ),
-    ("join", "job_queue_waiting / on(queue) group_left() job_queue_workers > 100"),
-    ("everything now", "{job=\"queues\"}"),
-];
 
 /// How much is written: series and hours.
 #[derive(Clone, Copy)]

@@ -270,7 +270,7 @@ fn keep(
     let kept = Kept { metrics: store.clone(), logs };
     if let Some(logs) = kept.logs.clone() {
         let (board, now) = (state.board.clone(), Arc::clone(&now));
-        feed.spawn(keeping::maintain(logs, board, now, stop.clone()));
+        feed.spawn(keeping::maintain(logs, keeping::LOGS, board, now, stop.clone()));
     }
     for forwarder in &state.forwarders {
         feed.spawn(forwarder.clone().run(stop.clone()));
@@ -287,7 +287,7 @@ fn keep(
     let recorder = Recorder::new(to, intervals, now().millis());
     feed.spawn(recorder.run(state.clone(), stop.clone()));
     let Some(store) = store else { return };
-    feed.spawn(keeping::maintain(store, state.board.clone(), now, stop.clone()));
+    feed.spawn(keeping::maintain(store, keeping::METRICS, state.board.clone(), now, stop.clone()));
 }
 
 /// What the board knows of a source before it runs.

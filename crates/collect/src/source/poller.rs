@@ -43,33 +43,37 @@ pub(crate) struct Look {
 
 /// A source that is asked at an interval.
 pub(crate) trait Poll: Send {
-    /// Its name.
-    fn source(&self) -> &SourceName;
-
-    /// Time between two looks.
-    fn interval(&self) -> Duration;
-
     /// One look; it ends by itself. A fault is one of the source as a whole: one instance that is down is none.
     fn look(&mut self, now: Time) -> impl Future<Output = Result<Look, SourceFault>> + Send;
 }
 
-/// Looks until told to stop. Nothing of it outlives the call.
-pub(crate) async fn run(mut source: impl Poll, context: RunContext) {
+/// Looks until told to stop, so often, at what has this name. Nothing of it outlives the call.
+pub(crate) async fn run(
+    name: SourceName,
+    interval: Duration,
+    mut source: impl Poll,
+    context: RunContext,
+) {
     let RunContext { clock, out, stop } = context;
     tokio::select! {
         () = stop.cancelled() => {}
-        () = poll_forever(&mut source, &*clock, &out) => {}
+        () = poll_forever((&name, interval), &mut source, &*clock, &out) => {}
     }
 }
 
-async fn poll_forever(source: &mut impl Poll, clock: &dyn Clock, out: &ObservationSender) {
+async fn poll_forever(
+    (name, interval): (&SourceName, Duration),
+    source: &mut impl Poll,
+    clock: &dyn Clock,
+    out: &ObservationSender,
+) {
     let mut jitter = Jitter::new();
     let mut last = (None, Vec::new());
     loop {
         let begun = Instant::now();
-        let next = begun + jitter.around(source.interval(), 0.1);
+        let next = begun + jitter.around(interval, 0.1);
         let looked = source.look(clock.now()).await;
-        report(source.source(), looked, begun.elapsed(), clock.now(), &mut last, out);
+        report(name, looked, begun.elapsed(), clock.now(), &mut last, out);
         sleep_until(next).await;
     }
 }

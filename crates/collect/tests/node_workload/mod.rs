@@ -7,7 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use vigie_model::{JobBatch, JobFact, Observation, Outcome};
+use redis::Commands as _;
+use vigie_collect::source::redis::RedisConfig;
+use vigie_model::{Broker, JobBatch, JobFact, Observation, Outcome};
+use vigie_testkit::{LedgerLine, RedisServer};
+
+use crate::watching::{Watching, cpu};
 
 /// The folder of an example, with its packages installed.
 pub fn example(name: &str) -> PathBuf {
@@ -37,6 +42,21 @@ impl Node {
         Self::run(example_name, redis, &["--input-type=module", "-e", script])
     }
 
+    /// A worker that writes its ledger into a folder; jobs whose worker is gone are taken up by others within seconds.
+    pub fn worker(example: &str, server: &RedisServer, dir: &Path, name: &str) -> Self {
+        let file = dir.join(name).display().to_string();
+        let words = ["worker.js", "--ledger", &file, "--name", name, "--concurrency", "4"];
+        let times = ["--lock-duration", "2s", "--stalled-interval", "1s"];
+        Self::run(example, &server.url(), &[&words[..], &times].concat())
+    }
+
+    /// A producer of so many jobs, 60 a second, that writes its ledger into a folder.
+    pub fn producer(example: &str, server: &RedisServer, dir: &Path, jobs: usize) -> Self {
+        let (file, jobs) = (dir.join("producer").display().to_string(), jobs.to_string());
+        let words = ["producer.js", "--ledger", &file, "--jobs", &jobs, "--rate", "60"];
+        Self::run(example, &server.url(), &words)
+    }
+
     /// Waits until it has ended well.
     pub async fn done(mut self) {
         let deadline = Instant::now() + Duration::from_secs(120);
@@ -64,24 +84,9 @@ impl Drop for Node {
     }
 }
 
-/// One line of a ledger.
-#[derive(Debug, Clone, serde::Deserialize)]
-pub struct Line {
-    pub t: f64,
-    pub what: String,
-    pub queue: String,
-    #[serde(rename = "type")]
-    pub job_type: String,
-    pub job: String,
-    pub attempt: u32,
-    pub outcome: Option<String>,
-    pub delay_ms: Option<f64>,
-    pub took_ms: Option<f64>,
-}
-
 /// Every line of every ledger in a folder, by time.
-pub fn ledger(dir: &Path) -> Vec<Line> {
-    let mut lines: Vec<Line> = std::fs::read_dir(dir)
+pub fn ledger(dir: &Path) -> Vec<LedgerLine> {
+    let mut lines: Vec<LedgerLine> = std::fs::read_dir(dir)
         .unwrap()
         .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
         .flat_map(|text| {
@@ -117,8 +122,11 @@ impl Figures {
 /// By `queue/type`; the type is empty where it is not known.
 pub type ByType = BTreeMap<String, Figures>;
 
-/// What the handlers wrote down. A failed job waits again after `backoff_ms`.
-pub fn really(lines: &[Line], backoff_ms: f64) -> ByType {
+/// How long a failed job of a ledger run is for later before it waits again, in milliseconds.
+const BACKOFF_MS: f64 = 200.0;
+
+/// What the handlers wrote down.
+pub fn really(lines: &[LedgerLine]) -> ByType {
     let mut figures = ByType::new();
     let mut eligible: HashMap<(String, String), f64> = HashMap::new();
     let mut started: HashMap<(String, String), f64> = HashMap::new();
@@ -138,7 +146,7 @@ pub fn really(lines: &[Line], backoff_ms: f64) -> ByType {
             }
             ("finish", outcome) => {
                 own.runs.push(line.t - started[&job]);
-                eligible.insert(job, line.t + backoff_ms);
+                eligible.insert(job, line.t + BACKOFF_MS);
                 match outcome {
                     Some("succeeded") => own.succeeded += 1,
                     _ => own.failed += 1,
@@ -228,4 +236,128 @@ pub fn pool(figures: &ByType, which: impl Fn(&Figures) -> &Vec<f64>) -> Vec<f64>
     let mut all: Vec<f64> = figures.values().flat_map(|own| which(own).iter().copied()).collect();
     all.sort_by(f64::total_cmp);
     all
+}
+
+/// The keys of all queues that end so.
+fn keys(admin: &mut redis::Connection, suffix: &str) -> Vec<String> {
+    admin.keys(format!("bull:*:{suffix}")).unwrap()
+}
+
+/// How many jobs ended well, and how many for good at all, as their library keeps them.
+pub fn ended(server: &RedisServer) -> (usize, usize) {
+    let mut admin = server.admin();
+    let mut count = |set: &str| -> usize {
+        keys(&mut admin, set).iter().map(|key| admin.zcard::<_, usize>(key).unwrap()).sum()
+    };
+    let (completed, failed) = (count("completed"), count("failed"));
+    (completed, completed + failed)
+}
+
+pub async fn until_ended(server: &RedisServer, jobs: usize) {
+    for _ in 0..600 {
+        if ended(server).1 >= jobs {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{:?} of {jobs} jobs have ended", ended(server));
+}
+
+/// Waits until so many jobs run that each of two workers has some.
+pub async fn until_busy(server: &RedisServer) {
+    let mut admin = server.admin();
+    for _ in 0..2_000 {
+        let active = keys(&mut admin, "active");
+        if active.iter().map(|key| admin.llen::<_, usize>(key).unwrap()).sum::<usize>() >= 4 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never busy");
+}
+
+/// What is told of failed jobs is what their hashes say.
+pub async fn failed_are_kept(
+    watching: &Watching,
+    server: &RedisServer,
+    broker: Broker,
+    queues: &[&str],
+) {
+    let (mut admin, mut told) = (server.admin(), 0);
+    for queue in queues {
+        let kept: Vec<String> = admin.zrevrange(format!("bull:{queue}:failed"), 0, 49).unwrap();
+        let jobs = &watching.failed(broker, queue).await.unwrap().jobs;
+        assert_eq!(jobs.len(), kept.len(), "{jobs:?}");
+        for job in jobs.iter() {
+            assert!(kept.contains(&job.id.to_string()), "{job:?}");
+            let mut text = |field: &str| -> Option<String> {
+                admin.hget(format!("bull:{queue}:{}", job.id), field).unwrap()
+            };
+            assert_eq!(job.error, text("failedReason"), "{job:?}");
+            assert_eq!(job.worker.as_ref().map(ToString::to_string), text("pb"), "{job:?}");
+            let (start, end) = (text("processedOn").unwrap(), text("finishedOn").unwrap());
+            let run = (end.parse::<f64>().unwrap() - start.parse::<f64>().unwrap()) / 1e3;
+            assert!((job.run.unwrap() - run).abs() < 1e-6, "{job:?}");
+            assert!(job.attempts >= job.attempt && job.attempt > Some(0), "{job:?}");
+        }
+        told += jobs.len();
+    }
+    assert!(told > 0, "nothing failed");
+}
+
+/// What five hundred queues with a hundred jobs each cost a poll and Redis, while nothing happens.
+pub async fn five_hundred_queues(example: &str) {
+    let server = RedisServer::start();
+    let fill = ["fill.js", "--queues", "500", "--jobs", "100"];
+    Node::run(example, &server.url(), &fill).done().await;
+    let watching = Watching::config(RedisConfig::from_url("main", &server.url()).unwrap());
+    watching
+        .until("500 queues", 60.0, |all| {
+            all.iter().rev().find_map(|one| match one {
+                Observation::Polled(report) => {
+                    let found = report.found.iter().map(|(_, queues)| queues).sum::<usize>();
+                    (found == 500).then_some(())
+                }
+                _ => None,
+            })
+        })
+        .await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    watching.forget();
+    let before = cpu(&server);
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let (spent, costs) = (cpu(&server) - before, watching.costs());
+    let commands = costs.iter().map(|cost| cost.commands).max().unwrap();
+    let trips = costs.iter().map(|cost| cost.round_trips).max().unwrap();
+    let bytes = costs.iter().map(|cost| cost.bytes).max().unwrap();
+    let each = spent / costs.len() as f64;
+    println!(
+        "quiet: {commands} commands, {trips} round trips, {bytes} bytes, Redis {each:.1} ms a poll"
+    );
+    assert!(trips <= 2 && commands < 6_500, "{trips} {commands}");
+    // Bounded generously: other tests share the machine.
+    assert!(each < 50.0, "{each}");
+}
+
+/// More jobs come than are looked up in a second; all are counted. What watched it.
+pub async fn above_the_rate(example: &str) -> Watching {
+    let server = RedisServer::start();
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = RedisConfig::from_url("main", &server.url()).unwrap();
+    config.exact_jobs_per_second = 2;
+    let watching = Watching::config(config);
+    watching.good().await;
+    let _worker = Node::worker(example, &server, dir.path(), "w1");
+    Node::producer(example, &server, dir.path(), 100).done().await;
+    until_ended(&server, 100).await;
+    let real = sums(&really(&ledger(dir.path())));
+    for _ in 0..100 {
+        if sums(&observed(&watching.all())) == real {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(sums(&observed(&watching.all())), real);
+    watching
 }

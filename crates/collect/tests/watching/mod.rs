@@ -11,8 +11,10 @@ use vigie_collect::source::redis::{RedisConfig, run};
 use vigie_collect::source::{Failed, FailedJobs, RunContext, ToldJobs};
 use vigie_collect::{SystemClock, observations};
 use vigie_model::{
-    Broker, Check, Observation, PollReport, QueueId, QueueReading, SourceFault, SourceName,
+    Broker, Check, Observation, PollCost, PollReport, QueueId, QueueReading, SourceFault,
+    SourceName,
 };
+use vigie_testkit::RedisServer;
 
 /// A source that runs until dropped.
 pub struct Watching {
@@ -83,6 +85,11 @@ impl Watching {
         reports.collect()
     }
 
+    /// What each poll so far has cost.
+    pub fn costs(&self) -> Vec<PollCost> {
+        self.reports().into_iter().map(|(_, report)| report.outcome.unwrap()).collect()
+    }
+
     /// Waits until something is so, at most `seconds`.
     pub async fn until<T>(
         &self,
@@ -145,7 +152,8 @@ impl Watching {
         name: &str,
         mut fits: impl FnMut(&QueueReading) -> bool,
     ) -> QueueReading {
-        self.until(&format!("such a reading of {name}"), 10.0, |all| {
+        // A queue that nobody listens to is found by the next scan.
+        self.until(&format!("such a reading of {name}"), 40.0, |all| {
             all.iter().rev().find_map(|one| match one {
                 Observation::Queue(reading)
                     if reading.queue.name.as_str() == name && fits(reading) =>
@@ -157,6 +165,15 @@ impl Watching {
         })
         .await
     }
+}
+
+/// CPU milliseconds that a server has used so far.
+pub fn cpu(server: &RedisServer) -> f64 {
+    let info = server.text(&["INFO", "cpu"]);
+    let field = |name: &str| -> f64 {
+        info.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().parse().unwrap()
+    };
+    1e3 * (field("used_cpu_sys_main_thread:") + field("used_cpu_user_main_thread:"))
 }
 
 impl Drop for Watching {

@@ -9,11 +9,10 @@ use super::error::ParseError;
 use super::fold::fold;
 use super::lexer::{Placed, Token, tokens};
 use super::units::number_of;
+use crate::nesting::deeper;
 
 /// The longest query, in bytes; Loki has the same limit.
 const MAX_BYTES: usize = 131_072;
-/// How deep an expression may be nested; also bounds the stack of everything that walks the tree.
-const MAX_DEPTH: usize = 80;
 /// How many operators a query may have: chains of them make high trees.
 const MAX_OPERATORS: usize = 250;
 
@@ -165,11 +164,8 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn enter(&mut self) -> Result<(), ParseError> {
-        self.depth += 1;
-        if self.depth <= MAX_DEPTH {
-            return Ok(());
-        }
-        Err(self.error(format!("the query is nested deeper than {MAX_DEPTH} levels: split it")))
+        self.depth = deeper(self.depth).map_err(|why| self.error(why))?;
+        Ok(())
     }
 
     pub(super) fn leave(&mut self) {

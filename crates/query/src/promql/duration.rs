@@ -48,7 +48,7 @@ impl Parser<'_> {
         let mut length = 0;
         while let Some((op, strength)) = self.span_operator().filter(|(_, one)| *one > floor) {
             length += 1;
-            if length > super::parser::MAX_DEPTH {
+            if length > crate::nesting::DEEPEST {
                 return Err(self.error("a duration of so many parts is too long"));
             }
             let at = self.at();

@@ -9,9 +9,7 @@ use super::ast::{
 use super::error::ParseError;
 use super::functions::function;
 use super::lexer::{Placed, Token, tokens};
-
-/// How deep an expression may be nested; also bounds the stack of everything that walks the tree.
-pub(super) const MAX_DEPTH: usize = 80;
+use crate::nesting::deeper;
 
 /// How high a tree may be: chains of operators need no stack to parse, but to walk.
 const MAX_HEIGHT: usize = 250;
@@ -112,11 +110,8 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn enter(&mut self) -> Result<(), ParseError> {
-        self.depth += 1;
-        if self.depth <= MAX_DEPTH {
-            return Ok(());
-        }
-        Err(self.error(format!("the query is nested deeper than {MAX_DEPTH} levels: split it")))
+        self.depth = deeper(self.depth).map_err(|why| self.error(why))?;
+        Ok(())
     }
 
     pub(super) fn leave(&mut self) {

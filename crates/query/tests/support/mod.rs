@@ -1,7 +1,7 @@
 //! A storage in memory, for tests of the engine.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test uses a part of it")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vigie_model::{Labels, NativeHistogram};
@@ -76,35 +76,5 @@ impl Storage for MemoryStorage {
             reader: Box::new(Held(samples)),
         });
         Ok(found.collect())
-    }
-
-    fn series(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Labels>, ReadError> {
-        Ok(self.matching(matchers, range).map(|(labels, _)| labels.clone()).collect())
-    }
-
-    fn label_names(
-        &self,
-        matchers: &[Matcher],
-        range: TimeRange,
-    ) -> Result<Vec<String>, ReadError> {
-        let found = self.matching(matchers, range);
-        let names: BTreeSet<String> = found
-            .flat_map(|(labels, _)| {
-                labels.iter().map(|one| one.name.to_string()).collect::<Vec<_>>()
-            })
-            .collect();
-        Ok(names.into_iter().collect())
-    }
-
-    fn label_values(
-        &self,
-        name: &str,
-        matchers: &[Matcher],
-        range: TimeRange,
-    ) -> Result<Vec<String>, ReadError> {
-        let found = self.matching(matchers, range);
-        let values: BTreeSet<String> =
-            found.filter_map(|(labels, _)| labels.get(name).map(str::to_owned)).collect();
-        Ok(values.into_iter().collect())
     }
 }

@@ -1,12 +1,13 @@
 //! A receiver of remote write that misbehaves as it is told.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::io::{self, BufReader, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use prost::Message;
+use vigie_testkit::accept;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -42,8 +43,6 @@ struct Shared {
 impl Receiver {
     /// `behaviour` gets the request's number, from 0.
     pub fn start(behaviour: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             behaviour: Box::new(behaviour),
             taken: Mutex::default(),
@@ -51,18 +50,8 @@ impl Receiver {
             connections: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
         });
-        let own = Arc::clone(&shared);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if own.ended.load(Ordering::Relaxed) {
-                    return;
-                }
-                let own = Arc::clone(&own);
-                own.connections.fetch_add(1, Ordering::Relaxed);
-                // A client that goes away, as killed ones do, is no fault.
-                std::thread::spawn(move || drop(own.serve(stream.unwrap())));
-            }
-        });
+        let ended = |shared: &Shared| shared.ended.load(Ordering::Relaxed);
+        let (port, _) = accept::each(0, &shared, ended, Shared::serve);
         Self { port, shared }
     }
 
@@ -105,9 +94,11 @@ impl Drop for Receiver {
 
 impl Shared {
     fn serve(&self, stream: TcpStream) -> io::Result<()> {
+        self.connections.fetch_add(1, Ordering::Relaxed);
         let mut out = stream.try_clone()?;
         let mut reader = BufReader::new(stream);
-        while let Some(received) = read(&mut reader)? {
+        while let Some((head, body)) = accept::request(&mut reader)? {
+            let received = read(head, &body);
             let number = self.asked.fetch_add(1, Ordering::Relaxed);
             let (status, body) = (self.behaviour)(number, &received);
             if status.starts_with('2') {
@@ -123,24 +114,7 @@ impl Shared {
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Received>> {
-    let (mut head, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 {
-            return Ok(None);
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-        let lower = line.to_ascii_lowercase();
-        if let Some(value) = lower.strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        head.push_str(&line);
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
+fn read(head: String, body: &[u8]) -> Received {
     let mut received = Received {
         head,
         samples: Vec::new(),
@@ -148,8 +122,8 @@ fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Received>> {
         metrics: Vec::new(),
         at: Instant::now(),
     };
-    if length > 0 && received.head.contains("/api/v1/write") {
-        let message = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
+    if !body.is_empty() && received.head.contains("/api/v1/write") {
+        let message = snap::raw::Decoder::new().decompress_vec(body).unwrap();
         let request = WriteRequest::decode(&*message).unwrap();
         let metrics = request.metadata.into_iter();
         received.metrics.extend(metrics.map(|one| (one.metric, one.kind, one.help, one.unit)));
@@ -162,7 +136,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Received>> {
             received.samples.extend(samples.map(sample));
         }
     }
-    Ok(Some(received))
+    received
 }
 
 #[derive(Clone, PartialEq, Message)]

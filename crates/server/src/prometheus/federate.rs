@@ -92,29 +92,23 @@ fn text(all: &BTreeMap<(String, Labels), Newest>, external: &Labels, utf8: bool)
         };
         if family != Some(name) {
             out.push_str("# TYPE ");
-            put_name(&mut out, name, utf8);
+            put_name(&mut out, name, utf8, true);
             out.push_str(" untyped\n");
             family = Some(name);
         }
-        let bare = utf8 || is_legacy(name);
-        let quoted = bare && !is_legacy(name);
+        let quoted = utf8 && !is_plain_name(name, true);
         if !quoted {
-            put_name(&mut out, name, utf8);
+            put_name(&mut out, name, utf8, true);
         }
-        let of_series = labels.iter().filter(|label| &*label.name != "__name__");
-        let of_series = of_series.map(|label| (&*label.name, &*label.value));
-        let added = external.iter().map(|label| (&*label.name, &*label.value));
-        let instance = external.get(INSTANCE).is_none().then_some((INSTANCE, ""));
-        let added = added.chain(instance).filter(|(name, _)| labels.get(name).is_none());
         out.push('{');
         if quoted {
-            put_name(&mut out, name, utf8);
+            put_name(&mut out, name, utf8, true);
         }
-        for (place, (label, value)) in of_series.chain(added).enumerate() {
+        for (place, (label, value)) in told(labels, external, utf8).iter().enumerate() {
             if place > 0 || quoted {
                 out.push(',');
             }
-            put_name(&mut out, label, utf8);
+            out.push_str(label);
             out.push('=');
             put_quoted(&mut out, value);
         }
@@ -130,25 +124,37 @@ fn text(all: &BTreeMap<(String, Labels), Newest>, external: &Labels, utf8: bool)
     out
 }
 
-/// Whether a name has only what every version of the format takes.
-fn is_legacy(name: &str) -> bool {
-    let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || byte == b':';
-    name.bytes().enumerate().all(|(at, byte)| letter(byte) || (at > 0 && byte.is_ascii_digit()))
+/// The labels of a series, as their names are written, with those that it gets. Of two that are written alike the first counts:
+/// a scrape in which a label is there twice is refused whole.
+fn told<'a>(labels: &'a Labels, external: &'a Labels, utf8: bool) -> BTreeMap<String, &'a str> {
+    let own = labels.iter().filter(|label| &*label.name != "__name__");
+    let all = own.chain(external.iter()).map(|label| (&*label.name, &*label.value));
+    let mut told = BTreeMap::new();
+    for (name, value) in all.chain([(INSTANCE, "")]) {
+        let mut written = String::new();
+        put_name(&mut written, name, utf8, false);
+        told.entry(written).or_insert(value);
+    }
+    told
+}
+
+/// Whether every version of the format takes this at a place of a name; that of a metric may have colons.
+fn is_plain((at, one): (usize, char), colons: bool) -> bool {
+    let digit = at > 0 && one.is_ascii_digit();
+    one.is_ascii_alphabetic() || one == '_' || digit || (colons && one == ':')
+}
+
+fn is_plain_name(name: &str, colons: bool) -> bool {
+    name.chars().enumerate().all(|one| is_plain(one, colons))
 }
 
 /// Puts a name: one of other characters in quotes for who takes it, else with underscores in their place.
-fn put_name(out: &mut String, name: &str, utf8: bool) {
-    if is_legacy(name) {
-        out.push_str(name);
-    } else if utf8 {
-        put_quoted(out, name);
-    } else {
-        let plain = |(at, one): (usize, char)| {
-            let digit = one.is_ascii_digit() && at > 0;
-            if one.is_ascii_alphabetic() || one == ':' || digit { one } else { '_' }
-        };
-        out.extend(name.chars().enumerate().map(plain));
+fn put_name(out: &mut String, name: &str, utf8: bool, colons: bool) {
+    if utf8 && !is_plain_name(name, colons) {
+        return put_quoted(out, name);
     }
+    let plain = |one: (usize, char)| if is_plain(one, colons) { one.1 } else { '_' };
+    out.extend(name.chars().enumerate().map(plain));
 }
 
 fn put_quoted(out: &mut String, text: &str) {
@@ -178,7 +184,10 @@ mod tests {
             ((labels.metric_name().to_owned(), labels), (1_500, value))
         };
         let all = BTreeMap::from([
-            series(&[("__name__", "up"), ("a.b", "x"), ("dc", "own")], Some(f64::NAN)),
+            series(
+                &[("__name__", "up"), ("a.b", "x"), ("a_b", "y"), ("a:b", "z"), ("dc", "own")],
+                Some(f64::NAN),
+            ),
             series(&[("__name__", "up"), ("instance", "h:1"), ("text", "a\"\\\n")], Some(1e-7)),
             series(&[("__name__", "http.time")], Some(f64::NEG_INFINITY)),
             series(&[("__name__", "latency")], None),
@@ -190,13 +199,15 @@ mod tests {
              http_time{dc=\"eu\",instance=\"\"} -Inf 1500\n\
              # TYPE up untyped\n\
              up{a_b=\"x\",dc=\"own\",instance=\"\"} NaN 1500\n\
-             up{instance=\"h:1\",text=\"a\\\"\\\\\\n\",dc=\"eu\"} 0.0000001 1500\n\
+             up{dc=\"eu\",instance=\"h:1\",text=\"a\\\"\\\\\\n\"} 0.0000001 1500\n\
              # 1 native histograms are left out: this format has none\n"
         );
         let quoted = text(&all, &Labels::default(), true);
         assert!(quoted.contains("{\"http.time\",instance=\"\"} -Inf 1500\n"), "{quoted}");
         assert!(
-            quoted.contains("up{\"a.b\"=\"x\",dc=\"own\",instance=\"\"} NaN 1500\n"),
+            quoted.contains(
+                "up{\"a.b\"=\"x\",\"a:b\"=\"z\",a_b=\"y\",dc=\"own\",instance=\"\"} NaN 1500\n"
+            ),
             "{quoted}"
         );
     }

@@ -14,7 +14,7 @@ use super::status::LogMaintenance;
 use super::store::{Frozen, Head, Inner, LogStore, lock};
 use crate::block_file::BlockError;
 use crate::error::StoreError;
-use crate::folder::{block_path, retire};
+use crate::folder::{block_path, remove, retire};
 
 const DAY_NANOS: i64 = 86_400_000_000_000;
 /// So many blocks of about one size are merged.
@@ -190,14 +190,12 @@ impl Inner {
         let kept = state.blocks.iter().filter(|block| !gone(block)).cloned();
         state.blocks = Arc::new(kept.chain([Arc::new(block)]).collect());
         drop(state);
-        chosen.iter().for_each(|block| self.retire(block));
-        Ok(())
-    }
-
-    fn retire(&self, block: &Block) {
-        if let Some(damage) = retire(&self.options.disk, &block.file) {
-            self.damage(damage);
+        for block in chosen {
+            if let Some(damage) = retire(&self.options.disk, &block.file) {
+                self.damage(damage);
+            }
         }
+        Ok(())
     }
 
     /// Removes blocks all of whose entries are too old, then the oldest while all take too much. How many.
@@ -235,7 +233,7 @@ impl Inner {
         }
         state.blocks = Arc::new(kept);
         drop(state);
-        gone.iter().for_each(|block| self.retire(block));
+        gone.iter().for_each(|block| remove(&self.options.disk, &block.file));
         gone.len()
     }
 }

@@ -7,6 +7,7 @@ use roaring::RoaringBitmap;
 
 use super::Maintainer;
 use crate::block::{Block, Resolution};
+use crate::folder::remove;
 use crate::resolution::{DAY, day};
 use crate::store::{Inner, lock};
 
@@ -49,11 +50,7 @@ impl Inner {
                 view.blocks.iter().filter(|block| !gone.iter().any(|one| Arc::ptr_eq(one, block)));
             view.blocks = Arc::new(kept.cloned().collect());
         });
-        for block in &gone {
-            if let Err(error) = options.disk.remove(block.file.path()) {
-                tracing::warn!(block = block.file.name(), %error, "an expired block stays on the disk until the next start");
-            }
-        }
+        gone.iter().for_each(|block| remove(&options.disk, &block.file));
         maintainer.blocks_gone = true;
         gone.len()
     }

@@ -138,3 +138,27 @@ fn a_block_that_was_half_written_is_no_block_and_costs_nothing() {
     let (store, _) = LogStore::open(options(dir.path()), T0 + 3 * DAY).unwrap();
     assert_eq!(store.position("file"), Some(b"here".to_vec()));
 }
+
+#[test]
+fn a_damaged_block_that_is_too_old_goes_as_others_do() {
+    let dir = quick_folder();
+    filled(dir.path());
+    let [block, ..] = files(dir.path());
+    let mut bytes = fs::read(&block).unwrap();
+    // All but what says of what it is made: a length in the last 16 bytes says how long that is.
+    let trailer = bytes.len() - 16;
+    let meta = u32::from_le_bytes(*bytes[trailer..].first_chunk().unwrap()) as usize;
+    bytes[8..trailer - meta].iter_mut().for_each(|byte| *byte ^= 1);
+    fs::write(&block, bytes).unwrap();
+    let options = LogOptions { retention_ms: DAY, ..options(dir.path()) };
+    let (store, _) = LogStore::open(options, T0 + 3 * DAY).unwrap();
+    assert_eq!(messages(&store).len() as i64, IN_LOG, "of the block nothing is whole");
+    assert!(!store.status().damaged.is_empty());
+    // So many that they are the next block, before the damaged one is looked after.
+    let more = (0..IN_LOG).map(|n| entry(T0 + 3 * DAY, Level::Info, &format!("more {n}")));
+    store.append_wait(more.collect(), None).unwrap();
+    settle(&store, T0 + 5 * DAY);
+    let names = fs::read_dir(dir.path().join("blocks")).unwrap();
+    let names: Vec<_> = names.map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names, ["00000002.block"]);
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tempfile::TempDir;
-use vigie_model::{Labels, Level, LogEntry};
+use vigie_model::{Level, LogEntry, Time};
 use vigie_store::logs::{LogFilter, LogOptions, LogRecovery, LogStore, Order};
 
 /// 2026-11-22T00:00:00Z, in milliseconds.
@@ -27,18 +27,9 @@ pub fn open(dir: &Path, now: i64) -> (LogStore, LogRecovery) {
 
 pub fn entry(ms: i64, level: Level, message: &str) -> LogEntry {
     LogEntry {
-        time_nanos: ms * NANOS,
         level,
-        level_text: "".into(),
-        kind: "".into(),
-        source: "test".into(),
-        instance: "".into(),
-        queue: "".into(),
-        job: "".into(),
-        trace: "".into(),
-        labels: Labels::default(),
         message: message.to_owned(),
-        fields: String::new(),
+        ..LogEntry::blank("test", Time::from_millis(ms))
     }
 }
 

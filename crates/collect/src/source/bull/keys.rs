@@ -1,6 +1,7 @@
 //! Every key and channel of Bull that Vigie reads. Seen with Bull 4.16.5.
 
 use crate::source::bull_family::KeyUse;
+use crate::source::bull_family::job_hash::job_fields;
 
 /// Jobs that are eligible; the right end is next. Prioritized ones stand here too, by priority.
 pub(super) const WAIT: &str = "wait";
@@ -94,16 +95,7 @@ pub const KEYS: &[KeyUse] = &[
 ];
 
 /// The fields of a job's hash that are read.
-pub(super) const JOB_FIELDS: &[&str] = &[
-    "name",
-    "timestamp",
-    "opts",
-    "processedOn",
-    "finishedOn",
-    "attemptsMade",
-    "stalledCounter",
-    "retriedOn",
-];
+pub(super) const JOB_FIELDS: &[&str] = job_fields!["stalledCounter", "retriedOn"];
 
 /// A channel that Vigie listens to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

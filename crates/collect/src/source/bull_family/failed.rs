@@ -5,7 +5,7 @@ use serde::Deserialize;
 use vigie_model::{FailedJob, FailedState, Time};
 
 use super::base::{Base, job_key, key};
-use super::job_hash::{JobHash, bytes_of};
+use super::job_hash::{JobHash, bytes_of, job_fields};
 use crate::source::{FailedEntry, FailedFields, FailedPlace, FailedRead, MixedPlace};
 
 /// ZSET of the ids of jobs that failed for good, by when, in milliseconds.
@@ -18,22 +18,8 @@ const PRIORITIZED: &str = "prioritized";
 /// LISTs of the ids of waiting jobs, what was added last first; one of them while the queue is paused.
 const WAITING: [&str; 2] = ["wait", "paused"];
 /// What is read of each; never `data` and `returnvalue`.
-const FIELDS: &[&str] = &[
-    "name",
-    "timestamp",
-    "opts",
-    "processedOn",
-    "finishedOn",
-    "atm",
-    "ats",
-    "stc",
-    "pb",
-    "attemptsMade",
-    "stalledCounter",
-    "retriedOn",
-    "delay",
-    "failedReason",
-];
+const FIELDS: &[&str] =
+    job_fields!["atm", "ats", "stc", "pb", "stalledCounter", "retriedOn", "delay", "failedReason"];
 const LONG: &[&str] = &["name", "opts", "failedReason"];
 
 /// Where those of the queue with this key prefix are.

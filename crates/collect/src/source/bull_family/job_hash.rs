@@ -57,18 +57,16 @@ pub(crate) struct JobHash {
     pub workflow: Option<String>,
 }
 
+/// The fields of a job's hash that both libraries have and that are read, and further ones.
+macro_rules! job_fields {
+    ($($more:literal),*) => {
+        &["name", "timestamp", "opts", "processedOn", "finishedOn", "attemptsMade", $($more),*]
+    };
+}
+pub(crate) use job_fields;
+
 /// The fields of a job of n8n that are read: Bull's, and `data`, of which only the workflow's id is taken.
-pub(crate) const WITH_DATA: &[&str] = &[
-    "name",
-    "timestamp",
-    "opts",
-    "processedOn",
-    "finishedOn",
-    "attemptsMade",
-    "stalledCounter",
-    "retriedOn",
-    "data",
-];
+pub(crate) const WITH_DATA: &[&str] = job_fields!["stalledCounter", "retriedOn", "data"];
 
 impl JobHash {
     /// From the values of `fields` in the order of `HMGET`; `None` when there is no such job (any more).

@@ -1,6 +1,7 @@
 //! Every key of BullMQ that Vigie reads. Seen with BullMQ 6.7.0; what older versions do otherwise is said.
 
 use crate::source::bull_family::KeyUse;
+use crate::source::bull_family::job_hash::job_fields;
 
 /// Jobs that are eligible; the right end is next. Those of a paused queue stay here since BullMQ 6.
 pub(super) const WAIT: &str = "wait";
@@ -95,15 +96,4 @@ pub const KEYS: &[KeyUse] = &[
 ];
 
 /// The fields of a job's hash that are read.
-pub(super) const JOB_FIELDS: &[&str] = &[
-    "name",
-    "timestamp",
-    "opts",
-    "processedOn",
-    "finishedOn",
-    "atm",
-    "ats",
-    "stc",
-    "pb",
-    "attemptsMade",
-];
+pub(super) const JOB_FIELDS: &[&str] = job_fields!["atm", "ats", "stc", "pb"];

@@ -1,9 +1,8 @@
 //! Asks Caddy's admin API who its upstreams are, and its metrics how they are.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use vigie_model::{Check, CheckState, Name, SourceFault, SourceName, Time};
+use vigie_model::{Check, CheckState, Name, SourceFault, Time};
 
 use super::config::CaddyConfig;
 use super::decode;
@@ -14,7 +13,8 @@ use crate::source::{Backend, Backends, RunContext};
 
 /// Watches a Caddy, until told to stop; `backends` is told who is behind it.
 pub async fn run(config: CaddyConfig, backends: Backends, context: RunContext) {
-    poller::run(Poller { config, backends, client: None }, context).await;
+    let (name, interval) = (config.name.clone(), config.access.poll);
+    poller::run(name, interval, Poller { config, backends, client: None }, context).await;
 }
 
 struct Poller {
@@ -24,14 +24,6 @@ struct Poller {
 }
 
 impl Poll for Poller {
-    fn source(&self) -> &SourceName {
-        &self.config.name
-    }
-
-    fn interval(&self) -> Duration {
-        self.config.access.poll
-    }
-
     async fn look(&mut self, _now: Time) -> Result<Look, SourceFault> {
         let client = match &self.client {
             Some(client) => client,

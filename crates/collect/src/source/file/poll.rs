@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vigie_model::{Check, CheckState, SourceFault, SourceName, Time};
+use vigie_model::{Check, CheckState, SourceFault, Time};
 
 use super::config::FileConfig;
 use crate::LineKeeper;
@@ -22,7 +22,8 @@ pub async fn run(config: FileConfig, lines: Arc<dyn LineKeeper>, context: RunCon
     let clock = Arc::clone(&context.clock);
     let following =
         follow(options, config.parsers(), lines, clock, watch.clone(), context.stop.clone());
-    let telling = poller::run(Teller { config, watch, told: 0 }, context);
+    let (name, interval) = (config.name.clone(), config.report);
+    let telling = poller::run(name, interval, Teller { config, watch, told: 0 }, context);
     tokio::join!(following, telling);
 }
 
@@ -34,14 +35,6 @@ struct Teller {
 }
 
 impl Poll for Teller {
-    fn source(&self) -> &SourceName {
-        &self.config.name
-    }
-
-    fn interval(&self) -> Duration {
-        self.config.report
-    }
-
     async fn look(&mut self, _now: Time) -> Result<Look, SourceFault> {
         let status = loop {
             match self.watch.status() {

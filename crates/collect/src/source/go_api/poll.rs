@@ -1,11 +1,10 @@
 //! Asks each replica of a service for what it says of itself.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
-use vigie_model::{CheckState, Instance, InstanceStatus, Name, SourceFault, SourceName, Time};
+use vigie_model::{CheckState, Instance, InstanceStatus, Name, SourceFault, Time};
 
 use super::config::GoApiConfig;
 use super::decode::{self, Process};
@@ -29,6 +28,7 @@ pub async fn run(
 ) {
     let (replicas, follow) = watch::channel(Vec::new());
     let standings = Arc::<Standings>::default();
+    let (name, interval) = (config.name.clone(), config.access.poll);
     let poller = Poller {
         config: config.clone(),
         client: None,
@@ -38,7 +38,7 @@ pub async fn run(
     let clock = Arc::clone(&context.clock);
     let feeds = feeds::run(&config, (lines, told), clock, standings, follow);
     tokio::select! {
-        () = poller::run(poller, context) => {}
+        () = poller::run(name, interval, poller, context) => {}
         // It goes on for as long as the poller tells it of replicas.
         () = feeds => {}
     }
@@ -60,14 +60,6 @@ struct Page {
 }
 
 impl Poll for Poller {
-    fn source(&self) -> &SourceName {
-        &self.config.name
-    }
-
-    fn interval(&self) -> Duration {
-        self.config.access.poll
-    }
-
     async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
         let config = &self.config;
         let mut urls = config.urls.clone();

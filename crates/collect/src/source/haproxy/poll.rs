@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use vigie_model::{
-    Check, CheckState, Instance, InstanceStatus, Name, ServerFacts, SourceFault, SourceName, Time,
+    Check, CheckState, Instance, InstanceStatus, Name, ServerFacts, SourceFault, Time,
 };
 
 use super::config::{HaproxyConfig, HaproxyPlace};
@@ -18,7 +18,9 @@ use crate::source::{Backend, Backends, RunContext};
 
 /// Watches a HAProxy, until told to stop; `backends` is told who is behind it.
 pub async fn run(config: HaproxyConfig, backends: Backends, context: RunContext) {
-    poller::run(Poller { config, backends, client: None, info: None }, context).await;
+    let (name, interval) = (config.name.clone(), config.access.poll);
+    poller::run(name, interval, Poller { config, backends, client: None, info: None }, context)
+        .await;
 }
 
 struct Poller {
@@ -29,14 +31,6 @@ struct Poller {
 }
 
 impl Poll for Poller {
-    fn source(&self) -> &SourceName {
-        &self.config.name
-    }
-
-    fn interval(&self) -> Duration {
-        self.config.access.poll
-    }
-
     async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
         let (servers, requests, bytes) = self.servers().await?;
         let wanted: Vec<Server> = servers

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use vigie_model::{Check, Instance, Name, ServerFacts, SourceFault, SourceName, Time};
+use vigie_model::{Check, Instance, Name, ServerFacts, SourceFault, Time};
 
 use super::checks::{self, ApiState};
 use super::config::N8nConfig;
@@ -30,7 +29,13 @@ pub async fn run(config: N8nConfig, lines: Arc<dyn LineKeeper>, context: RunCont
         .map(|paths| follow(&config, paths, &lines, &context, watch.clone()));
     let registry = config.registry.clone().map(|redis| Registry::new(*redis));
     let work = Work::new(&config, context.out.clone(), lines);
-    let polling = poller::run(Poller { config, processes: None, work, watch, registry }, context);
+    let (name, interval) = (config.name.clone(), config.access.poll);
+    let polling = poller::run(
+        name,
+        interval,
+        Poller { config, processes: None, work, watch, registry },
+        context,
+    );
     match following {
         Some(following) => drop(tokio::join!(following, polling)),
         None => polling.await,
@@ -65,14 +70,6 @@ struct Poller {
 }
 
 impl Poll for Poller {
-    fn source(&self) -> &SourceName {
-        &self.config.name
-    }
-
-    fn interval(&self) -> Duration {
-        self.config.access.poll
-    }
-
     async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
         let asked = self.ask_processes().await?;
         let figures = asked.iter().flat_map(|one| &one.figures);

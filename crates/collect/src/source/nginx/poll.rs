@@ -1,10 +1,6 @@
 //! Asks an nginx for its connections, and its upstreams how they are.
 
-use std::time::Duration;
-
-use vigie_model::{
-    Check, CheckState, Instance, InstanceStatus, Name, SourceFault, SourceName, Time,
-};
+use vigie_model::{Check, CheckState, Instance, InstanceStatus, Name, SourceFault, Time};
 
 use super::config::NginxConfig;
 use super::decode::{self, Connections};
@@ -16,7 +12,8 @@ use crate::source::{Backend, Backends, RunContext};
 
 /// Watches an nginx, until told to stop; `backends` is told who is behind it.
 pub async fn run(config: NginxConfig, backends: Backends, context: RunContext) {
-    poller::run(Poller { config, backends, tools: None }, context).await;
+    let (name, interval) = (config.name.clone(), config.access.poll);
+    poller::run(name, interval, Poller { config, backends, tools: None }, context).await;
 }
 
 struct Poller {
@@ -26,14 +23,6 @@ struct Poller {
 }
 
 impl Poll for Poller {
-    fn source(&self) -> &SourceName {
-        &self.config.name
-    }
-
-    fn interval(&self) -> Duration {
-        self.config.access.poll
-    }
-
     async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
         let config = &self.config;
         if self.tools.is_none() {

@@ -8,9 +8,7 @@ use futures_util::FutureExt as _;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use vigie_model::{
-    Check, CheckState, Instance, InstanceStatus, Name, SourceFault, SourceName, Time,
-};
+use vigie_model::{Check, CheckState, Instance, InstanceStatus, Name, SourceFault, Time};
 
 use super::certificate;
 use super::config::{Ask, Expect, ProbeConfig};
@@ -28,7 +26,8 @@ const ROLE: &str = "probe";
 
 /// Probes instances, until told to stop; `backends` says who is behind a balancer.
 pub async fn run(config: ProbeConfig, backends: Backends, context: RunContext) {
-    poller::run(Poller { config, backends, prober: None }, context).await;
+    let (name, interval) = (config.name.clone(), config.access.poll);
+    poller::run(name, interval, Poller { config, backends, prober: None }, context).await;
 }
 
 struct Poller {
@@ -38,14 +37,6 @@ struct Poller {
 }
 
 impl Poll for Poller {
-    fn source(&self) -> &SourceName {
-        &self.config.name
-    }
-
-    fn interval(&self) -> Duration {
-        self.config.access.poll
-    }
-
     async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
         let (targets, mut checks) = self.targets().await?;
         let prober = match &mut self.prober {

@@ -1,11 +1,10 @@
 //! Asks each target, and hands on what it says.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use vigie_model::{
     CheckState, Instance, InstanceStatus, Labels, Name, ScrapeReading, ScrapedFamily, SourceFault,
-    SourceName, Time,
+    Time,
 };
 
 use super::config::PrometheusConfig;
@@ -22,8 +21,9 @@ use crate::source::targets::ask_all;
 /// Scrapes exporters until told to stop; what they say goes to `samples`.
 pub async fn run(config: PrometheusConfig, samples: SampleSender, context: RunContext) {
     let found = vec![Vec::new(); config.lookups.len()];
+    let (name, interval) = (config.name.clone(), config.access.poll);
     let poller = Poller { config, samples, client: None, known: HashMap::new(), found };
-    poller::run(poller, context).await;
+    poller::run(name, interval, poller, context).await;
 }
 
 struct Poller {
@@ -37,14 +37,6 @@ struct Poller {
 }
 
 impl Poll for Poller {
-    fn source(&self) -> &SourceName {
-        &self.config.name
-    }
-
-    fn interval(&self) -> Duration {
-        self.config.access.poll
-    }
-
     async fn look(&mut self, now: Time) -> Result<Look, SourceFault> {
         let (targets, fault) = self.targets().await?;
         self.forget_others(&targets, now);

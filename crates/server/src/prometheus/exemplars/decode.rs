@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vigie_model::{Label, Labels};
 
 use super::{Exemplar, MOST};
-use crate::prometheus::write::{Field, Fields, WriteError, checked};
+use crate::prometheus::write::{Field, Fields, WriteError, checked, read_label};
 
 /// Labels that are read of one series or exemplar: one more than are allowed is enough to refuse it.
 const MOST_LABELS: usize = 129;
@@ -26,7 +26,7 @@ pub(in crate::prometheus) fn of_version_1(message: &[u8]) -> Result<Vec<OfSeries
     for field in Fields::of("WriteRequest", message) {
         if let (1, series) = field? {
             read_series(series, 1, 3, &mut all, |field, into| {
-                into.extend(label(field)?);
+                into.extend(read_label(field)?);
                 Ok(())
             })?;
         }
@@ -119,21 +119,6 @@ fn exemplar(
     }
     let named = labels.iter().all(|one| !one.name.is_empty());
     Ok(named.then(|| Exemplar { labels: Labels::new(labels), value, time }))
-}
-
-/// A label of version 1; nothing where it is no text.
-fn label(field: Field<'_>) -> Result<Option<Label>, WriteError> {
-    const WHAT: &str = "Label";
-    let (mut name, mut value): (&[u8], &[u8]) = (b"", b"");
-    for field in Fields::of(WHAT, field.bytes(WHAT)?) {
-        match field? {
-            (1, text) => name = text.bytes(WHAT)?,
-            (2, text) => value = text.bytes(WHAT)?,
-            _ => {}
-        }
-    }
-    let text = std::str::from_utf8;
-    Ok(text(name).ok().zip(text(value).ok()).map(|(name, value)| Label::new(name, value)))
 }
 
 #[cfg(test)]

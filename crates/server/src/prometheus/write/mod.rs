@@ -15,6 +15,7 @@ pub(crate) use decompress::{Encoding, decompress};
 pub use door::Doors;
 pub(super) use histogram::reduced;
 pub(super) use labels::checked;
+pub(super) use v1::read_label;
 pub(crate) use wire::{Field, Fields};
 
 /// What each version makes of the same bytes.

@@ -107,7 +107,10 @@ pub(super) fn put_label(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     }
 }
 
-fn read_label(field: Field<'_>) -> Result<Result<Label, String>, WriteError> {
+/// A label; why not, where it is no text.
+pub(in crate::prometheus) fn read_label(
+    field: Field<'_>,
+) -> Result<Result<Label, String>, WriteError> {
     const WHAT: &str = "Label";
     let (mut name, mut value): (&[u8], &[u8]) = (b"", b"");
     for field in Fields::of(WHAT, field.bytes(WHAT)?) {

@@ -27,7 +27,9 @@ fn filled(time: i64) -> Stored {
     let stored = Stored::federated(Labels::from_pairs([("dc", "eu")]));
     let fed = [("__name__", "fed"), ("job", "a"), ("instance", "h:1")];
     written(&stored, &fed, &[(time - 20_000, 1.0), (time, 2.5)]);
-    written(&stored, &[("__name__", "fed"), ("job", "b")], &[(time - 1_000, 1e9)]);
+    // Names that are written alike, and not as this scraper takes them.
+    let odd = [("__name__", "fed"), ("job", "b"), ("x.y", "1"), ("x:y", "2")];
+    written(&stored, &odd, &[(time - 1_000, 1e9)]);
     written(&stored, &[("__name__", "other"), ("job", "c")], &[(time, 1.0)]);
     let ended = [(time - 5_000, 1.0), (time - 2_000, f64::from_bits(STALE_BITS))];
     written(&stored, &[("__name__", "ended"), ("job", "a")], &ended);
@@ -45,8 +47,8 @@ async fn the_newest_sample_of_each_series_is_told_once() {
     assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
     let expected = format!(
         "# TYPE fed untyped\n\
-         fed{{instance=\"h:1\",job=\"a\",dc=\"eu\"}} 2.5 {time}\n\
-         fed{{job=\"b\",dc=\"eu\",instance=\"\"}} 1000000000 {}\n",
+         fed{{dc=\"eu\",instance=\"h:1\",job=\"a\"}} 2.5 {time}\n\
+         fed{{dc=\"eu\",instance=\"\",job=\"b\",x_y=\"1\"}} 1000000000 {}\n",
         time - 1_000
     );
     assert_eq!(text(response).await, expected);
@@ -94,7 +96,7 @@ async fn a_real_prometheus_scrapes_it() {
             "values": [[seconds(time), "2.5"]],
         },
         {
-            "metric": { "__name__": "fed", "job": "b", "dc": "eu" },
+            "metric": { "__name__": "fed", "job": "b", "dc": "eu", "x_y": "1" },
             "values": [[seconds(time - 1_000), "1000000000"]],
         },
     ]);

@@ -69,27 +69,6 @@ impl Storage for Kept {
     ) -> Result<Vec<FoundSeries>, ReadError> {
         self.read(|memory| memory.select(matchers, range, step))
     }
-
-    fn series(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<Labels>, ReadError> {
-        self.read(|memory| memory.series(matchers, range))
-    }
-
-    fn label_names(
-        &self,
-        matchers: &[Matcher],
-        range: TimeRange,
-    ) -> Result<Vec<String>, ReadError> {
-        self.read(|memory| memory.label_names(matchers, range))
-    }
-
-    fn label_values(
-        &self,
-        name: &str,
-        matchers: &[Matcher],
-        range: TimeRange,
-    ) -> Result<Vec<String>, ReadError> {
-        self.read(|memory| memory.label_values(name, matchers, range))
-    }
 }
 
 impl MetricSink for Kept {
