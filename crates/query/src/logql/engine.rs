@@ -12,9 +12,7 @@ use super::metric::{self, Grid};
 use super::parse;
 use super::pipeline::Pipeline;
 use super::pipeline::labels::{LabelSet, Origin};
-use super::source::{
-    Direction, LinesOf, LogSource, Required, Selection, Streams, TallyOf, metadata,
-};
+use super::source::{Direction, LinesOf, LogSource, Required, Selection, Streams, metadata};
 use crate::answer::QueryValue;
 use crate::control::{Control, StopReason};
 
@@ -356,41 +354,9 @@ impl<'a> Reader<'a> {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Visits the numbers of lines that match and hold what is required. False: they must be read.
-    pub(super) fn tally(
-        &mut self,
-        matchers: &[Matcher],
-        required: &[Required],
-        (start, end, direction): (i64, i64, Direction),
-        of: TallyOf<'_>,
-        mut visit: impl FnMut(&[Arc<str>], &[(i64, u32)]) -> ControlFlow<()>,
-    ) -> Result<bool, LogQueryError> {
-        self.goes_on()?;
-        let control = self.control;
-        let stopped = || control.stopped().is_some();
-        let selection = Selection { start, end, direction, matchers, required, stopped: &stopped };
-        let (limits, before) = (self.limits, self.stats);
-        let (mut stats, mut failed) = (before, None);
-        let counted = self.source.tally(&selection, of, &mut |values, lines| {
-            stats.lines_read += lines.len() as u64;
-            stats.lines_kept += lines.len() as u64;
-            stats.bytes_read += lines.iter().map(|(_, bytes)| u64::from(*bytes)).sum::<u64>();
-            match within(limits, &stats, control) {
-                Ok(()) => visit(values, lines),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        self.goes_on()?;
-        self.stats = if counted { stats } else { before };
-        failed.map_or(Ok(counted), Err)
-    }
-
-    /// Visits the texts of lines that match and hold what is required; what breaks says whether what was visited counts. False: they
+    /// Visits lines that match and hold what is required, by labels; what breaks says whether what was visited counts. False: they
     /// must be read.
-    pub(super) fn texts(
+    pub(super) fn handed(
         &mut self,
         matchers: &[Matcher],
         required: &[Required],

@@ -27,8 +27,8 @@ pub use engine::{
 };
 pub use error::ParseError;
 pub use source::{
-    Direction, EachLines, EachTally, LinesOf, LogSource, MemoryLog, Required, Selection, Sought,
-    TallyOf, metadata, stream_labels,
+    Direction, EachLines, LinesOf, LogSource, MemoryLog, Required, Selection, Sought, metadata,
+    stream_labels,
 };
 pub use tail::LogTail;
 

@@ -66,23 +66,13 @@ impl Required {
     }
 }
 
-/// What is wanted of lines that are counted.
-#[derive(Debug, Clone, Copy)]
-pub struct TallyOf<'a> {
-    /// The labels by which they are told apart.
-    pub labels: &'a [String],
-    /// Whether the lengths of lines are wanted; 0 otherwise.
-    pub bytes: bool,
-}
-
-/// Takes the values of the labels, and the times (nanoseconds) and bytes of some lines that have them, by ascending time.
-pub type EachTally<'a> = &'a mut dyn FnMut(&[Arc<str>], &[(i64, u32)]) -> ControlFlow<()>;
-
-/// What is wanted of lines whose text is looked at.
+/// What is wanted of lines that are counted, or whose text is looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct LinesOf<'a> {
     /// The labels by which they are told apart.
     pub labels: &'a [String],
+    /// Whether their texts are wanted, which are empty otherwise.
+    pub texts: bool,
     /// A text that lines must have that are without one of these labels, which is said by its place. A source may leave out the
     /// others.
     pub without: Option<(usize, &'a str)>,
@@ -103,22 +93,9 @@ pub trait LogSource: Send + Sync {
         visit: &mut dyn FnMut(&LogEntry) -> ControlFlow<()>,
     ) -> Result<(), ReadError>;
 
-    /// The same lines, of which nothing but their number matters: exactly those that match and hold what is required. The value of
-    /// a label that is not there is empty. False: it cannot, or cannot rule out that the metadata of a line have the label that
-    /// its stream lacks; what was given does not count then.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    fn tally(
-        &self,
-        _selection: &Selection<'_>,
-        _of: TallyOf<'_>,
-        _each: EachTally<'_>,
-    ) -> Result<bool, ReadError> {
-        Ok(false)
-    }
-
-    /// The same lines with their texts, and of their labels no others than these. False: as with [`Self::tally`].
+    /// The same lines by labels, of which no others matter than these: exactly those that match and hold what is required. The
+    /// value of a label that is not there is empty. False: it cannot, or cannot rule out that the metadata of a line have the label
+    /// that its stream lacks; what was given does not count then.
     ///
     /// # Errors
     /// When they cannot be read.

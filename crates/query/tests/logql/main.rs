@@ -3,9 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod handed;
 mod limits;
 mod syntax;
-mod texts;
 
 use std::collections::BTreeMap;
 

@@ -3,9 +3,7 @@
 use std::ops::ControlFlow;
 
 use vigie_model::LogEntry;
-use vigie_query::logql::{
-    Direction, EachLines, EachTally, LinesOf, LogSource, Selection, Sought, TallyOf,
-};
+use vigie_query::logql::{Direction, EachLines, LinesOf, LogSource, Selection, Sought};
 use vigie_store::ReadError;
 use vigie_store::logs::{
     self, Condition, LogField, LogFilter, LogReadError, LogStore, Order, TextMatch, TextScope,
@@ -74,19 +72,6 @@ impl LogSource for StoredLogs {
         }
     }
 
-    fn tally(
-        &self,
-        selection: &Selection<'_>,
-        of: TallyOf<'_>,
-        each: EachTally<'_>,
-    ) -> Result<bool, ReadError> {
-        let Some((filter, exact)) = filter(selection) else { return Ok(true) };
-        let exact = exact && !of.labels.iter().any(|name| name == SERVICE);
-        let of = logs::TallyOf { labels: of.labels, bytes: of.bytes };
-        // Who stopped it knows why.
-        Ok(exact && self.0.tally(filter, of, selection.stopped, each).unwrap_or(true))
-    }
-
     fn lines(
         &self,
         selection: &Selection<'_>,
@@ -101,7 +86,7 @@ impl LogSource for StoredLogs {
         };
         let text = of.without.and_then(text);
         let without = text.as_ref().map(|(label, text)| (*label, text));
-        let of = logs::LinesOf { labels: of.labels, without };
+        let of = logs::LinesOf { labels: of.labels, texts: of.texts, without };
         // Who stopped it knows why.
         Ok(exact && self.0.lines(filter, of, selection.stopped, each).unwrap_or(true))
     }

@@ -88,18 +88,20 @@ impl LogStore {
             let Some(unit) = units.get(place) else { continue };
             // The columns of one part are in memory at a time.
             let rows = Rows::new(unit.clone());
-            for (number, row) in wanted {
-                if number >= next {
-                    break;
-                }
-                match rows.entry(row as usize) {
-                    Ok(entry) => {
+            let (numbers, wanted): (Vec<u64>, Vec<u32>) =
+                wanted.into_iter().take_while(|(number, _)| *number < next).unzip();
+            match rows.entries(&wanted) {
+                Ok(entries) => {
+                    for (number, entry) in numbers.into_iter().zip(entries) {
+                        if number >= next {
+                            break;
+                        }
                         bytes += text_bytes(&entry);
                         kept.insert(number, entry);
                         next = next.min(cut(&mut kept, &mut bytes, most_bytes).unwrap_or(next));
                     }
-                    Err(error) => failed(error)?,
                 }
+                Err(error) => failed(error)?,
             }
         }
         let gone = (next - from).saturating_sub(kept.len() as u64);

@@ -124,34 +124,6 @@ impl Columns {
     pub fn text_bytes(&self) -> usize {
         self.texts.iter().map(|text| text.bytes.len()).sum()
     }
-
-    /// An entry as it was given.
-    pub fn entry(&self, row: usize) -> Result<LogEntry, Corrupt> {
-        let few = |which: Few| {
-            let found = self.few.get(which as usize).and_then(|column| column.get(row));
-            found.cloned().ok_or(Corrupt("a code without a value"))
-        };
-        let text = |which: Text| {
-            let bytes =
-                self.texts.get(which as usize).map(|column| column.get(row)).unwrap_or_default();
-            std::str::from_utf8(bytes).map_err(|_| Corrupt("a text is not UTF-8"))
-        };
-        let time = self.times.get(row).ok_or(Corrupt("a row without a time"))?;
-        Ok(LogEntry {
-            time_nanos: *time,
-            level: level(self.levels.get(row).copied().unwrap_or(0)),
-            level_text: few(Few::LevelText)?,
-            kind: few(Few::Kind)?,
-            source: few(Few::Source)?,
-            instance: few(Few::Instance)?,
-            queue: few(Few::Queue)?,
-            job: text(Text::Job)?.into(),
-            trace: text(Text::Trace)?.into(),
-            labels: labels_of(&few(Few::Labels)?)?,
-            message: text(Text::Message)?.to_owned(),
-            fields: text(Text::Fields)?.to_owned(),
-        })
-    }
 }
 
 /// The level with this number; those of a later Vigie are unknown.

@@ -12,7 +12,9 @@ mod columns;
 mod filter;
 #[doc(hidden)]
 pub mod fuzzing;
+mod lines;
 mod maintain;
+mod numbers;
 mod open;
 mod part;
 mod positions;
@@ -25,7 +27,6 @@ mod status;
 mod store;
 mod stretch;
 mod summary;
-mod tally;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -34,6 +35,7 @@ mod words;
 
 pub use arrivals::{Arrivals, ArrivalsError};
 pub use filter::{Condition, FilterError, LogField, LogFilter};
+pub use lines::{EachLines, LinesOf};
 pub use scan::{Cursor, CursorError, Found, LogReadError, Order, Page, Scan};
 pub use status::{
     LogAppendError, LogAppended, LogMaintenance, LogOptions, LogRecovery, LogRefusal, LogRefused,
@@ -41,5 +43,4 @@ pub use status::{
 };
 pub use store::{LARGEST_APPEND, LONGEST_ENTRY, LogStore};
 pub use summary::{Facet, Facets, HistogramStep};
-pub use tally::{Each, EachLines, LinesOf, Tallied, TallyOf};
 pub use text::{TextMatch, TextScope};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use vigie_model::LogEntry;
 
 use super::block::Block;
-use super::columns::{Columns, Dictionary, FEW, Few, TEXTS, Text, Texts};
+use super::columns::{Columns, Dictionary, FEW, Few, TEXTS, Text, Texts, labels_of, level};
 use super::part::{self, PartMeta, SHAPED};
 use super::shaped;
 use super::verdict::{Judge, Verdict};
@@ -67,6 +67,8 @@ pub struct Rows {
     few: [OnceCell<Dictionary>; FEW],
     texts: [OnceCell<Texts>; TEXTS],
     shapes: [OnceCell<Dictionary>; SHAPED.len()],
+    /// What rows have of their own in columns with shapes: it is searched, and then texts are made of it.
+    own: [OnceCell<Vec<u8>>; SHAPED.len()],
 }
 
 /// [`OnceCell`] with a maker that may fail.
@@ -91,6 +93,7 @@ impl Rows {
             few: Default::default(),
             texts: Default::default(),
             shapes: Default::default(),
+            own: Default::default(),
         }
     }
 
@@ -101,17 +104,10 @@ impl Rows {
         }
     }
 
-    /// Memory of the columns that were read, about.
+    /// Memory of all columns when they are read, about; those of the head are there.
     pub fn bytes(&self) -> usize {
-        let few: usize =
-            self.few.iter().filter_map(OnceCell::get).map(|column| column.codes.len() * 2).sum();
-        let texts: usize = self
-            .texts
-            .iter()
-            .filter_map(OnceCell::get)
-            .map(|column| column.bytes.len() + column.ends.len() * 4)
-            .sum();
-        few + texts + self.len() * 17
+        let of = |part: &PartMeta| part.text as usize + self.len() * (17 + 2 * FEW + 4 * TEXTS);
+        self.unit.part().map_or(0, of)
     }
 
     /// The raw bytes of a column of a part, read by `decode`.
@@ -120,14 +116,10 @@ impl Rows {
         which: usize,
         decode: impl FnOnce(Vec<u8>, usize) -> Result<T, Corrupt>,
     ) -> Result<T, BlockError> {
-        let Unit::Part(block, place) = &self.unit else {
-            return Err(BlockError::Damaged { file: "head".into(), offset: 0, what: "not a part" });
+        let (Unit::Part(block, _), Some(part)) = (&self.unit, self.unit.part()) else {
+            return Err(self.wrong("a part that is not there"));
         };
-        let Some(part) = block.meta.parts.get(*place) else {
-            return Err(block.file.damage(0, "a part that is not there"));
-        };
-        let raw = block.column(part, which)?;
-        decode(raw, part.rows as usize)
+        decode(block.column(part, which)?, part.rows as usize)
             .map_err(|Corrupt(what)| block.file.damage(part.column(which).0, what))
     }
 
@@ -187,22 +179,23 @@ impl Rows {
         }
     }
 
-    /// Reads a column of texts; of one with shapes only the rows with these, if some are named: the others are empty.
-    fn read_text(&self, which: Text, of: Option<&[bool]>) -> Result<Texts, BlockError> {
-        let column = part::FIRST_TEXT + which as usize;
-        match self.shapes(which)? {
-            Some(shapes) => self.column(column, |own, _| shaped::decode(shapes, &own, of)),
-            None => self.column(column, part::texts),
+    /// Reads a column of texts; of one with shapes only these rows, if some are named: the others are empty.
+    fn read_text(&self, which: Text, of: Option<&[u32]>) -> Result<Texts, BlockError> {
+        match self.shaped(which)? {
+            Some((shapes, own)) => {
+                shaped::decode(shapes, own, of).map_err(|Corrupt(what)| self.wrong(what))
+            }
+            None => self.column(part::FIRST_TEXT + which as usize, part::texts),
         }
     }
 
-    /// A column of texts, in which rows that have none of these shapes may be empty.
-    pub fn text_of_shapes(&self, which: Text, of: &[bool]) -> Result<Cow<'_, Texts>, BlockError> {
+    /// A column of texts, in which rows that are not wanted may be empty.
+    pub fn text_of_rows(&self, which: Text, wanted: &[u32]) -> Result<Cow<'_, Texts>, BlockError> {
         let there = self.texts.get(which as usize).is_some_and(|cell| cell.get().is_some());
         if there || self.shapes(which)?.is_none() {
             return self.text(which).map(Cow::Borrowed);
         }
-        self.read_text(which, Some(of)).map(Cow::Owned)
+        self.read_text(which, Some(wanted)).map(Cow::Owned)
     }
 
     /// Which rows of a column with shapes have what is looked for, of those of which what they have of their own decides.
@@ -212,21 +205,8 @@ impl Rows {
         verdicts: &[Verdict],
         judge: &Judge,
     ) -> Result<Vec<bool>, BlockError> {
-        let Some(shapes) = self.shapes(which)? else { return Ok(Vec::new()) };
-        let column = part::FIRST_TEXT + which as usize;
-        self.column(column, |own, _| shaped::decide(shapes, &own, verdicts, judge))
-    }
-
-    /// A column of texts, in which rows that are not wanted may be empty.
-    pub fn text_of_rows(&self, which: Text, wanted: &[u32]) -> Result<Cow<'_, Texts>, BlockError> {
-        let Some(shapes) = self.shapes(which)? else { return self.text(which).map(Cow::Borrowed) };
-        let mut of = vec![false; shapes.values.len()];
-        for code in wanted.iter().filter_map(|row| shapes.codes.get(*row as usize)) {
-            if let Some(of) = of.get_mut(usize::from(*code)) {
-                *of = true;
-            }
-        }
-        self.text_of_shapes(which, &of)
+        let Some((shapes, own)) = self.shaped(which)? else { return Ok(Vec::new()) };
+        shaped::decide(shapes, own, verdicts, judge).map_err(|Corrupt(what)| self.wrong(what))
     }
 
     /// The shapes of a column of texts, if it has them.
@@ -242,6 +222,15 @@ impl Rows {
             }
             _ => Ok(None),
         }
+    }
+
+    /// These, and what rows have of their own.
+    fn shaped(&self, which: Text) -> Result<Option<(&Dictionary, &[u8])>, BlockError> {
+        let place = SHAPED.iter().position(|shaped| *shaped == which);
+        let cell = place.and_then(|place| self.own.get(place));
+        let (Some(cell), Some(shapes)) = (cell, self.shapes(which)?) else { return Ok(None) };
+        let column = part::FIRST_TEXT + which as usize;
+        Ok(Some((shapes, once(cell, || self.column(column, |raw, _| Ok(raw)))?)))
     }
 
     /// The bloom filter and the bitmap of runs; none of the head.
@@ -260,42 +249,38 @@ impl Rows {
         }
     }
 
-    /// Reads everything that an entry is made of.
-    pub fn entry(&self, row: usize) -> Result<LogEntry, BlockError> {
-        if let Unit::Chunk(columns) = &self.unit {
-            return columns.entry(row).map_err(|Corrupt(what)| BlockError::Damaged {
-                file: "head".into(),
-                offset: 0,
-                what,
-            });
-        }
-        let wrong = |what| self.wrong(what);
-        let few = |which: Few| {
-            self.few(which)?.get(row).cloned().ok_or_else(|| wrong("a code without a value"))
+    /// The entries of some rows, of which alone texts are made, unless all of them are there.
+    pub fn entries(&self, wanted: &[u32]) -> Result<Vec<LogEntry>, BlockError> {
+        let (times, levels) = (self.times()?, self.levels()?);
+        let texts = |which| self.text_of_rows(which, wanted);
+        let (job, trace) = (texts(Text::Job)?, texts(Text::Trace)?);
+        let (message, fields) = (texts(Text::Message)?, texts(Text::Fields)?);
+        let entry = |row: usize| {
+            let few = |which: Few| {
+                let value = self.few(which)?.get(row).cloned();
+                value.ok_or_else(|| self.wrong("a code without a value"))
+            };
+            let text = |column: &'_ Texts| {
+                let text = std::str::from_utf8(column.get(row)).map(str::to_owned);
+                text.map_err(|_| self.wrong("a text is not UTF-8"))
+            };
+            let time = times.get(row).ok_or_else(|| self.wrong("a row without a time"))?;
+            Ok(LogEntry {
+                time_nanos: *time,
+                level: level(levels.get(row).copied().unwrap_or(0)),
+                level_text: few(Few::LevelText)?,
+                kind: few(Few::Kind)?,
+                source: few(Few::Source)?,
+                instance: few(Few::Instance)?,
+                queue: few(Few::Queue)?,
+                job: text(&job)?.into(),
+                trace: text(&trace)?.into(),
+                labels: labels_of(&few(Few::Labels)?).map_err(|Corrupt(what)| self.wrong(what))?,
+                message: text(&message)?,
+                fields: text(&fields)?,
+            })
         };
-        let text = |which: Text| {
-            std::str::from_utf8(self.text(which)?.get(row))
-                .map_err(|_| wrong("a text is not UTF-8"))
-        };
-        Ok(LogEntry {
-            time_nanos: self
-                .times()?
-                .get(row)
-                .copied()
-                .ok_or_else(|| wrong("a row without a time"))?,
-            level: super::columns::level(self.levels()?.get(row).copied().unwrap_or(0)),
-            level_text: few(Few::LevelText)?,
-            kind: few(Few::Kind)?,
-            source: few(Few::Source)?,
-            instance: few(Few::Instance)?,
-            queue: few(Few::Queue)?,
-            job: text(Text::Job)?.into(),
-            trace: text(Text::Trace)?.into(),
-            labels: super::columns::labels_of(&few(Few::Labels)?)
-                .map_err(|Corrupt(what)| wrong(what))?,
-            message: text(Text::Message)?.to_owned(),
-            fields: text(Text::Fields)?.to_owned(),
-        })
+        wanted.iter().map(|row| entry(*row as usize)).collect()
     }
 
     /// All columns at once: to be merged.

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering as Atomic;
 
 use vigie_model::LogEntry;
 
+use super::columns::Text;
 use super::filter::LogFilter;
 use super::rows::{Rows, Unit};
 use super::store::{Inner, LogStore, lock};
@@ -19,6 +20,8 @@ use crate::status::Damage;
 const MOST_OPEN: usize = 48 << 20;
 /// Entries that are taken from such a part at a time.
 const BATCH: usize = 512;
+/// Entries that are taken from others at a time. Of the first ones alone texts are made: most pages need no more of a part.
+const PAGE: usize = 128;
 
 /// In which order entries come. Entries of one time are in the order in which they arrived, or its reverse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,13 +166,22 @@ impl Inner {
 
 /// What a part has to give, in order.
 struct Opened {
-    rows: Option<Rows>,
-    wanted: VecDeque<u32>,
-    /// Taken out already, where the columns are not kept.
     taken: VecDeque<Found>,
-    /// Where to go on when those are gone.
-    resume: Option<(Unit, Cursor)>,
-    bytes: usize,
+    rest: Rest,
+}
+
+/// Where to go on when what was taken is gone.
+enum Rest {
+    Nothing,
+    /// The rows that are left, the next one first.
+    Kept(Box<Rows>, VecDeque<u32>),
+    Again(Unit, Cursor),
+}
+
+impl Rest {
+    fn bytes(&self) -> usize {
+        if let Self::Kept(rows, _) = self { rows.bytes() } else { 0 }
+    }
 }
 
 /// The next entry of a part.
@@ -279,33 +291,34 @@ impl Scan {
     }
 
     fn open(&mut self, place: usize, unit: Unit, after: Option<Cursor>) {
-        match self.try_open(unit, after) {
-            Ok(opened) => {
-                self.open_bytes += opened.bytes;
-                if let Some(slot) = self.opened.get_mut(place) {
-                    *slot = Some(opened);
-                }
-                self.push_next(place);
-            }
+        let opened = self.try_open(unit, after);
+        self.put(place, opened);
+    }
+
+    /// What a part gives next; one that cannot be read is left out.
+    fn put(&mut self, place: usize, opened: Result<Opened, BlockError>) {
+        let opened = match opened {
+            Ok(opened) => opened,
             Err(error) => {
                 self.inner.unreadable(&error);
                 self.unreadable += 1;
+                return;
             }
+        };
+        let Some(first) = opened.taken.front() else { return };
+        let newest_first = self.order == Order::NewestFirst;
+        self.next.push(Next { cursor: first.cursor, place, newest_first });
+        self.open_bytes += opened.rest.bytes();
+        if let Some(slot) = self.opened.get_mut(place) {
+            *slot = Some(opened);
         }
     }
 
     fn try_open(&self, unit: Unit, after: Option<Cursor>) -> Result<Opened, BlockError> {
         let rows = Rows::new(unit);
         let mut wanted = self.filter.rows(&rows)?;
-        let nothing = Opened {
-            rows: None,
-            wanted: VecDeque::new(),
-            taken: VecDeque::new(),
-            resume: None,
-            bytes: 0,
-        };
         if wanted.is_empty() {
-            return Ok(nothing);
+            return Ok(Opened { taken: VecDeque::new(), rest: Rest::Nothing });
         }
         let (times, numbers) = (rows.times()?, rows.numbers()?);
         let cursor = |row: u32| cursor(times, numbers, row);
@@ -320,65 +333,59 @@ impl Scan {
         if self.order == Order::NewestFirst {
             wanted.reverse();
         }
-        let Some(first) = wanted.first() else { return Ok(nothing) };
+        let room = self.open_bytes + rows.bytes() <= MOST_OPEN;
+        let left = wanted.split_off(wanted.len().min(if room { PAGE } else { BATCH }));
         // All columns are read here, so that what is damaged is found before anything is handed out.
-        rows.entry(*first as usize)?;
-        let bytes = rows.bytes();
-        if self.open_bytes + bytes <= MOST_OPEN || matches!(rows.unit, Unit::Chunk(_)) {
-            return Ok(Opened { rows: Some(rows), wanted: wanted.into(), bytes, ..nothing });
-        }
-        let taken = wanted.iter().take(BATCH).map(|row| {
-            let cursor = cursor(*row);
-            Ok(Found { cursor, number: cursor.number, entry: rows.entry(*row as usize)? })
-        });
-        let taken: VecDeque<Found> = taken.collect::<Result<_, BlockError>>()?;
-        let resume = (wanted.len() > BATCH)
-            .then(|| taken.back().map(|last| (rows.unit.clone(), last.cursor)))
-            .flatten();
-        Ok(Opened { taken, resume, ..nothing })
-    }
-
-    fn push_next(&mut self, place: usize) {
-        let Some(Some(opened)) = self.opened.get(place) else { return };
-        let cursor = match (&opened.rows, opened.wanted.front(), opened.taken.front()) {
-            (Some(rows), Some(row), _) => match (rows.times(), rows.numbers()) {
-                (Ok(times), Ok(numbers)) => cursor(times, numbers, *row),
-                _ => return,
-            },
-            (_, _, Some(found)) => found.cursor,
-            _ => return self.exhausted(place),
+        let taken = found(&rows, &wanted)?;
+        let rest = match taken.back() {
+            Some(last) if !left.is_empty() && !room => Rest::Again(rows.unit, last.cursor),
+            Some(_) if !left.is_empty() => Rest::Kept(Box::new(rows), left.into()),
+            _ => Rest::Nothing,
         };
-        self.next.push(Next { cursor, place, newest_first: self.order == Order::NewestFirst });
+        Ok(Opened { taken, rest })
     }
 
-    /// Nothing is left of what is in memory of a part.
-    fn exhausted(&mut self, place: usize) {
-        let Some(opened) = self.opened.get_mut(place).and_then(Option::take) else { return };
-        self.open_bytes = self.open_bytes.saturating_sub(opened.bytes);
-        if let Some((unit, after)) = opened.resume {
-            self.open(place, unit, Some(after));
+    /// Goes on in a part of which everything is gone that was taken.
+    fn go_on(&mut self, place: usize, rest: Rest) {
+        self.open_bytes = self.open_bytes.saturating_sub(rest.bytes());
+        let more = |rows: Box<Rows>, mut left: VecDeque<u32>| {
+            rows.text(Text::Message)?;
+            rows.text(Text::Fields)?;
+            let wanted: Vec<u32> = left.drain(..left.len().min(PAGE)).collect();
+            let taken = found(&rows, &wanted)?;
+            let rest = if left.is_empty() { Rest::Nothing } else { Rest::Kept(rows, left) };
+            Ok(Opened { taken, rest })
+        };
+        match rest {
+            Rest::Nothing => {}
+            Rest::Again(unit, after) => self.open(place, unit, Some(after)),
+            Rest::Kept(rows, left) => self.put(place, more(rows, left)),
         }
     }
 
     fn take(&mut self, place: usize) -> Option<Found> {
-        let opened = self.opened.get_mut(place)?.as_mut()?;
-        let found = match (&opened.rows, opened.wanted.pop_front()) {
-            (Some(rows), Some(row)) => {
-                let cursor = cursor(rows.times().ok()?, rows.numbers().ok()?, row);
-                match rows.entry(row as usize) {
-                    Ok(entry) => Some(Found { cursor, number: cursor.number, entry }),
-                    Err(error) => {
-                        self.inner.unreadable(&error);
-                        self.unreadable += 1;
-                        None
-                    }
-                }
-            }
-            _ => opened.taken.pop_front(),
-        };
-        self.push_next(place);
+        let slot = self.opened.get_mut(place)?;
+        let opened = slot.as_mut()?;
+        let found = opened.taken.pop_front();
+        if let Some(next) = opened.taken.front() {
+            let newest_first = self.order == Order::NewestFirst;
+            self.next.push(Next { cursor: next.cursor, place, newest_first });
+        } else if let Some(opened) = slot.take() {
+            self.go_on(place, opened.rest);
+        }
         found
     }
+}
+
+/// Entries with their places.
+fn found(rows: &Rows, wanted: &[u32]) -> Result<VecDeque<Found>, BlockError> {
+    let (times, numbers) = (rows.times()?, rows.numbers()?);
+    let entries = wanted.iter().zip(rows.entries(wanted)?);
+    let found = entries.map(|(row, entry)| {
+        let cursor = cursor(times, numbers, *row);
+        Found { cursor, number: cursor.number, entry }
+    });
+    Ok(found.collect())
 }
 
 fn cursor(times: &[i64], numbers: &[u64], row: u32) -> Cursor {

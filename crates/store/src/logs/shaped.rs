@@ -4,14 +4,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pco::standalone::{simple_compress_into, simple_decompress_into};
-use pco::{ChunkConfig, DeltaSpec, ModeSpec};
-
 use super::columns::{Dictionary, Texts};
+use super::numbers;
 use super::part::MOST_RAW;
 use super::shape::{MOST_DIGITS, Own, Piece, WHOLE, digits, pieces, take_apart};
 use super::verdict::{Judge, Verdict};
-use crate::bytes::{Bytes, Corrupt, put_signed, put_varint};
+use crate::bytes::{Bytes, Corrupt, put_varint};
 
 /// A shape of fewer rows is none: they are kept whole.
 const LEAST_ROWS: u32 = 16;
@@ -19,19 +17,10 @@ const LEAST_ROWS: u32 = 16;
 const MOST_SHAPES: usize = 4096;
 /// Of so many rows one may be kept whole, or all are.
 const ONE_WHOLE_OF: usize = 2;
-/// Of at most so many numbers the differences are kept: pco's own header weighs more.
-const FEW_NUMBERS: usize = 32;
-
 /// Bytes of a piece of text that are copied at once.
 const AT_ONCE: usize = 16;
 const STRANGE: Corrupt = Corrupt("a shape that cannot be");
 const LONG: Corrupt = Corrupt("texts that are too long");
-
-/// How numbers are kept.
-const DIFFERENCES: u8 = 0;
-const PACKED: u8 = 1;
-/// As they are, in so many bytes each: added to the number of bytes.
-const PLAIN: u8 = 8;
 
 /// The shapes of a column, and what its rows have of their own; none where too few rows have a shape.
 pub fn encode(column: &Texts) -> Option<(Dictionary, Vec<u8>)> {
@@ -183,7 +172,7 @@ impl Slot {
     fn put(&self, column: &Texts, out: &mut Vec<u8>) {
         let mut own = Vec::new();
         match self {
-            Self::Numbers(digits, values) => put_numbers(*digits, values, &mut own),
+            Self::Numbers(digits, values) => numbers::put(*digits, values, &mut own),
             Self::Texts(places) => {
                 let lengths = places.iter().map(|(start, end)| u64::from(end - start));
                 lengths.for_each(|length| put_varint(&mut own, length));
@@ -198,98 +187,10 @@ impl Slot {
     }
 }
 
-fn put_numbers(digits: usize, values: &[u64], out: &mut Vec<u8>) {
-    let difference = |pair: &[u64]| match pair {
-        [one, two] => two.wrapping_sub(*one).cast_signed(),
-        _ => 0,
-    };
-    if values.len() <= FEW_NUMBERS {
-        out.push(DIFFERENCES);
-        let mut before = 0;
-        for value in values {
-            put_signed(out, difference(&[before, *value]));
-            before = *value;
-        }
-        return;
-    }
-    let bits = |number: u64| u64::from(64 - number.leading_zeros());
-    let lowest = values.iter().copied().min().unwrap_or_default();
-    let plain: u64 = values.iter().map(|one| bits(one - lowest)).sum();
-    let differences: u64 =
-        values.windows(2).map(|pair| bits(difference(pair).unsigned_abs()) + 1).sum();
-    let all = 4 * digits as u64 * values.len() as u64;
-    // The digits of an id are like dice: there is nothing to pack.
-    if digits > 0
-        && digits.is_multiple_of(2)
-        && plain <= differences
-        && plain + 2 * values.len() as u64 >= all
-    {
-        let bytes = digits / 2;
-        out.push(PLAIN + bytes as u8);
-        for value in values {
-            out.extend_from_slice(value.to_le_bytes().get(..bytes).unwrap_or_default());
-        }
-        return;
-    }
-    out.push(PACKED);
-    let delta = if differences < plain { DeltaSpec::TryConsecutive(1) } else { DeltaSpec::NoOp };
-    let config = ChunkConfig::default()
-        .with_compression_level(4)
-        .with_mode_spec(ModeSpec::Classic)
-        .with_delta_spec(delta);
-    simple_compress_into(values, &config, out)
-        .expect("pco refuses only invalid configurations and full destinations, and a Vec grows");
-}
-
-fn numbers(bytes: &[u8], count: usize) -> Result<Vec<u64>, Corrupt> {
-    let (kind, rest) = bytes.split_first().ok_or(Corrupt("numbers of no kind"))?;
-    let mut bytes = Bytes(rest);
-    match *kind {
-        DIFFERENCES => {
-            let mut number = 0u64;
-            let next = |_| {
-                number = number.wrapping_add(bytes.signed()?.cast_unsigned());
-                Ok(number)
-            };
-            (0..count).map(next).collect()
-        }
-        PACKED => {
-            let mut values = vec![0; count];
-            match simple_decompress_into(rest, &mut values) {
-                Ok(progress) if progress.n_processed == count => Ok(values),
-                _ => Err(Corrupt("numbers that do not decompress")),
-            }
-        }
-        kind => {
-            let width = usize::from(kind.wrapping_sub(PLAIN));
-            if !(1..=8).contains(&width) || rest.len() != width * count {
-                return Err(Corrupt("numbers of an unknown kind"));
-            }
-            let number = |bytes: &[u8]| {
-                let mut all = [0; 8];
-                all.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-                u64::from_le_bytes(all)
-            };
-            Ok(match width {
-                8 => {
-                    rest.as_chunks::<8>().0.iter().map(|eight| u64::from_le_bytes(*eight)).collect()
-                }
-                4 => rest
-                    .as_chunks::<4>()
-                    .0
-                    .iter()
-                    .map(|four| u64::from(u32::from_le_bytes(*four)))
-                    .collect(),
-                _ => rest.chunks_exact(width).map(number).collect(),
-            })
-        }
-    }
-}
-
 /// A shape of which rows are made.
 struct Template<'a> {
     pieces: Vec<Made<'a>>,
-    /// How many rows are made already.
+    /// How many of its rows came before.
     next: usize,
     /// Bytes of a row at most, but for words and whole lines.
     most: usize,
@@ -305,24 +206,34 @@ enum Made<'a> {
     Any(Vec<u32>, &'a [u8]),
 }
 
-/// The column of which [`encode`] was given the rows. Where `of` is given, only rows of the shapes that it is true of; the others are
-/// empty.
-pub fn decode(shapes: &Dictionary, own: &[u8], of: Option<&[bool]>) -> Result<Texts, Corrupt> {
+/// The column of which [`encode`] was given the rows. Where some are named, no others are made: these are empty.
+pub fn decode(shapes: &Dictionary, own: &[u8], of: Option<&[u32]>) -> Result<Texts, Corrupt> {
+    let all = of.is_none();
+    let (mut rows, mut needed) = (vec![all; shapes.codes.len()], vec![all; shapes.values.len()]);
+    for row in of.unwrap_or_default().iter().map(|row| *row as usize) {
+        let code = shapes.codes.get(row).map(|code| usize::from(*code));
+        let marks = (rows.get_mut(row), code.and_then(|code| needed.get_mut(code)));
+        if let (Some(row), Some(needed)) = marks {
+            (*row, *needed) = (true, true);
+        }
+    }
     let counts = counts(shapes);
     let mut own = Bytes(own);
     let mut templates = Vec::with_capacity(counts.len());
-    for (place, (shape, count)) in shapes.values.iter().zip(counts).enumerate() {
-        let wanted = of.is_none_or(|of| of.get(place) == Some(&true));
-        templates.push(Template::read(shape, count, wanted, &mut own)?);
+    for ((shape, count), needed) in shapes.values.iter().zip(counts).zip(needed) {
+        templates.push(Template::read(shape, count, needed, &mut own)?);
     }
     if !own.is_empty() {
         return Err(Corrupt("more than rows have of their own"));
     }
     let mut ends = Vec::with_capacity(shapes.codes.len());
     let mut out = Out::default();
-    for code in &shapes.codes {
+    for (code, wanted) in shapes.codes.iter().zip(rows) {
         if let Some(template) = templates.get_mut(usize::from(*code)) {
-            template.put(&mut out);
+            if wanted {
+                template.put(&mut out);
+            }
+            template.next += 1;
         }
         if out.at > MOST_RAW {
             return Err(LONG);
@@ -429,9 +340,8 @@ impl<'a> Template<'a> {
     }
 
     /// Appends the next row.
-    fn put(&mut self, out: &mut Out) {
+    fn put(&self, out: &mut Out) {
         let row = self.next;
-        self.next += 1;
         out.room(self.most);
         for piece in &self.pieces {
             match piece {
@@ -463,8 +373,8 @@ impl<'a> Template<'a> {
 impl<'a> Made<'a> {
     fn read(mark: Piece<'_>, count: usize, bytes: &'a [u8]) -> Result<Self, Corrupt> {
         match mark {
-            Piece::Decimal => Ok(Self::Decimal(numbers(bytes, count)?)),
-            Piece::Digits(digits) => Ok(Self::Digits(digits, numbers(bytes, count)?)),
+            Piece::Decimal => Ok(Self::Decimal(numbers::read(bytes, count)?)),
+            Piece::Digits(digits) => Ok(Self::Digits(digits, numbers::read(bytes, count)?)),
             _ => {
                 let (mut rest, mut end) = (Bytes(bytes), 0u32);
                 let mut ends = Vec::with_capacity(count.min(bytes.len()));
@@ -560,15 +470,17 @@ mod tests {
     }
 
     #[test]
-    fn only_rows_of_some_shapes_are_made() {
+    fn only_rows_that_are_named_are_made() {
         let rows: Vec<String> = (0..90)
             .map(|n| if n % 3 == 0 { format!("a {n}") } else { format!("b={n:08x}") })
             .collect();
         let (shapes, own) = encode(&column(&rows)).unwrap();
-        let of: Vec<bool> = shapes.values.iter().map(|shape| shape.starts_with('b')).collect();
-        let some = decode(&shapes, &own, Some(&of)).unwrap();
-        for (n, row) in rows.iter().enumerate() {
-            assert_eq!(some.get(n), if n % 3 == 0 { "" } else { row }.as_bytes());
+        for of in [&[][..], &[4], &[89, 3, 0, 88, 7], &[1, 4, 200]] {
+            let some = decode(&shapes, &own, Some(of)).unwrap();
+            for (n, row) in (0..).zip(&rows) {
+                let expected = if of.contains(&n) { row } else { "" };
+                assert_eq!(some.get(n as usize), expected.as_bytes(), "{n} of {of:?}");
+            }
         }
     }
 

@@ -240,8 +240,7 @@ impl TextMatch {
             let mut open = of.to_vec();
             filter::keep(&mut open, |row| verdict(row) == Verdict::Look);
             if !open.is_empty() {
-                let look: Vec<bool> = verdicts.iter().map(|one| *one == Verdict::Look).collect();
-                let texts = rows.text_of_shapes(which, &look)?;
+                let texts = rows.text_of_rows(which, &open)?;
                 // What marks finds nothing in texts that are not there.
                 self.look(&texts, &open, hits);
             }

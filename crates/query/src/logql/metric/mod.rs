@@ -2,9 +2,8 @@
 
 mod aggregate;
 mod binary;
+mod handed;
 mod range;
-mod tally;
-mod texts;
 mod window;
 
 use std::collections::HashMap;

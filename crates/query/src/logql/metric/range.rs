@@ -7,7 +7,7 @@ use vigie_model::{Label, Labels};
 use vigie_store::MatchOp;
 
 use super::window::{Part, Sliding, of_parts, of_samples};
-use super::{Grid, Row, enough, grouped, room, tally, texts};
+use super::{Grid, Row, enough, grouped, handed, room};
 use crate::logql::ERROR;
 use crate::logql::ast::{Conversion, Grouping, LogRange, RangeOp};
 use crate::logql::engine::{LogQueryError, Reader};
@@ -200,14 +200,8 @@ fn collect(
     let last = shifted.time(grid.count.saturating_sub(1));
     let (start, end) =
         (shifted.start.saturating_sub(*range).saturating_add(1), last.saturating_add(1));
-    if let Some((required, names)) = tally::countable(&sampler)
-        && let Some(series) =
-            tally::collect(reader, asked, (&required, &names), (start, end), shifted)?
-    {
-        return Ok(series);
-    }
-    if let Some(names) = texts::names(&sampler)
-        && let Some(series) = texts::collect(reader, &sampler, names, (start, end), shifted)?
+    if let Some(wanted) = handed::wanted(&sampler)
+        && let Some(series) = handed::collect(reader, &sampler, wanted, (start, end), shifted)?
     {
         return Ok(series);
     }

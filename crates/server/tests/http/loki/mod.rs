@@ -1,5 +1,6 @@
 //! Loki's API for reading, over lines in memory.
 
+mod counted;
 mod read;
 mod stored;
 mod tail;

@@ -1,4 +1,4 @@
-//! Numbers made of what lines say: a source that hands out texts by the labels that matter gets the answers of one that knows nothing
+//! Numbers made of lines: a source that hands them out by the labels that matter gets the answers of one that knows nothing
 //! but how to read entries.
 
 use std::collections::BTreeMap;
@@ -60,7 +60,8 @@ impl LogSource for ByLabels {
             told &= !of.labels.iter().any(|name| lacks(&name));
             let needed = of.without.filter(|(label, _)| values[*label].is_empty());
             if needed.is_none_or(|(_, text)| entry.message.contains(text)) {
-                let line = (entry.time_nanos, entry.message.clone());
+                let text = if of.texts { entry.message.clone() } else { String::new() };
+                let line = (entry.time_nanos, text);
                 groups.entry(values).or_default().push(line);
             }
             ControlFlow::Continue(())
@@ -82,8 +83,8 @@ impl LogSource for ByLabels {
     }
 }
 
-/// Of these the text of lines is handed out.
-const HANDED: [&str; 14] = [
+/// Of these lines are handed out.
+const HANDED: [&str; 19] = [
     r#"sum(count_over_time({app=~".+"} | logfmt | bytes > 100 [20s]))"#,
     r#"sum(count_over_time({app=~".+"} | logfmt | bytes > 100 | __error__="" [20s]))"#,
     r#"sum by (status) (rate({app=~".+"} | logfmt | bytes > 100 | __error__="" [10s]))"#,
@@ -98,6 +99,12 @@ const HANDED: [&str; 14] = [
     r#"sum(count_over_time({app=~".+"} | logfmt --strict | bytes > 2 [20s]))"#,
     r#"sum(count_over_time({app=~".+"} | regexp "bytes=(?P<n>\\d+)" | n > 5 [20s]))"#,
     r#"sum(count_over_time({app=~".+"} | logfmt b="bytes" | b > 5 | __error__="" [20s]))"#,
+    r#"absent_over_time({app="a"} | logfmt | bytes > 150 | __error__="" [7s])"#,
+    // Nobody looks at their texts, but for the lengths.
+    r#"sum by (app, bytes) (count_over_time({app=~".+"} |= "job" [20s]))"#,
+    r#"sum by (app, bytes_extracted) (rate({app=~".+"} != "job" | drop __error__ [1m]))"#,
+    r#"sum(bytes_over_time({app=~".+"} |~ "[0-9]{3}" [20s]))"#,
+    r#"absent_over_time({app="a"} |= "nothing" [7s])"#,
 ];
 
 /// Of these all labels matter, or the order.
@@ -133,7 +140,7 @@ fn line() -> impl Strategy<Value = LogEntry> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn texts_are_counted_as_entries_are(lines in prop::collection::vec(line(), 0..60)) {
+    fn lines_by_labels_are_counted_as_entries_are(lines in prop::collection::vec(line(), 0..60)) {
         let (engine, control) = (LogEngine::default(), Control::default());
         let plain = MemoryLog::new(lines);
         let source = ByLabels(plain.clone(), AtomicUsize::new(0));
@@ -147,12 +154,16 @@ proptest! {
 }
 
 #[test]
-fn texts_are_asked_for_where_few_labels_matter() {
+fn lines_are_asked_for_where_few_labels_matter() {
     let (engine, control) = (LogEngine::default(), Control::default());
     for (query, handed) in HANDED.iter().map(|one| (one, 1)).chain(READ.iter().map(|one| (one, 0)))
     {
         let labels = Labels::from_pairs([("app", "a")]);
-        let source = MemoryLog::new(vec![entry(labels, 1_000_000_000, "bytes=300 status=ok n=1")]);
+        let source = MemoryLog::new(vec![entry(
+            labels,
+            1_000_000_000,
+            "job bytes=300 status=ok n=1 nothing",
+        )]);
         let source = ByLabels(source, AtomicUsize::new(0));
         assert!(engine.range(&source, query, &ASKED, &control).is_ok(), "{query}");
         assert_eq!(source.1.into_inner(), handed, "{query}");

@@ -1,4 +1,4 @@
-//! How many entries there are of each value of some labels, and when: for those who want no text.
+//! Entries by the values of some labels, for those who want no other labels: when they were, and their messages.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -15,26 +15,13 @@ use super::store::LogStore;
 use super::text::TextMatch;
 use crate::block_file::BlockError;
 
-/// What is wanted of entries that are counted.
-#[derive(Debug, Clone, Copy)]
-pub struct TallyOf<'a> {
-    /// The labels by which they are told apart, as [`LogField::Label`] has them.
-    pub labels: &'a [String],
-    /// Whether the lengths of messages are wanted, which are 0 otherwise: they cost as much as a search for a text.
-    pub bytes: bool,
-}
-
-/// Time in nanoseconds, and the bytes of the message.
-pub type Tallied = (i64, u32);
-
-/// Takes the values of the labels, and the entries of some stretch of time that have them, by ascending time.
-pub type Each<'a> = &'a mut dyn FnMut(&[Arc<str>], &[Tallied]) -> ControlFlow<()>;
-
-/// What is wanted of entries whose messages are looked at.
+/// What is wanted of entries.
 #[derive(Debug, Clone, Copy)]
 pub struct LinesOf<'a> {
     /// The labels by which they are told apart, as [`LogField::Label`] has them.
     pub labels: &'a [String],
+    /// Whether messages are wanted, which are empty otherwise: they cost more than all else.
+    pub texts: bool,
     /// What an entry must have that is without one of these labels, which is said by its place.
     pub without: Option<(usize, &'a TextMatch)>,
 }
@@ -51,43 +38,8 @@ struct Groups {
 }
 
 impl LogStore {
-    /// Gives the times of all entries to `each`, a part of the store at a time; parts may overlap. The value of a label that an
-    /// entry does not have is empty. False: some entry lacks one, but may have a field, job or trace of that name; then not all of
-    /// them were given.
-    ///
-    /// # Errors
-    /// When `cancelled` says so.
-    pub fn tally(
-        &self,
-        mut filter: LogFilter,
-        of: TallyOf<'_>,
-        cancelled: Cancelled<'_>,
-        each: Each<'_>,
-    ) -> Result<bool, LogReadError> {
-        for unit in self.0.units(&mut filter) {
-            if cancelled() {
-                return Err(LogReadError::Cancelled);
-            }
-            match read(&filter, unit, of) {
-                Ok(None) => return Ok(false),
-                Ok(Some(groups)) => {
-                    let ends = groups
-                        .iter()
-                        .filter(|(_, entries)| !entries.is_empty())
-                        .any(|(values, entries)| each(values, entries).is_break());
-                    if ends {
-                        return Ok(true);
-                    }
-                }
-                Err(error) => self.0.unreadable(&error),
-            }
-        }
-        Ok(true)
-    }
-}
-
-impl LogStore {
-    /// Gives the messages of all entries to `each`, in the way of [`Self::tally`].
+    /// Gives all entries to `each`, a part of the store at a time; parts may overlap. The value of a label that an entry does not
+    /// have is empty. False: some entry lacks one, but may have a field, job or trace of that name; then not all of them were given.
     ///
     /// # Errors
     /// When `cancelled` says so.
@@ -131,12 +83,13 @@ fn hand_out(
         return Ok(Some(ControlFlow::Continue(())));
     }
     let times = rows.times()?;
-    let messages = rows.text_of_rows(Text::Message, &wanted)?;
+    let messages = if of.texts { Some(rows.text_of_rows(Text::Message, &wanted)?) } else { None };
     let mut found: Vec<_> = groups.values.into_iter().map(|values| (values, Vec::new())).collect();
     for (row, group) in wanted.iter().zip(groups.of) {
         let row = *row as usize;
-        let message = std::str::from_utf8(messages.get(row))
-            .map_err(|_| rows.wrong("a text is not UTF-8"))?;
+        let message = messages.as_ref().map_or(&[][..], |messages| messages.get(row));
+        let message =
+            std::str::from_utf8(message).map_err(|_| rows.wrong("a text is not UTF-8"))?;
         if let Some((_, lines)) = found.get_mut(group as usize) {
             lines.push((times.get(row).copied().unwrap_or(0), message));
         }
@@ -151,32 +104,6 @@ fn hand_out(
         }
     }
     Ok(Some(ControlFlow::Continue(())))
-}
-
-type Read = Option<Vec<(Vec<Arc<str>>, Vec<Tallied>)>>;
-
-fn read(filter: &LogFilter, unit: Unit, of: TallyOf<'_>) -> Result<Read, BlockError> {
-    let rows = Rows::new(unit);
-    let wanted = filter.rows(&rows)?;
-    if wanted.is_empty() {
-        return Ok(Some(Vec::new()));
-    }
-    let Some(groups) = Groups::of(&rows, &wanted, of.labels)? else { return Ok(None) };
-    let times = rows.times()?;
-    let message = if of.bytes { Some(rows.text(Text::Message)?) } else { None };
-    let mut found: Vec<_> = groups.values.into_iter().map(|values| (values, Vec::new())).collect();
-    for (row, group) in wanted.iter().zip(groups.of) {
-        let row = *row as usize;
-        let bytes = message.map_or(0, |message| message.place(row).len() as u32);
-        if let Some((_, entries)) = found.get_mut(group as usize) {
-            entries.push((times.get(row).copied().unwrap_or(0), bytes));
-        }
-    }
-    if rows.unit.part().is_none() {
-        // Those of the head are as they came.
-        found.iter_mut().for_each(|(_, entries)| entries.sort_unstable());
-    }
-    Ok(Some(found))
 }
 
 impl Groups {
