@@ -242,7 +242,7 @@ fn at_whole_hours_a_selector_reads_one_value_an_hour() {
 fn between_the_steps_of_a_chart_nothing_is_read() {
     // Every ten seconds, of which nothing is gone: six chunks a day.
     let both = Both::keeping(&vec![(10, 8, 2, 9); 100], 100 * DAY, None);
-    let grid = (T0 + HOUR, T0 + 3 * DAY - HOUR, 12 * HOUR);
+    let grid = (T0 + 2 * HOUR, T0 + 3 * DAY - HOUR, 12 * HOUR);
     for query in [
         "gauge",
         "gauge offset 1h",
