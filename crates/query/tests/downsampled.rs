@@ -238,6 +238,27 @@ fn at_whole_hours_a_selector_reads_one_value_an_hour() {
     assert!(ask(within).unwrap().stats.samples_read > 500);
 }
 
+#[test]
+fn between_the_steps_of_a_chart_nothing_is_read() {
+    // Every ten seconds, of which nothing is gone: six chunks a day.
+    let both = Both::keeping(&vec![(10, 8, 2, 9); 100], 100 * DAY, None);
+    let grid = (T0 + HOUR, T0 + 3 * DAY - HOUR, 12 * HOUR);
+    for query in [
+        "gauge",
+        "gauge offset 1h",
+        "gauge smoothed",
+        "rate(jobs_total[5m])",
+        "max_over_time(gauge[10m])",
+        "last_over_time(gauge[10m])",
+        "histogram_count(run)",
+    ] {
+        both.same(query, grid);
+        let answer = Engine::default().range(&both.store, query, grid, &Control::default());
+        let read = answer.unwrap().stats.samples_read;
+        assert!(read * 2 < (DAYS * DAY / 10_000) as u64, "{query} reads {read}");
+    }
+}
+
 /// What a query says beside its answer: warnings and infos.
 fn said(both: &Both, query: &str, grid: (i64, i64, i64)) -> (Vec<String>, Vec<String>) {
     let answer = Engine::default().range(&both.store, query, grid, &Control::default()).unwrap();

@@ -46,6 +46,7 @@ pub use names::KnownNames;
 pub use options::StoreOptions;
 pub use read::{
     Coarse, FoundSeries, Hints, ReadError, Samples, SeriesReader, Storage, Stretch, TimeRange,
+    Windows,
 };
 pub use sample::{Appended, Sample, SeriesHandle, Value};
 pub use status::{Damage, Maintenance, Recovery, Refusals, StoreStatus};

@@ -24,11 +24,10 @@ impl<V> Run<V> {
 }
 
 /// Samples that come from older places before those from newer ones. Usually each run follows the one before; where they
-/// overlap, the first value that came for a time is kept.
+/// overlap, the first value that came for a time is kept. Floats ascend at any time, and so do histograms.
 #[derive(Default)]
 pub struct Merged {
     samples: Samples,
-    overlapping: bool,
     /// Whether some of them may stand for several.
     weighted: bool,
 }
@@ -47,11 +46,7 @@ impl Merged {
 
     /// Adds floats.
     pub fn floats(&mut self, run: Run<f64>) {
-        let Some(first) = run.times.first() else { return };
-        self.overlapping |= !self.follows(*first);
-        self.samples.float_times.extend_from_slice(&run.times);
-        self.samples.floats.extend(run.values);
-        self.weigh();
+        self.float_columns().add(run);
     }
 
     /// Adds what is within a range of a chunk of floats, without a copy: `decode` appends its values and answers its times.
@@ -60,87 +55,52 @@ impl Merged {
         range: TimeRange,
         decode: impl FnOnce(&mut Vec<f64>) -> Result<Arc<Vec<i64>>, E>,
     ) -> Result<(), E> {
-        let before = self.samples.floats.len();
-        let times = decode(&mut self.samples.floats).inspect_err(|_| {
-            self.samples.floats.truncate(before);
-        })?;
+        let all = self.float_columns();
+        let times = decode(all.values).inspect_err(|_| all.values.truncate(all.there))?;
         let start = times.partition_point(|time| *time < range.start);
         let end = times.partition_point(|time| *time <= range.end).max(start);
-        self.samples.floats.truncate(before + end);
-        self.samples.floats.drain(before..before + start);
-        let times = &times[start..end];
-        if let Some(first) = times.first() {
-            self.overlapping |= !self.follows(*first);
-            self.samples.float_times.extend_from_slice(times);
-            self.weigh();
-        }
+        all.values.truncate(all.there + end);
+        all.values.drain(all.there..all.there + start);
+        all.times.extend_from_slice(&times[start..end]);
+        all.settle();
         Ok(())
     }
 
     /// Adds sums of floats with their weights.
     pub fn sums(&mut self, run: Run<(f64, f64)>) {
-        let Some(first) = run.times.first() else { return };
-        self.overlapping |= !self.follows(*first);
-        self.samples.float_times.extend_from_slice(&run.times);
-        for (sum, weight) in run.values {
-            self.samples.floats.push(sum);
-            self.samples.float_weights.push(weight);
-        }
+        self.float_columns().add_weighted(run);
     }
 
     /// Adds histograms.
     pub fn histograms(&mut self, run: Run<Arc<NativeHistogram>>) {
-        let Some(first) = run.times.first() else { return };
-        self.overlapping |= !self.follows(*first);
-        self.samples.histogram_times.extend_from_slice(&run.times);
-        self.samples.histograms.extend(run.values);
-        self.weigh();
+        self.histogram_columns().add(run);
     }
 
     /// Adds sums of histograms with their weights.
     pub fn histogram_sums(&mut self, run: Run<(Arc<NativeHistogram>, f64)>) {
-        let Some(first) = run.times.first() else { return };
-        self.overlapping |= !self.follows(*first);
-        self.samples.histogram_times.extend_from_slice(&run.times);
-        for (sum, weight) in run.values {
-            self.samples.histograms.push(sum);
-            self.samples.histogram_weights.push(weight);
-        }
+        self.histogram_columns().add_weighted(run);
     }
 
-    /// Adds samples whose floats and whose histograms are ascending, without a time in both.
+    /// Adds samples whose floats and whose histograms are ascending.
     pub fn add_samples(&mut self, samples: Samples) {
-        if samples.is_empty() {
-            return;
-        }
-        if self.samples.is_empty() {
-            self.samples = samples;
-            return self.weigh();
-        }
-        let firsts = [samples.float_times.first(), samples.histogram_times.first()];
-        let follows = firsts.into_iter().flatten().all(|first| self.follows(*first));
-        self.overlapping |= !follows;
-        self.samples.float_times.extend(samples.float_times);
-        self.samples.floats.extend(samples.floats);
-        self.samples.histogram_times.extend(samples.histogram_times);
-        self.samples.histograms.extend(samples.histograms);
-        self.weigh();
+        self.floats(Run { times: samples.float_times, values: samples.floats });
+        self.histograms(Run { times: samples.histogram_times, values: samples.histograms });
     }
 
-    /// Samples that were added without a weight stand for themselves.
-    fn weigh(&mut self) {
-        if self.weighted {
-            let samples = &mut self.samples;
-            samples.float_weights.resize(samples.floats.len(), 1.0);
-            samples.histogram_weights.resize(samples.histograms.len(), 1.0);
-        }
+    fn float_columns(&mut self) -> Columns<'_, f64> {
+        let Samples { float_times: times, floats, float_weights, .. } = &mut self.samples;
+        let weights = self.weighted.then_some(float_weights);
+        Columns { there: times.len(), times, values: floats, weights }
     }
 
-    fn follows(&self, time: i64) -> bool {
-        self.newest().is_none_or(|newest| newest < time)
+    fn histogram_columns(&mut self) -> Columns<'_, Arc<NativeHistogram>> {
+        let Samples { histogram_times: times, histograms, histogram_weights, .. } =
+            &mut self.samples;
+        let weights = self.weighted.then_some(histogram_weights);
+        Columns { there: times.len(), times, values: histograms, weights }
     }
 
-    /// The time of the newest sample, as long as each run follows the one before.
+    /// The time of the newest sample.
     pub fn newest(&self) -> Option<i64> {
         let lasts = [self.samples.float_times.last(), self.samples.histogram_times.last()];
         lasts.into_iter().flatten().max().copied()
@@ -154,7 +114,8 @@ impl Merged {
     /// All of them by ascending time, each time once.
     #[must_use]
     pub fn finish(self) -> Samples {
-        let mut samples = if self.overlapping { by_time(self.samples) } else { self.samples };
+        let mut samples = self.samples;
+        without_floats(&mut samples);
         for weights in [&mut samples.float_weights, &mut samples.histogram_weights] {
             if weights.iter().all(|weight| *weight == 1.0) {
                 weights.clear();
@@ -164,35 +125,85 @@ impl Merged {
     }
 }
 
-/// By ascending time, each time once.
-fn by_time(all: Samples) -> Samples {
-    let mut floats = sorted(all.float_times, all.floats, all.float_weights);
-    let mut histograms = sorted(all.histogram_times, all.histograms, all.histogram_weights);
-    // A time in both, which takes a series that changed its kind just there: the float stays.
-    let there = |time: &i64| floats.binary_search_by_key(time, |one| one.0).is_ok();
-    histograms.retain(|one| !there(&one.0));
-    let mut samples = Samples::default();
-    for (time, value, weight) in floats.drain(..) {
-        samples.float_times.push(time);
-        samples.floats.push(value);
-        samples.float_weights.push(weight);
+/// A time in both, which takes a series that changed its kind just there: the float stays.
+fn without_floats(samples: &mut Samples) {
+    let Samples { float_times, histogram_times, .. } = &samples;
+    let alone = |time: &i64| float_times.binary_search(time).is_err();
+    if float_times.is_empty() || histogram_times.iter().all(alone) {
+        return;
     }
-    for (time, value, weight) in histograms {
-        samples.histogram_times.push(time);
-        samples.histograms.push(value);
-        samples.histogram_weights.push(weight);
-    }
-    samples
+    let keep: Vec<bool> = histogram_times.iter().map(alone).collect();
+    let kept = |place: &mut std::slice::Iter<'_, bool>| place.next().copied().unwrap_or_default();
+    let mut flags = keep.iter();
+    samples.histogram_times.retain(|_| kept(&mut flags));
+    let mut flags = keep.iter();
+    samples.histograms.retain(|_| kept(&mut flags));
+    let mut flags = keep.iter();
+    samples.histogram_weights.retain(|_| kept(&mut flags));
 }
 
-/// By ascending time; of several with one time, the first.
-fn sorted<V>(times: Vec<i64>, values: Vec<V>, weights: Vec<f64>) -> Vec<(i64, V, f64)> {
-    let weights = weights.into_iter().chain(std::iter::repeat(1.0));
-    let all = times.into_iter().zip(values).zip(weights);
-    let mut all: Vec<_> = all.map(|((time, value), weight)| (time, value, weight)).collect();
-    all.sort_by_key(|one| one.0);
-    all.dedup_by_key(|one| one.0);
-    all
+/// Samples of one kind.
+struct Columns<'a, V> {
+    times: &'a mut Vec<i64>,
+    values: &'a mut Vec<V>,
+    /// None where each stands for itself.
+    weights: Option<&'a mut Vec<f64>>,
+    /// How many there are before one adds more.
+    there: usize,
+}
+
+impl<V> Columns<'_, V> {
+    fn add(self, run: Run<V>) {
+        self.times.extend_from_slice(&run.times);
+        self.values.extend(run.values);
+        self.settle();
+    }
+
+    fn add_weighted(mut self, run: Run<(V, f64)>) {
+        self.times.extend_from_slice(&run.times);
+        for (sum, weight) in run.values {
+            self.values.push(sum);
+            self.weights.iter_mut().for_each(|weights| weights.push(weight));
+        }
+        self.settle();
+    }
+
+    /// Gives what was added, which ascends, its places. What has no weight stands for itself.
+    fn settle(mut self) {
+        if let Some(weights) = &mut self.weights {
+            weights.resize(self.values.len(), 1.0);
+        }
+        let Some(&first) = self.times.get(self.there) else { return };
+        let before = self.times[..self.there].partition_point(|time| *time < first);
+        if before == self.there {
+            return;
+        }
+        let mut later = self.split_off(self.there).peekable();
+        let mut earlier = self.split_off(before).peekable();
+        loop {
+            let next = match (earlier.peek(), later.peek()) {
+                (Some(one), Some(two)) if one.0 == two.0 => {
+                    later.next();
+                    earlier.next()
+                }
+                (Some(one), Some(two)) if one.0 > two.0 => later.next(),
+                (None, _) => later.next(),
+                _ => earlier.next(),
+            };
+            let Some((time, value, weight)) = next else { return };
+            self.times.push(time);
+            self.values.push(value);
+            self.weights.iter_mut().for_each(|weights| weights.push(weight));
+        }
+    }
+
+    /// Those from a place on, taken away.
+    fn split_off(&mut self, place: usize) -> impl Iterator<Item = (i64, V, f64)> + use<V> {
+        let weights = self.weights.as_mut().map(|weights| weights.split_off(place));
+        let weights = weights.unwrap_or_default().into_iter().chain(std::iter::repeat(1.0));
+        let all = self.times.split_off(place).into_iter().zip(self.values.split_off(place));
+        all.zip(weights).map(|((time, value), weight)| (time, value, weight))
+    }
 }
 
 #[cfg(test)]
@@ -211,6 +222,28 @@ mod tests {
         assert_eq!(samples.float_times, [10, 15, 20, 30, 40]);
         assert_eq!(samples.floats, [1.0, 1.5, 2.0, 3.0, 4.0]);
         assert_eq!(samples.histogram_times, [35]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn runs_become_what_sorting_them_gives(
+            runs in proptest::collection::vec(proptest::collection::btree_map(0i64..60, 0u8..9, 0..20), 0..6),
+            weighted: bool,
+        ) {
+            let mut merged = if weighted { Merged::weighted() } else { Merged::default() };
+            let mut expected: Vec<(i64, f64)> = Vec::new();
+            for run in &runs {
+                let times: Vec<i64> = run.keys().copied().collect();
+                let values: Vec<f64> = run.values().copied().map(f64::from).collect();
+                expected.extend(times.iter().copied().zip(values.iter().copied()));
+                merged.floats(Run::new(&times, values, ALL));
+            }
+            expected.sort_by_key(|one| one.0);
+            expected.dedup_by_key(|one| one.0);
+            let found = merged.finish();
+            let found: Vec<(i64, f64)> = found.float_times.into_iter().zip(found.floats).collect();
+            assert_eq!(found, expected);
+        }
     }
 
     #[test]

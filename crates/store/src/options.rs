@@ -24,7 +24,7 @@ pub struct StoreOptions {
     pub raw_retention_ms: Option<i64>,
     /// How many bytes blocks and log take; the oldest blocks go first. None: no limit.
     pub retention_bytes: Option<u64>,
-    /// How old a day gets before it is also kept at 5 min and 1 h: 2 days. None: never.
+    /// How old a day gets before it is also kept at 5 min and 1 h: 2 h, when its blocks have become one. None: never.
     pub downsample_after_ms: Option<i64>,
     /// Queries over more than this, with large steps, are answered from lower resolutions: 7 days.
     pub long_range_ms: i64,
@@ -59,7 +59,7 @@ impl StoreOptions {
             retention_ms: 30 * DAY,
             raw_retention_ms: None,
             retention_bytes: None,
-            downsample_after_ms: Some(2 * DAY),
+            downsample_after_ms: Some(2 * HOUR),
             long_range_ms: 7 * DAY,
             max_series: 1_000_000,
             max_labels: 64,

@@ -130,6 +130,29 @@ pub enum Stretch {
     Sum,
 }
 
+/// Windows of time of one width, one after the other, without an end. All milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// The last millisecond of the first, since the Unix epoch.
+    pub end: i64,
+    /// From one to the next, more than 0.
+    pub step: i64,
+    /// How long each is, its last millisecond included.
+    pub width: i64,
+}
+
+impl Windows {
+    /// Whether one of them has a millisecond of `range`, or comes so near to it as `beside`.
+    pub(crate) fn touch(&self, range: TimeRange, beside: i64) -> bool {
+        let start = range.start.saturating_sub(beside);
+        let end = range.end.saturating_add(beside);
+        // The first that is not over when the range begins.
+        let late = start.saturating_sub(self.end).max(0);
+        let after = late.saturating_add(self.step - 1) / self.step * self.step;
+        self.end.saturating_add(after).saturating_sub(self.width) < end
+    }
+}
+
 /// What samples are needed for. All that it says may be left unheard: then every sample is there, as it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hints {
@@ -140,6 +163,8 @@ pub struct Hints {
     pub grid: i64,
     /// What is to stand for a stretch.
     pub stretch: Stretch,
+    /// Nothing but these windows is looked at; what lies between them may be left out. None: all of the range is.
+    pub windows: Option<Windows>,
     /// Of each series only the newest sample of the range is wanted; those before it may be left out.
     pub newest: bool,
     /// Nothing may be waited for, and no more be done than decoding so many samples takes; else [`ReadError::NotAtOnce`] is
@@ -222,5 +247,21 @@ pub trait Storage: Send + Sync {
         let series = self.series(matchers, range)?;
         let values: BTreeSet<&str> = series.iter().filter_map(|labels| labels.get(name)).collect();
         Ok(values.into_iter().map(str::to_owned).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_touch_what_has_one_of_their_milliseconds() {
+        let windows = Windows { end: 100, step: 50, width: 10 };
+        let touch = |start, end, beside| windows.touch(TimeRange { start, end }, beside);
+        // 91 to 100, 141 to 150, and so on.
+        assert!(touch(91, 91, 0) && touch(100, 140, 0) && touch(0, 91, 0) && touch(101, 141, 0));
+        assert!(!touch(80, 90, 0) && !touch(101, 140, 0) && !touch(151, 190, 0));
+        assert!(touch(150, 150, 0) && touch(191, 195, 0) && touch(i64::MIN, i64::MAX, 0));
+        assert!(touch(80, 90, 1) && touch(105, 110, 5) && !touch(105, 110, 4));
     }
 }

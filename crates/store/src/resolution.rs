@@ -44,7 +44,9 @@ pub fn choose(
     let mut parts = parts(blocks, wanted(range, hints, options), day(first)..=day(last));
     parts.retain(|Part { block, range: days }| {
         let range = around(range, block.meta.resolution, hints.stretch);
-        block.overlaps(range.start.max(days.start), range.end.min(days.end))
+        let (start, end) = (range.start.max(days.start), range.end.min(days.end));
+        let own = TimeRange { start: block.meta.start.max(start), end: block.meta.end.min(end) };
+        own.start <= own.end && seen(own, block.meta.resolution, hints)
     });
     parts
 }
@@ -60,6 +62,17 @@ pub fn around(range: TimeRange, resolution: Resolution, stretch: Stretch) -> Tim
         _ => (0, 0),
     };
     TimeRange { start: range.start.saturating_sub(before), end: range.end.saturating_add(after) }
+}
+
+/// Whether samples of a range may be looked at. What is downsampled stands for more than its time, and one that is not may
+/// end what is.
+pub fn seen(range: TimeRange, resolution: Resolution, hints: Hints) -> bool {
+    let beside = match hints.stretch {
+        Stretch::Line | Stretch::Last => Resolution::Hour.step(),
+        _ => 0,
+    };
+    let windows = hints.windows.filter(|_| resolution == Resolution::Raw);
+    windows.is_none_or(|windows| windows.touch(range, beside))
 }
 
 /// What of `blocks`, which are by generation, answers each of these days. At low resolutions a day is in several blocks when

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use roaring::RoaringBitmap;
 use vigie_model::{Labels, ResetHint};
 
+use crate::block::layout::Row;
 use crate::block::{Aggregates, Block, Cache, Kind, Resolution, Room, Values};
 use crate::block_file::BlockError;
 use crate::bytes::Corrupt;
@@ -17,7 +18,7 @@ use crate::read::{
     Coarse, FoundSeries, Hints, ReadError, Samples, SeriesReader, Storage, Stretch, TimeRange,
 };
 use crate::repeat::repeated;
-use crate::resolution::{DAY, Part, around, choose, day};
+use crate::resolution::{DAY, Part, around, choose, day, seen};
 use crate::status::Damage;
 use crate::store::{Inner, Store, View};
 
@@ -25,9 +26,7 @@ use crate::store::{Inner, Store, View};
 struct Sources {
     inner: Arc<Inner>,
     range: TimeRange,
-    stretch: Stretch,
-    /// Only the newest sample is wanted.
-    newest: bool,
+    hints: Hints,
     /// What blocks answer, by time, or by generation where they overlap.
     parts: Vec<Part>,
     frozen: Option<Arc<Head>>,
@@ -63,7 +62,7 @@ impl SeriesReader for Reader {
             samples.floats.push(value);
             return Ok(());
         }
-        let sum = sources.stretch == Stretch::Sum;
+        let sum = sources.hints.stretch == Stretch::Sum;
         let merged = if sum { Merged::weighted() } else { Merged::default() };
         let mut merged = merged.within(std::mem::take(samples));
         let mut room = Room::default();
@@ -106,7 +105,10 @@ impl SeriesReader for Reader {
 impl Reader {
     /// The newest sample, where that is all that is wanted and it is known without reading those before it.
     fn newest(&self) -> Option<(i64, f64)> {
-        let Sources { newest: true, range, active, .. } = &*self.sources else { return None };
+        let Sources { hints: Hints { newest: true, .. }, range, active, .. } = &*self.sources
+        else {
+            return None;
+        };
         let (time, value) = active.lock().series(self.id)?.newest(self.active?)?;
         let known = time >= active.knows_from;
         (known && time >= range.start && time <= range.end).then_some((time, value))
@@ -131,8 +133,8 @@ impl Sources {
         room: &mut Room,
     ) -> Result<(), ReadError> {
         let block = &part.block;
-        let low = block.meta.resolution != Resolution::Raw;
-        let range = around(self.range, block.meta.resolution, self.stretch);
+        let resolution = block.meta.resolution;
+        let range = around(self.range, resolution, self.hints.stretch);
         let range = TimeRange {
             start: range.start.max(part.range.start),
             end: range.end.min(part.range.end),
@@ -142,7 +144,7 @@ impl Sources {
             Err(error) => return self.damaged(block, &error),
         };
         let has_sums = rows.iter().any(|row| row.kind == Kind::Merged);
-        for row in rows.iter().filter(|row| self.wants(row.kind, low)) {
+        for row in rows.iter().filter(|row| self.wants(row, resolution)) {
             let each = if row.kind == Kind::Floats { 1 } else { HISTOGRAM };
             self.spend(u64::from(row.column.count) * each)?;
             if row.kind == Kind::Floats || row.kind == Kind::Aggregates && self.wants_last() {
@@ -160,7 +162,7 @@ impl Sources {
             };
             match values {
                 Values::Floats(values) => merged.floats(Run::new(&times, values, range)),
-                Values::Histograms(values) if has_sums && self.stretch == Stretch::Sum => {
+                Values::Histograms(values) if has_sums && self.hints.stretch == Stretch::Sum => {
                     // Gauges are in the sums.
                     let single = times.iter().zip(values);
                     let single = single.filter(|(_, one)| one.reset_hint != ResetHint::Gauge);
@@ -178,32 +180,39 @@ impl Sources {
         Ok(())
     }
 
-    /// Which chunks of a block have what stands for a stretch. Floats in a block of low resolution are those around falls.
-    fn wants(&self, kind: Kind, low: bool) -> bool {
-        match kind {
-            Kind::Floats => !low || self.wants_last(),
-            Kind::Merged => self.stretch == Stretch::Sum,
+    /// Whether a chunk of a block has what is looked at. Floats in a block of low resolution are those around falls: within
+    /// stretches, so that at their ends nothing is seen of them.
+    fn wants(&self, row: &Row, resolution: Resolution) -> bool {
+        let Hints { stretch, grid, .. } = self.hints;
+        let whole = || grid > 0 && grid % resolution.step() == 0;
+        match row.kind {
+            _ if resolution == Resolution::Raw => {
+                let times = TimeRange { start: row.column.start, end: row.column.end };
+                seen(times, resolution, self.hints)
+            }
+            Kind::Floats => self.wants_last() && !(stretch == Stretch::Standing && whole()),
+            Kind::Merged => stretch == Stretch::Sum,
             Kind::Histograms | Kind::Aggregates => true,
         }
     }
 
     /// Whether the last value of a stretch stands for it.
     fn wants_last(&self) -> bool {
-        matches!(self.stretch, Stretch::Last | Stretch::Standing | Stretch::Line)
+        matches!(self.hints.stretch, Stretch::Last | Stretch::Standing | Stretch::Line)
     }
 
     fn repeats(&self, block: &Block) -> bool {
-        block.meta.resolution == Resolution::Hour && self.stretch == Stretch::Last
+        block.meta.resolution == Resolution::Hour && self.hints.stretch == Stretch::Last
     }
 
     fn aggregates(&self, times: &[i64], all: Aggregates, range: TimeRange, merged: &mut Merged) {
-        let column = if self.stretch == Stretch::Min { &all.min } else { &all.max };
+        let column = if self.hints.stretch == Stretch::Min { &all.min } else { &all.max };
         // A stretch of nothing but staleness markers has no samples.
         let full = all.count.iter().enumerate().filter(|(_, count)| **count > 0.0);
         let full: Vec<usize> = full.map(|(place, _)| place).collect();
         let of = |column: &[f64], place: usize| column.get(place).copied().unwrap_or(f64::NAN);
         let times: Vec<i64> = full.iter().filter_map(|place| times.get(*place).copied()).collect();
-        if self.stretch == Stretch::Sum {
+        if self.hints.stretch == Stretch::Sum {
             let sums = full.iter().map(|place| (of(&all.sum, *place), of(&all.count, *place)));
             return merged.sums(Run::new(&times, sums.collect(), range));
         }
@@ -307,8 +316,7 @@ impl Storage for Store {
         let sources = Arc::new(Sources {
             inner: self.0.clone(),
             range,
-            stretch: hints.stretch,
-            newest: hints.newest && whole,
+            hints: Hints { newest: hints.newest && whole, ..hints },
             parts,
             frozen,
             active: view.active,

@@ -51,10 +51,12 @@ pub fn measure(cast: &Cast<'_>) -> Result<Section> {
     let now = unix_seconds()?;
     for (name, path, prometheus) in QUESTIONS {
         for (range, seconds) in RANGES {
-            let (from, step) = (now - seconds, (seconds / i64::from(POINTS)).max(1));
+            let step = seconds / i64::from(POINTS);
+            // Grafana and Explore ask at multiples of the step; the server's own API sees to it itself.
+            let end = now / step * step;
             let path = match prometheus {
-                true => format!("{path}&start={from}&end={now}&step={step}"),
-                false => format!("{path}&from={from}&to={now}"),
+                true => format!("{path}&start={}&end={end}&step={step}", end - seconds),
+                false => format!("{path}&from={}&to={now}", now - seconds),
             };
             let (body, first) = ask::page(vigie.port, &path)?;
             let mut again = Vec::new();
@@ -133,7 +135,7 @@ fn section(month: &Month, table: &Table, screen: &Table, memory: f64) -> Section
     let mut section = Section::new("History");
     section.say(&format!(
         "{DAYS} days of {:.0} series, a sample a minute ({:.0} million), in a store of {:.0} MB ({:.2} bytes a sample, with what is downsampled \
-         beside). Vigie is asked over HTTP on this machine, in {POINTS} steps: the first time, and the median of five more. *Charts there*: \
+         beside). Vigie is asked over HTTP on this machine, in {POINTS} steps, whose times are multiples of the step: the first time, and the median of five more. *Charts there*: \
          from the opening of the page in a fresh browser until a chart is drawn. Vigie has {:.0} MB resident after that.",
         figure("series"),
         figure("samples") / 1e6,

@@ -1,7 +1,7 @@
 //! Reading series, one at a time.
 
 use vigie_model::Labels;
-use vigie_store::{FoundSeries, Hints, Samples, Stretch, TimeRange, is_stale};
+use vigie_store::{FoundSeries, Hints, Samples, Stretch, TimeRange, Windows, is_stale};
 
 use super::coarse::{RANGE, Reads, nearest, stretch};
 use super::series::{Row, Take};
@@ -46,7 +46,11 @@ impl Context<'_> {
             end: ends.end().saturating_add(behind),
         };
         let step = if ends.count > 1 { ends.step.min(hints.step) } else { 0 };
-        let hints = Hints { step, at_once: self.at_once(), ..hints };
+        let width = before.saturating_add(behind);
+        let apart = ends.count > 1 && ends.step > width;
+        let end = range.start.saturating_add(width - 1);
+        let windows = apart.then_some(Windows { end, step: ends.step, width });
+        let hints = Hints { step, windows, at_once: self.at_once(), ..hints };
         let found = self.storage.select_for(&selector.matchers(), range, hints)?;
         self.spend(found.len().saturating_mul(Hints::SERIES as usize))?;
         let mut stats = self.stats.get();

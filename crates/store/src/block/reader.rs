@@ -73,12 +73,6 @@ impl Block {
         Ok(Self { file, meta })
     }
 
-    /// Whether it has samples in `start..=end`.
-    #[must_use]
-    pub fn overlaps(&self, start: i64, end: i64) -> bool {
-        self.meta.start <= end && self.meta.end >= start
-    }
-
     fn checked(&self, offset: u64, length: u32, cache: &Cache) -> Result<Vec<u8>, BlockError> {
         let mut bytes = Vec::new();
         self.file.checked_into(offset, length, cache.at_once, &mut bytes)?;

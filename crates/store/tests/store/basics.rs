@@ -1,6 +1,6 @@
 use vigie_store::{
     AppendError, Hints, MatchOp, Matcher, Metadata, OpenError, ReadError, STALE_BITS, Storage,
-    Store, StoreOptions, TimeRange, Value,
+    Store, StoreOptions, Stretch, TimeRange, Value, Windows,
 };
 
 use crate::support::*;
@@ -369,4 +369,33 @@ fn at_once_is_answered_what_is_little_and_in_memory() {
         assert_eq!(asked.err(), Some(ReadError::NotAtOnce), "{matchers:?}, {at_once}");
     }
     assert_eq!(ask(&any(MatchOp::NotEqual, ""), 1 << 20).unwrap().len(), 101);
+}
+
+#[test]
+fn between_windows_nothing_is_read() {
+    let dir = quick_folder();
+    let (store, _) = open(dir.path(), T0);
+    // A sample each 5 s for a day and a half: twelve chunks in the block of the first day, others in several, and a head.
+    let all: Vec<(i64, f64)> =
+        (0..36 * HOUR / (5 * SECOND)).map(|n| (T0 + n * 5 * SECOND, n as f64)).collect();
+    for part in all.chunks(360) {
+        settle(&store, part[part.len() - 1].0);
+        assert_eq!(write(&store, "often", part).accepted, part.len());
+    }
+    assert!(store.status().blocks > 3 && store.status().head_samples > 0, "{:?}", store.status());
+    let (start, end) = (T0 + 90 * MINUTE, T0 + 36 * HOUR);
+    let (step, width) = (11 * HOUR, 5 * MINUTE);
+    let range = TimeRange { start: start - width + 1, end };
+    for stretch in [Stretch::Standing, Stretch::Last, Stretch::Line, Stretch::Max, Stretch::Sum] {
+        let windows = Some(Windows { end: start, step, width });
+        let hints = Hints { step: width, stretch, windows, ..Hints::default() };
+        let found = store.select_for(&named("often"), range, hints).unwrap();
+        let found = floats(&found[0].reader.read().unwrap());
+        assert!(found.len() * 2 < all.len(), "{stretch:?} reads {}", found.len());
+        for end in (start..=end).step_by(step as usize) {
+            let within = |one: &&(i64, f64)| one.0 > end - width && one.0 <= end;
+            let (found, all) = (found.iter().filter(within), all.iter().filter(within));
+            assert!(found.eq(all), "{stretch:?} at {end}");
+        }
+    }
 }
