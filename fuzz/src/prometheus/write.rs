@@ -21,4 +21,5 @@ pub(super) use decompress::MAX_BYTES;
 pub(crate) use decompress::{Encoding, decompress};
 pub(super) use histogram::reduced;
 pub(super) use labels::checked;
+pub(super) use v1::read_label;
 pub(crate) use wire::{Field, Fields};
