@@ -414,26 +414,36 @@ fn read_blocks(
 ) -> Result<Samples, StoreError> {
     let mut merged = Merged::default();
     for block in blocks {
-        let rows = match block.rows(id, ALL.start, ALL.end, cache) {
-            Ok(rows) => rows,
-            Err(error) => {
-                left_out(block, error, inner)?;
-                continue;
-            }
-        };
-        for row in rows {
-            match block.chunk(&row, cache) {
-                Ok((times, Values::Floats(values))) => merged.floats(Run::new(&times, values, ALL)),
-                Ok((times, Values::Histograms(values))) => {
-                    merged.histograms(Run::new(&times, values, ALL));
-                }
-                // Only blocks of full resolution are merged.
-                Ok((_, Values::Aggregates(_) | Values::Merged(..))) => {}
-                Err(error) => left_out(block, error, inner)?,
-            }
-        }
+        each_chunk(block, id, ALL, cache, inner, |times, values| match values {
+            Values::Floats(values) => merged.floats(Run::new(times, values, ALL)),
+            Values::Histograms(values) => merged.histograms(Run::new(times, values, ALL)),
+            // Only blocks of full resolution are merged.
+            Values::Aggregates(_) | Values::Merged(..) => {}
+        })?;
     }
     Ok(merged.finish())
+}
+
+/// Gives all chunks of a series that have something within a range; what is damaged is left out, and named.
+fn each_chunk(
+    block: &Block,
+    id: u32,
+    range: TimeRange,
+    cache: &Cache,
+    inner: &Inner,
+    mut each: impl FnMut(&[i64], Values),
+) -> Result<(), StoreError> {
+    let rows = match block.rows(id, range.start, range.end, cache) {
+        Ok(rows) => rows,
+        Err(error) => return left_out(block, error, inner),
+    };
+    for row in rows {
+        match block.chunk(&row, cache) {
+            Ok((times, values)) => each(&times, values),
+            Err(error) => left_out(block, error, inner)?,
+        }
+    }
+    Ok(())
 }
 
 /// All that there is of a series in these days.
@@ -445,19 +455,9 @@ fn read_low(
 ) -> Result<Downsampled, StoreError> {
     let mut low = Downsampled::default();
     for Part { block, range } in days {
-        let rows = match block.rows(id, range.start, range.end, cache) {
-            Ok(rows) => rows,
-            Err(error) => {
-                left_out(block, error, inner)?;
-                continue;
-            }
-        };
-        for row in rows {
-            match block.chunk(&row, cache) {
-                Ok((times, values)) => low.extend(&times, values, *range),
-                Err(error) => left_out(block, error, inner)?,
-            }
-        }
+        each_chunk(block, id, *range, cache, inner, |times, values| {
+            low.extend(times, values, *range);
+        })?;
     }
     Ok(low)
 }
