@@ -23,7 +23,7 @@ pub fn start(project: &Project) -> Result<()> {
     } else {
         let vigie = project.vigie()?;
         println!("no vigie at http://{address}: starting one");
-        command::show(project.command("cargo").args(["build", "--package", &vigie.package]))?;
+        command::show(&mut project.build_as_tested(&vigie))?;
         let program = project.target("debug").join(&vigie.name);
         Some(Group::start(&mut project.command(&program.to_string_lossy()), "vigie")?)
     };

@@ -24,7 +24,7 @@ pub fn start(project: &Project, arguments: &[OsString]) -> Result<bool> {
 /// Starts everything, runs the tests, ends everything, whatever happens in between.
 pub fn run(project: &Project, log: &mut Log, arguments: &[OsString]) -> Result<Finished> {
     let vigie = project.vigie()?;
-    let built = log.run(project.command("cargo").args(["build", "--package", &vigie.package]))?;
+    let built = log.run(&mut project.build_as_tested(&vigie))?;
     if !built.good {
         return Ok(built);
     }

@@ -10,7 +10,7 @@ use crate::setup::{self, Need};
 pub fn start(project: &Project) -> Result<()> {
     setup::ensure(project, &[Need::Redis, Need::Web, Need::N8n])?;
     let vigie = project.vigie()?;
-    command::show(project.command("cargo").args(["build", "--package", &vigie.package]))?;
+    command::show(&mut project.build_as_tested(&vigie))?;
     let program = project.target("debug").join(&vigie.name);
     command::show(project.command("node").arg("examples/n8n/test.js").env("VIGIE", program))
 }

@@ -105,6 +105,15 @@ impl Project {
         Ok(Binary { package, name: "vigie".to_owned() })
     }
 
+    /// Builds `vigie` as the workspace's tests have it, into the folder `debug` of the target, without building it again after
+    /// them: alone, its package would have its dependencies with fewer features, and they would all be compiled twice. It
+    /// takes one test beside, because only then do features count that tests alone ask for.
+    pub fn build_as_tested(&self, vigie: &Binary) -> Command {
+        let mut cargo = self.command("cargo");
+        cargo.args(["build", "--workspace", "--bin", &vigie.name, "--test", "cli"]);
+        cargo
+    }
+
     /// A program started at the project's root, that finds what `cargo xtask setup` installed before the machine's own.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);

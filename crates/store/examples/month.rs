@@ -17,6 +17,8 @@ use dice::Dice;
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 1_440 * MINUTE;
+/// Minutes that are written at once.
+const BATCH: i64 = 10;
 const STATES: [&str; 7] =
     ["waiting", "active", "scheduled", "retry", "completed", "failed", "blocked"];
 const GAUGES: [&str; 6] =
@@ -152,13 +154,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         all.extend(of_queue(&store, queue)?);
     }
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
-    for time in (start..now).step_by(MINUTE as usize) {
-        let sample = |kept: &mut Kept| {
-            let value = kept.course.next(&mut dice);
-            Sample { series: kept.series, time, value }
-        };
-        store.append_wait(all.iter_mut().map(sample).collect())?;
-        while store.maintain(time)?.more {}
+    // Each batch waits for the disk.
+    for from in (start..now).step_by((BATCH * MINUTE) as usize) {
+        let end = now.min(from + BATCH * MINUTE);
+        let mut batch = Vec::new();
+        for time in (from..end).step_by(MINUTE as usize) {
+            batch.extend(all.iter_mut().map(|kept| {
+                let value = kept.course.next(&mut dice);
+                Sample { series: kept.series, time, value }
+            }));
+        }
+        store.append_wait(batch)?;
+        while store.maintain(end)?.more {}
     }
     let status = store.status();
     println!(
