@@ -57,14 +57,18 @@ pub fn log_ndjson(data: &[u8]) {
 
 /// Loki's pushes in JSON and protobuf, plain and in snappy.
 pub fn loki_push(data: &[u8]) {
-    if let Ok(entries) = decode::loki::decode_json(data, NOW) {
-        check(&entries);
+    if let Ok(pushed) = decode::loki::decode_json(data, NOW) {
+        check(&pushed.entries);
     }
     let mut plain = Vec::new();
     let unpacked = decompress(Encoding::Snappy, data, &mut plain).is_ok();
     for message in std::iter::once(data).chain(unpacked.then_some(&plain[..])) {
         match decode::loki::decode_protobuf(message, NOW) {
-            Ok(entries) => check(&entries),
+            Ok(pushed) => {
+                let unreadable: usize = pushed.unreadable.iter().map(|one| one.lines).sum();
+                assert_eq!(pushed.entries.len() + unreadable, pushed.given);
+                check(&pushed.entries);
+            }
             Err(error) => assert!(!error.to_string().is_empty()),
         }
     }

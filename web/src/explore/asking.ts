@@ -31,6 +31,8 @@ export class TooLarge extends Error {
 }
 
 const MOST_BYTES = 48 * 1_048_576;
+/** What is planned for: about a second until it is drawn, on a slow machine two. A brush shows more of a part. */
+const PLANNED_BYTES = 12 * 1_048_576;
 const COARSER = 5;
 const LEAST_POINTS = 12;
 
@@ -125,19 +127,19 @@ async function seriesAt(time: number, query: string, signal: AbortSignal): Promi
 }
 
 /** The points that fit, by what is known of the query or by its series; as many as wanted when nothing is known. */
-async function fittingPoints(question: Question, signal: AbortSignal, most: number): Promise<number> {
+async function fittingPoints(question: Question, signal: AbortSignal, planned: number): Promise<number> {
   const { query, points, kind, isLog, span } = question;
   if (kind === 'instant') return points;
   // What ended before the end of the span was there in its middle: else all of it would be asked for, in vain.
   const counted = async () => (isLog ? null : ((await seriesAt(span.to, query, signal)) ?? seriesAt((span.from + span.to) / 2, query, signal)));
   const weight = weights.get(query) ?? ((await counted()) ?? 0) * BYTES_A_POINT;
-  return weight * points <= most ? points : Math.max(LEAST_POINTS, Math.floor((most * 0.8) / weight));
+  return weight * points <= planned ? points : Math.max(LEAST_POINTS, Math.floor((planned * 0.8) / weight));
 }
 
 /** Asks, with a longer step when the answer is too large. */
 export async function ask(question: Question, signal: AbortSignal, most = MOST_BYTES): Promise<Outcome> {
   const began = performance.now();
-  let points = await fittingPoints(question, signal, most);
+  let points = await fittingPoints(question, signal, Math.min(most, PLANNED_BYTES));
   for (;;) {
     try {
       // oxlint-disable-next-line no-await-in-loop -- the next attempt depends on this one

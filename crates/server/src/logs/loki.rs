@@ -6,9 +6,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use vigie_store::logs::{LogRefusal, LogRefused};
+use vigie_store::logs::LogRefused;
 
-use super::decode::loki::{decode_json, decode_protobuf};
+use super::decode::loki::{Pushed, SOURCE, Unreadable, decode_json, decode_protobuf, places};
 use super::{ndjson, taking};
 use crate::problem::Problem;
 use crate::prometheus::{Encoding, Refusal};
@@ -28,24 +28,50 @@ fn is_protobuf(headers: &HeaderMap) -> Result<bool, Refusal> {
     }
 }
 
-/// Why a part of a request is not kept, and for a sender that asks for problem documents which: by reason, the places of entries in
-/// the order in which they came, from 0.
-fn partly_refused(headers: &HeaderMap, refused: &[LogRefused], given: usize) -> Option<Response> {
-    let why = taking::refused(refused, given)?;
+/// Entries that are not kept: their places in the request, from 0, by reason.
+struct Refused {
+    why: String,
+    places: BTreeMap<String, Vec<usize>>,
+}
+
+/// What is refused of a request: by its labels, or by the store.
+fn refused(given: usize, unreadable: &[Unreadable], refused: Vec<LogRefused>) -> Option<Refused> {
+    let mut place = places(unreadable);
+    let by_store: Vec<LogRefused> =
+        refused.into_iter().map(|one| LogRefused { index: place(one.index), ..one }).collect();
+    let lines: usize = unreadable.iter().map(|one| one.lines).sum();
+    let by_labels = unreadable.first().map(|first| {
+        format!(
+            "{lines} of {given} entries are refused, for the labels of their streams cannot be read: the first, number {}: {}",
+            first.first + 1,
+            first.why
+        )
+    });
+    let all: Vec<String> = by_labels.into_iter().chain(taking::refused(&by_store, given)).collect();
+    let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for one in unreadable {
+        let reason = places.entry(one.why.clone()).or_default();
+        reason.extend(one.first..one.first + one.lines);
+    }
+    by_store.iter().for_each(|one| places.entry(one.why.to_string()).or_default().push(one.index));
+    (!all.is_empty()).then(|| Refused { why: all.join("; "), places })
+}
+
+/// Tells a sender, one that asks for problem documents in detail.
+fn partly_refused(headers: &HeaderMap, refused: Refused) -> Response {
     let accepts = headers.get(header::ACCEPT).and_then(|kinds| kinds.to_str().ok());
     if !accepts.is_some_and(|kinds| kinds.contains(PROBLEM)) {
-        return Some(Refusal::Bad(why).into_response());
+        return Refusal::Bad(refused.why).into_response();
     }
-    let mut places: BTreeMap<LogRefusal, Vec<usize>> = BTreeMap::new();
-    refused.iter().for_each(|one| places.entry(one.why).or_default().push(one.index));
-    let places: Vec<Value> = places
+    let places: Vec<Value> = refused
+        .places
         .into_iter()
-        .map(|(why, entries)| json!({ "reason": why.to_string(), "entries": entries }))
+        .map(|(why, entries)| json!({ "reason": why, "entries": entries }))
         .collect();
-    let mut problem = json!(Problem::partly_refused(why));
+    let mut problem = json!(Problem::partly_refused(refused.why));
     problem["refused"] = places.into();
     let kind = [(header::CONTENT_TYPE, PROBLEM)];
-    Some((StatusCode::BAD_REQUEST, kind, problem.to_string()).into_response())
+    (StatusCode::BAD_REQUEST, kind, problem.to_string()).into_response()
 }
 
 /// Takes in lines as Loki does; answers once they are durable.
@@ -71,18 +97,23 @@ pub(crate) async fn push(State(app): State<AppState>, request: Request) -> Respo
             other => other,
         };
         let decode = if protobuf { decode_protobuf } else { decode_json };
-        let entries = logs
+        let pushed = logs
             .doors
             .read(&parts.headers, body, encoding, move |bytes| decode(bytes, now))
             .await?;
-        let given = entries.len();
+        let Pushed { entries, unreadable, given } = pushed;
         let taken = taking::push(&logs, entries, now).await?;
+        // Counted when the rest is taken: what is sent again is not counted twice.
+        let lines = unreadable.iter().map(|one| one.lines).sum();
+        if lines > 0 {
+            logs.dropped(SOURCE, "labels", lines);
+        }
         // As Loki: the sender is told, and need not send the rest again.
-        Ok::<_, Refusal>(partly_refused(&parts.headers, &taken.refused, given))
+        Ok::<_, Refusal>(refused(given, &unreadable, taken.refused))
     };
     match taken.await {
         Ok(None) => StatusCode::NO_CONTENT.into_response(),
-        Ok(Some(refused)) => refused,
+        Ok(Some(refused)) => partly_refused(&parts.headers, refused),
         Err(refusal) => refusal.into_response(),
     }
 }

@@ -216,6 +216,12 @@ impl Logs {
         }
     }
 
+    /// Counts entries that are not kept, by reason.
+    pub(super) fn dropped(&self, source: &str, reason: &'static str, count: usize) {
+        let mut state = self.state();
+        *state.drops.entry((Arc::from(source), reason)).or_default() += count as u64;
+    }
+
     /// Entries since the start, by source, level and type.
     pub(crate) fn counts(&self) -> Counts {
         self.state().counts.clone()

@@ -115,6 +115,34 @@ async fn a_sender_of_lokis_protocol_may_ask_which_are_refused() {
 }
 
 #[tokio::test]
+async fn labels_that_cannot_be_read_cost_a_push_the_lines_of_their_stream_alone() {
+    const OLD: i64 = 100 * 86_400_000;
+    let server = Server::new();
+    let value =
+        |age: i64, text: &str| json!([((START.millis() - age) * 1_000_000).to_string(), text]);
+    let body = json!({ "streams": [
+        { "stream": { "app": "shop" }, "values": [value(9, "one")] },
+        { "stream": { "app": 7 }, "values": [value(8, "no"), value(7, "no")] },
+        { "stream": { "app": "shop" }, "values": [value(6, "two"), value(OLD, "no")] },
+    ] });
+    let accept = ("accept", "application/problem+json");
+    let (status, text) = server.send("POST", LOKI, &[JSON, accept], body.to_string()).await;
+    assert_eq!(status, 400, "{text}");
+    let problem: Value = serde_json::from_str(&text).unwrap();
+    let refused = problem["refused"].as_array().unwrap();
+    let entries = |why: &str| {
+        let one = refused.iter().find(|one| one["reason"].as_str().unwrap().contains(why));
+        &one.unwrap_or_else(|| panic!("{why}: {text}"))["entries"]
+    };
+    assert_eq!(entries("the label \"app\" is no text"), &json!([1, 2]));
+    assert_eq!(entries("logs.retention_days"), &json!([4]));
+    assert_eq!(server.messages("").await, ["two", "one"]);
+    let (_, metrics) = server.send("GET", "/metrics", &[], "").await;
+    let counted = "vigie_log_entries_dropped_total{source=\"loki\",reason=\"labels\"} 2";
+    assert!(metrics.lines().any(|line| line == counted), "{metrics}");
+}
+
+#[tokio::test]
 async fn where_nothing_is_kept_no_door_says_that_it_went_well() {
     for (door, body) in doors(&[100 * 86_400_000]) {
         let server = Server::new();

@@ -220,6 +220,8 @@ pub struct Scan {
     opened: Vec<Option<Opened>>,
     next: BinaryHeap<Next>,
     open_bytes: usize,
+    /// [`MOST_OPEN`].
+    most_open: usize,
     /// Parts that could not be read: they are left out, and named.
     pub unreadable: usize,
 }
@@ -255,6 +257,7 @@ impl Scan {
             opened: Vec::new(),
             next: BinaryHeap::new(),
             open_bytes: 0,
+            most_open: MOST_OPEN,
             unreadable: 0,
         }
     }
@@ -333,7 +336,7 @@ impl Scan {
         if self.order == Order::NewestFirst {
             wanted.reverse();
         }
-        let room = self.open_bytes + rows.bytes() <= MOST_OPEN;
+        let room = self.open_bytes + rows.bytes() <= self.most_open;
         let left = wanted.split_off(wanted.len().min(if room { PAGE } else { BATCH }));
         // All columns are read here, so that what is damaged is found before anything is handed out.
         let taken = found(&rows, &wanted)?;
@@ -393,5 +396,57 @@ fn cursor(times: &[i64], numbers: &[u64], row: u32) -> Cursor {
     Cursor {
         time: times.get(row).copied().unwrap_or(0),
         number: numbers.get(row).copied().unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::LogOptions;
+    use super::super::testing::entry;
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+
+    /// Blocks that lie over each other, and a head: 4,800 entries, of which each hour has some of every append.
+    fn store(dir: &std::path::Path) -> LogStore {
+        let (store, _) = LogStore::open(LogOptions::new(dir), 0).unwrap();
+        for part in 0..4_i64 {
+            let time = |number: i64| (number * 4 + (part * 3) % 4) * 1_000_000;
+            let entries = (0..1_200).map(|number| entry(time(number), &format!("{part} {number}")));
+            store.append_wait(entries.collect(), None).unwrap();
+            if part < 3 {
+                store.maintain((part + 1) * 40 * MINUTE).unwrap();
+            }
+        }
+        store
+    }
+
+    fn walk(scan: Scan, most_open: usize) -> Vec<Found> {
+        let mut scan = Scan { most_open, ..scan };
+        let mut all = Vec::new();
+        while let Some(found) = scan.next(&|| false).unwrap() {
+            assert!(most_open > 0 || scan.open_bytes == 0, "nothing stays open without room");
+            all.push(found);
+        }
+        assert_eq!(scan.open_bytes, 0, "at the end nothing is open");
+        all
+    }
+
+    #[test]
+    fn parts_for_which_there_is_no_room_are_read_again_and_give_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        assert!(store.status().blocks > 1, "{:?}", store.status());
+        for order in [Order::NewestFirst, Order::OldestFirst] {
+            let scan = |after| store.scan(LogFilter::default(), order, after);
+            let usual = walk(scan(None), MOST_OPEN);
+            assert_eq!(usual.len(), 4_800);
+            let in_order = usual.is_sorted_by_key(|found| found.cursor);
+            let reversed = usual.iter().rev().is_sorted_by_key(|found| found.cursor);
+            assert!(if order == Order::OldestFirst { in_order } else { reversed }, "{order:?}");
+            assert_eq!(walk(scan(None), 0), usual, "{order:?}");
+            let behind = usual[2_000].cursor;
+            assert_eq!(walk(scan(Some(behind)), 0), usual[2_001..], "{order:?}");
+        }
     }
 }

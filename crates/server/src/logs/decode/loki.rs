@@ -8,7 +8,8 @@ use super::without_mark;
 use crate::prometheus::{Field, Fields, WriteError, limited};
 
 const WHAT: &str = "Loki push";
-const SOURCE: &str = "loki";
+/// The source of lines whose labels name none.
+pub(crate) const SOURCE: &str = "loki";
 const MOST_ENTRIES: usize = 200_000;
 const MOST_LABELS: usize = 64;
 
@@ -26,6 +27,61 @@ struct Stream {
 
 fn malformed(why: impl std::fmt::Display) -> WriteError {
     WriteError::malformed(WHAT, why)
+}
+
+/// Lines of a stream whose labels cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    /// The place of the first one in the request, from 0.
+    pub first: usize,
+    /// How many there are.
+    pub lines: usize,
+    /// What is wrong with the labels.
+    pub why: String,
+}
+
+/// What a push has. As Loki: labels that cannot be read cost the lines of their own stream alone.
+#[derive(Debug, Default)]
+pub(crate) struct Pushed {
+    /// The lines of all other streams, in the order of the request.
+    pub entries: Vec<LogEntry>,
+    /// In the order of the request.
+    pub unreadable: Vec<Unreadable>,
+    /// Lines in the request.
+    pub given: usize,
+}
+
+impl Pushed {
+    /// Takes the lines of one stream.
+    fn take(
+        &mut self,
+        labels: Result<Labels, WriteError>,
+        lines: usize,
+        read: impl FnOnce(&mut Vec<LogEntry>, &Labels) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        let first = self.given;
+        self.given += lines;
+        limited(self.given, MOST_ENTRIES, "entries a request", "send fewer at once")?;
+        match labels {
+            Ok(labels) => read(&mut self.entries, &labels)?,
+            Err(why) if lines > 0 => {
+                self.unreadable.push(Unreadable { first, lines, why: why.to_string() });
+            }
+            Err(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// From places among the lines that could be read, ascending, to those in the request.
+pub(crate) fn places(unreadable: &[Unreadable]) -> impl FnMut(usize) -> usize {
+    let (mut before, mut shift) = (unreadable.iter().peekable(), 0);
+    move |place| {
+        while let Some(one) = before.next_if(|one| one.first <= place + shift) {
+            shift += one.lines;
+        }
+        place + shift
+    }
 }
 
 /// One line, with what came along.
@@ -83,65 +139,69 @@ fn level_within(text: &str) -> Option<String> {
     Some(after.trim_matches('"').to_owned())
 }
 
-/// Entries of Loki's JSON.
-pub(crate) fn decode_json(bytes: &[u8], now: Time) -> Result<Vec<LogEntry>, WriteError> {
+/// Lines of Loki's JSON.
+pub(crate) fn decode_json(bytes: &[u8], now: Time) -> Result<Pushed, WriteError> {
     let push: Push = serde_json::from_slice(without_mark(bytes)).map_err(malformed)?;
-    let mut entries = Vec::new();
-    for stream in push.streams {
-        limited(stream.stream.len(), MOST_LABELS, "labels a stream", "use fewer")?;
-        let pairs = stream.stream.into_iter().map(|(name, value)| match value {
-            Value::String(value) => Ok(Label::new(name, value)),
-            _ => Err(malformed(format!("the label {name:?} is no text"))),
-        });
-        let labels = Labels::new(pairs.collect::<Result<_, _>>()?);
-        for value in stream.values {
-            limited(entries.len() + 1, MOST_ENTRIES, "entries a request", "send fewer at once")?;
-            let mut parts = value.into_iter();
-            let (Some(Value::String(time)), Some(Value::String(text))) =
-                (parts.next(), parts.next())
-            else {
-                return Err(malformed(
-                    "a value is a list of a time in nanoseconds and a line, both texts",
-                ));
-            };
-            let time = time
-                .parse()
-                .map_err(|_| malformed(format!("{time:?} is no time in nanoseconds")))?;
-            let metadata = match parts.next() {
-                Some(Value::Object(metadata)) => metadata,
-                _ => Map::new(),
-            };
-            entries.push(line(&labels, time, text, metadata, now));
-        }
+    let mut pushed = Pushed::default();
+    for Stream { stream, values } in push.streams {
+        pushed.take(labels(stream), values.len(), |entries, labels| {
+            for value in values {
+                entries.push(decode_value(labels, value, now)?);
+            }
+            Ok(())
+        })?;
     }
-    Ok(entries)
+    Ok(pushed)
 }
 
-/// Entries of a `logproto.PushRequest`, decompressed.
-pub(crate) fn decode_protobuf(bytes: &[u8], now: Time) -> Result<Vec<LogEntry>, WriteError> {
-    let mut entries = Vec::new();
+fn labels(stream: Map<String, Value>) -> Result<Labels, WriteError> {
+    limited(stream.len(), MOST_LABELS, "labels a stream", "use fewer")?;
+    let pairs = stream.into_iter().map(|(name, value)| match value {
+        Value::String(value) => Ok(Label::new(name, value)),
+        _ => Err(malformed(format!("the label {name:?} is no text"))),
+    });
+    Ok(Labels::new(pairs.collect::<Result<_, _>>()?))
+}
+
+fn decode_value(labels: &Labels, value: Vec<Value>, now: Time) -> Result<LogEntry, WriteError> {
+    let mut parts = value.into_iter();
+    let (Some(Value::String(time)), Some(Value::String(text))) = (parts.next(), parts.next())
+    else {
+        return Err(malformed("a value is a list of a time in nanoseconds and a line, both texts"));
+    };
+    let time =
+        time.parse().map_err(|_| malformed(format!("{time:?} is no time in nanoseconds")))?;
+    let metadata = match parts.next() {
+        Some(Value::Object(metadata)) => metadata,
+        _ => Map::new(),
+    };
+    Ok(line(labels, time, text, metadata, now))
+}
+
+/// Lines of a `logproto.PushRequest`, decompressed.
+pub(crate) fn decode_protobuf(bytes: &[u8], now: Time) -> Result<Pushed, WriteError> {
+    let mut pushed = Pushed::default();
     for field in Fields::of(WHAT, bytes) {
         let (1, stream) = field? else { continue };
         let stream = stream.bytes(WHAT)?;
-        let mut labels = Labels::default();
+        let (mut labels, mut lines) = (Ok(Labels::default()), 0);
         for field in Fields::of(WHAT, stream) {
-            if let (1, text) = field? {
-                labels = parse_labels(text.text(WHAT)?)?;
+            match field? {
+                (1, text) => labels = text.text(WHAT).and_then(parse_labels),
+                (2, _) => lines += 1,
+                _ => {}
             }
         }
-        for field in Fields::of(WHAT, stream) {
-            if let (2, one) = field? {
-                limited(
-                    entries.len() + 1,
-                    MOST_ENTRIES,
-                    "entries a request",
-                    "send fewer at once",
-                )?;
-                entries.push(decode_entry(&labels, one, now)?);
+        pushed.take(labels, lines, |entries, labels| {
+            for field in Fields::of(WHAT, stream) {
+                if let (2, one) = field? {
+                    entries.push(decode_entry(labels, one, now)?);
+                }
             }
-        }
+            Ok(())
+        })?;
     }
-    Ok(entries)
+    Ok(pushed)
 }
 
 fn decode_entry(labels: &Labels, message: Field<'_>, now: Time) -> Result<LogEntry, WriteError> {
@@ -268,6 +328,28 @@ mod tests {
         assert!(parse_labels("{}").unwrap().is_empty());
         for wrong in ["", "{a}", "{a=b}", r#"{a="b}"#, r#"{a="\q"}"#, r#"a="b""#] {
             assert!(parse_labels(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn labels_that_cannot_be_read_cost_their_own_lines_alone() {
+        let push = serde_json::json!({ "streams": [
+            { "stream": { "a": 1 }, "values": [["1", "no"], ["2", "no"]] },
+            { "stream": { "a": "b" }, "values": [["3", "yes"], ["4", "yes"]] },
+            { "stream": { "a": null }, "values": [] },
+            { "stream": { "a": [] }, "values": [["5", "no"]] },
+            { "stream": {}, "values": [["6", "yes"]] },
+        ] });
+        let pushed = decode_json(push.to_string().as_bytes(), Time::default()).unwrap();
+        assert_eq!(pushed.given, 6);
+        let unreadable = &pushed.unreadable;
+        let told: Vec<_> = unreadable.iter().map(|one| (one.first, one.lines)).collect();
+        assert_eq!(told, [(0, 2), (4, 1)]);
+        assert!(unreadable[0].why.ends_with("the label \"a\" is no text"), "{unreadable:?}");
+        // The time of each says what place it had.
+        let mut place = places(unreadable);
+        for (among, entry) in pushed.entries.iter().enumerate() {
+            assert_eq!(place(among) as i64 + 1, entry.time_nanos);
         }
     }
 
