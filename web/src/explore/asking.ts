@@ -131,8 +131,9 @@ async function fittingPoints(question: Question, signal: AbortSignal, planned: n
   const { query, points, kind, isLog, span } = question;
   if (kind === 'instant') return points;
   // What ended before the end of the span was there in its middle: else all of it would be asked for, in vain.
-  const counted = async () => (isLog ? null : ((await seriesAt(span.to, query, signal)) ?? seriesAt((span.from + span.to) / 2, query, signal)));
-  const weight = weights.get(query) ?? ((await counted()) ?? 0) * BYTES_A_POINT;
+  const moments = isLog || weights.has(query) ? [] : [span.to, (span.from + span.to) / 2];
+  const counts = await Promise.all(moments.map((time) => seriesAt(time, query, signal)));
+  const weight = weights.get(query) ?? Math.max(0, ...counts.map((count) => count ?? 0)) * BYTES_A_POINT;
   return weight * points <= planned ? points : Math.max(LEAST_POINTS, Math.floor((planned * 0.8) / weight));
 }
 

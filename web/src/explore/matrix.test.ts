@@ -69,12 +69,13 @@ describe('too many series', () => {
   });
 });
 
-/** A server of 100 series; `counted` is what it says to a count of them, `until` their end. */
-const server = (counted: string | null = null, until = Infinity) => {
+/** A server of 100 series; `counted` is what it says to a count of them up to `until`, `left` afterwards. */
+const server = (counted: string | null = null, until = Infinity, left: string | null = null) => {
   const steps: number[] = [];
   vi.stubGlobal('fetch', (path: string, { body }: { body: URLSearchParams }) => {
     if (path === '/api/v1/query') {
-      const count = { resultType: 'vector', result: body.get('query')?.startsWith('count(') && counted !== null && Number(body.get('time')) <= until ? [{ metric: {}, value: [0, counted] }] : [] };
+      const said = Number(body.get('time')) <= until ? counted : left;
+      const count = { resultType: 'vector', result: body.get('query')?.startsWith('count(') && said !== null ? [{ metric: {}, value: [0, said] }] : [] };
       return Promise.resolve(new Response(JSON.stringify({ status: 'success', data: count })));
     }
     const [start, end, step] = ['start', 'end', 'step'].map((name) => Number(body.get(name)));
@@ -105,6 +106,9 @@ describe('a question', () => {
     const ended = server('100', question.span.to - 60);
     expect((await ask({ ...question, query: 'ended' }, new AbortController().signal, 300_000)).isCoarse).toBe(true);
     expect(ended).toEqual([60]);
+    const most = server('100', question.span.to - 60, '3');
+    expect((await ask({ ...question, query: 'mostly ended' }, new AbortController().signal, 300_000)).isCoarse).toBe(true);
+    expect(most).toEqual([60]);
     const few = server('3');
     expect((await ask({ ...question, query: 'few' }, new AbortController().signal, 3_000_000)).isCoarse).toBe(false);
     expect(few).toEqual([10]);
