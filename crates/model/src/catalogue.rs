@@ -187,7 +187,7 @@ catalogue! {
     LOG_ENTRIES = "vigie_log_entries_total", Counter, "", ["source", "level", "type"],
         "Log entries taken in since Vigie's start, by level and type.", "the doors and sources of logs";
     LOGS_DROPPED = "vigie_log_entries_dropped_total", Counter, "", ["source", "reason"],
-        "Log entries that were not kept: over the source's rate, too old, too new or too long, or the disk did not take them.", "the log store";
+        "Log entries that were not kept: over the source's rate, too old, too new or too long, of a stream whose labels cannot be read, or the disk did not take them.", "the log store";
     LOG_LINES_ALTERED = "vigie_log_lines_altered_total", Counter, "", ["source", "reason"],
         "Lines that are not kept as they were: of files, longer than longest_line_bytes and cut, or not UTF-8 (encoding); of any, with fields that nest too deep (depth).", "the file tail and the doors of logs";
     LOGS_BYTES = "vigie_log_store_bytes", Gauge, "bytes", [],
