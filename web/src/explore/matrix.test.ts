@@ -46,6 +46,9 @@ describe('an answer', () => {
     expect(heat?.bounds).toEqual([1, 2, 8, 16]);
     expect(heat?.counts.slice(0, 3)).toEqual([[0, 7, 0, 1.5, 0], null, [0, 0, 0, 0, 2]]);
     expect(answerOf({ status: 'success', data: { resultType: 'vector', result: [{ metric: {}, value: [100, '1'] }] } }, grid).heat).toBeNull();
+    const around = (...more: [number, string, string, string][]) => answerOf({ status: 'success', data: { resultType: 'matrix', result: [{ metric: {}, histograms: [at(100, [[3, '-1e-6', '1e-6', '1'], ...more])] }] } }, grid).heat?.bounds;
+    expect(around()).toEqual([0, 1e-6]);
+    expect(around([1, '-2', '-1', '1'])).toEqual([-2, -1, -1e-6, 1e-6]);
   });
   it('of native histograms counts them', () => {
     const answer = answerOf({ status: 'success', data: { resultType: 'matrix', result: [{ metric: {}, histograms: [[110, { count: '7' }]] }] } }, grid);

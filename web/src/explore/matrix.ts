@@ -123,8 +123,10 @@ function lineOf(series: WireSeries, grid: Grid, values: Float64Array): Line {
 function heatOf(all: readonly WireSeries[], grid: Grid): HeatMap | null {
   const samples = grid.length === 1 ? [] : all.flatMap(({ histograms }) => histograms ?? []);
   if (samples.length === 0) return null;
-  const edges = new Set<number>();
-  for (const [, { buckets }] of samples) for (const [, low, high] of buckets ?? []) edges.add(number(low)).add(number(high));
+  const found = samples.flatMap(([, { buckets }]) => buckets ?? []);
+  // The bucket around zero begins there, unless there are negative ones: nothing else is in it.
+  const lowest = found.some(([, , high]) => number(high) <= 0) ? -Infinity : 0;
+  const edges = new Set(found.flatMap(([, low, high]) => [Math.max(lowest, number(low)), number(high)]));
   const bounds = [...edges].filter((edge) => Number.isFinite(edge)).toSorted((a, b) => a - b);
   const place = new Map(bounds.map((bound, i) => [bound, i]));
   const counts: HeatMap['counts'] = Array.from({ length: grid.length }, () => null);
