@@ -175,12 +175,9 @@ fn list(entries: &[String]) -> WebAnswer {
 
 /// An execution that began so many seconds ago, and has taken one if it has ended.
 fn execution(id: u32, workflow: &str, status: &str, ago: i64) -> String {
-    let at = |ago: i64| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let millis = i64::try_from(now.as_millis()).unwrap() - ago * 1_000;
-        // The API writes RFC 3339; a number of milliseconds is read as well.
-        millis.to_string()
-    };
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    // The API writes RFC 3339; a number of milliseconds is read as well.
+    let at = |ago: i64| (i64::try_from(now.as_millis()).unwrap() - ago * 1_000).to_string();
     let stopped =
         if status == "running" { "null".to_owned() } else { format!("\"{}\"", at(ago - 1)) };
     format!(

@@ -42,8 +42,7 @@ fn refused(given: usize, unreadable: &[Unreadable], refused: Vec<LogRefused>) ->
     let lines: usize = unreadable.iter().map(|one| one.lines).sum();
     let by_labels = unreadable.first().map(|first| {
         format!(
-            "{lines} of {given} entries are refused, for the labels of their streams cannot be read: the first, number {}: {}",
-            first.first + 1,
+            "{lines} of {given} entries are refused, because the labels of their streams cannot be read; the first: {}",
             first.why
         )
     });

@@ -64,10 +64,7 @@ impl Pushed {
         limited(self.given, MOST_ENTRIES, "entries a request", "send fewer at once")?;
         match labels {
             Ok(labels) => read(&mut self.entries, &labels)?,
-            Err(why) if lines > 0 => {
-                self.unreadable.push(Unreadable { first, lines, why: why.to_string() });
-            }
-            Err(_) => {}
+            Err(why) => self.unreadable.push(Unreadable { first, lines, why: why.to_string() }),
         }
         Ok(())
     }
@@ -344,7 +341,7 @@ mod tests {
         assert_eq!(pushed.given, 6);
         let unreadable = &pushed.unreadable;
         let told: Vec<_> = unreadable.iter().map(|one| (one.first, one.lines)).collect();
-        assert_eq!(told, [(0, 2), (4, 1)]);
+        assert_eq!(told, [(0, 2), (4, 0), (4, 1)]);
         assert!(unreadable[0].why.ends_with("the label \"a\" is no text"), "{unreadable:?}");
         // The time of each says what place it had.
         let mut place = places(unreadable);
