@@ -16,7 +16,8 @@ pub fn start(project: &Project) -> Result<()> {
     command::show(vet.args(["vet", "./..."]).current_dir(project.path(MODULES)))?;
     let cargo = |words: &[&str], more: &[&str]| {
         let mut cargo = project.command("cargo");
-        cargo.args(words).args(["--package", "vigie", "--test", "shippers", "--"]).args(more);
+        // Of the workspace, for then its dependencies are compiled as for the other tests.
+        cargo.args(words).args(["--workspace", "--test", "shippers", "--"]).args(more);
         command::show(&mut cargo)
     };
     cargo(&["clippy"], &["--deny", "warnings"])?;
