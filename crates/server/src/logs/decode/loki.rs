@@ -12,6 +12,10 @@ const WHAT: &str = "Loki push";
 pub(crate) const SOURCE: &str = "loki";
 const MOST_ENTRIES: usize = 200_000;
 const MOST_LABELS: usize = 64;
+/// Streams may be empty, and cost a few bytes each: more of those that cannot be read are no honest push.
+const MOST_UNREADABLE: usize = 10_000;
+/// Letters of what is said of one.
+const LONGEST_WHY: usize = 200;
 
 #[derive(Deserialize)]
 struct Push {
@@ -64,7 +68,12 @@ impl Pushed {
         limited(self.given, MOST_ENTRIES, "entries a request", "send fewer at once")?;
         match labels {
             Ok(labels) => read(&mut self.entries, &labels)?,
-            Err(why) => self.unreadable.push(Unreadable { first, lines, why: why.to_string() }),
+            Err(why) => {
+                let streams = self.unreadable.len() + 1;
+                limited(streams, MOST_UNREADABLE, "unreadable streams", "mend their labels")?;
+                let why = why.to_string().chars().take(LONGEST_WHY).collect();
+                self.unreadable.push(Unreadable { first, lines, why });
+            }
         }
         Ok(())
     }
@@ -348,6 +357,20 @@ mod tests {
         for (among, entry) in pushed.entries.iter().enumerate() {
             assert_eq!(place(among) as i64 + 1, entry.time_nanos);
         }
+    }
+
+    #[test]
+    fn streams_that_cannot_be_read_are_not_remembered_without_end() {
+        let streams = |count: usize| {
+            let mut message = Vec::new();
+            for _ in 0..count {
+                // A stream with the labels "{".
+                message.extend([0x0a, 3, 0x0a, 1, b'{']);
+            }
+            decode_protobuf(&message, Time::default()).map(|pushed| pushed.unreadable.len())
+        };
+        assert_eq!(streams(MOST_UNREADABLE).unwrap(), MOST_UNREADABLE);
+        assert!(matches!(streams(MOST_UNREADABLE + 1), Err(WriteError::Limit { .. })));
     }
 
     #[test]
