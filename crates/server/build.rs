@@ -17,7 +17,6 @@ fn main() {
         println!("cargo::rerun-if-changed={}", web.join(watched).display());
     }
     println!("cargo::rerun-if-changed={}", web.join("dist/index.html").display());
-    println!("cargo::rerun-if-env-changed=PATH");
     if let Err(error) = build(&web) {
         println!("cargo::error=the dashboard was not built: {error}");
         std::process::exit(1);

@@ -1,6 +1,7 @@
 //! What every request passes: whose host it names, what a browser may do with the answer, and how parameters are
 //! read.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,29 +43,21 @@ impl AllowedHosts {
         };
         self.0.contains(&name.to_ascii_lowercase())
     }
-}
 
-/// Refuses requests that were made for another host.
-pub(crate) async fn check_host(
-    State(hosts): State<AllowedHosts>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let named = match request.uri().host() {
-        // An absolute-form target overrides the header (RFC 9112, 3.2.2).
-        Some(host) => host.to_owned(),
-        None => {
-            let mut headers = request.headers().get_all(header::HOST).iter();
-            match (headers.next(), headers.next()) {
-                (Some(one), None) => String::from_utf8_lossy(one.as_bytes()).into_owned(),
-                _ => String::new(),
+    /// The host that a request names, where it is none of these.
+    fn refused(&self, request: &Request) -> Option<String> {
+        let named = match request.uri().host() {
+            // An absolute-form target overrides the header (RFC 9112, 3.2.2).
+            Some(host) => Cow::Borrowed(host),
+            None => {
+                let mut headers = request.headers().get_all(header::HOST).iter();
+                match (headers.next(), headers.next()) {
+                    (Some(one), None) => String::from_utf8_lossy(one.as_bytes()),
+                    _ => Cow::Borrowed(""),
+                }
             }
-        }
-    };
-    if hosts.allows(&named) {
-        next.run(request).await
-    } else {
-        Problem::wrong_host(&named).into_response()
+        };
+        (!self.allows(&named)).then(|| named.into_owned())
     }
 }
 
@@ -80,13 +73,27 @@ pub(crate) fn is_own_origin(headers: &HeaderMap) -> bool {
     origin.split_once("://").is_some_and(|(_, origin)| origin.eq_ignore_ascii_case(host))
 }
 
-/// Refuses what a page of another site wants to change here.
-pub(crate) async fn check_origin(request: Request, next: Next) -> Response {
-    if request.method().is_safe() || is_own_origin(request.headers()) {
+/// What every request passes: refuses those that were made for another host, and what a page of another site wants to change here;
+/// adds to each answer the headers that protect a browser, and forbids storing what has no caching of its own.
+pub(crate) async fn guard(
+    State(hosts): State<AllowedHosts>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = if let Some(named) = hosts.refused(&request) {
+        Problem::wrong_host(&named).into_response()
+    } else if request.method().is_safe() || is_own_origin(request.headers()) {
         next.run(request).await
     } else {
         Problem::other_origin().into_response()
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, value);
     }
+    let (name, value) = NOT_STORED;
+    headers.entry(name).or_insert(value);
+    response
 }
 
 /// A sender has this long for a form.
@@ -141,18 +148,6 @@ pub(crate) const HEADERS: [(HeaderName, HeaderValue); 6] = [
 /// What has no caching of its own is stored nowhere.
 pub(crate) const NOT_STORED: (HeaderName, HeaderValue) =
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-
-/// Adds the headers that protect a browser, and forbids storing what has no caching of its own.
-pub(crate) async fn protect(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(name, value);
-    }
-    let (name, value) = NOT_STORED;
-    headers.entry(name).or_insert(value);
-    response
-}
 
 /// Query parameters, with errors that say which one is wrong.
 pub(crate) struct Query<T>(pub T);

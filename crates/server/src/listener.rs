@@ -41,6 +41,10 @@ pub async fn serve(
     router: Router,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    // Connections inherit these. Updates are small and urgent.
+    let socket = socket2::SockRef::from(&listener);
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_send_buffer_size(UNSENT_BYTES);
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = TaskTracker::new();
     loop {
@@ -82,9 +86,6 @@ async fn connection(
     router: Router,
     stop: CancellationToken,
 ) {
-    // Updates are small and urgent.
-    let _ = stream.set_nodelay(true);
-    let _ = socket2::SockRef::from(&stream).set_send_buffer_size(UNSENT_BYTES);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(READ_SOMETHING_WITHIN));
     let mut http = hyper::server::conn::http1::Builder::new();

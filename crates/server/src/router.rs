@@ -11,7 +11,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
-use crate::access::{AllowedHosts, check_host, check_origin, protect};
+use crate::access::{AllowedHosts, guard};
 use crate::api;
 use crate::problem::Problem;
 use crate::prometheus::{self, Metrics};
@@ -50,13 +50,13 @@ pub fn router(state: AppState, hosts: AllowedHosts) -> Router {
     if let Some(metrics) = elsewhere {
         routes = routes.layer(axum::middleware::from_fn_with_state(metrics, prometheus::pass_on));
     }
-    routes
-        .layer(axum::middleware::from_fn(web_files::page_first))
-        .layer(compression.compress_when(compressible))
-        .layer(CatchPanicLayer::custom(after_panic))
-        .layer(axum::middleware::from_fn(check_origin))
-        .layer(axum::middleware::from_fn_with_state(hosts, check_host))
-        .layer(axum::middleware::from_fn(protect))
+    // One stack of layers, outermost first: each that is put on by itself is one more service that every request clones.
+    routes.layer((
+        axum::middleware::from_fn_with_state(hosts, guard),
+        CatchPanicLayer::custom(after_panic),
+        compression.compress_when(compressible),
+        axum::middleware::from_fn(web_files::page_first),
+    ))
 }
 
 async fn in_time(request: Request, next: Next) -> Response {

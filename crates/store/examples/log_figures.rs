@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use vigie_model::{Labels, Level, LogEntry};
 use vigie_store::logs::{
-    Condition, LinesOf, LogField, LogFilter, LogOptions, LogStore, Order, TextMatch,
+    Condition, LinesOf, LogField, LogFilter, LogOptions, LogStore, Messages, Order, TextMatch,
 };
 
 const START: i64 = 1_795_305_600_000;
@@ -308,7 +308,7 @@ fn handed_out(store: &LogStore) -> Result<(), Box<dyn Error>> {
     for (what, without) in [("all lines", None), ("lines with bytes=", Some((0, &text)))] {
         ask(&format!("messages of {what}, handed out"), || {
             let (mut lines, mut large) = (0, 0);
-            let of = LinesOf { labels: &names, texts: true, without };
+            let of = LinesOf { labels: &names, messages: Messages::Whole, without };
             store.lines(LogFilter::default(), of, &|| false, &mut |_, some| {
                 lines += some.len();
                 let value = |line: &str| line.rsplit_once("bytes=")?.1.parse::<u32>().ok();
@@ -352,7 +352,7 @@ fn worst(store: &LogStore) -> Result<(), Box<dyn Error>> {
     }
     for labels in [&[][..], &["level"], &["level", "queue"], &["nothing"]] {
         let names: Vec<String> = labels.iter().map(|name| (*name).to_owned()).collect();
-        let of = LinesOf { labels: &names, texts: false, without: None };
+        let of = LinesOf { labels: &names, messages: Messages::Nothing, without: None };
         ask(&format!("job and not retrying, times by {labels:?}"), || {
             let (mut lines, mut runs) = (0, 0);
             let texts = vec![

@@ -83,9 +83,9 @@ pub struct Watcher {
     pub port: u16,
 }
 
-/// The profile of Vigie's build: `quick`, unless `VIGIE_BENCH_PROFILE` says another, such as `release`.
+/// The profile of Vigie's build: `release`, as the peers are, unless `VIGIE_BENCH_PROFILE` says another, such as `quick`.
 pub fn profile() -> String {
-    std::env::var("VIGIE_BENCH_PROFILE").unwrap_or_else(|_| "quick".to_owned())
+    std::env::var("VIGIE_BENCH_PROFILE").unwrap_or_else(|_| "release".to_owned())
 }
 
 /// The programs, built.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::ask;
 use super::browser::{address, json, number, visit};
-use super::cast::{Broker, Cast};
+use super::cast::{Broker, Cast, profile};
 use super::report::{Section, Table};
 
 const QUEUES: usize = 500;
@@ -109,17 +109,8 @@ fn write_month(cast: &Cast<'_>) -> Result<Month> {
     }
     std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     let mut cargo = cast.command("cargo");
-    cargo.args([
-        "run",
-        "--quiet",
-        "--profile",
-        "quick",
-        "--package",
-        "vigie-store",
-        "--example",
-        "month",
-        "--",
-    ]);
+    cargo.args(["run", "--quiet", "--profile", &profile(), "--package", "vigie-store"]);
+    cargo.args(["--example", "month", "--"]);
     cargo.arg(folder.join("metrics")).args([QUEUES.to_string(), DAYS.to_string()]);
     let written = json(&mut cargo)?;
     Ok(Month { folder, written })

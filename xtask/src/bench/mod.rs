@@ -40,7 +40,7 @@ cargo xtask bench [PART...]
   logs    ten million log lines: ingest and bytes beside gzip, searches, memory, the tail, 100,000 lines in the browser (VIGIE_BENCH_LINES=1000000: fewer)
   store   bytes, ingest, memory and queries beside Prometheus and VictoriaMetrics (VIGIE_BENCH_HOURS=1: a shorter day; VIGIE_BENCH_STORE=10000x1,10000x24: these series x hours only)
 
-The first four by default, within 10 minutes; the others take 5 more each, the store 10. Vigie is built in the profile `quick` (optimised, no LTO), or in that of VIGIE_BENCH_PROFILE. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
+The first four by default, within 10 minutes; the others take 5 more each, the store 10. Vigie is built as it is installed (`release`, ten minutes the first time), or in the profile of VIGIE_BENCH_PROFILE. The figures go into bench/RESULTS.md, a part at a time; none of them makes this fail.";
 
 /// One part, named as on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 use vigie_model::{Label, Labels, Level, LogEntry};
+use vigie_store::logs::Messages;
 use vigie_store::{Matcher, ReadError};
 
 use super::pipeline::labels::label_name;
@@ -67,12 +68,12 @@ impl Required {
 }
 
 /// What is wanted of lines that are counted, or whose text is looked at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct LinesOf<'a> {
     /// The labels by which they are told apart.
     pub labels: &'a [String],
-    /// Whether their texts are wanted, which are empty otherwise.
-    pub texts: bool,
+    /// What of their texts; of a line of which parts are wanted a source may give them or all of it.
+    pub texts: Messages<'a>,
     /// A text that lines must have that are without one of these labels, which is said by its place. A source may leave out the
     /// others.
     pub without: Option<(usize, &'a str)>,

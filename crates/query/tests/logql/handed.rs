@@ -2,7 +2,7 @@
 //! but how to read entries.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,6 +14,7 @@ use vigie_query::logql::{
     metadata, stream_labels,
 };
 use vigie_store::ReadError;
+use vigie_store::logs::Messages;
 
 use crate::entry;
 
@@ -60,8 +61,7 @@ impl LogSource for ByLabels {
             told &= !of.labels.iter().any(|name| lacks(&name));
             let needed = of.without.filter(|(label, _)| values[*label].is_empty());
             if needed.is_none_or(|(_, text)| entry.message.contains(text)) {
-                let text = if of.texts { entry.message.clone() } else { String::new() };
-                let line = (entry.time_nanos, text);
+                let line = (entry.time_nanos, text_of(&entry.message, of.texts));
                 groups.entry(values).or_default().push(line);
             }
             ControlFlow::Continue(())
@@ -81,6 +81,32 @@ impl LogSource for ByLabels {
         }
         Ok(true)
     }
+}
+
+/// What is wanted of a text, as a store gives it that keeps apart what lines of one shape have of their own.
+fn text_of(text: &str, wanted: Messages<'_>) -> String {
+    let parts = match wanted {
+        Messages::Nothing => return String::new(),
+        Messages::Whole => return text.to_owned(),
+        Messages::Parts(parts) => parts,
+    };
+    // Where each piece is: in what is told, and in the text.
+    let (mut told, mut pieces) = (String::new(), Vec::new());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let start = text.len() - rest.len();
+        let run = rest.find(|one: char| !one.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let own = rest[..run].contains(|one: char| one.is_ascii_digit());
+        let length = if own { run } else { rest.chars().next().map_or(0, char::len_utf8) };
+        pieces.push((told.len(), start..start + length));
+        told.push_str(if own { "0" } else { &rest[..length] });
+        rest = &rest[length..];
+    }
+    let part = |part: Range<usize>| {
+        let within = pieces.iter().filter(|(place, _)| part.contains(place));
+        within.map(|(_, place)| &text[place.clone()]).collect::<String>()
+    };
+    parts(&told).into_iter().map(part).collect::<Vec<_>>().join(" ")
 }
 
 /// Of these lines are handed out.
@@ -120,6 +146,7 @@ fn line() -> impl Strategy<Value = LogEntry> {
         1 => Just(r#"msg="a b" a.b=xy bytes="17""#.to_owned()),
         1 => Just("bytes=5KB a-b=x =3 status=ok".to_owned()),
         1 => Just("bytes status bytesx=4 xbytes=300".to_owned()),
+        1 => Just(r#"x="1 " y2" status="a	7b" by7es=3 bytes=1e3 status=o"k bytes="8"#.to_owned()),
         1 => Just(r#"{"bytes": 5, "status": "ok"}"#.to_owned()),
         1 => Just("nothing".to_owned()),
     ];

@@ -86,7 +86,7 @@ impl LogSource for StoredLogs {
         };
         let text = of.without.and_then(text);
         let without = text.as_ref().map(|(label, text)| (*label, text));
-        let of = logs::LinesOf { labels: of.labels, texts: of.texts, without };
+        let of = logs::LinesOf { labels: of.labels, messages: of.texts, without };
         // Who stopped it knows why.
         Ok(exact && self.0.lines(filter, of, selection.stopped, each).unwrap_or(true))
     }

@@ -146,9 +146,24 @@ impl AnswerText {
         Self { value, annotations, stats, part: Part::Head, element: 0, labelled: false, point: 0 }
     }
 
+    /// About as many bytes as are still to be written, with room for what numbers mostly take.
+    fn about(&self) -> usize {
+        const POINT: usize = 28;
+        const SERIES: usize = 256;
+        match (&self.value, self.part) {
+            (_, Part::Tail | Part::Nothing) => SERIES,
+            (QueryValue::Scalar(..) | QueryValue::Text(..), _) => SERIES,
+            (QueryValue::Vector(list), _) => SERIES + list.len().saturating_mul(SERIES),
+            (QueryValue::Matrix(list), _) => {
+                let left = list.iter().skip(self.element).take(PIECE / SERIES);
+                SERIES + left.map(|series| SERIES + POINT * series.floats.len()).sum::<usize>()
+            }
+        }
+    }
+
     /// The next piece; `None` after the last.
     fn piece(&mut self) -> Option<Bytes> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(self.about().min(PIECE + PIECE / 16));
         while self.part != Part::Nothing && out.len() < PIECE {
             match self.part {
                 Part::Head => {

@@ -1,7 +1,7 @@
 //! Entries by the values of some labels, for those who want no other labels: when they were, and their messages.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use memchr::memmem;
@@ -15,13 +15,28 @@ use super::store::LogStore;
 use super::text::TextMatch;
 use crate::block_file::BlockError;
 
+/// Says which parts of a message matter, one after the other: it is told one in which a `0` stands for each run of letters and digits
+/// that may be any.
+pub type Parts<'a> = &'a dyn Fn(&str) -> Vec<Range<usize>>;
+
+/// What is wanted of messages, which cost more than all else.
+#[derive(Clone, Copy)]
+pub enum Messages<'a> {
+    /// Nothing: they are empty.
+    Nothing,
+    /// All of them.
+    Whole,
+    /// These parts, with a space between them; or all, where that costs no more.
+    Parts(Parts<'a>),
+}
+
 /// What is wanted of entries.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct LinesOf<'a> {
     /// The labels by which they are told apart, as [`LogField::Label`] has them.
     pub labels: &'a [String],
-    /// Whether messages are wanted, which are empty otherwise: they cost more than all else.
-    pub texts: bool,
+    /// What of their messages.
+    pub messages: Messages<'a>,
     /// What an entry must have that is without one of these labels, which is said by its place.
     pub without: Option<(usize, &'a TextMatch)>,
 }
@@ -83,7 +98,11 @@ fn hand_out(
         return Ok(Some(ControlFlow::Continue(())));
     }
     let times = rows.times()?;
-    let messages = if of.texts { Some(rows.text_of_rows(Text::Message, &wanted)?) } else { None };
+    let messages = match of.messages {
+        Messages::Nothing => None,
+        Messages::Whole => Some(rows.text_of_rows(Text::Message, &wanted, None)?),
+        Messages::Parts(parts) => Some(rows.text_of_rows(Text::Message, &wanted, Some(parts))?),
+    };
     let mut found: Vec<_> = groups.values.into_iter().map(|values| (values, Vec::new())).collect();
     for (row, group) in wanted.iter().zip(groups.of) {
         let row = *row as usize;

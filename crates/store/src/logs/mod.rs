@@ -35,7 +35,7 @@ mod words;
 
 pub use arrivals::{Arrivals, ArrivalsError};
 pub use filter::{Condition, FilterError, LogField, LogFilter};
-pub use lines::{EachLines, LinesOf};
+pub use lines::{EachLines, LinesOf, Messages, Parts};
 pub use scan::{Cursor, CursorError, Found, LogReadError, Order, Page, Scan};
 pub use status::{
     LogAppendError, LogAppended, LogMaintenance, LogOptions, LogRecovery, LogRefusal, LogRefused,

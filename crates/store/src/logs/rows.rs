@@ -8,8 +8,9 @@ use vigie_model::LogEntry;
 
 use super::block::Block;
 use super::columns::{Columns, Dictionary, FEW, Few, TEXTS, Text, Texts, labels_of, level};
+use super::lines::Parts;
 use super::part::{self, PartMeta, SHAPED};
-use super::shaped;
+use super::shaped::{self, Named};
 use super::verdict::{Judge, Verdict};
 use crate::block_file::BlockError;
 use crate::bytes::Corrupt;
@@ -180,7 +181,7 @@ impl Rows {
     }
 
     /// Reads a column of texts; of one with shapes only these rows, if some are named: the others are empty.
-    fn read_text(&self, which: Text, of: Option<&[u32]>) -> Result<Texts, BlockError> {
+    fn read_text(&self, which: Text, of: Option<Named<'_>>) -> Result<Texts, BlockError> {
         match self.shaped(which)? {
             Some((shapes, own)) => {
                 shaped::decode(shapes, own, of).map_err(|Corrupt(what)| self.wrong(what))
@@ -189,13 +190,18 @@ impl Rows {
         }
     }
 
-    /// A column of texts, in which rows that are not wanted may be empty.
-    pub fn text_of_rows(&self, which: Text, wanted: &[u32]) -> Result<Cow<'_, Texts>, BlockError> {
+    /// A column of texts, in which rows that are not wanted may be empty, and of others parts that are not.
+    pub fn text_of_rows(
+        &self,
+        which: Text,
+        wanted: &[u32],
+        parts: Option<Parts<'_>>,
+    ) -> Result<Cow<'_, Texts>, BlockError> {
         let there = self.texts.get(which as usize).is_some_and(|cell| cell.get().is_some());
         if there || self.shapes(which)?.is_none() {
             return self.text(which).map(Cow::Borrowed);
         }
-        self.read_text(which, Some(wanted)).map(Cow::Owned)
+        self.read_text(which, Some((wanted, parts))).map(Cow::Owned)
     }
 
     /// Which rows of a column with shapes have what is looked for, of those of which what they have of their own decides.
@@ -252,7 +258,7 @@ impl Rows {
     /// The entries of some rows, of which alone texts are made, unless all of them are there.
     pub fn entries(&self, wanted: &[u32]) -> Result<Vec<LogEntry>, BlockError> {
         let (times, levels) = (self.times()?, self.levels()?);
-        let texts = |which| self.text_of_rows(which, wanted);
+        let texts = |which| self.text_of_rows(which, wanted, None);
         let (job, trace) = (texts(Text::Job)?, texts(Text::Trace)?);
         let (message, fields) = (texts(Text::Message)?, texts(Text::Fields)?);
         let entry = |row: usize| {

@@ -70,6 +70,19 @@ pub fn pieces(shape: &[u8]) -> impl Iterator<Item = Option<Piece<'_>>> {
     })
 }
 
+/// What a line of a shape looks like, with a `0` in place of each mark; `None` where it may be anything.
+pub fn specimen(shape: &str) -> Option<String> {
+    let mut line = String::with_capacity(shape.len());
+    for piece in pieces(shape.as_bytes()) {
+        match piece? {
+            Piece::Text(text) => line.push_str(std::str::from_utf8(text).ok()?),
+            Piece::Any => return None,
+            _ => line.push('0'),
+        }
+    }
+    Some(line)
+}
+
 const fn is_mark(byte: u8) -> bool {
     matches!(byte, DECIMAL..=ANY)
 }

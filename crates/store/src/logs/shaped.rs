@@ -2,12 +2,14 @@
 //! each shape.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::columns::{Dictionary, Texts};
+use super::lines::Parts;
 use super::numbers;
 use super::part::MOST_RAW;
-use super::shape::{MOST_DIGITS, Own, Piece, WHOLE, digits, pieces, take_apart};
+use super::shape::{MOST_DIGITS, Own, Piece, WHOLE, digits, pieces, specimen, take_apart};
 use super::verdict::{Judge, Verdict};
 use crate::bytes::{Bytes, Corrupt, put_varint};
 
@@ -206,11 +208,15 @@ enum Made<'a> {
     Any(Vec<u32>, &'a [u8]),
 }
 
+/// Rows, and which parts of them, if not all.
+pub type Named<'a> = (&'a [u32], Option<Parts<'a>>);
+
 /// The column of which [`encode`] was given the rows. Where some are named, no others are made: these are empty.
-pub fn decode(shapes: &Dictionary, own: &[u8], of: Option<&[u32]>) -> Result<Texts, Corrupt> {
+pub fn decode(shapes: &Dictionary, own: &[u8], of: Option<Named<'_>>) -> Result<Texts, Corrupt> {
     let all = of.is_none();
     let (mut rows, mut needed) = (vec![all; shapes.codes.len()], vec![all; shapes.values.len()]);
-    for row in of.unwrap_or_default().iter().map(|row| *row as usize) {
+    let (named, parts) = of.unwrap_or_default();
+    for row in named.iter().map(|row| *row as usize) {
         let code = shapes.codes.get(row).map(|code| usize::from(*code));
         let marks = (rows.get_mut(row), code.and_then(|code| needed.get_mut(code)));
         if let (Some(row), Some(needed)) = marks {
@@ -221,7 +227,8 @@ pub fn decode(shapes: &Dictionary, own: &[u8], of: Option<&[u32]>) -> Result<Tex
     let mut own = Bytes(own);
     let mut templates = Vec::with_capacity(counts.len());
     for ((shape, count), needed) in shapes.values.iter().zip(counts).zip(needed) {
-        templates.push(Template::read(shape, count, needed, &mut own)?);
+        let parts = if needed { parts_of(shape, parts) } else { Vec::new() };
+        templates.push(Template::read(shape, count, &parts, &mut own)?);
     }
     if !own.is_empty() {
         return Err(Corrupt("more than rows have of their own"));
@@ -294,6 +301,12 @@ pub fn decide(
     Ok(shapes.codes.iter().map(&mut next).collect())
 }
 
+/// Which parts of a shape are wanted, as places in its [`specimen`].
+fn parts_of(shape: &str, parts: Option<Parts<'_>>) -> Vec<Range<usize>> {
+    let some = parts.and_then(|parts| Some(parts(&specimen(shape)?)));
+    some.unwrap_or_else(|| vec![0..usize::MAX])
+}
+
 /// How many rows have each shape.
 fn counts(shapes: &Dictionary) -> Vec<usize> {
     let mut counts = vec![0; shapes.values.len()];
@@ -306,37 +319,52 @@ fn counts(shapes: &Dictionary) -> Vec<usize> {
 }
 
 impl<'a> Template<'a> {
-    /// One that is not wanted has no pieces.
+    /// The parts of it that are wanted, with a space between them; what it has at other marks is passed over.
     fn read(
         shape: &'a str,
         count: usize,
-        wanted: bool,
+        parts: &[Range<usize>],
         own: &mut Bytes<'a>,
     ) -> Result<Self, Corrupt> {
         let mut template = Self { pieces: Vec::new(), next: 0, most: 0 };
+        let (mut parts, mut start) = (parts.iter().enumerate().peekable(), 0);
         for piece in pieces(shape.as_bytes()) {
-            let made = match piece.ok_or(STRANGE)? {
-                Piece::Text(text) => {
-                    let stretch = |bytes: &[u8]| {
-                        let mut all = [0; AT_ONCE];
-                        all.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-                        all
-                    };
-                    Some(Made::Text(text.chunks(AT_ONCE).map(stretch).collect(), text.len()))
-                }
-                mark => {
+            let piece = piece.ok_or(STRANGE)?;
+            let (length, bytes) = match piece {
+                Piece::Text(text) => (text.len(), text),
+                _ => {
                     let length = own.length()?;
-                    let bytes = own.take(length)?;
-                    if wanted { Some(Made::read(mark, count, bytes)?) } else { None }
+                    (1, own.take(length)?)
                 }
             };
-            template.most += match &made {
-                Some(Made::Text(_, length)) => length + AT_ONCE,
-                _ => 2 * AT_ONCE,
-            };
-            template.pieces.extend(made.filter(|_| wanted));
+            let end = start + length;
+            while let Some((place, part)) = parts.peek().filter(|(_, part)| part.start < end) {
+                if *place > 0 && part.start >= start {
+                    template.push(Made::text(b" "));
+                }
+                template.push(match piece {
+                    Piece::Text(text) => {
+                        let wanted = part.start.max(start) - start..part.end.min(end) - start;
+                        Made::text(text.get(wanted).unwrap_or_default())
+                    }
+                    mark => Made::read(mark, count, bytes)?,
+                });
+                if part.end > end {
+                    break;
+                }
+                parts.next();
+            }
+            start = end;
         }
         Ok(template)
+    }
+
+    fn push(&mut self, made: Made<'a>) {
+        self.most += match &made {
+            Made::Text(_, length) => length + AT_ONCE,
+            _ => 2 * AT_ONCE,
+        };
+        self.pieces.push(made);
     }
 
     /// Appends the next row.
@@ -371,6 +399,15 @@ impl<'a> Template<'a> {
 }
 
 impl<'a> Made<'a> {
+    fn text(text: &[u8]) -> Self {
+        let stretch = |bytes: &[u8]| {
+            let mut all = [0; AT_ONCE];
+            all.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+            all
+        };
+        Self::Text(text.chunks(AT_ONCE).map(stretch).collect(), text.len())
+    }
+
     fn read(mark: Piece<'_>, count: usize, bytes: &'a [u8]) -> Result<Self, Corrupt> {
         match mark {
             Piece::Decimal => Ok(Self::Decimal(numbers::read(bytes, count)?)),
@@ -476,12 +513,29 @@ mod tests {
             .collect();
         let (shapes, own) = encode(&column(&rows)).unwrap();
         for of in [&[][..], &[4], &[89, 3, 0, 88, 7], &[1, 4, 200]] {
-            let some = decode(&shapes, &own, Some(of)).unwrap();
+            let some = decode(&shapes, &own, Some((of, None))).unwrap();
             for (n, row) in (0..).zip(&rows) {
                 let expected = if of.contains(&n) { row } else { "" };
                 assert_eq!(some.get(n as usize), expected.as_bytes(), "{n} of {of:?}");
             }
         }
+    }
+
+    /// Where words are that begin with one of these letters and have no digit, and the words.
+    fn words(line: &str, letters: &str) -> (Vec<Range<usize>>, String) {
+        let mut end = 0;
+        let places = line.split(' ').map(|word| {
+            let start = end;
+            end = start + word.len() + 1;
+            (start..end - 1, word)
+        });
+        let is_wanted = |word: &str| {
+            word.starts_with(|one| letters.contains(one))
+                && !word.contains(|one: char| one.is_ascii_digit())
+        };
+        let wanted: Vec<_> = places.filter(|(_, word)| is_wanted(word)).collect();
+        let text = wanted.iter().map(|(_, word)| *word).collect::<Vec<_>>().join(" ");
+        (wanted.into_iter().map(|(place, _)| place).collect(), text)
     }
 
     #[test]
@@ -525,6 +579,15 @@ mod tests {
                             Verdict::Own(..) => prop_assert_eq!(decided, is, "{} {}", pattern, row),
                             Verdict::Look => {}
                         }
+                    }
+                }
+                let all: Vec<u32> = (0..rows.len() as u32).collect();
+                for letters in ["", "jm", "t", "té"] {
+                    let parts = |line: &str| words(line, letters).0;
+                    let some = decode(&shapes, &own, Some((&all, Some(&parts)))).unwrap();
+                    for (place, (row, code)) in rows.iter().zip(&shapes.codes).enumerate() {
+                        let expected = if *code == 0 { row.clone() } else { words(row, letters).1 };
+                        prop_assert_eq!(some.get(place), expected.as_bytes(), "{} of {}", letters, row);
                     }
                 }
                 prop_assert_eq!(decode(&shapes, &own, None), Ok(column));

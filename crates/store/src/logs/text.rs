@@ -240,7 +240,7 @@ impl TextMatch {
             let mut open = of.to_vec();
             filter::keep(&mut open, |row| verdict(row) == Verdict::Look);
             if !open.is_empty() {
-                let texts = rows.text_of_rows(which, &open)?;
+                let texts = rows.text_of_rows(which, &open, None)?;
                 // What marks finds nothing in texts that are not there.
                 self.look(&texts, &open, hits);
             }

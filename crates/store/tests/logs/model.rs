@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 use vigie_model::{Labels, Level, LogEntry};
 use vigie_store::logs::{
-    Condition, Cursor, LinesOf, LogField, LogFilter, LogOptions, LogRefusal, LogStore, Order,
-    Position, TextMatch, TextScope,
+    Condition, Cursor, LinesOf, LogField, LogFilter, LogOptions, LogRefusal, LogStore, Messages,
+    Order, Parts, Position, TextMatch, TextScope,
 };
 use vigie_store::{MatchOp, Matcher};
 
@@ -287,15 +287,27 @@ fn check_lines(
 ) -> Result<(), TestCaseError> {
     type Found = BTreeMap<Vec<String>, Vec<(i64, String)>>;
     let text = TextMatch::contains("job", false).unwrap().within(TextScope::Message);
-    for (texts, without) in [(true, None), (false, None), (true, Some((0, &text)))] {
+    let parts: Parts<'_> = &|line| line.find('=').map(|at| at..at + 1).into_iter().collect();
+    // Where parts are wanted all may come.
+    let of = |messages, message: &str| match messages {
+        Messages::Nothing => String::new(),
+        Messages::Whole => message.to_owned(),
+        Messages::Parts(parts) => parts(message).into_iter().map(|place| &message[place]).collect(),
+    };
+    for (messages, without) in [
+        (Messages::Whole, None),
+        (Messages::Nothing, None),
+        (Messages::Parts(parts), None),
+        (Messages::Whole, Some((0, &text))),
+    ] {
         if without.is_some() && names.is_empty() {
             continue;
         }
-        let (mut found, of) = (Found::new(), LinesOf { labels: names, texts, without });
-        let all = store.lines(question.filter(), of, &|| false, &mut |values, lines| {
+        let (mut found, wants) = (Found::new(), LinesOf { labels: names, messages, without });
+        let all = store.lines(question.filter(), wants, &|| false, &mut |values, lines| {
             assert!(!lines.is_empty() && lines.is_sorted_by_key(|line| line.0));
             let key = values.iter().map(|value| (**value).to_owned()).collect();
-            let lines = lines.iter().map(|(time, line)| (*time, (*line).to_owned()));
+            let lines = lines.iter().map(|(time, line)| (*time, of(messages, line)));
             found.entry(key).or_default().extend(lines);
             ControlFlow::Continue(())
         });
@@ -304,8 +316,8 @@ fn check_lines(
         for entry in expected {
             let key = key(entry);
             if without.is_none() || !key[0].is_empty() || entry.message.contains("job") {
-                let message = if texts { entry.message.clone() } else { String::new() };
-                wanted.entry(key).or_default().push((entry.time_nanos, message));
+                let line = (entry.time_nanos, of(messages, &entry.message));
+                wanted.entry(key).or_default().push(line);
             }
         }
         if told {

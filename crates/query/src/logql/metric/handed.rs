@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use vigie_model::{Label, Labels};
+use vigie_store::logs::Messages;
 
 use super::range::{Kept, Sampler, Windows};
 use super::window::{Part, of_parts};
@@ -13,6 +14,7 @@ use crate::logql::ERROR;
 use crate::logql::ast::RangeOp;
 use crate::logql::engine::{LogQueryError, LogStats, Reader};
 use crate::logql::pipeline::labels::{LabelSet, TAKEN};
+use crate::logql::pipeline::logfmt;
 use crate::logql::source::{Direction, LinesOf};
 
 /// What is asked for.
@@ -62,11 +64,20 @@ pub(super) fn collect(
         .pipeline
         .needs(measured)
         .and_then(|needed| Some((names.iter().position(|name| name == needed)?, needed)));
-    let texts = !counted || matches!(sampler.asked.op, RangeOp::Bytes | RangeOp::BytesRate);
+    let lengths = matches!(sampler.asked.op, RangeOp::Bytes | RangeOp::BytesRate);
+    let mut labels = LabelSet::of_only(names.clone());
+    let looked_at = labels.clone();
+    // A key that is not known may be any.
+    let pairs =
+        |line: &str| logfmt::places(line, |key| key.contains('0') || looked_at.may_want(key));
+    let texts = match counted {
+        true if !lengths => Messages::Nothing,
+        false if !lengths && sampler.pipeline.by_pairs_alone() => Messages::Parts(&pairs),
+        _ => Messages::Whole,
+    };
     let lines = LinesOf { labels: &names, texts, without };
     let (required, _) = sampler.pipeline.required();
     let (mut gathered, most) = (Gathered::default(), reader.limits.max_samples);
-    let mut labels = LabelSet::of_only(names.clone());
     let span = (start, end, Direction::Forward);
     let handed =
         reader.handed(&of.log.matchers, &required, span, lines, |values, lines, stats| {
@@ -76,7 +87,7 @@ pub(super) fn collect(
             let all = runs(lines, grid, of.range).filter(|(windows, _)| !windows.none());
             if counted {
                 labels.begin(&stream, &Labels::default());
-                gathered.count(sampler.labels(&labels), all, texts, stats);
+                gathered.count(sampler.labels(&labels), all, lengths, stats);
             } else if !gathered.sample(sampler, &stream, &mut labels, all, stats) {
                 // To be told with all labels of the line.
                 return ControlFlow::Break(false);

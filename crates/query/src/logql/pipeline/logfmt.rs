@@ -1,6 +1,7 @@
 //! `key=value` pairs.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// One pair, or what is wrong with it.
 pub(crate) type Pair<'a> = Result<(&'a str, Cow<'a, str>), String>;
@@ -9,6 +10,20 @@ pub(crate) type Pair<'a> = Result<(&'a str, Cow<'a, str>), String>;
 pub(crate) struct Pairs<'a> {
     line: &'a str,
     at: usize,
+}
+
+/// Where the pairs of a line are whose keys are wanted; they are read alike where they stand alone.
+pub(crate) fn places(line: &str, wanted: impl Fn(&str) -> bool) -> Vec<Range<usize>> {
+    let (mut pairs, mut found) = (Pairs::new(line), Vec::new());
+    loop {
+        pairs.until(|byte| byte > b' ');
+        let start = pairs.at;
+        match pairs.next() {
+            Some(Ok((key, _))) if wanted(key) => found.push(start..pairs.at),
+            Some(_) => {}
+            None => return found,
+        }
+    }
 }
 
 impl<'a> Pairs<'a> {

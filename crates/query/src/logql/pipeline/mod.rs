@@ -6,7 +6,7 @@ mod extract;
 mod filter;
 pub(crate) mod json;
 pub(crate) mod labels;
-mod logfmt;
+pub(crate) mod logfmt;
 pub(crate) mod regex;
 
 use std::borrow::Cow;
@@ -121,6 +121,16 @@ impl Pipeline {
             }
         }
         Some(all)
+    }
+
+    /// Whether nothing of a line is looked at but its pairs, of which those may be wanted whose keys are labels that are.
+    pub(crate) fn by_pairs_alone(&self) -> bool {
+        self.steps.iter().all(|step| match step {
+            Step::Extract(Extract::Logfmt { strict, .. }) => !strict,
+            Step::Label(_) => true,
+            Step::Drop(names) => names.iter().all(is_error),
+            _ => false,
+        })
     }
 
     /// What each line says that is kept, if it has no label of that name already: the name of a label that must be there and that
