@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The label that holds a metric's name.
 pub const METRIC_NAME: &str = "__name__";
@@ -47,8 +47,10 @@ impl PartialOrd for Label {
 pub struct Labels(Arc<[Label]>);
 
 impl Default for Labels {
+    /// None: all that are empty share one place.
     fn default() -> Self {
-        Self(Arc::new([]))
+        static NONE: LazyLock<Arc<[Label]>> = LazyLock::new(|| Arc::new([]));
+        Self(Arc::clone(&NONE))
     }
 }
 

@@ -116,13 +116,16 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
 
 /// A number as Go's `strconv.ParseFloat` reads it; or what is wrong with it.
 pub(super) fn number_of(text: &str) -> Result<f64, String> {
-    let quoted = crate::promql::quoted::quote(text);
+    let wrong = |why| {
+        let quoted = crate::promql::quoted::quote(text);
+        Err(format!("strconv.ParseFloat: parsing {quoted}: {why}"))
+    };
     match text.parse::<f64>() {
         Ok(value) if value.is_infinite() && text.contains(|one: char| one.is_ascii_digit()) => {
-            Err(format!("strconv.ParseFloat: parsing {quoted}: value out of range"))
+            wrong("value out of range")
         }
         Ok(value) => Ok(value),
-        Err(_) => Err(format!("strconv.ParseFloat: parsing {quoted}: invalid syntax")),
+        Err(_) => wrong("invalid syntax"),
     }
 }
 

@@ -103,7 +103,14 @@ fn hand_out(
         Messages::Whole => Some(rows.text_of_rows(Text::Message, &wanted, None)?),
         Messages::Parts(parts) => Some(rows.text_of_rows(Text::Message, &wanted, Some(parts))?),
     };
-    let mut found: Vec<_> = groups.values.into_iter().map(|values| (values, Vec::new())).collect();
+    let mut counts = vec![0; groups.values.len()];
+    for group in &groups.of {
+        if let Some(count) = counts.get_mut(*group as usize) {
+            *count += 1;
+        }
+    }
+    let lines = counts.into_iter().map(Vec::with_capacity);
+    let mut found: Vec<_> = groups.values.into_iter().zip(lines).collect();
     for (row, group) in wanted.iter().zip(groups.of) {
         let row = *row as usize;
         let message = messages.as_ref().map_or(&[][..], |messages| messages.get(row));
@@ -147,14 +154,25 @@ impl Groups {
     ) -> Result<(), BlockError> {
         let mut having = wanted.clone();
         text.retain(rows, &mut having)?;
+        let most = having.len();
         let mut having = having.into_iter().peekable();
         let labelled = |group: u32| {
             let value = self.values.get(group as usize).and_then(|values| values.get(label));
             value.is_some_and(|value| !value.is_empty())
         };
-        let all = wanted.iter().copied().zip(self.of.iter().copied());
-        (*wanted, self.of) =
-            all.filter(|(row, group)| having.next_if_eq(row).is_some() || labelled(*group)).unzip();
+        let labelled: Vec<bool> = (0..self.values.len() as u32).map(labelled).collect();
+        if labelled == [false] {
+            (self.of, *wanted) = (vec![0; most], having.collect());
+            return Ok(());
+        }
+        let (mut rows, mut of) = (Vec::with_capacity(most), Vec::with_capacity(most));
+        for (row, group) in wanted.iter().zip(&self.of) {
+            if having.next_if_eq(row).is_some() || labelled.get(*group as usize) == Some(&true) {
+                rows.push(*row);
+                of.push(*group);
+            }
+        }
+        (*wanted, self.of) = (rows, of);
         Ok(())
     }
 
@@ -197,6 +215,11 @@ impl Groups {
         };
         let empty = ids.of(&Arc::from(""));
         let mut fields = Fields::new(rows, name);
+        let nobody = own.iter().all(Option::is_none) && field.is_none() && levels.is_none();
+        if nobody && !fields.any_may_have()? {
+            self.values.iter_mut().for_each(|values| values.push(Arc::from("")));
+            return Ok(true);
+        }
         let (mut pairs, mut values) = (HashMap::new(), Vec::new());
         let mut last = None;
         for (row, group) in wanted.iter().zip(&mut self.of) {
@@ -235,6 +258,15 @@ impl<'a> Fields<'a> {
         let piece = name.split('_').find(|piece| !piece.is_empty());
         let own = ["job", "trace", "level"].iter().any(|own| name.starts_with(own));
         Self { rows, piece: piece.map(memmem::Finder::new), own }
+    }
+
+    /// Whether one of all rows may.
+    fn any_may_have(&self) -> Result<bool, BlockError> {
+        let fields = &self.rows.text(Text::Fields)?.bytes;
+        let said = |piece: &memmem::Finder<'_>| {
+            piece.find(fields).is_some() || memchr::memchr(b'\\', fields).is_some()
+        };
+        Ok(self.own || self.piece.as_ref().map_or(!fields.is_empty(), said))
     }
 
     fn may_have(&mut self, row: usize) -> Result<bool, BlockError> {

@@ -65,7 +65,7 @@ pub(super) fn collect(
         .needs(measured)
         .and_then(|needed| Some((names.iter().position(|name| name == needed)?, needed)));
     let lengths = matches!(sampler.asked.op, RangeOp::Bytes | RangeOp::BytesRate);
-    let mut labels = LabelSet::of_only(names.clone());
+    let mut labels = LabelSet::of_only(&names);
     let looked_at = labels.clone();
     // A key that is not known may be any.
     let pairs =
@@ -154,17 +154,32 @@ impl Gathered {
         stats: &mut LogStats,
     ) -> bool {
         let none = Labels::default();
+        let named: &[String] = match &sampler.grouping {
+            Some(grouping) if !sampler.bare => &grouping.labels,
+            _ => &[],
+        };
+        labels.begin(stream, &none);
+        // That of lines in which no parser finds one of the labels that are left.
+        let common = sampler.labels(labels);
+        let mut found = Vec::new();
         for (windows, lines) in all {
             for (time, line) in lines {
-                labels.begin(stream, &none);
+                labels.begin_next(&none);
                 let Some(value) = sampler.sample(*time, line, labels) else { continue };
                 stats.lines_kept += 1;
                 if labels.error().is_some() {
                     return false;
                 }
-                let parts = self.series.entry(sampler.labels(labels)).or_default();
-                self.held += add(parts, windows, Part::of(value));
+                if labels.differs_in(named) {
+                    let parts = self.series.entry(sampler.labels(labels)).or_default();
+                    self.held += add(parts, windows, Part::of(value));
+                } else {
+                    self.held += add(&mut found, windows, Part::of(value));
+                }
             }
+        }
+        if !found.is_empty() {
+            self.series.entry(common).or_default().append(&mut found);
         }
         true
     }

@@ -98,7 +98,7 @@ pub(crate) fn joined(path: &[&str]) -> String {
             continue;
         }
         if name.is_empty() {
-            name = label_name(key);
+            name = label_name(key).into_owned();
         } else {
             name.push('_');
             name.extend(key.chars().map(|one| if one.is_ascii_alphanumeric() { one } else { '_' }));
@@ -135,7 +135,7 @@ fn json_paths(line: &str, paths: &[(String, Vec<json::Step>)], labels: &mut Labe
                     labels.fail(JSON_FAILED, why);
                 }
                 if labels.get(name).is_none() {
-                    labels.set(name, "");
+                    labels.set(name.as_str(), "");
                 }
             }
         }
@@ -164,7 +164,7 @@ fn logfmt(line: &str, strict: bool, keep_empty: bool, labels: &mut LabelSet) {
 fn logfmt_keys(line: &str, strict: bool, keys: &[(String, String)], labels: &mut LabelSet) {
     for (name, _) in keys {
         if !labels.given(name) {
-            labels.set(name, "");
+            labels.set(name.as_str(), "");
         }
     }
     for pair in Pairs::new(line) {
@@ -200,7 +200,7 @@ fn unpack(line: &str, labels: &mut LabelSet) -> Option<String> {
             if key == PACKED {
                 packed = Some(value.value());
             } else {
-                found.push((label_name(key), value.value()));
+                found.push((label_name(key).into_owned(), value.value()));
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The labels of one line, while it passes the stages.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use vigie_model::{Label, Labels};
@@ -30,27 +31,31 @@ pub(crate) struct LabelSet {
     error: Option<&'static str>,
     details: String,
     /// The only ones that anybody looks at; `None`: all.
-    only: Option<Vec<String>>,
+    only: Option<Vec<Arc<str>>>,
 }
 
 impl LabelSet {
     /// One of which nobody looks at other labels than these: parsers need not find them.
-    pub(crate) fn of_only(names: Vec<String>) -> Self {
-        Self { only: Some(names), ..Self::default() }
+    pub(crate) fn of_only(names: &[String]) -> Self {
+        let only = names.iter().map(|name| Arc::from(name.as_str())).collect();
+        Self { only: Some(only), ..Self::default() }
     }
 
     /// Whether a label made of this key may be looked at.
     pub(crate) fn may_want(&self, key: &str) -> bool {
-        self.only.as_ref().is_none_or(|names| {
-            // A name is as long as its key, but for a `_` before a digit.
-            let as_long = |name: &String| matches!(name.len().checked_sub(key.len()), Some(0 | 1));
-            !key.is_ascii() || names.iter().any(as_long)
-        })
+        self.only
+            .as_ref()
+            .is_none_or(|names| !key.is_ascii() || names.iter().any(|name| may_be_of(name, key)))
     }
 
     /// Begins a line.
     pub(crate) fn begin(&mut self, stream: &Labels, metadata: &Labels) {
         self.stream = stream.clone();
+        self.begin_next(metadata);
+    }
+
+    /// Begins another line of the same stream.
+    pub(crate) fn begin_next(&mut self, metadata: &Labels) {
         self.metadata.clear();
         self.parsed.clear();
         self.deleted.clear();
@@ -80,21 +85,34 @@ impl LabelSet {
     }
 
     /// Sets a label that a stage made, whatever was there.
-    pub(crate) fn set(&mut self, name: &str, value: impl Into<Arc<str>>) {
-        self.metadata.retain(|label| *label.name != *name);
-        set(&mut self.parsed, Label::new(name, value));
+    pub(crate) fn set(&mut self, name: impl Into<Arc<str>>, value: impl Into<Arc<str>>) {
+        let label = Label::new(name, value);
+        self.metadata.retain(|known| known.name != label.name);
+        set(&mut self.parsed, label);
     }
 
     /// Sets a label that a parser found: under another name, where the stream or the metadata have this one.
     pub(crate) fn extract(&mut self, name: &str, value: impl Into<Arc<str>>) {
-        if self.only.as_ref().is_some_and(|names| names.iter().all(|wanted| wanted != name)) {
+        let known = self.only.as_ref().map(|names| names.iter().find(|wanted| ***wanted == *name));
+        if known.is_some_and(|known| known.is_none()) {
             return;
         }
         if self.given(name) {
-            self.set(&format!("{name}{TAKEN}"), value);
+            self.set(format!("{name}{TAKEN}"), value);
+        } else if let Some(Some(known)) = known {
+            let known = Arc::clone(known);
+            self.set(known, value);
         } else {
             self.set(name, value);
         }
+    }
+
+    /// Whether a stage made, took or changed one of these labels, or failed.
+    pub(crate) fn differs_in(&self, names: &[String]) -> bool {
+        let one_of = |name: &str| names.iter().any(|one| one == name);
+        self.error.is_some()
+            || self.metadata.iter().chain(&self.parsed).any(|label| one_of(&label.name))
+            || self.deleted.iter().any(|name| one_of(name))
     }
 
     /// Whether the stream or the metadata have a label.
@@ -203,6 +221,18 @@ impl LabelSet {
     }
 }
 
+/// Whether [`label_name`] may make this name of a key without blanks.
+fn may_be_of(name: &str, key: &str) -> bool {
+    // Before a digit comes a `_`.
+    let number = key.starts_with(|one: char| one.is_ascii_digit());
+    let name = if number { name.strip_prefix('_') } else { Some(name) };
+    name.is_some_and(|name| {
+        let alike =
+            |(name, key): (u8, u8)| name == key || (name == b'_' && !key.is_ascii_alphanumeric());
+        name.len() == key.len() && name.bytes().zip(key.bytes()).all(alike)
+    })
+}
+
 fn find<'a>(labels: &'a [Label], name: &str) -> Option<&'a str> {
     labels.iter().find(|label| *label.name == *name).map(|label| &*label.value)
 }
@@ -215,14 +245,18 @@ fn set(labels: &mut Vec<Label>, label: Label) {
 }
 
 /// A label's name made of any text: what may not be in a name becomes `_`. Empty where nothing is left.
-pub(crate) fn label_name(text: &str) -> String {
+pub(crate) fn label_name(text: &str) -> Cow<'_, str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if text.bytes().all(plain) && !text.starts_with(|one: char| one.is_ascii_digit()) {
+        return Cow::Borrowed(text);
+    }
     let text = text.trim();
     let mut name = String::with_capacity(text.len() + 1);
     if text.starts_with(|one: char| one.is_ascii_digit()) {
         name.push('_');
     }
     name.extend(text.chars().map(|one| if one.is_ascii_alphanumeric() { one } else { '_' }));
-    name
+    Cow::Owned(name)
 }
 
 #[cfg(test)]
@@ -273,6 +307,21 @@ mod tests {
                 (ERROR_DETAILS, "why")
             ])
         );
+    }
+
+    #[test]
+    fn keys_are_told_by_the_names_that_are_made_of_them() {
+        let names = ["a_b", "_9x", "_", "bytes", "__"];
+        for key in [
+            "a.b", "a_b", "a-b", "9x", "_9x", ".", "bytes", "é", "a=b", "ab", "byte", "bytes1",
+            ".9x", "9", "x9",
+        ] {
+            for name in names {
+                let made = label_name(key) == name;
+                let set = LabelSet::of_only(&[name.to_owned()]);
+                assert_eq!(set.may_want(key), made || !key.is_ascii(), "{name} of {key}");
+            }
+        }
     }
 
     #[test]

@@ -216,14 +216,14 @@ impl Pipeline {
             match value {
                 NewLabel::Renamed(from) => {
                     if let Some(value) = labels.get(from).map(str::to_owned) {
-                        labels.set(name, value);
+                        labels.set(name.as_str(), value);
                         labels.delete(from);
                     }
                 }
                 NewLabel::Made(template) => {
                     let before = before.get_or_insert_with(|| labels.clone());
                     match template.run(&self.scene(time, line, before)) {
-                        Ok(made) => labels.set(name, made),
+                        Ok(made) => labels.set(name.as_str(), made),
                         Err(why) => labels.fail(TEMPLATE_FAILED, why),
                     }
                 }
