@@ -118,6 +118,8 @@ fn prometheus_is_the_backend_and_live_views_do_not_need_it() {
         "/api/v1/series?match[]=pushed".to_owned(),
         "/api/v1/labels".to_owned(),
         "/api/v1/label/job/values".to_owned(),
+        "/federate?match[]=pushed".to_owned(),
+        "/federate?match[]=nowhere".to_owned(),
         "/api/v1/query?query=sum(".to_owned(),
     ] {
         assert_eq!(vigie.get(&path), server.get(&path), "{path}");
@@ -125,6 +127,9 @@ fn prometheus_is_the_backend_and_live_views_do_not_need_it() {
     let form = [("Content-Type", "application/x-www-form-urlencoded")];
     let posted = http_post(vigie.port(), "/api/v1/query", &form, b"query=pushed").unwrap();
     assert_eq!(first(&posted.body), Some(pushed));
+    let told = vigie.get("/federate?match[]=pushed").body;
+    assert!(told.contains("pushed{job=\"x\"") && told.contains("0.30000000000000004"), "{told}");
+    assert_eq!(vigie.get("/federate?match[]=sum(").status, 400);
     assert_eq!(own(&vigie, "vigie_remote_up{remote=\"backend\"}"), Some(1.0));
 
     let history = charts(&vigie, time / 1_000 - 300);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, CONTENT_TYPE};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, StatusCode, Uri};
 
 use crate::answer::{self, RemoteMatrix};
@@ -13,7 +13,8 @@ use crate::config::{RemoteConfig, origin};
 use crate::http::{Client, Cut, body, line};
 
 /// Paths that are passed on; those below `/label/` as well.
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 8] = [
+    FEDERATE,
     "/api/v1/query",
     "/api/v1/query_range",
     "/api/v1/query_exemplars",
@@ -22,6 +23,8 @@ const PATHS: [&str; 7] = [
     "/api/v1/metadata",
     "/api/v1/status/tsdb",
 ];
+/// Its answer is text, errors too.
+const FEDERATE: &str = "/federate";
 const FORM: &str = "application/x-www-form-urlencoded";
 /// What is read of an answer that is no answer, to say what it is.
 const SHOWN_BYTES: usize = 4 << 10;
@@ -88,7 +91,9 @@ pub enum QueryError {
 pub struct Passed {
     /// The HTTP status: 200, or an error that is the query's own fault or a limit's.
     pub status: u16,
-    /// JSON, as it comes; reading it slowly slows the backend down.
+    /// What it is: JSON, or the text of `/federate`.
+    pub content_type: HeaderValue,
+    /// As it comes; reading it slowly slows the backend down.
     pub body: Incoming,
 }
 
@@ -183,7 +188,9 @@ impl RemoteQuery {
         let url: Uri = format!("{}{path}", self.base)
             .parse()
             .map_err(|_| QueryError::Path(path.chars().take(100).collect()))?;
-        let request = Request::builder().uri(url).header(ACCEPT, "application/json");
+        let federates = path.split('?').next() == Some(FEDERATE);
+        let wanted = if federates { "text/plain" } else { "application/json" };
+        let request = Request::builder().uri(url).header(ACCEPT, wanted);
         let request = match form {
             None => request.method("GET").body(Full::default()),
             Some(form) => request.method("POST").header(CONTENT_TYPE, FORM).body(Full::new(form)),
@@ -200,12 +207,18 @@ impl RemoteQuery {
                 "it answers {status}: redirects are not followed; query_url is to be what it points to"
             )));
         }
-        let kind = answer.headers().get(CONTENT_TYPE);
-        let json = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        let kind = answer.headers().get(CONTENT_TYPE).cloned();
+        let kind = kind.filter(|kind| kind.as_bytes().starts_with(wanted.as_bytes()));
         // Others are not about the query: who may ask, or what is between.
-        let own = matches!(status.as_u16(), 200 | 400 | 422 | 429 | 499 | 500 | 503 | 504);
-        if json && own {
-            return Ok(Passed { status: status.as_u16(), body: answer.into_body() });
+        let own = match status.as_u16() {
+            200 | 400 => true,
+            // The errors of what is between are text, too.
+            422 | 429 | 499 | 500 | 503 | 504 => !federates,
+            _ => false,
+        };
+        if let Some(content_type) = kind.filter(|_| own) {
+            let (status, body) = (status.as_u16(), answer.into_body());
+            return Ok(Passed { status, content_type, body });
         }
         let says = match body(answer.into_body(), SHOWN_BYTES).await {
             Ok(says) | Err(Cut::TooLong(says)) => line(&says),

@@ -53,7 +53,7 @@ fn is_passed_on(method: &Method, path: &str) -> bool {
         | "/api/v1/query_exemplars"
         | "/api/v1/series"
         | "/api/v1/labels" => read || *method == Method::POST,
-        "/api/v1/status/tsdb" => read,
+        "/api/v1/status/tsdb" | "/federate" => read,
         other => {
             let name = other.strip_prefix("/api/v1/label/");
             let name = name.and_then(|name| name.strip_suffix("/values"));
@@ -83,7 +83,7 @@ async fn pass(
     let status = StatusCode::from_u16(passed.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let deadline = Box::pin(tokio::time::sleep(SEND_WITHIN));
     let body = Body::new(Held { body: passed.body, deadline, _permit: permit });
-    Ok((status, [(header::CONTENT_TYPE, "application/json")], body).into_response())
+    Ok((status, [(header::CONTENT_TYPE, passed.content_type)], body).into_response())
 }
 
 /// A place among the queries that run at once.
@@ -192,6 +192,7 @@ mod tests {
             (Method::POST, "/api/v1/query_range", true),
             (Method::DELETE, "/api/v1/query", false),
             (Method::GET, "/api/v1/label/job/values", true),
+            (Method::GET, "/federate", true),
             (Method::POST, "/api/v1/label/job/values", false),
             (Method::GET, "/api/v1/label//values", false),
             (Method::GET, "/api/v1/label/../admin/values", false),
