@@ -304,7 +304,7 @@ pub fn decide(
 /// Which parts of a shape are wanted, as places in its [`specimen`].
 fn parts_of(shape: &str, parts: Option<Parts<'_>>) -> Vec<Range<usize>> {
     let some = parts.and_then(|parts| Some(parts(&specimen(shape)?)));
-    some.unwrap_or_else(|| vec![0..usize::MAX])
+    some.unwrap_or_else(|| std::iter::once(0..usize::MAX).collect())
 }
 
 /// How many rows have each shape.
