@@ -228,6 +228,8 @@ fn fuzz_one(project: &Project, log: &mut Log, target: &str, seconds: u64) -> Res
     }
     // A clock's seconds, of which the target may get a tenth.
     run.args(["--", &format!("-max_total_time={seconds}"), "-timeout=60", "-rss_limit_mb=2048"]);
+    // To name each new function a symbolizer would run.
+    run.arg("-print_funcs=0");
     log.run(&mut run)
 }
 
