@@ -185,6 +185,15 @@ describe('the tail over the stream', () => {
     expect(said(tail.buffer)).toEqual(['a', 'b', 'b', 'c', 'cc', 'd', 'e']);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(asked).toBe(5);
+    // After many at once the next ones wait twice as long.
+    const many = Array.from({ length: 30 }, (_, i) => entry(6, `f${i}`));
+    say().lines(many, 0);
+    await vi.advanceTimersByTimeAsync(0);
+    say().lines([entry(7, 'g')], 0);
+    await vi.advanceTimersByTimeAsync(490);
+    expect(said(tail.buffer).at(-1)).toBe('f29');
+    await vi.advanceTimersByTimeAsync(20);
+    expect(said(tail.buffer).at(-1)).toBe('g');
     tail.stop();
     expect(listener).toBeNull();
   });

@@ -18,6 +18,8 @@ const OWED_MS = 3_000;
 const MOST_PAGES = 10;
 /** Lines that come faster are put on the screen together: each time costs a layout and a paint of all rows in sight. */
 const TOGETHER_MS = 250;
+/** After so many at once, which nobody reads one by one, the next ones wait twice as long. */
+const MANY = 20;
 
 /** What the page of logs looks for. */
 export interface Search {
@@ -62,8 +64,8 @@ export class LogTail {
   /** Lines that came and are not in the buffer yet, until the timer puts them there. */
   #arrived: Line[] = [];
   #landing: ReturnType<typeof setTimeout> | null = null;
-  /** When lines were last put into the buffer, by the monotonic clock. */
-  #landedAt = -TOGETHER_MS;
+  /** From when on lines may be put into the buffer again, by the monotonic clock. */
+  #landsFrom = 0;
 
   constructor(fetch: Fetch = fetchLogs, follow: Follow = followLines) {
     this.#fetch = fetch;
@@ -171,7 +173,7 @@ export class LogTail {
       this.skipped = true;
       this.skippedLines += skipped;
     }
-    this.#landing ??= setTimeout(this.#land, Math.max(0, this.#landedAt + TOGETHER_MS - performance.now()));
+    this.#landing ??= setTimeout(this.#land, Math.max(0, this.#landsFrom - performance.now()));
   }
 
   /** Puts what came where it is seen, now. */
@@ -179,7 +181,7 @@ export class LogTail {
     if (this.#landing === null) return;
     clearTimeout(this.#landing);
     this.#landing = null;
-    this.#landedAt = performance.now();
+    this.#landsFrom = performance.now() + (this.#arrived.length > MANY ? 2 * TOGETHER_MS : TOGETHER_MS);
     this.buffer.add(this.#arrived);
     this.#arrived = [];
     this.#tell();

@@ -291,7 +291,7 @@ impl Written {
         let (alone, micros, bytes) = self.store;
         let (slowness, budget) = (self.slowness(), 1.5 * self.slowness());
         section.say(&format!(
-            "Budgets of processor time are those of a machine on which `gzip -6` takes {GZIP_MICROS} µs a line; here they are {slowness:.2} times as long, as it is. \
+            "Budgets of processor time are those of a machine on which `gzip -6` takes {GZIP_MICROS} µs a line; here it takes {slowness:.2} times as long, and so may Vigie. \
              25 bytes a line on disk ({}); and of the store alone (`crates/store/examples/log_figures.rs`, {alone} lines, each thousand on the disk \
              before the next) {budget:.2} µs of CPU a line, which takes {micros:.2} ({}), and 25 bytes, of which it takes {bytes:.1} ({}).",
             kept(self.bytes / lines <= 25.0),
