@@ -186,8 +186,7 @@ describe('the tail over the stream', () => {
     await vi.advanceTimersByTimeAsync(5_000);
     expect(asked).toBe(5);
     // After many at once the next ones wait twice as long.
-    const many = Array.from({ length: 30 }, (_, i) => entry(6, `f${i}`));
-    say().lines(many, 0);
+    say().lines(Array.from({ length: 30 }, (_, i) => entry(6, `f${i}`)), 0);
     await vi.advanceTimersByTimeAsync(0);
     say().lines([entry(7, 'g')], 0);
     await vi.advanceTimersByTimeAsync(490);

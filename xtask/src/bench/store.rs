@@ -44,7 +44,9 @@ pub fn measure(cast: &Cast<'_>) -> Result<Section> {
          decoding included: in bulk that of the whole time, so that making blocks counts, and as scraped that of the requests alone. \
          *resident* is memory 15 s after all is written (`VmRSS`), so that an engine may give back what was for writing, *anonymous* what of it no file backs (`RssAnon`; the rest is program and \
          mapped files, which the system takes back when others need memory), *peak* the most until then (`VmHWM`). *bytes* is what all is on the disk, index included, once it is in blocks, a sample: Vigie is stopped and started again, \
-         of Prometheus it is a snapshot's folder, VictoriaMetrics is told to merge. Queries are range \
+         of Prometheus it is a snapshot's folder, VictoriaMetrics is told to merge. A day that ended more than two hours ago gets five-minute \
+         and hourly values beside (ADR 43), which no peer makes: of the last 24 hours most are such a day at 3:00 UTC, and few at 22:00; \
+         that is in *in bulk* and in *bytes*. Queries are range \
          queries over everything in steps of 60 s, as processor time of one. \
          Budgets: bytes ≤ 0.35 × Prometheus and ≤ 0.9 × VictoriaMetrics, ingest as scraped ≤ 0.25 × Prometheus, anonymous memory ≤ 0.25 × Prometheus \
          at 10,000 series, queries ≤ 0.3 × Prometheus and ≤ 1 × VictoriaMetrics.",
