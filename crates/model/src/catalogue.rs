@@ -152,6 +152,8 @@ catalogue! {
         "Series that the store knows.", "the store";
     STORE_BYTES = "vigie_store_bytes", Gauge, "bytes", [],
         "Bytes of the store on disk: blocks and log.", "the store";
+    STORE_DOWNSAMPLED_BYTES = "vigie_store_downsampled_bytes", Gauge, "bytes", [],
+        "Of the bytes of the store, those of the five-minute and hourly values of days that are over.", "the store";
     STORE_DAMAGED = "vigie_store_damaged", Gauge, "", [],
         "Parts of the store that were found damaged and set aside.", "the store's checksums";
     STORE_FAILING = "vigie_store_failing", Gauge, "", [],

@@ -294,10 +294,11 @@ fn own(visitor: &mut dyn SeriesVisitor, app: &AppState, board: &Board) {
     let lost = app.metrics.as_ref().map(|_| app.lost.load(Ordering::Relaxed) as f64);
     let yes = |is: bool| f64::from(u8::from(is));
     let logs = app.logs.as_ref().map(|logs| logs.store().status());
-    let figures: [(&'static Metric, Option<f64>); 15] = [
+    let figures: [(&'static Metric, Option<f64>); 16] = [
         (&catalogue::OBSERVATIONS_DROPPED, Some(app.dropped() as f64)),
         (&catalogue::STORE_SERIES, store.map(|store| store.series as f64)),
         (&catalogue::STORE_BYTES, store.map(|store| store.bytes as f64)),
+        (&catalogue::STORE_DOWNSAMPLED_BYTES, store.map(|store| store.downsampled_bytes as f64)),
         (&catalogue::STORE_DAMAGED, store.map(|store| store.damaged as f64)),
         (
             &catalogue::STORE_FAILING,

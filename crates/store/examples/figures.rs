@@ -8,6 +8,7 @@
 mod dice;
 
 use std::error::Error;
+use std::path::Path;
 use std::time::Instant;
 
 use vigie_model::Labels;
@@ -68,6 +69,27 @@ fn memory() -> Result<f64, Box<dyn Error>> {
     Ok(kilobytes / 1024.0)
 }
 
+/// Makes blocks of all there is, a day later, and tells their bytes; first without what is downsampled.
+fn sealed(store: Store, dir: &Path, samples: u64, now: i64) -> Result<Store, Box<dyn Error>> {
+    let bytes = |store: &Store| -> Result<f64, Box<dyn Error>> {
+        let registry = std::fs::metadata(dir.join("registry"))?.len();
+        Ok((store.status().block_bytes + registry) as f64 / samples as f64)
+    };
+    while store.maintain(now)?.more {}
+    let (sealed, blocks) = (bytes(&store)?, store.status().blocks);
+    println!("sealed: {sealed:.3} bytes a sample, registry included, in {blocks} blocks");
+    drop(store);
+    let (store, _) = Store::open(StoreOptions::new(dir), now)?;
+    let before = cpu()?;
+    while store.maintain(now)?.more {}
+    println!(
+        "five-minute and hourly values: {:.3} bytes a sample more, {:.3} CPU s a M",
+        bytes(&store)? - sealed,
+        (cpu()? - before) / samples as f64 * 1e6
+    );
+    Ok(store)
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut number = |usual: f64| arguments.next().map_or(Ok(usual), |text| text.parse::<f64>());
@@ -114,18 +136,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("memory: {most:.0} MB; head: {} bytes", store.status().head_bytes);
     drop(store);
     let (opened, before) = (Instant::now(), cpu()?);
-    let (store, recovery) = Store::open(StoreOptions::new(dir), end)?;
+    let raw = StoreOptions { downsample_after_ms: None, ..StoreOptions::new(dir) };
+    let (store, recovery) = Store::open(raw, end)?;
     println!(
         "start: {:.3} s ({:.2} CPU s), {} samples replayed",
         opened.elapsed().as_secs_f64(),
         cpu()? - before,
         recovery.replayed
     );
-    while store.maintain(end + DAY + 3 * HOUR)?.more {}
-    let status = store.status();
-    let registry = std::fs::metadata(dir.join("registry"))?.len();
-    let bytes = (status.block_bytes + registry) as f64 / status.block_samples as f64;
-    println!("sealed: {bytes:.3} bytes a sample, registry included, in {} blocks", status.blocks);
+    let store = sealed(store, dir, samples, end + DAY + 3 * HOUR)?;
     let asked = cpu()?;
     let name = Matcher::new("__name__", MatchOp::Equal, "figure_0")?;
     let mut read = 0;

@@ -73,6 +73,8 @@ pub struct StoreStatus {
     pub waiting_bytes: usize,
     /// Bytes of all blocks.
     pub block_bytes: u64,
+    /// Of those, bytes of blocks of five-minute and hourly values.
+    pub downsampled_bytes: u64,
     /// How many blocks.
     pub blocks: usize,
     /// Samples in blocks, downsampled ones included.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use roaring::RoaringBitmap;
 use vigie_model::Labels;
 
-use crate::block::Block;
+use crate::block::{Block, Resolution};
 use crate::error::AppendError;
 use crate::head::Head;
 use crate::held::HeldFolder;
@@ -219,11 +219,13 @@ impl Store {
         let inner = &self.0;
         let view = inner.view();
         let log = inner.wal.status();
+        let low = view.blocks.iter().filter(|block| block.meta.resolution != Resolution::Raw);
         let mut status = StoreStatus {
             series: inner.known.index().len(),
             wal_bytes: log.bytes,
             waiting_bytes: log.waiting,
             block_bytes: view.blocks.iter().map(|block| block.file.bytes()).sum(),
+            downsampled_bytes: low.map(|block| block.file.bytes()).sum(),
             blocks: view.blocks.len(),
             block_samples: view.blocks.iter().map(|block| block.meta.samples).sum(),
             oldest: view.blocks.iter().map(|block| block.meta.start).min(),

@@ -52,6 +52,8 @@ pub struct Running {
     pub peak: f64,
     /// Bytes on the disk once all is in blocks.
     pub bytes: f64,
+    /// Of them, bytes of five-minute and hourly values: only Vigie makes some.
+    pub downsampled: Option<f64>,
     /// CPU seconds a query.
     pub queries: Vec<f64>,
     /// How long it has been written to.
@@ -80,6 +82,7 @@ impl Running {
             anonymous: 0.0,
             peak: 0.0,
             bytes: 0.0,
+            downsampled: None,
             queries: Vec::new(),
             writing: Duration::ZERO,
             lost: None,
@@ -175,6 +178,13 @@ impl Running {
             }
         };
         self.bytes = settled_bytes(&folder)?;
+        if self.engine == Engine::Vigie {
+            let (figures, _) = ask::page(self.port, "/metrics")?;
+            let line =
+                figures.lines().find_map(|one| one.strip_prefix("vigie_store_downsampled_bytes "));
+            self.downsampled =
+                Some(line.context("it does not say what is downsampled")?.trim().parse()?);
+        }
         Ok(())
     }
 }

@@ -44,9 +44,8 @@ pub fn measure(cast: &Cast<'_>) -> Result<Section> {
          decoding included: in bulk that of the whole time, so that making blocks counts, and as scraped that of the requests alone. \
          *resident* is memory 15 s after all is written (`VmRSS`), so that an engine may give back what was for writing, *anonymous* what of it no file backs (`RssAnon`; the rest is program and \
          mapped files, which the system takes back when others need memory), *peak* the most until then (`VmHWM`). *bytes* is what all is on the disk, index included, once it is in blocks, a sample: Vigie is stopped and started again, \
-         of Prometheus it is a snapshot's folder, VictoriaMetrics is told to merge. A day that ended more than two hours ago gets five-minute \
-         and hourly values beside (ADR 43), which no peer makes: of the last 24 hours most are such a day at 3:00 UTC, and few at 22:00; \
-         that is in *in bulk* and in *bytes*. Queries are range \
+         of Prometheus it is a snapshot's folder, VictoriaMetrics is told to merge. What of it are five-minute and hourly values, which Vigie makes of days that are over (ADR 43) and no peer \
+         has, stands in a line of its own: of the last 24 hours there are more or less in a day that is over, by the hour of this run. Queries are range \
          queries over everything in steps of 60 s, as processor time of one. \
          Budgets: bytes ≤ 0.35 × Prometheus and ≤ 0.9 × VictoriaMetrics, ingest as scraped ≤ 0.25 × Prometheus, anonymous memory ≤ 0.25 × Prometheus \
          at 10,000 series, queries ≤ 0.3 × Prometheus and ≤ 1 × VictoriaMetrics.",
@@ -243,7 +242,14 @@ fn report(section: &mut Section, size: Size, running: &[Running]) {
     row("resident MB", &|one| one.told(one.resident / MEGABYTE), &count);
     row("of it anonymous MB", &|one| one.told(one.anonymous / MEGABYTE), &count);
     row("peak MB", &|one| one.told(one.peak / MEGABYTE), &count);
-    row("bytes a sample", &|one| one.told(one.bytes / samples), &|value| format!("{value:.2}"));
+    let alike = |one: &Running| one.bytes - one.downsampled.unwrap_or_default();
+    let hundredths = |value: f64| format!("{value:.2}");
+    row("bytes a sample", &|one| one.told(alike(one) / samples), &hundredths);
+    row(
+        "five-minute and hourly values, bytes a sample",
+        &|one| one.told(one.downsampled? / samples),
+        &hundredths,
+    );
     for (place, (name, query)) in QUERIES.iter().enumerate() {
         let label = format!("{name}, CPU ms: `{}`", query.replace('|', "\\|"));
         row(&label, &|one| Some(one.queries.get(place)? * 1e3), &|value| format!("{value:.2}"));

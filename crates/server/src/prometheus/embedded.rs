@@ -81,6 +81,7 @@ impl MetricSink for Store {
             max_time: status.newest.unwrap_or_default(),
             damaged: status.damaged.len() as u64,
             bytes: status.block_bytes + status.wal_bytes,
+            downsampled_bytes: status.downsampled_bytes,
             refused: status.refused.total(),
             failing: self.trouble().is_some(),
         }

@@ -57,6 +57,8 @@ pub struct StoreFigures {
     pub damaged: u64,
     /// Bytes on disk.
     pub bytes: u64,
+    /// Of those, bytes of five-minute and hourly values.
+    pub downsampled_bytes: u64,
     /// Samples and series that were refused since the start.
     pub refused: u64,
     /// The disk does not take what is to be written.

@@ -34,6 +34,8 @@ pub(crate) struct Maintainer {
     pub next_block: u64,
     /// When the head is next to become blocks.
     cut_at: i64,
+    /// When a head became blocks, since the start.
+    sealed_at: Option<i64>,
     job: Option<Job>,
     /// Days with which a job failed, until one is done: others are not to wait for a bad sector.
     failed: HashMap<i64, FailedDay>,
@@ -53,6 +55,7 @@ impl Maintainer {
         Self {
             next_block,
             cut_at,
+            sealed_at: None,
             job: None,
             failed: HashMap::new(),
             blocks_gone: false,
@@ -108,6 +111,7 @@ impl Inner {
                 (Ok(()), Some(day)) if maintainer.job.is_none() => {
                     drop(maintainer.failed.remove(&day))
                 }
+                (Ok(()), None) if maintainer.job.is_none() => maintainer.sealed_at = Some(now),
                 _ => {}
             }
             done.more = true;

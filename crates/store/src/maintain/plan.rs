@@ -38,16 +38,23 @@ impl Inner {
         if let Some(block) = damaged.find(|block| block_tried(block)) {
             return Job::salvage(block.clone(), maintainer, self).map(Some);
         }
+        let span = self.options.head_span_ms;
+        let fresh =
+            maintainer.sealed_at.is_some_and(|at| (at..at.saturating_add(span)).contains(&now));
         let mut days: BTreeMap<i64, Vec<Arc<Block>>> = BTreeMap::new();
         for block in view.blocks.iter() {
             block.meta.days().for_each(|day| days.entry(day).or_default().push(block.clone()));
         }
         for (day, blocks) in days.iter().filter(|(day, _)| tried(**day)) {
             let raw: Vec<Arc<Block>> = of(blocks, Resolution::Raw);
-            if let Some((sources, level)) = self.to_merge(*day, &raw, now) {
+            // Of a day that is pushed in there is more to come: it must not be done anew with each block.
+            let more = view.active.overlaps(day * DAY, (day + 1) * DAY - 1)
+                || fresh
+                    && newest_of(&raw, Resolution::Raw) == view.active.generation.checked_sub(1);
+            if let Some((sources, level)) = self.to_merge(*day, &raw, more, now) {
                 return Job::merge(sources, level, maintainer, self).map(Some);
             }
-            if self.to_downsample(*day, &raw, blocks, now) {
+            if !more && self.to_downsample(*day, &raw, blocks, now) {
                 let alone = |block: &Arc<Block>| {
                     block.meta.resolution != Resolution::Raw && block.meta.days() == (*day..=*day)
                 };
@@ -68,8 +75,14 @@ impl Inner {
         Ok(None)
     }
 
-    /// Blocks of one day that are to become one, and the level of that.
-    fn to_merge(&self, day: i64, raw: &[Arc<Block>], now: i64) -> Option<(Vec<Arc<Block>>, u8)> {
+    /// Blocks of one day that are to become one, and the level of that; `more` of it is in the head, or may be soon.
+    fn to_merge(
+        &self,
+        day: i64,
+        raw: &[Arc<Block>],
+        more: bool,
+        now: i64,
+    ) -> Option<(Vec<Arc<Block>>, u8)> {
         if raw.len() < 2 {
             return None;
         }
@@ -88,12 +101,12 @@ impl Inner {
                 .filter(|block| block.meta.level < 2)
                 .map(|block| block.meta.samples)
                 .collect();
-            let worth = large.is_none_or(|large| {
-                small.len() >= MANY
-                    || small.iter().sum::<u64>().saturating_mul(MUCH) >= large
-                    || small.is_empty()
-            });
-            return worth.then(|| (raw.to_vec(), 2));
+            let much = || {
+                large.is_none_or(|large| {
+                    small.iter().sum::<u64>().saturating_mul(MUCH) >= large || small.is_empty()
+                })
+            };
+            return (small.len() >= MANY || !more && much()).then(|| (raw.to_vec(), 2));
         }
         let window = MERGED_FIRST.saturating_mul(span);
         let mut windows: BTreeMap<i64, Vec<Arc<Block>>> = BTreeMap::new();

@@ -166,6 +166,8 @@ fn samples_that_come_later_are_in_what_is_joined() {
             NAMES.iter().for_each(|name| says(&store, name, "meanwhile"));
         }
         settle(&store, moment + HOUR);
+        // What became a block may be followed by more of its day for so long as a head lasts.
+        settle(&store, moment + 2 * HOUR);
         let found = hourly(&store, &name);
         let last = found.float_times.last().copied().unwrap();
         assert!(found.coarse.is_some_and(|coarse| coarse.step == HOUR), "{name}");
@@ -175,6 +177,35 @@ fn samples_that_come_later_are_in_what_is_joined() {
     }
     drop(store);
     all_say(dir.path(), now, "afterwards");
+}
+
+#[test]
+fn days_that_are_pushed_in_at_once_are_done_once() {
+    let dir = quick_folder();
+    let now = START + DAYS * DAY + 3 * HOUR;
+    let options = StoreOptions { head_samples: 20, ..options(dir.path()) };
+    let (store, _) = Store::open(options, now).unwrap();
+    let (mut sealed, mut downsampled) = (0, 0);
+    let mut maintain = |now: i64| loop {
+        let done = store.maintain(now).unwrap();
+        (sealed, downsampled) = (sealed + done.sealed, downsampled + done.downsampled);
+        if !done.more {
+            break;
+        }
+    };
+    for time in (START..START + DAYS * DAY).step_by(STEP as usize) {
+        for name in NAMES {
+            write(&store, name, &[(time, value(name, time))]);
+        }
+        maintain(now);
+    }
+    // The head becomes blocks once more, and nothing follows.
+    maintain(now + HOUR);
+    maintain(now + 2 * HOUR);
+    assert!(sealed > 8 * DAYS as usize, "{sealed} blocks of the head");
+    assert_eq!(downsampled, 2 * DAYS as usize);
+    assert_eq!(store.status().blocks, JOINED);
+    NAMES.iter().for_each(|name| says(&store, name, "afterwards"));
 }
 
 #[test]

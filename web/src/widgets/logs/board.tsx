@@ -80,14 +80,17 @@ function Layout({ columns, wrap, onChange }: { columns: readonly LineColumn[]; w
 }
 
 /** The line that the address names: among what was loaded, else looked up by the moment in its name. */
-function useNamed(tail: LogTail, version: number, line: string | null, opened: Line | null): Line | null {
+function useNamed(tail: LogTail, line: string | null, opened: Line | null): Line | null {
   const [found, setFound] = useState<Line | null>(null);
+  // Of the lines that come nothing is to be seen here but while one of them is looked for.
+  const isOther = line !== null && (opened === null || lineId(opened) !== line);
+  const version = useSyncExternalStore(tail.watch, () => (isOther ? tail.version : 0));
   const near = useMemo(
-    () => (line === null ? null : opened && lineId(opened) === line ? opened : (tail.buffer.lines.findLast((each) => line.startsWith(each.at.toString(36)) && lineId(each) === line) ?? null)),
+    () => (isOther ? (tail.buffer.lines.findLast((each) => line.startsWith(each.at.toString(36)) && lineId(each) === line) ?? null) : line === null ? null : opened),
     // oxlint-disable-next-line react/exhaustive-deps -- the version stands for the lines
-    [line, opened, version, tail],
+    [line, isOther, opened, version, tail],
   );
-  const isMissing = line !== null && near === null && tail.state === 'ready' && (found === null || lineId(found) !== line);
+  const isMissing = isOther && near === null && tail.state === 'ready' && (found === null || lineId(found) !== line);
   useEffect(() => {
     if (!isMissing) return undefined;
     const at = Number.parseInt(line.split('-')[0] ?? '', 36) / 1_000;
@@ -146,9 +149,9 @@ export function LogsBoard({ filter, view, line, columns, wrap, look, onChange }:
     return () => { clearTimeout(timer); tail.stop(); };
     // oxlint-disable-next-line react/exhaustive-deps -- `search` says all that matters
   }, [search, tail]);
-  const version = useSyncExternalStore(tail.watch, tail.read);
+  const said = useSyncExternalStore(tail.watch, () => tail.error);
   const [opened, setOpened] = useState<Line | null>(null);
-  const named = useNamed(tail, version, line, opened);
+  const named = useNamed(tail, line, opened);
   const open = (one: Line) => {
     setOpened(one);
     onChange({ line: lineId(one) }, true);
@@ -169,9 +172,9 @@ export function LogsBoard({ filter, view, line, columns, wrap, look, onChange }:
         <GiveAway tail={tail} />
         <Chosen filter={filter} onChange={onChange} />
       </div>
-      <LogHistogramCard filter={filter} look={look} said={tail.error} />
+      <LogHistogramCard filter={filter} look={look} said={said} />
       <div className={named ? 'log-body has-detail' : 'log-body'}>
-        <FacetsCard filter={filter} look={look} said={tail.error} onChange={onChange} />
+        <FacetsCard filter={filter} look={look} said={said} onChange={onChange} />
         <section className="card" aria-label={t('logs.title')}>
           {view === 'lines' ? <LogList key={`${search} ${wrap}`} tail={tail} q={filter.q} open={line} live={chartView.zoom === null} columns={columns} wrap={wrap} onOpen={open} /> : <PatternTable tail={tail} onOpen={open} />}
         </section>

@@ -19,7 +19,7 @@ const WRAPPED = 500;
 /** Which rows are in sight, and whether the end is; keeps what one looks at in its place when lines come above. */
 function useSight(tail: LogTail, version: number, isFrozen: boolean, wrap: boolean) {
   const box = useRef<HTMLDivElement>(null);
-  const [sight, setSight] = useState({ first: 0, last: 60 });
+  const [sight, setSight] = useState({ first: 0, last: 60, slots: 60 });
   const [follows, setFollows] = useState(true);
   const [seen, setSeen] = useState(0);
   /** Where rows that wrap begin while one reads, counted from the first line ever. */
@@ -31,7 +31,9 @@ function useSight(tail: LogTail, version: number, isFrozen: boolean, wrap: boole
     if (!element) return;
     const first = Math.max(0, Math.floor(element.scrollTop / ROW) - AROUND);
     const last = Math.ceil((element.scrollTop + element.clientHeight) / ROW) + AROUND;
-    setSight((old) => (old.first === first && old.last === last ? old : { first, last }));
+    // As many as there ever are in a box so high: each row of the page is used again for the line that takes its place.
+    const slots = Math.ceil(element.clientHeight / ROW) + 2 * AROUND + 1;
+    setSight((old) => (old.first === first && old.last === last && old.slots === slots ? old : { first, last, slots }));
   }, []);
   useLayoutEffect(() => {
     const element = box.current;
@@ -63,7 +65,7 @@ function useSight(tail: LogTail, version: number, isFrozen: boolean, wrap: boole
     look();
   };
   const { lines: all, dropped: gone } = tail.buffer;
-  const wrapped = { first: Math.max(0, follows ? all.length - WRAPPED : begin - gone), last: all.length };
+  const wrapped = { first: Math.max(0, follows ? all.length - WRAPPED : begin - gone), last: all.length, slots: Number.MAX_SAFE_INTEGER };
   const news = follows ? 0 : Math.max(0, tail.buffer.dropped + tail.buffer.lines.length - seen);
   return { box, sight: wrap ? wrapped : sight, follows, news, scrolled, follow: () => setFollows(true) };
 }
@@ -116,7 +118,7 @@ export function LogList(props: { tail: LogTail; q: string | undefined; open: str
           <div style={wrap ? undefined : { transform: `translateY(${sight.first * ROW}px)` }}>
             {shown.map((line, i) => (
               // oxlint-disable-next-line react/no-array-index-key -- a line is its place, and alike lines stand beside one another
-              <LogRow key={dropped + sight.first + i} line={line} needle={needle} index={sight.first + i} focusable={false} columns={columns} wrap={wrap} open={props.open !== null && props.open === lineId(line)} onOpen={onOpen} />
+              <LogRow key={(dropped + sight.first + i) % sight.slots} line={line} needle={needle} index={sight.first + i} focusable={false} columns={columns} wrap={wrap} open={props.open !== null && props.open === lineId(line)} onOpen={onOpen} />
             ))}
           </div>
         </div>
