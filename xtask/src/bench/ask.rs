@@ -70,38 +70,87 @@ pub fn page(port: u16, path: &str) -> Result<(String, f64)> {
     Ok((body.to_owned(), seconds))
 }
 
-/// Sends bodies one after the other over one connection; each is answered with a 2xx.
-pub fn post(port: u16, path: &str, headers: &[(&str, &str)], bodies: &[Vec<u8>]) -> Result<()> {
-    let mut reader = BufReader::new(connect(port)?);
-    let headers: String =
-        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    for body in bodies {
+/// A connection that stays, as browsers, Grafana and senders keep theirs.
+pub struct Connection {
+    port: u16,
+    reader: BufReader<TcpStream>,
+}
+
+impl Connection {
+    /// To this port.
+    pub fn open(port: u16) -> Result<Self> {
+        Ok(Self { port, reader: BufReader::new(connect(port)?) })
+    }
+
+    /// Asks for a page; its body.
+    pub fn page(&mut self, path: &str) -> Result<String> {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n", self.port);
+        self.exchange(&head, &[]).with_context(|| format!("asking for {path}"))
+    }
+
+    /// Sends a body, which is answered with a 2xx.
+    pub fn post(&mut self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<()> {
+        let headers: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}Content-Length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{headers}Content-Length: {}\r\n\r\n",
+            self.port,
             body.len()
         );
-        let stream = reader.get_mut();
-        stream.write_all(head.as_bytes()).with_context(|| format!("posting to {path}"))?;
-        stream.write_all(body).with_context(|| format!("posting to {path}"))?;
-        let mut status = String::new();
-        reader.read_line(&mut status).with_context(|| format!("posting to {path}"))?;
-        let (mut length, mut line) = (0, String::new());
-        while line.trim() != "" || line.is_empty() {
-            line.clear();
-            if reader.read_line(&mut line).with_context(|| format!("posting to {path}"))? == 0 {
-                bail!("{path} hangs up");
-            }
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap_or(0);
-            }
-        }
-        let mut answer = vec![0; length];
-        reader.read_exact(&mut answer).with_context(|| format!("posting to {path}"))?;
-        if !status.starts_with("HTTP/1.1 2") {
-            bail!("{path} answers {}: {}", status.trim(), String::from_utf8_lossy(&answer));
-        }
+        self.exchange(&head, body).with_context(|| format!("posting to {path}"))?;
+        Ok(())
     }
-    Ok(())
+
+    fn exchange(&mut self, head: &str, body: &[u8]) -> Result<String> {
+        let stream = self.reader.get_mut();
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(body)?;
+        let status = self.line()?;
+        let (mut length, mut in_chunks) = (0, false);
+        loop {
+            let line = self.line()?.to_ascii_lowercase();
+            match line.split_once(':') {
+                Some(("content-length", value)) => length = value.trim().parse()?,
+                Some(("transfer-encoding", value)) => in_chunks = value.trim() == "chunked",
+                _ if line.is_empty() => break,
+                _ => {}
+            }
+        }
+        let mut answer = Vec::new();
+        if in_chunks {
+            while self.chunk(&mut answer)? > 0 {}
+        } else {
+            self.reader.by_ref().take(length).read_to_end(&mut answer)?;
+        }
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        if !status.starts_with("HTTP/1.1 2") {
+            bail!("the answer is {status}: {answer}");
+        }
+        Ok(answer)
+    }
+
+    /// Reads one chunk; its bytes, of which the last has none.
+    fn chunk(&mut self, into: &mut Vec<u8>) -> Result<u64> {
+        let size = self.line()?;
+        let size = u64::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16)?;
+        self.reader.by_ref().take(size).read_to_end(into)?;
+        self.line()?;
+        Ok(size)
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        if self.reader.read_line(&mut line)? == 0 {
+            bail!("the server hangs up");
+        }
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+/// Sends bodies one after the other over one connection; each is answered with a 2xx.
+pub fn post(port: u16, path: &str, headers: &[(&str, &str)], bodies: &[Vec<u8>]) -> Result<()> {
+    let mut connection = Connection::open(port)?;
+    bodies.iter().try_for_each(|body| connection.post(path, headers, body))
 }
 
 /// The sum of a metric's series whose labels contain `label`, in Prometheus' text.

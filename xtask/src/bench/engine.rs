@@ -54,14 +54,28 @@ pub struct Running {
     pub bytes: f64,
     /// Of them, bytes of five-minute and hourly values: only Vigie makes some.
     pub downsampled: Option<f64>,
-    /// CPU seconds a query.
-    pub queries: Vec<f64>,
+    /// What each query took.
+    pub queries: Vec<Asked>,
     /// How long it has been written to.
     pub writing: Duration,
     /// Why it is left out.
     pub lost: Option<String>,
     program: Option<Program>,
     data: PathBuf,
+}
+
+/// How often a query was asked, and processor seconds that it took.
+#[derive(Default)]
+pub struct Asked {
+    pub seconds: f64,
+    pub times: f64,
+}
+
+impl Asked {
+    /// Processor seconds of one; none before there is one.
+    pub fn each(&self) -> Option<f64> {
+        (self.times > 0.0).then(|| self.seconds / self.times)
+    }
 }
 
 impl Running {

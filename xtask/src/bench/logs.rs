@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -26,11 +26,14 @@ const PATH: &str = "/api/v1/logs";
 const NDJSON: [(&str, &str); 1] = [("Content-Type", "application/x-ndjson")];
 const HOUR_MS: u64 = 3_600_000;
 /// A search is repeated until it has taken so much processor time, which Linux counts in hundredths.
-const ENOUGH_CPU: f64 = 0.3;
+const ENOUGH_CPU: f64 = 1.0;
 const MOST_ROUNDS: u32 = 30;
 /// Processor microseconds that `gzip -6` takes for one of these lines on the machine whose processor times the budgets are: on another
 /// one they are as many times as long as it takes there.
 const GZIP_MICROS: f64 = 2.4;
+/// Lines of which `gzip` says, before and after each figure, how fast the machine is just then: on one that is shared that changes
+/// by half within a minute.
+const PACE_LINES: u64 = 200_000;
 /// Of a page with many lines: how many, how many more a second, for how many seconds.
 const SCREEN: [&str; 3] = ["100000", "200", "20"];
 
@@ -155,14 +158,46 @@ struct Written {
     bytes: f64,
     /// Resident before and after, and the most.
     memory: (f64, f64, f64),
-    /// Of the store alone: lines, processor microseconds and bytes of each.
-    store: (u64, f64, f64),
+    /// Of the store alone: lines, processor microseconds and bytes of each, and how slow the machine was.
+    store: (u64, f64, f64, f64),
+}
+
+/// How slow the machine is: as many times as long as where the budgets are from.
+struct Pace<'a> {
+    cast: &'a Cast<'a>,
+    sample: PathBuf,
+    /// When it was last measured.
+    last: f64,
+}
+
+impl<'a> Pace<'a> {
+    /// With the first of these lines.
+    fn of(cast: &'a Cast<'a>, lines: &Path, count: u64) -> Result<Self> {
+        let sample = cast.file("pace.ndjson");
+        let count = count.min(PACE_LINES);
+        timed(cast, &format!("head -n {count} {} > {}", lines.display(), sample.display()))?;
+        let mut pace = Self { cast, sample, last: 0.0 };
+        pace.since_last()?;
+        Ok(pace)
+    }
+
+    /// Measures it; the mean of now and of when it was measured before.
+    fn since_last(&mut self) -> Result<f64> {
+        let lines = std::fs::read(&self.sample).context("reading the sample")?;
+        let lines = lines.iter().filter(|byte| **byte == b'\n').count();
+        let seconds =
+            timed(self.cast, &format!("gzip -6 < {} > /dev/null", self.sample.display()))?;
+        let now = seconds / lines as f64 * 1e6 / GZIP_MICROS;
+        let mean = f64::midpoint(self.last, now);
+        self.last = now;
+        Ok(mean)
+    }
 }
 
 /// Takes the lines in, and asks.
 pub fn measure(cast: &Cast<'_>) -> Result<Section> {
     let end = now_millis()?;
-    let (vigie, written) = write(cast, end)?;
+    let (vigie, written, mut pace) = write(cast, end)?;
     println!("logs: searching ...");
     let head = ["search", "found", "CPU ms", "first ms", "median ms", "budget CPU ms", ""];
     let mut searches = Table::new(&head);
@@ -173,7 +208,7 @@ pub fn measure(cast: &Cast<'_>) -> Result<Section> {
         } else {
             format!("{}&from={from}&to={to}", one.path)
         };
-        searches.row(search(&vigie, one, &path, &written)?);
+        searches.row(search(&vigie, one, &path, (written.lines, &mut pace))?);
     }
     let searched = vigie.program.peak()?;
     let mut node = cast.command("node");
@@ -206,14 +241,16 @@ pub fn measure(cast: &Cast<'_>) -> Result<Section> {
 }
 
 /// Makes the lines, has `gzip` pack them, and sends them to a Vigie of their own.
-fn write(cast: &Cast<'_>, end: u64) -> Result<(Watcher, Written)> {
+fn write<'a>(cast: &'a Cast<'a>, end: u64) -> Result<(Watcher, Written, Pace<'a>)> {
     let given = std::env::var("VIGIE_BENCH_LINES").ok().and_then(|lines| lines.parse().ok());
     let lines: u64 = given.unwrap_or(LINES);
     let file = cast.file("lines.ndjson");
     println!("logs: making {lines} lines ...");
     crate::command::show(log_figures(cast, lines).arg(end.to_string()).arg(&file))?;
     let plain = bytes_of(&file)?;
-    let store = store_alone(cast, lines.min(STORE_LINES))?;
+    let mut pace = Pace::of(cast, &file, lines)?;
+    let (alone, micros, each) = store_alone(cast, lines.min(STORE_LINES))?;
+    let store = (alone, micros, each, pace.since_last()?);
 
     println!("logs: gzip ...");
     let zipped = cast.file("lines.ndjson.gz");
@@ -236,7 +273,9 @@ fn write(cast: &Cast<'_>, end: u64) -> Result<(Watcher, Written)> {
     let bytes = settled_bytes(&data.join("logs"))?;
     let cpu = (cpu, vigie.program.cpu_seconds()? - before);
     let memory = (idle, vigie.program.resident()?, vigie.program.peak()?);
-    Ok((vigie, Written { lines, plain, gzip, cpu, took, bytes, memory, store }))
+    // Not that of before the lines were sent.
+    pace.since_last()?;
+    Ok((vigie, Written { lines, plain, gzip, cpu, took, bytes, memory, store }, pace))
 }
 
 fn log_figures(cast: &Cast<'_>, lines: u64) -> Command {
@@ -262,11 +301,6 @@ fn store_alone(cast: &Cast<'_>, lines: u64) -> Result<(u64, f64, f64)> {
 }
 
 impl Written {
-    /// How many times as long everything takes here as where the budgets are from.
-    fn slowness(&self) -> f64 {
-        self.gzip.0 / self.lines as f64 * 1e6 / GZIP_MICROS
-    }
-
     fn say(&self, section: &mut Section, searches: &Table) {
         let lines = self.lines as f64;
         section.say(&format!(
@@ -288,12 +322,13 @@ impl Written {
         row("CPU µs a line, sealed and merged", micros(self.cpu.1), micros(gzip), 2);
         row("CPU ms for a rare word (`zgrep`)", rare(searches), zgrep * 1e3, 1);
         section.table(&table);
-        let (alone, micros, bytes) = self.store;
-        let (slowness, budget) = (self.slowness(), 1.5 * self.slowness());
+        let (alone, micros, bytes, slowness) = self.store;
+        let budget = 1.5 * slowness;
         section.say(&format!(
-            "Budgets of processor time are those of a machine on which `gzip -6` takes {GZIP_MICROS} µs a line; here it takes {slowness:.2} times as long, and so may Vigie. \
+            "Budgets of processor time are those of a machine on which `gzip -6` takes {GZIP_MICROS} µs a line; as many times as long as it takes for {PACE_LINES} lines just \
+             before and after a figure, so long may Vigie take. \
              25 bytes a line on disk ({}); and of the store alone (`crates/store/examples/log_figures.rs`, {alone} lines, each thousand on the disk \
-             before the next) {budget:.2} µs of CPU a line, which takes {micros:.2} ({}), and 25 bytes, of which it takes {bytes:.1} ({}).",
+             before the next; {slowness:.2} times as long) {budget:.2} µs of CPU a line, which takes {micros:.2} ({}), and 25 bytes, of which it takes {bytes:.1} ({}).",
             kept(self.bytes / lines <= 25.0),
             kept(micros <= budget),
             kept(bytes <= 25.0),
@@ -379,8 +414,12 @@ fn send(port: u16, file: &Path) -> Result<()> {
 }
 
 /// Asks until enough processor time is spent to say how much one costs.
-fn search(vigie: &Watcher, search: &Search, path: &str, written: &Written) -> Result<Vec<String>> {
-    let lines = written.lines;
+fn search(
+    vigie: &Watcher,
+    search: &Search,
+    path: &str,
+    (lines, pace): (u64, &mut Pace<'_>),
+) -> Result<Vec<String>> {
     let (body, first) = ask::page(vigie.port, path)?;
     let (before, mut took) = (vigie.program.cpu_seconds()?, Vec::new());
     let spent = loop {
@@ -413,7 +452,7 @@ fn search(vigie: &Watcher, search: &Search, path: &str, written: &Written) -> Re
         );
     }
     // Up to 2 million lines 100 ms, then in proportion.
-    let budget = 100.0 * (lines as f64 / 2e6).max(1.0) * written.slowness();
+    let budget = 100.0 * (lines as f64 / 2e6).max(1.0) * pace.since_last()?;
     Ok(vec![
         search.name.to_owned(),
         format!("{found:.0}"),
