@@ -1,9 +1,6 @@
 import { execSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { chromium, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
-import { afterEach, expect } from 'vitest';
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
+import { afterAll, afterEach, expect } from 'vitest';
 import { base } from './base.ts';
 
 export { base };
@@ -35,20 +32,24 @@ function listen(page: Page, problems: string[], tolerated: RegExp | null, origin
 
 const opened = new Set<() => Promise<void>>();
 
-/** A test that failed half way leaves its browser behind; nothing may outlive a test. */
+/** One for all tests of a file: to start one takes seconds. */
+let browser: Promise<Browser> | null = null;
+
+/** A test that failed half way leaves its pages behind; nothing may outlive a test. */
 afterEach(async () => {
   await Promise.all([...opened].map((close) => close()));
 });
+afterAll(async () => {
+  await (await browser)?.close();
+  browser = null;
+});
 
-/** Opens a browser of its own, with a profile that dies with it. `tolerate` names console errors that the test provokes. */
+/** Opens a profile of its own, which shares nothing with others and dies with the visit. `tolerate` names console errors that the test provokes. */
 export async function visit(path: string, options: BrowserContextOptions & { tolerate?: RegExp; origin?: string } = {}): Promise<Visit> {
-  const profile = mkdtempSync(join(tmpdir(), 'vigie-e2e-'));
   const { tolerate, origin = base, ...settings } = options;
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env['VIGIE_CHROMIUM'] ?? '/usr/bin/chromium',
-    args: ARGS, viewport: { width: 1440, height: 900 }, locale: 'en-GB', colorScheme: 'light', ...settings,
-  });
-  const page = context.pages()[0] ?? (await context.newPage());
+  browser ??= chromium.launch({ executablePath: process.env['VIGIE_CHROMIUM'] ?? '/usr/bin/chromium', args: ARGS });
+  const context = await (await browser).newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', colorScheme: 'light', ...settings });
+  const page = await context.newPage();
   const problems: string[] = [];
   await page.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) => {
@@ -60,7 +61,6 @@ export async function visit(path: string, options: BrowserContextOptions & { tol
   const close = async () => {
     opened.delete(close);
     await context.close();
-    rmSync(profile, { recursive: true, force: true });
   };
   opened.add(close);
   await page.goto(new URL(path, origin).href);
