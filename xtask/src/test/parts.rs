@@ -59,7 +59,7 @@ pub fn build(project: &Project, log: &mut Log) -> Result<Tally> {
     let mut tally =
         check(log, &mut workspace(project, &["nextest", "run", "--workspace", "--no-run"]))?;
     if project.has("fuzz/Cargo.toml") {
-        tally.add(check(log, cargo_fuzz(project).arg("build"))?);
+        tally.add(check(log, cargo_fuzz(project).args(["build", "--dev"]))?);
     }
     Ok(tally)
 }
@@ -184,7 +184,7 @@ pub fn fuzz(project: &Project, log: &mut Log) -> Result<Tally> {
         Err(_) => 10,
     };
     let targets = log.run(cargo_fuzz(project).arg("list"))?;
-    let built = log.run(cargo_fuzz(project).arg("build"))?;
+    let built = log.run(cargo_fuzz(project).args(["build", "--dev"]))?;
     if !(targets.good && built.good) {
         return Ok(Tally::one(false));
     }
@@ -221,7 +221,7 @@ fn fuzz_one(project: &Project, log: &mut Log, target: &str, seconds: u64) -> Res
     let corpus = format!("fuzz/corpus/{target}");
     std::fs::create_dir_all(project.path(&corpus)).with_context(|| format!("creating {corpus}"))?;
     let mut run = project.command("nice");
-    run.args(["-n", "10", "cargo", "fuzz", "run", target, &corpus]).envs(UNSTABLE);
+    run.args(["-n", "10", "cargo", "fuzz", "run", "--dev", target, &corpus]).envs(UNSTABLE);
     let seeds = format!("fuzz/seeds/{target}");
     if project.has(&seeds) {
         run.arg(&seeds);
