@@ -116,6 +116,11 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
 
 /// A number as Go's `strconv.ParseFloat` reads it; or what is wrong with it.
 pub(super) fn number_of(text: &str) -> Result<f64, String> {
+    // Most are counts: of so few digits each is a float.
+    if (1..16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let digits = text.bytes().map(|byte| u64::from(byte - b'0'));
+        return Ok(digits.fold(0, |sum, digit| sum * 10 + digit) as f64);
+    }
     let wrong = |why| {
         let quoted = crate::promql::quoted::quote(text);
         Err(format!("strconv.ParseFloat: parsing {quoted}: {why}"))

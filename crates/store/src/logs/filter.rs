@@ -309,18 +309,22 @@ impl Condition {
             retain_codes(column, &wanted, kept);
             return Ok(());
         };
+        let by_field = Self { field, matcher: self.matcher.clone() };
+        if values.iter().all(Option::is_none) {
+            return by_field.retain(rows, kept);
+        }
         let code = |row: u32| {
             column.codes.get(row as usize).and_then(|code| *values.get(usize::from(*code))?)
         };
-        let (mut by_label, mut by_field): (Vec<u32>, Vec<u32>) =
+        let (mut labelled, mut others): (Vec<u32>, Vec<u32>) =
             kept.iter().partition(|row| code(**row).is_some());
-        by_label.retain(|row| code(*row) == Some(true));
-        if !by_field.is_empty() {
-            Self { field, matcher: self.matcher.clone() }.retain(rows, &mut by_field)?;
+        labelled.retain(|row| code(*row) == Some(true));
+        if !others.is_empty() {
+            by_field.retain(rows, &mut others)?;
         }
-        by_label.append(&mut by_field);
-        by_label.sort_unstable();
-        *kept = by_label;
+        labelled.append(&mut others);
+        labelled.sort_unstable();
+        *kept = labelled;
         Ok(())
     }
 }

@@ -43,9 +43,11 @@ impl LabelSet {
 
     /// Whether a label made of this key may be looked at.
     pub(crate) fn may_want(&self, key: &str) -> bool {
-        self.only
-            .as_ref()
-            .is_none_or(|names| !key.is_ascii() || names.iter().any(|name| may_be_of(name, key)))
+        self.only.as_ref().is_none_or(|names| {
+            names.iter().any(|name| **name == *key)
+                || !key.is_ascii()
+                || names.iter().any(|name| may_be_of(name, key))
+        })
     }
 
     /// Begins a line.
