@@ -14,7 +14,7 @@ use vigie_query::logql::{
     metadata, stream_labels,
 };
 use vigie_store::ReadError;
-use vigie_store::logs::Messages;
+use vigie_store::logs::{DECIMAL_HERE, HEX_HERE, Messages, WORD_HERE};
 
 use crate::entry;
 
@@ -96,10 +96,17 @@ fn text_of(text: &str, wanted: Messages<'_>) -> String {
     while !rest.is_empty() {
         let start = text.len() - rest.len();
         let run = rest.find(|one: char| !one.is_ascii_alphanumeric()).unwrap_or(rest.len());
-        let own = rest[..run].contains(|one: char| one.is_ascii_digit());
-        let length = if own { run } else { rest.chars().next().map_or(0, char::len_utf8) };
+        let all = |kind: fn(&char) -> bool| rest[..run].chars().all(|one| kind(&one));
+        let own = match rest[..run].contains(|one: char| one.is_ascii_digit()) {
+            false => None,
+            true if all(char::is_ascii_digit) => Some(DECIMAL_HERE),
+            true if all(|one| matches!(one, '0'..='9' | 'a'..='f')) => Some(HEX_HERE),
+            true => Some(WORD_HERE),
+        };
+        let letter = rest.chars().next().unwrap_or_default();
+        let length = if own.is_some() { run } else { letter.len_utf8() };
         pieces.push((told.len(), start..start + length));
-        told.push_str(if own { "0" } else { &rest[..length] });
+        told.push(own.unwrap_or(letter));
         rest = &rest[length..];
     }
     let part = |part: Range<usize>| {

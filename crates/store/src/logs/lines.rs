@@ -15,8 +15,15 @@ use super::store::LogStore;
 use super::text::TextMatch;
 use crate::block_file::BlockError;
 
-/// Says which parts of a message matter, one after the other: it is told one in which a `0` stands for each run of letters and digits
-/// that may be any.
+/// What stands where a message may have any decimal number, without zeros before it. No message says of itself what a `0` is.
+pub const DECIMAL_HERE: char = '0';
+/// What stands where it may have any digits of hexadecimal, the letters small. It may stand for itself, too.
+pub const HEX_HERE: char = '\u{7f}';
+/// What stands where it may have any letters and digits. It may stand for itself, too.
+pub const WORD_HERE: char = '\u{fffd}';
+
+/// Says which parts of a message matter, one after the other: it is told one in which [`DECIMAL_HERE`], [`HEX_HERE`] and [`WORD_HERE`]
+/// stand for what each message has of its own.
 pub type Parts<'a> = &'a dyn Fn(&str) -> Vec<Range<usize>>;
 
 /// What is wanted of messages, which cost more than all else.

@@ -35,7 +35,7 @@ mod words;
 
 pub use arrivals::{Arrivals, ArrivalsError};
 pub use filter::{Condition, FilterError, LogField, LogFilter};
-pub use lines::{EachLines, LinesOf, Messages, Parts};
+pub use lines::{DECIMAL_HERE, EachLines, HEX_HERE, LinesOf, Messages, Parts, WORD_HERE};
 pub use scan::{Cursor, CursorError, Found, LogReadError, Order, Page, Scan};
 pub use status::{
     LogAppendError, LogAppended, LogMaintenance, LogOptions, LogRecovery, LogRefusal, LogRefused,

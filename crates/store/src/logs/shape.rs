@@ -1,5 +1,7 @@
 //! The shape of a line: what it has in common with many others, with a mark where each has something of its own.
 
+use super::lines::{DECIMAL_HERE, HEX_HERE, WORD_HERE};
+
 /// Marks, which stand in a shape where a line has something of its own. No line that has one of these bytes itself is taken apart.
 const DECIMAL: u8 = 1;
 const DIGITS: u8 = 2;
@@ -41,6 +43,16 @@ impl Piece<'_> {
             Self::Any => out.push(ANY),
         }
     }
+
+    /// What stands in its place in a [`specimen`]; `None` for what it has none.
+    pub fn stands_for(self) -> Option<char> {
+        match self {
+            Self::Decimal => Some(DECIMAL_HERE),
+            Self::Digits(_) => Some(HEX_HERE),
+            Self::Word => Some(WORD_HERE),
+            Self::Text(_) | Self::Any => None,
+        }
+    }
 }
 
 /// The pieces of a shape; `None` where it says what cannot be.
@@ -70,14 +82,13 @@ pub fn pieces(shape: &[u8]) -> impl Iterator<Item = Option<Piece<'_>>> {
     })
 }
 
-/// What a line of a shape looks like, with a `0` in place of each mark; `None` where it may be anything.
+/// What a line of a shape looks like, as [`super::Parts`] is told it; `None` where it may be anything.
 pub fn specimen(shape: &str) -> Option<String> {
     let mut line = String::with_capacity(shape.len());
     for piece in pieces(shape.as_bytes()) {
         match piece? {
             Piece::Text(text) => line.push_str(std::str::from_utf8(text).ok()?),
-            Piece::Any => return None,
-            _ => line.push('0'),
+            mark => line.push(mark.stands_for()?),
         }
     }
     Some(line)

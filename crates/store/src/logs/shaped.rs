@@ -334,7 +334,7 @@ impl<'a> Template<'a> {
                 Piece::Text(text) => (text.len(), text),
                 _ => {
                     let length = own.length()?;
-                    (1, own.take(length)?)
+                    (piece.stands_for().map_or(1, char::len_utf8), own.take(length)?)
                 }
             };
             let end = start + length;

@@ -67,9 +67,7 @@ pub(super) fn collect(
     let lengths = matches!(sampler.asked.op, RangeOp::Bytes | RangeOp::BytesRate);
     let mut labels = LabelSet::of_only(&names);
     let looked_at = labels.clone();
-    // A key that is not known may be any.
-    let pairs =
-        |line: &str| logfmt::places(line, |key| key.contains('0') || looked_at.may_want(key));
+    let pairs = |line: &str| logfmt::places(line, |key| looked_at.may_want_like(key));
     let texts = match counted {
         true if !lengths => Messages::Nothing,
         false if !lengths && sampler.pipeline.by_pairs_alone() => Messages::Parts(&pairs),

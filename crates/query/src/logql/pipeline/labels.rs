@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use vigie_model::{Label, Labels};
+use vigie_store::logs::{DECIMAL_HERE, HEX_HERE};
 
 use crate::logql::{ERROR, ERROR_DETAILS};
 
@@ -47,6 +48,17 @@ impl LabelSet {
             names.iter().any(|name| **name == *key)
                 || !key.is_ascii()
                 || names.iter().any(|name| may_be_of(name, key))
+        })
+    }
+
+    /// The same for a key in which stands for what lines have of their own, as [`vigie_store::logs::Parts`] is told it.
+    pub(crate) fn may_want_like(&self, key: &str) -> bool {
+        self.only.as_ref().is_none_or(|names| {
+            let like = |name: &Arc<str>| may_be_like(name.as_bytes(), key.as_bytes());
+            match key.contains([DECIMAL_HERE, HEX_HERE]) {
+                true => !key.is_ascii() || names.iter().any(like),
+                false => self.may_want(key),
+            }
         })
     }
 
@@ -235,6 +247,25 @@ fn may_be_of(name: &str, key: &str) -> bool {
     })
 }
 
+/// Whether it may make it of some key that looks like this one with marks, by its length and both ends: more is seldom needed.
+fn may_be_like(name: &[u8], key: &[u8]) -> bool {
+    const OF_NUMBER: u8 = DECIMAL_HERE as u8;
+    const OF_HEX: u8 = HEX_HERE as u8;
+    let alike = |name: u8, key: u8| match key {
+        OF_NUMBER => name.is_ascii_digit(),
+        // It may stand for itself, of which a `_` is made.
+        OF_HEX => name.is_ascii_hexdigit() || name == b'_',
+        _ => name == key || (name == b'_' && !key.is_ascii_alphanumeric()),
+    };
+    // Before a digit comes a `_`.
+    let name = if key.first() == Some(&OF_NUMBER) { name.strip_prefix(b"_") } else { Some(name) };
+    name.is_some_and(|name| {
+        let ends = [name.first().zip(key.first()), name.last().zip(key.last())];
+        name.len() >= key.len()
+            && ends.iter().all(|end| end.is_some_and(|(name, key)| alike(*name, *key)))
+    })
+}
+
 fn find<'a>(labels: &'a [Label], name: &str) -> Option<&'a str> {
     labels.iter().find(|label| *label.name == *name).map(|label| &*label.value)
 }
@@ -323,6 +354,30 @@ mod tests {
                 let set = LabelSet::of_only(&[name.to_owned()]);
                 assert_eq!(set.may_want(key), made || !key.is_ascii(), "{name} of {key}");
             }
+        }
+    }
+
+    #[test]
+    fn keys_of_which_a_part_is_not_known_may_be_any_that_look_like_them() {
+        for (like, keys) in [
+            ("0", &["7", "42"][..]),
+            ("0ms", &["4ms"]),
+            ("c0", &["c1", "c17"]),
+            (".0", &[".9"]),
+            ("a0.0b", &["a1.2b"]),
+            ("\u{7f}", &["00ff", "beef", "e", "\u{7f}"]),
+            ("x-\u{7f}", &["x-00ff"]),
+            ("\u{fffd}", &["x1y2z3", "1y2z3x"]),
+            ("bytes", &["bytes"]),
+        ] {
+            for key in keys {
+                let name = label_name(key).into_owned();
+                assert!(LabelSet::of_only(&[name]).may_want_like(like), "{key} is like {like}");
+            }
+        }
+        let bytes = LabelSet::of_only(&["bytes".to_owned()]);
+        for other in ["0", "0ms", "\u{7f}", "b0", "0s", "status", "b0ytesx"] {
+            assert!(!bytes.may_want_like(other), "{other:?}");
         }
     }
 

@@ -12,7 +12,8 @@ pub(crate) struct Pairs<'a> {
     at: usize,
 }
 
-/// Where the pairs of a line are whose keys are wanted; they are read alike where they stand alone.
+/// Where the pairs of a line are whose keys are wanted; they are read alike where they stand alone, and so are those of all lines that
+/// have something else than this one within runs of letters and digits.
 pub(crate) fn places(line: &str, wanted: impl Fn(&str) -> bool) -> Vec<Range<usize>> {
     let (mut pairs, mut found) = (Pairs::new(line), Vec::new());
     loop {
@@ -20,6 +21,8 @@ pub(crate) fn places(line: &str, wanted: impl Fn(&str) -> bool) -> Vec<Range<usi
         let start = pairs.at;
         match pairs.next() {
             Some(Ok((key, _))) if wanted(key) => found.push(start..pairs.at),
+            // What follows a backslash decides whether a quotation is one.
+            Some(Err(_)) if line[start..pairs.at].contains('\\') => found.push(start..pairs.at),
             Some(_) => {}
             None => return found,
         }

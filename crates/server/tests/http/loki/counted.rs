@@ -87,6 +87,10 @@ fn message() -> impl Strategy<Value = String> {
         1 => Just(r#"msg="a b" a.b=xy bytes="17" é"#.to_owned()),
         1 => Just("bytes=5KB a-b=x =3 status=ok".to_owned()),
         1 => Just("bytes status bytesx=4 xbytes=300".to_owned()),
+        // Escapes of which a shape says nothing, and keys of which it says a part.
+        4 => (0u32..100, 1000u32..1020)
+            .prop_map(|(n, code)| format!(r#"bytes={n} status="a\u{code}" rest"#)),
+        4 => (0u32..100, "[0-9a-f]{8}").prop_map(|(n, id)| format!("{id}=1 n{n}=2 _{n}={n} bytes={n} {n}ms")),
         2 => "[a-z ]{0,30}",
     ]
 }
