@@ -54,14 +54,9 @@ pub fn deny(project: &Project, log: &mut Log) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Compiles what the parts after it run, so that a fault of the compiler is told once, and nothing is compiled beside.
+/// Compiles what the tests run, so that a fault of the compiler is told once.
 pub fn build(project: &Project, log: &mut Log) -> Result<Tally> {
-    let mut tally =
-        check(log, &mut workspace(project, &["nextest", "run", "--workspace", "--no-run"]))?;
-    if project.has("fuzz/Cargo.toml") {
-        tally.add(check(log, cargo_fuzz(project).args(["build", "--dev"]))?);
-    }
-    Ok(tally)
+    check(log, &mut workspace(project, &["nextest", "run", "--workspace", "--no-run"]))
 }
 
 pub fn rust(project: &Project, log: &mut Log) -> Result<Tally> {
@@ -220,8 +215,8 @@ pub fn fuzz(project: &Project, log: &mut Log) -> Result<Tally> {
 fn fuzz_one(project: &Project, log: &mut Log, target: &str, seconds: u64) -> Result<Finished> {
     let corpus = format!("fuzz/corpus/{target}");
     std::fs::create_dir_all(project.path(&corpus)).with_context(|| format!("creating {corpus}"))?;
-    let mut run = project.command("nice");
-    run.args(["-n", "10", "cargo", "fuzz", "run", "--dev", target, &corpus]).envs(UNSTABLE);
+    let mut run = cargo_fuzz(project);
+    run.args(["run", "--dev", target, &corpus]);
     let seeds = format!("fuzz/seeds/{target}");
     if project.has(&seeds) {
         run.arg(&seeds);
@@ -233,9 +228,10 @@ fn fuzz_one(project: &Project, log: &mut Log, target: &str, seconds: u64) -> Res
     log.run(&mut run)
 }
 
+/// It gives way to the parts that it runs beside, some of which measure.
 fn cargo_fuzz(project: &Project) -> Command {
-    let mut cargo = project.command("cargo");
-    cargo.arg("fuzz").envs(UNSTABLE);
+    let mut cargo = project.command("nice");
+    cargo.args(["-n", "10", "cargo", "fuzz"]).envs(UNSTABLE);
     cargo
 }
 
