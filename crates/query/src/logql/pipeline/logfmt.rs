@@ -19,12 +19,13 @@ pub(crate) fn places(line: &str, wanted: impl Fn(&str) -> bool) -> Vec<Range<usi
     loop {
         pairs.until(|byte| byte > b' ');
         let start = pairs.at;
-        match pairs.next() {
-            Some(Ok((key, _))) if wanted(key) => found.push(start..pairs.at),
-            // What follows a backslash decides whether a quotation is one.
-            Some(Err(_)) if line[start..pairs.at].contains('\\') => found.push(start..pairs.at),
-            Some(_) => {}
-            None => return found,
+        let Some(pair) = pairs.next() else { return found };
+        if line[start..pairs.at].contains('\\') {
+            // What follows a backslash decides whether a quotation is one, and what comes right behind it another pair.
+            pairs.until(|byte| byte <= b' ');
+            found.push(start..pairs.at);
+        } else if pair.is_ok_and(|(key, _)| wanted(key)) {
+            found.push(start..pairs.at);
         }
     }
 }

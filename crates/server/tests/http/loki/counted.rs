@@ -90,6 +90,8 @@ fn message() -> impl Strategy<Value = String> {
         // Escapes of which a shape says nothing, and keys of which it says a part.
         4 => (0u32..100, 1000u32..1020)
             .prop_map(|(n, code)| format!(r#"bytes={n} status="a\u{code}" rest"#)),
+        2 => (0u32..100, "(beef|cafe)", 1000u32..1020)
+            .prop_map(|(n, id, code)| format!(r#"msg="\{id}{code}"status=ok bytes={n}"#)),
         4 => (0u32..100, "[0-9a-f]{8}").prop_map(|(n, id)| format!("{id}=1 n{n}=2 _{n}={n} bytes={n} {n}ms")),
         2 => "[a-z ]{0,30}",
     ]
