@@ -51,7 +51,7 @@ impl LabelSet {
         })
     }
 
-    /// The same for a key in which stands for what lines have of their own, as [`vigie_store::logs::Parts`] is told it.
+    /// The same for a key of which some parts are not known: signs stand there, as [`vigie_store::logs::Parts`] is told a message.
     pub(crate) fn may_want_like(&self, key: &str) -> bool {
         self.only.as_ref().is_none_or(|names| {
             let like = |name: &Arc<str>| may_be_like(name.as_bytes(), key.as_bytes());
