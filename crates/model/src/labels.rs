@@ -79,10 +79,17 @@ impl Labels {
     /// Those of the labels that are wanted.
     #[must_use]
     pub fn only(&self, wanted: impl Fn(&&Label) -> bool) -> Self {
-        if self.0.iter().all(|label| wanted(&label)) {
-            return self.clone();
+        let Some(first) = self.0.iter().position(|label| wanted(&label)) else {
+            return Self::default();
+        };
+        let end = 1 + self.0.iter().rposition(|label| wanted(&label)).unwrap_or(first);
+        let stretch = &self.0[first..end];
+        match stretch.iter().all(|label| wanted(&label)) {
+            true if stretch.len() == self.0.len() => self.clone(),
+            // Nothing is left out but at the ends, as the metric's name is: their number is known, and they are copied once.
+            true => Self(stretch.into()),
+            false => Self::from_sorted(stretch.iter().filter(wanted).cloned()),
         }
-        Self::from_sorted(self.0.iter().filter(wanted).cloned())
     }
 
     /// From pairs of text, such as `[("__name__", "up"), ("job", "api")]`.
@@ -163,6 +170,16 @@ impl fmt::Debug for Labels {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_those_that_are_wanted() {
+        let labels = Labels::from_pairs([("a", "1"), ("b", "2"), ("c", "3")]);
+        for wanted in ["", "a", "b", "c", "ab", "bc", "ac", "abc"] {
+            let only = labels.only(|label| wanted.contains(&*label.name));
+            let names: String = only.iter().map(|label| &*label.name).collect();
+            assert_eq!(names, wanted);
+        }
+    }
 
     #[test]
     fn sorted_each_once_and_none_empty() {

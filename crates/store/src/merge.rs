@@ -12,6 +12,13 @@ pub struct Run<V> {
     values: Vec<V>,
 }
 
+impl<V> FromIterator<(i64, V)> for Run<V> {
+    fn from_iter<I: IntoIterator<Item = (i64, V)>>(samples: I) -> Self {
+        let (times, values) = samples.into_iter().unzip();
+        Self { times, values }
+    }
+}
+
 impl<V> Run<V> {
     /// What of a chunk is within a range.
     pub fn new(times: &[i64], mut values: Vec<V>, range: TimeRange) -> Self {
@@ -49,21 +56,36 @@ impl Merged {
         self.float_columns().add(run);
     }
 
-    /// Adds what is within a range of a chunk of floats, without a copy: `decode` appends its values and answers its times.
+    /// Adds ascending floats without a copy: `fill` appends them and their times.
+    pub fn filled<E>(
+        &mut self,
+        fill: impl FnOnce(&mut Vec<i64>, &mut Vec<f64>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let all = self.float_columns();
+        fill(all.times, all.values).inspect_err(|_| {
+            all.times.truncate(all.there);
+            all.values.truncate(all.there);
+        })?;
+        all.settle();
+        Ok(())
+    }
+
+    /// The same of what is within a range of a chunk: `decode` appends its values and answers its times.
     pub fn decoded<E>(
         &mut self,
         range: TimeRange,
         decode: impl FnOnce(&mut Vec<f64>) -> Result<Arc<Vec<i64>>, E>,
     ) -> Result<(), E> {
-        let all = self.float_columns();
-        let times = decode(all.values).inspect_err(|_| all.values.truncate(all.there))?;
-        let start = times.partition_point(|time| *time < range.start);
-        let end = times.partition_point(|time| *time <= range.end).max(start);
-        all.values.truncate(all.there + end);
-        all.values.drain(all.there..all.there + start);
-        all.times.extend_from_slice(&times[start..end]);
-        all.settle();
-        Ok(())
+        self.filled(|all, values| {
+            let there = values.len();
+            let times = decode(values)?;
+            let start = times.partition_point(|time| *time < range.start);
+            let end = times.partition_point(|time| *time <= range.end).max(start);
+            values.truncate(there + end);
+            values.drain(there..there + start);
+            all.extend_from_slice(&times[start..end]);
+            Ok(())
+        })
     }
 
     /// Adds sums of floats with their weights.
@@ -79,12 +101,6 @@ impl Merged {
     /// Adds sums of histograms with their weights.
     pub fn histogram_sums(&mut self, run: Run<(Arc<NativeHistogram>, f64)>) {
         self.histogram_columns().add_weighted(run);
-    }
-
-    /// Adds samples whose floats and whose histograms are ascending.
-    pub fn add_samples(&mut self, samples: Samples) {
-        self.floats(Run { times: samples.float_times, values: samples.floats });
-        self.histograms(Run { times: samples.histogram_times, values: samples.histograms });
     }
 
     fn float_columns(&mut self) -> Columns<'_, f64> {

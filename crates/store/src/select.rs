@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 use vigie_model::{Labels, ResetHint};
 
 use crate::block::layout::Row;
-use crate::block::{Aggregates, Block, Cache, Kind, Resolution, Room, Values};
+use crate::block::{Aggregates, Block, Cache, Kind, Resolution, Values};
 use crate::block_file::BlockError;
 use crate::bytes::Corrupt;
 use crate::head::{Extent, Head};
@@ -65,11 +65,10 @@ impl SeriesReader for Reader {
         let sum = sources.hints.stretch == Stretch::Sum;
         let merged = if sum { Merged::weighted() } else { Merged::default() };
         let mut merged = merged.within(std::mem::take(samples));
-        let mut room = Room::default();
         let mut coarse: Option<Coarse> = None;
         for part in &sources.parts {
             let before = merged.len();
-            sources.read_part(part, self.id, &mut merged, &mut room)?;
+            sources.read_part(part, self.id, &mut merged)?;
             let step = part.block.meta.resolution.step();
             if let Some(newest) = merged.newest().filter(|_| step > 0 && merged.len() > before) {
                 let until = (day(newest) + 1) * DAY - 1;
@@ -86,11 +85,9 @@ impl SeriesReader for Reader {
             sources.spend(extent.cost(HISTOGRAM))?;
             let content = head.lock();
             let Some(series) = content.series(self.id) else { continue };
-            let runs = series
-                .read(extent, sources.range.start, sources.range.end)
+            series
+                .read(extent, sources.range, &mut merged)
                 .map_err(|Corrupt(what)| ReadError::Damaged(format!("the head: {what}")))?;
-            drop(content);
-            runs.into_iter().for_each(|run| merged.add_samples(run));
         }
         *samples = Samples { coarse, ..merged.finish() };
         let hourly = sources.parts.iter().filter(|part| sources.repeats(&part.block));
@@ -125,13 +122,7 @@ impl Sources {
     }
 
     /// Adds what there is of a series.
-    fn read_part(
-        &self,
-        part: &Part,
-        id: u32,
-        merged: &mut Merged,
-        room: &mut Room,
-    ) -> Result<(), ReadError> {
+    fn read_part(&self, part: &Part, id: u32, merged: &mut Merged) -> Result<(), ReadError> {
         let block = &part.block;
         let resolution = block.meta.resolution;
         let range = around(self.range, resolution, self.hints.stretch);
@@ -149,7 +140,7 @@ impl Sources {
             self.spend(u64::from(row.column.count) * each)?;
             if row.kind == Kind::Floats || row.kind == Kind::Aggregates && self.wants_last() {
                 let decoded =
-                    merged.decoded(range, |floats| block.floats(row, &self.cache, room, floats));
+                    merged.decoded(range, |floats| block.floats(row, &self.cache, floats));
                 decoded.or_else(|error| self.damaged(block, &error))?;
                 continue;
             }

@@ -1,7 +1,7 @@
 //! What is left of days of which not every sample is there any more: which of it a function is made of, and what is to be
 //! said where that is not the same.
 
-use vigie_model::ResetHint;
+use vigie_model::{Labels, ResetHint};
 use vigie_store::{Coarse, Samples, Stretch, is_stale};
 
 use super::{Context, Grid};
@@ -15,7 +15,6 @@ pub(crate) const RANGE: &str = "[]";
 pub(crate) struct Reads<'a> {
     /// The function's name; empty where there is none.
     pub function: &'a str,
-    pub metric: &'a str,
     /// Where the selector stands.
     pub at: At,
     /// The left end of the first window, in milliseconds since the Unix epoch.
@@ -82,11 +81,11 @@ impl Grid {
 
 impl Context<'_> {
     /// Says what is not as it would be with every sample.
-    pub(crate) fn note_coarse(&self, reads: Reads<'_>, samples: &Samples) {
+    pub(crate) fn note_coarse(&self, reads: Reads<'_>, labels: &Labels, samples: &Samples) {
         let Some(coarse) = samples.coarse.filter(|coarse| reads.start < coarse.until) else {
             return;
         };
-        let Reads { function, metric, at, grid, .. } = reads;
+        let (Reads { function, at, grid, .. }, metric) = (reads, labels.metric_name());
         let (step, until) = (minutes(coarse.step), super::date::rfc3339(coarse.until));
         let left = format!("of {metric:?} one value for each {step} is left until {until}");
         if stretch(function).is_none() && !function.is_empty() {

@@ -7,7 +7,7 @@ use vigie_store::Samples;
 
 use super::rate::Rate;
 use super::select::Source;
-use super::series::{Row, Take, merged, without_name};
+use super::series::{Row, Take, merged, of_metric, without_name};
 use super::window::{Window, Windows, falls};
 use super::{Context, Evaluated, Grid, Series, coarse, extended, over_time, rate};
 use crate::answer::SampleValue;
@@ -63,7 +63,7 @@ struct Ranged<'a> {
     matrix: &'a Expr,
     /// At each step.
     scalars: Vec<Vec<f64>>,
-    source: Source,
+    source: Source<'a>,
     grid: Grid,
 }
 
@@ -95,15 +95,27 @@ impl<'a> Ranged<'a> {
         if keeps_name { labels.clone() } else { without_name(labels) }
     }
 
+    /// Whether no two series have the same labels in the result.
+    fn stay_apart(&self) -> bool {
+        let series = &self.source.series;
+        // Series of one metric differ in what stays.
+        let metric = |place: usize| series[place].labels.iter().filter(|one| of_metric(&one.name));
+        if (1..series.len()).all(|place| metric(place).eq(metric(0))) {
+            return true;
+        }
+        let mut seen = HashSet::new();
+        series.iter().all(|one| seen.insert(self.result_labels(&one.labels)))
+    }
+
     /// Computes one series after the other, those that have values. Whether all of them were taken.
     fn each(&self, take: Take<'_>) -> Result<bool, QueryError> {
         let mut samples = Samples::default();
-        for (labels, read) in &self.source.series {
+        for one in &self.source.series {
             self.context.check()?;
-            read(self.context, &mut samples)?;
+            self.source.read(self.context, one, &mut samples)?;
             self.context.spend(self.looked_at(&samples))?;
-            let row = self.row(labels, &samples)?;
-            let one = Series { labels: self.result_labels(labels), row };
+            let row = self.row(&one.labels, &samples)?;
+            let one = Series { labels: self.result_labels(&one.labels), row };
             if one.has_values() && !take(one)? {
                 return Ok(false);
             }
@@ -195,10 +207,7 @@ impl Context<'_> {
         take: Take<'_>,
     ) -> Result<bool, QueryError> {
         let ranged = Ranged::new(self, name, arguments, grid)?;
-        let mut seen = HashSet::new();
-        let series = &ranged.source.series;
-        let different = series.iter().all(|(one, _)| seen.insert(ranged.result_labels(one)));
-        if different { ranged.each(take) } else { Ok(false) }
+        if ranged.stay_apart() { ranged.each(take) } else { Ok(false) }
     }
 
     /// Says when something is taken for a counter whose name is none of one.

@@ -1,7 +1,8 @@
 //! Reading series, one at a time.
 
-use vigie_model::Labels;
-use vigie_store::{FoundSeries, Hints, Samples, Stretch, TimeRange, Windows, is_stale};
+use vigie_store::{
+    FoundSeries, Hints, ReadError, Samples, SeriesReader, Stretch, TimeRange, Windows, is_stale,
+};
 
 use super::coarse::{RANGE, Reads, nearest, stretch};
 use super::series::{Row, Take};
@@ -15,19 +16,48 @@ use crate::promql::ast::{At, Ends, Expr, Kind, Selector, Subquery};
 /// so many.
 const SAMPLES_OF_A_WINDOW: i64 = 4;
 
-/// Reads the samples of one series, without staleness markers, in place of those of the one before.
-pub(crate) type Read = Box<dyn Fn(&Context<'_>, &mut Samples) -> Result<(), QueryError>>;
-
 /// Where windows of samples come from, and how wide they are.
-pub(crate) struct Source {
-    /// Series whose samples are read one series at a time.
-    pub series: Vec<(Labels, Read)>,
+pub(crate) struct Source<'a> {
+    pub series: Vec<FoundSeries>,
+    /// Who reads them; none where they were computed, which was counted then.
+    reads: Option<Reads<'a>>,
     /// The end of the window of each step.
     pub ends: Grid,
     /// Its width in milliseconds.
     pub width: i64,
     /// How the window's ends are completed.
     pub how: Ends,
+}
+
+impl Source<'_> {
+    /// Reads the samples of one of the series, without staleness markers, in place of those of the one before.
+    pub(crate) fn read(
+        &self,
+        context: &Context<'_>,
+        one: &FoundSeries,
+        samples: &mut Samples,
+    ) -> Result<(), QueryError> {
+        one.reader.read_into(samples)?;
+        let Some(reads) = self.reads else { return Ok(()) };
+        context.read(samples)?;
+        context.note_coarse(reads, &one.labels, samples);
+        drop_stale(samples);
+        Ok(())
+    }
+}
+
+/// What a subquery was evaluated to.
+struct Computed(Samples);
+
+impl SeriesReader for Computed {
+    fn read(&self) -> Result<Samples, ReadError> {
+        Ok(self.0.clone())
+    }
+
+    fn read_into(&self, samples: &mut Samples) -> Result<(), ReadError> {
+        self.0.clone_into(samples);
+        Ok(())
+    }
 }
 
 impl Context<'_> {
@@ -110,8 +140,8 @@ impl Context<'_> {
             self.check()?;
             found.reader.read_into(&mut samples)?;
             self.read(&samples)?;
-            let (metric, start) = (found.labels.metric_name(), ends.start);
-            self.note_coarse(Reads { function, metric, at, start, grid: hints.grid }, &samples);
+            let reads = Reads { function, at, start: ends.start, grid: hints.grid };
+            self.note_coarse(reads, &found.labels, &samples);
             let row = newest(&samples, ends, lookback, &with);
             let one = Series { labels: found.labels, row };
             if one.has_values() && !take(one)? {
@@ -137,8 +167,8 @@ impl Context<'_> {
             let mut samples = found.reader.read()?;
             drop_stale(&mut samples);
             self.read(&samples)?;
-            let (metric, start) = (found.labels.metric_name(), ends.start);
-            self.note_coarse(Reads { function: "", metric, at, start, grid }, &samples);
+            let reads = Reads { function: "", at, start: ends.start, grid };
+            self.note_coarse(reads, &found.labels, &samples);
             let row = self.smoothed_row((&found.labels, at), &samples, ends, lookback);
             if row.iter().any(Option::is_some) {
                 self.hold(row.len())?;
@@ -149,12 +179,12 @@ impl Context<'_> {
     }
 
     /// Where the windows of a range selector or a subquery come from, for a function of this name.
-    pub(crate) fn source(
+    pub(crate) fn source<'a>(
         &self,
         expr: &Expr,
         grid: Grid,
-        function: &str,
-    ) -> Result<Source, QueryError> {
+        function: &'a str,
+    ) -> Result<Source<'a>, QueryError> {
         match &expr.bare().kind {
             Kind::Matrix(selector, range) => {
                 let width = self.positive(range)?;
@@ -170,29 +200,16 @@ impl Context<'_> {
                 let stretch = stretch(function).unwrap_or_else(|| nearest(function));
                 let (grid, start) = (ends.common(width), ends.start.saturating_sub(width));
                 let hints = Hints { step, grid, stretch, ..Hints::default() };
-                let (at, function) = (expr.at, function.to_owned());
-                let mut series: Vec<(Labels, Read)> = Vec::new();
-                for found in self.find(selector, ends, reach, hints)? {
-                    let (reader, function) = (found.reader, function.clone());
-                    let metric = found.labels.metric_name().to_owned();
-                    let read = move |context: &Context<'_>, samples: &mut Samples| {
-                        reader.read_into(samples)?;
-                        context.read(samples)?;
-                        let reads = Reads { function: &function, metric: &metric, at, start, grid };
-                        context.note_coarse(reads, samples);
-                        drop_stale(samples);
-                        Ok(())
-                    };
-                    series.push((found.labels, Box::new(read)));
-                }
-                Ok(Source { series, ends, width, how: selector.ends })
+                let series = self.find(selector, ends, reach, hints)?;
+                let reads = Some(Reads { function, at: expr.at, start, grid });
+                Ok(Source { series, reads, ends, width, how: selector.ends })
             }
             Kind::Subquery(subquery) => self.subquery(subquery, grid),
             _ => Err(QueryError::Execution("a range vector is needed here".to_owned())),
         }
     }
 
-    fn subquery(&self, subquery: &Subquery, grid: Grid) -> Result<Source, QueryError> {
+    fn subquery(&self, subquery: &Subquery, grid: Grid) -> Result<Source<'static>, QueryError> {
         let width = self.positive(&subquery.range)?;
         let ends = self.shifted(&subquery.shift, grid)?;
         let step = subquery.step.as_ref().map_or(Ok(0), |step| self.positive(step))?;
@@ -210,17 +227,12 @@ impl Context<'_> {
         let Evaluated::Vector(found) = self.eval(&subquery.expr, inner)? else {
             return Err(QueryError::Execution("a subquery needs an instant vector".to_owned()));
         };
-        let mut series: Vec<(Labels, Read)> = Vec::new();
-        for one in found {
-            let labels = one.labels.clone();
-            let samples = one.samples(inner);
-            let read = move |_: &Context<'_>, into: &mut Samples| {
-                samples.clone_into(into);
-                Ok(())
-            };
-            series.push((labels, Box::new(read)));
-        }
-        Ok(Source { series, ends, width, how: Ends::Plain })
+        let series = found.into_iter().map(|one| FoundSeries {
+            labels: one.labels.clone(),
+            reader: Box::new(Computed(one.samples(inner))),
+        });
+        let (series, how) = (series.collect(), Ends::Plain);
+        Ok(Source { series, reads: None, ends, width, how })
     }
 
     /// A range selector or a subquery alone, at one time.
@@ -228,9 +240,9 @@ impl Context<'_> {
         let source = self.source(expr, grid, RANGE)?;
         let mut matrix = Vec::new();
         let mut samples = Samples::default();
-        for (labels, read) in &source.series {
+        for one in &source.series {
             self.check()?;
-            read(self, &mut samples)?;
+            source.read(self, one, &mut samples)?;
             let end = source.ends.start;
             let windows = super::window::Windows::new(&samples, source.width);
             let plain = windows.last_at(end);
@@ -245,7 +257,7 @@ impl Context<'_> {
             };
             self.hold(floats.len() + histograms.len())?;
             if !floats.is_empty() || !histograms.is_empty() {
-                matrix.push(RangeSeries { labels: labels.clone(), floats, histograms });
+                matrix.push(RangeSeries { labels: one.labels.clone(), floats, histograms });
             }
         }
         matrix.sort_by(|one, two| one.labels.cmp(&two.labels));

@@ -25,6 +25,8 @@ pub struct Block {
 pub struct Cache {
     columns: Recent<Vec<i64>>,
     pages: Recent<Vec<Row>>,
+    /// What reading one chunk after the other uses again and again.
+    room: Mutex<Room>,
     /// The disk is not waited for: what is not in memory is an error of the kind `WouldBlock`.
     at_once: bool,
 }
@@ -34,6 +36,13 @@ impl Cache {
     pub fn at_once(at_once: bool) -> Self {
         Self { at_once, ..Self::default() }
     }
+}
+
+/// Memory for a chunk's bytes, and what they are decoded by.
+#[derive(Debug, Default)]
+struct Room {
+    bytes: Vec<u8>,
+    integers: Vec<i64>,
 }
 
 /// The last few things that were read, by their block and place.
@@ -148,10 +157,11 @@ impl Block {
         &self,
         row: &Row,
         cache: &Cache,
-        room: &mut Room,
         out: &mut Vec<f64>,
     ) -> Result<Arc<Vec<i64>>, BlockError> {
         let times = self.times(row, cache)?;
+        let mut room = cache.room.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = &mut *room;
         self.file.checked_into(row.offset, row.length, cache.at_once, &mut room.bytes)?;
         let column = match row.kind {
             Kind::Aggregates => chunk::last_column(&room.bytes),
@@ -176,11 +186,4 @@ impl Numbered for Block {
     fn file(&self) -> &BlockFile {
         &self.file
     }
-}
-
-/// Memory that reading one chunk after the other uses again and again.
-#[derive(Debug, Default)]
-pub struct Room {
-    bytes: Vec<u8>,
-    integers: Vec<i64>,
 }

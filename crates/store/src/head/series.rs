@@ -10,7 +10,8 @@ use vigie_model::NativeHistogram;
 use crate::bytes::{Bytes, Corrupt, put_signed, unzigzag, zigzag};
 use crate::codec::floats::{LARGEST, POWERS, decimal};
 use crate::codec::histogram;
-use crate::read::Samples;
+use crate::merge::Merged;
+use crate::read::TimeRange;
 use crate::sample::Value;
 
 /// The value's bits are those of the one before.
@@ -421,46 +422,52 @@ impl HeadSeries {
         size_of::<Self>() + self.floats.bytes.capacity() + rare
     }
 
-    /// The samples of `extent` within `start..=end`, in three ascending runs: in order, and late ones.
-    pub fn read(&self, extent: Extent, start: i64, end: i64) -> Result<[Samples; 2], Corrupt> {
-        let mut runs = [Samples::default(), Samples::default()];
-        let [in_order, late] = &mut runs;
+    /// Adds the samples of `extent` within a range.
+    pub fn read(
+        &self,
+        extent: Extent,
+        range: TimeRange,
+        merged: &mut Merged,
+    ) -> Result<(), Corrupt> {
+        let TimeRange { start, end } = range;
         let from = self.mark_before(start, extent.floats);
-        self.floats.each(from, extent.floats, |time, value| {
-            if time >= start && time <= end {
-                in_order.float_times.push(time);
-                in_order.floats.push(value);
-            }
-            time < end
+        merged.filled(|times, values| {
+            // As many as most series have; a range may be a small part of a long one.
+            let there = extent.floats.min(self.floats.count).saturating_sub(from.count);
+            times.reserve(there.min(MARKED) as usize);
+            values.reserve(there.min(MARKED) as usize);
+            self.floats.each(from, extent.floats, |time, value| {
+                if time >= start && time <= end {
+                    times.push(time);
+                    values.push(value);
+                }
+                time < end
+            })
         })?;
-        let Some(rare) = &self.rare else { return Ok(runs) };
+        let Some(rare) = &self.rare else { return Ok(()) };
+        let mut histograms = Vec::new();
         rare.histograms.each(extent.histograms, |time, value| {
             if time >= start && time <= end {
-                in_order.histogram_times.push(time);
-                in_order.histograms.push(value);
+                histograms.push((time, value));
             }
             time < end
         })?;
-        let mut wanted: Vec<&(i64, Value)> = rare
-            .late
-            .iter()
-            .take(extent.late as usize)
-            .filter(|one| one.0 >= start && one.0 <= end)
-            .collect();
-        wanted.sort_by_key(|one| one.0);
-        for (time, value) in wanted {
-            match value {
-                Value::Float(value) => {
-                    late.float_times.push(*time);
-                    late.floats.push(*value);
-                }
-                Value::Histogram(value) => {
-                    late.histogram_times.push(*time);
-                    late.histograms.push(value.clone());
-                }
-            }
-        }
-        Ok(runs)
+        merged.histograms(histograms.into_iter().collect());
+        let late = rare.late.iter().take(extent.late as usize);
+        let mut late: Vec<&(i64, Value)> =
+            late.filter(|one| one.0 >= start && one.0 <= end).collect();
+        late.sort_by_key(|one| one.0);
+        let float = |one: &&(i64, Value)| match one.1 {
+            Value::Float(value) => Some((one.0, value)),
+            Value::Histogram(_) => None,
+        };
+        let histogram = |one: &&(i64, Value)| match &one.1 {
+            Value::Float(_) => None,
+            Value::Histogram(value) => Some((one.0, value.clone())),
+        };
+        merged.floats(late.iter().filter_map(float).collect());
+        merged.histograms(late.iter().filter_map(histogram).collect());
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::STALE_BITS;
 use crate::codec::histogram::testing::any_histogram;
+use crate::read::Samples;
 
 fn any_float() -> impl Strategy<Value = f64> {
     prop_oneof![
@@ -14,6 +15,13 @@ fn any_float() -> impl Strategy<Value = f64> {
         Just(1e15),
         Just(0.123_456_789),
     ]
+}
+
+fn read(series: &HeadSeries, extent: Extent) -> Samples {
+    let mut merged = Merged::default();
+    let all = TimeRange { start: i64::MIN, end: i64::MAX };
+    series.read(extent, all, &mut merged).unwrap();
+    merged.finish()
 }
 
 proptest! {
@@ -28,7 +36,7 @@ proptest! {
             prop_assert_eq!(series.append(time, &Value::Float(value), 0), Ok(Verdict::Kept));
             expected.push((time, value.to_bits()));
         }
-        let [found, _] = series.read(Extent::ALL, i64::MIN, i64::MAX).unwrap();
+        let found = read(&series, Extent::ALL);
         let bits = found.floats.iter().map(|value| value.to_bits());
         prop_assert_eq!(found.float_times.iter().copied().zip(bits).collect::<Vec<_>>(), expected);
     }
@@ -70,8 +78,7 @@ fn repetitions_conflicts_and_the_window() {
     assert_eq!(append(160, 3.0), Verdict::Repeated);
     assert_eq!(append(160, 4.0), Verdict::Conflict);
     assert_eq!(append(149, 4.0), Verdict::TooOld);
-    let [in_order, late] = series.read(Extent::ALL, 0, 1000).unwrap();
-    assert_eq!((in_order.float_times, late.float_times), (vec![100, 200], vec![160]));
+    assert_eq!(read(&series, Extent::ALL).float_times, [100, 160, 200]);
 }
 
 #[test]
@@ -81,8 +88,7 @@ fn what_comes_later_is_not_in_an_extent() {
     let extent = series.extent();
     series.append(3, &float(1.0), 50).unwrap();
     series.append(2, &float(1.0), 50).unwrap();
-    let [in_order, late] = series.read(extent, 0, 1000).unwrap();
-    assert_eq!((in_order.float_times, late.float_times), (vec![1], vec![]));
+    assert_eq!(read(&series, extent).float_times, [1]);
 }
 
 #[test]

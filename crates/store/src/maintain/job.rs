@@ -388,22 +388,16 @@ fn left_out(block: &Block, error: BlockError, inner: &Inner) -> Result<(), Store
 }
 
 fn read_head(head: &Head, id: u32, inner: &Inner) -> Samples {
+    let mut merged = Merged::default();
     let content = head.lock();
-    let runs = content.series(id).map(|series| series.read(Extent::ALL, ALL.start, ALL.end));
+    let read = content.series(id).map(|series| series.read(Extent::ALL, ALL, &mut merged));
     drop(content);
-    match runs {
-        Some(Ok(runs)) => {
-            let mut merged = Merged::default();
-            runs.into_iter().for_each(|run| merged.add_samples(run));
-            merged.finish()
-        }
-        Some(Err(Corrupt(what))) => {
-            let what = format!("series {id} cannot be read: {what}");
-            inner.damage(Damage { file: "head".to_owned(), what });
-            Samples::default()
-        }
-        None => Samples::default(),
+    if let Some(Err(Corrupt(what))) = read {
+        let what = format!("series {id} cannot be read: {what}");
+        inner.damage(Damage { file: "head".to_owned(), what });
+        return Samples::default();
     }
+    merged.finish()
 }
 
 fn read_blocks(
