@@ -3,7 +3,10 @@
 //! Checksums would stop nearly every input at the door, so they are put right first: what is behind them must not panic,
 //! loop or take memory without end either, for a checksum is no proof of who wrote the bytes.
 
+use std::convert::Infallible;
 use std::path::Path;
+
+use roaring::RoaringBitmap;
 
 use crate::block::layout::{self, MARKS, Meta};
 use crate::block::{Block, Cache, chunk};
@@ -12,6 +15,7 @@ use crate::bytes::Bytes;
 use crate::codec::{CHUNK, histogram, times};
 use crate::frame;
 use crate::open::parse_registry;
+use crate::read::TimeRange;
 use crate::registry;
 use crate::wal::{record, replay};
 
@@ -26,8 +30,12 @@ pub fn block(data: &[u8], scratch: &Path) {
     }
     let Ok(block) = Block::open(scratch) else { return };
     let cache = Cache::default();
-    for id in block.meta.series.iter().take(100) {
-        let Ok(rows) = block.rows(id, i64::MIN, i64::MAX, &cache) else { continue };
+    let ids: RoaringBitmap = block.meta.series.iter().take(100).collect();
+    let all = TimeRange { start: i64::MIN, end: i64::MAX };
+    let all = block.all_rows(&ids, all, &cache, |_| Ok::<(), Infallible>(()));
+    assert!(all.is_ok_and(|all| all.is_sorted_by_key(|row| row.id)), "rows out of order");
+    for id in ids {
+        let Ok(rows) = block.rows(id, &cache) else { continue };
         for row in rows.iter().take(100) {
             assert_eq!(row.id, id, "a row of another series");
             if let Ok((times, _)) = block.chunk(row, &cache) {

@@ -1,14 +1,14 @@
 //! Reading: what is selected stays as it was at that moment, and is decoded when it is asked for.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringBitmap;
 use vigie_model::{Labels, ResetHint};
 
 use crate::block::layout::Row;
-use crate::block::{Aggregates, Block, Cache, Kind, Resolution, Values};
+use crate::block::{Aggregates, Block, Cache, Kind, Resolution, Values, rows_of};
 use crate::block_file::BlockError;
 use crate::bytes::Corrupt;
 use crate::head::{Extent, Head};
@@ -27,8 +27,11 @@ struct Sources {
     inner: Arc<Inner>,
     range: TimeRange,
     hints: Hints,
-    /// What blocks answer, by time, or by generation where they overlap.
-    parts: Vec<Part>,
+    /// The series that were selected.
+    ids: RoaringBitmap,
+    /// What blocks answer, by time, or by generation where they overlap; and where in each the chunks of the series are, as soon
+    /// as one is read: series that come by their labels are anywhere in a block's pages.
+    parts: Vec<(Part, OnceLock<Vec<Row>>)>,
     frozen: Option<Arc<Head>>,
     active: Arc<Head>,
     cache: Cache,
@@ -66,9 +69,9 @@ impl SeriesReader for Reader {
         let merged = if sum { Merged::weighted() } else { Merged::default() };
         let mut merged = merged.within(std::mem::take(samples));
         let mut coarse: Option<Coarse> = None;
-        for part in &sources.parts {
+        for (part, rows) in &sources.parts {
             let before = merged.len();
-            sources.read_part(part, self.id, &mut merged)?;
+            sources.read_part(part, rows, self.id, &mut merged)?;
             let step = part.block.meta.resolution.step();
             if let Some(newest) = merged.newest().filter(|_| step > 0 && merged.len() > before) {
                 let until = (day(newest) + 1) * DAY - 1;
@@ -90,7 +93,8 @@ impl SeriesReader for Reader {
                 .map_err(|Corrupt(what)| ReadError::Damaged(format!("the head: {what}")))?;
         }
         *samples = Samples { coarse, ..merged.finish() };
-        let hourly = sources.parts.iter().filter(|part| sources.repeats(&part.block));
+        let parts = sources.parts.iter().map(|(part, _)| part);
+        let hourly = parts.filter(|part| sources.repeats(&part.block));
         let hourly: Vec<TimeRange> = hourly.map(|part| part.range).collect();
         if !hourly.is_empty() {
             *samples = repeated(samples, &hourly, sources.range);
@@ -122,7 +126,13 @@ impl Sources {
     }
 
     /// Adds what there is of a series.
-    fn read_part(&self, part: &Part, id: u32, merged: &mut Merged) -> Result<(), ReadError> {
+    fn read_part(
+        &self,
+        part: &Part,
+        rows: &OnceLock<Vec<Row>>,
+        id: u32,
+        merged: &mut Merged,
+    ) -> Result<(), ReadError> {
         let block = &part.block;
         let resolution = block.meta.resolution;
         let range = around(self.range, resolution, self.hints.stretch);
@@ -130,10 +140,15 @@ impl Sources {
             start: range.start.max(part.range.start),
             end: range.end.min(part.range.end),
         };
-        let rows = match block.rows(id, range.start, range.end, &self.cache) {
-            Ok(rows) => rows,
-            Err(error) => return self.damaged(block, &error),
+        let rows = match rows.get() {
+            Some(rows) => rows,
+            None => {
+                let lost = |error| self.damaged(block, &error);
+                let all = block.all_rows(&self.ids, range, &self.cache, lost)?;
+                rows.get_or_init(|| all)
+            }
         };
+        let rows = rows_of(rows, id);
         let has_sums = rows.iter().any(|row| row.kind == Kind::Merged);
         for row in rows.iter().filter(|row| self.wants(row, resolution)) {
             let each = if row.kind == Kind::Floats { 1 } else { HISTOGRAM };
@@ -308,7 +323,8 @@ impl Storage for Store {
             inner: self.0.clone(),
             range,
             hints: Hints { newest: hints.newest && whole, ..hints },
-            parts,
+            ids: found,
+            parts: parts.into_iter().map(|part| (part, OnceLock::new())).collect(),
             frozen,
             active: view.active,
             cache: Cache::at_once(left.is_some()),
@@ -317,8 +333,8 @@ impl Storage for Store {
         let index = self.0.known.index();
         let frozen = sources.frozen.as_ref().map(|head| head.lock());
         let active = sources.active.lock();
-        let mut all: Vec<FoundSeries> = Vec::with_capacity(found.len() as usize);
-        for id in found {
+        let mut all: Vec<FoundSeries> = Vec::with_capacity(sources.ids.len() as usize);
+        for id in &sources.ids {
             let Some(labels) = index.labels(id) else { continue };
             let with =
                 |head: &crate::head::Content| head.series(id).map(crate::head::HeadSeries::extent);

@@ -136,6 +136,7 @@ impl<'a> Windows<'a> {
     }
 
     /// The window that ends at a time, which is not before the one asked for before.
+    #[inline]
     pub(crate) fn at(&mut self, end: i64) -> Window<'a> {
         let start = end.saturating_sub(self.width);
         let samples = self.samples;
@@ -143,7 +144,10 @@ impl<'a> Windows<'a> {
             (left.to(times, start), right.to(times, end))
         };
         let floats = between(&samples.float_times, &mut self.floats);
-        let histograms = between(&samples.histogram_times, &mut self.histograms);
+        let histograms = match samples.histogram_times.as_slice() {
+            [] => (0, 0),
+            times => between(times, &mut self.histograms),
+        };
         let falls = self.falls.map(|falls| {
             let fallen = &mut self.fallen;
             while falls.get(fallen.1).is_some_and(|place| *place < floats.1) {

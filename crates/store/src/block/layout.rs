@@ -9,6 +9,7 @@ use super::chunk::Kind;
 use crate::block_file::Marks;
 use crate::bytes::{Bytes, Corrupt, put_signed, put_varint};
 use crate::codec::CHUNK;
+use crate::read::TimeRange;
 use crate::resolution::{day, span};
 
 /// What a block begins and ends with.
@@ -203,6 +204,14 @@ pub struct Row {
     pub offset: u64,
     /// How long they are, without their checksum.
     pub length: u32,
+}
+
+impl Row {
+    /// Whether its chunk has times within a range.
+    #[must_use]
+    pub fn overlaps(&self, range: TimeRange) -> bool {
+        self.column.start <= range.end && self.column.end >= range.start
+    }
 }
 
 /// A page's rows as bytes: the columns that they use, then the rows.

@@ -7,5 +7,5 @@ pub mod writer;
 
 pub use chunk::{Aggregates, Downsampled, Kind, Values};
 pub use layout::{Meta, Resolution};
-pub use reader::{Block, Cache};
+pub use reader::{Block, Cache, rows_of};
 pub use writer::BlockWriter;

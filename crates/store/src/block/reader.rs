@@ -4,12 +4,15 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use roaring::RoaringBitmap;
+
 use super::chunk::{self, Kind, Values};
 use super::layout::{MARKS, Meta, PageRef, Row, decode_page};
 use crate::block_file::{BlockError, BlockFile};
 use crate::bytes::Corrupt;
 use crate::codec::{floats, times};
 use crate::folder::Numbered;
+use crate::read::TimeRange;
 
 /// A block that is open.
 #[derive(Debug)]
@@ -88,24 +91,13 @@ impl Block {
         Ok(bytes)
     }
 
-    fn page(&self, page: PageRef, cache: &Cache) -> Result<Arc<Vec<Row>>, BlockError> {
-        if let Some(known) = cache.pages.find(self.meta.number, page.offset) {
-            return Ok(known);
-        }
+    fn page(&self, page: PageRef, cache: &Cache) -> Result<Vec<Row>, BlockError> {
         let bytes = self.checked(page.offset, page.length, cache)?;
-        let rows =
-            decode_page(&bytes).map_err(|Corrupt(what)| self.file.damage(page.offset, what))?;
-        Ok(cache.pages.put(self.meta.number, page.offset, rows))
+        decode_page(&bytes).map_err(|Corrupt(what)| self.file.damage(page.offset, what))
     }
 
-    /// Where the chunks of a series are that overlap `start..=end`.
-    pub fn rows(
-        &self,
-        id: u32,
-        start: i64,
-        end: i64,
-        cache: &Cache,
-    ) -> Result<Vec<Row>, BlockError> {
+    /// Where the chunks of a series are: of series that come by ascending number, each page is read once.
+    pub fn rows(&self, id: u32, cache: &Cache) -> Result<Vec<Row>, BlockError> {
         if !self.meta.series.contains(id) {
             return Ok(Vec::new());
         }
@@ -113,11 +105,44 @@ impl Block {
         let Some(page) = after.checked_sub(1).and_then(|place| self.meta.pages.get(place)) else {
             return Err(self.file.damage(0, "a series without a page"));
         };
-        let rows = self.page(*page, cache)?;
-        let first = rows.partition_point(|row| row.id < id);
-        let own = rows.iter().skip(first).take_while(|row| row.id == id);
-        let wanted = |row: &&Row| row.column.start <= end && row.column.end >= start;
-        Ok(own.filter(wanted).copied().collect())
+        let known = cache.pages.find(self.meta.number, page.offset);
+        let rows = match known {
+            Some(known) => known,
+            None => cache.pages.put(self.meta.number, page.offset, self.page(*page, cache)?),
+        };
+        Ok(rows_of(&rows, id).to_vec())
+    }
+
+    /// Where the chunks of all of these series are that overlap a range, by ascending number. A page that cannot be read is given
+    /// to `lost`, and the others are there.
+    pub fn all_rows<E>(
+        &self,
+        ids: &RoaringBitmap,
+        range: TimeRange,
+        cache: &Cache,
+        mut lost: impl FnMut(BlockError) -> Result<(), E>,
+    ) -> Result<Vec<Row>, E> {
+        let mut all = Vec::new();
+        let ids = ids & &self.meta.series;
+        let mut ids = ids.iter().peekable();
+        for (place, page) in self.meta.pages.iter().enumerate() {
+            let next = self.meta.pages.get(place + 1);
+            let is_here = |id: &u32| next.is_none_or(|next| *id < next.first);
+            if !ids.peek().is_some_and(is_here) {
+                continue;
+            }
+            let rows = match self.page(*page, cache) {
+                Ok(rows) => rows,
+                Err(error) => {
+                    lost(error)?;
+                    Vec::new()
+                }
+            };
+            while let Some(id) = ids.next_if(is_here) {
+                all.extend(rows_of(&rows, id).iter().filter(|row| row.overlaps(range)));
+            }
+        }
+        Ok(all)
     }
 
     /// The times of a chunk.
@@ -172,6 +197,12 @@ impl Block {
             .map_err(|Corrupt(what)| self.file.damage(row.offset, what))?;
         Ok(times)
     }
+}
+
+/// Those of a series, of rows by ascending number.
+pub fn rows_of(rows: &[Row], id: u32) -> &[Row] {
+    let from = &rows[rows.partition_point(|row| row.id < id)..];
+    &from[..from.iter().take_while(|row| row.id == id).count()]
 }
 
 impl Numbered for Block {

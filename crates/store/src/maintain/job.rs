@@ -271,7 +271,7 @@ impl Job {
 
     fn copy(&mut self, block: &Block, id: u32, inner: &Inner) -> Result<u64, StoreError> {
         let Product::One(writer) = &mut self.product else { return Ok(0) };
-        let rows = match block.rows(id, i64::MIN, i64::MAX, &self.cache) {
+        let rows = match block.rows(id, &self.cache) {
             Ok(rows) => rows,
             Err(error) => {
                 left_out(block, error, inner)?;
@@ -427,11 +427,11 @@ fn each_chunk(
     inner: &Inner,
     mut each: impl FnMut(&[i64], Values),
 ) -> Result<(), StoreError> {
-    let rows = match block.rows(id, range.start, range.end, cache) {
+    let rows = match block.rows(id, cache) {
         Ok(rows) => rows,
         Err(error) => return left_out(block, error, inner),
     };
-    for row in rows {
+    for row in rows.into_iter().filter(|row| row.overlaps(range)) {
         match block.chunk(&row, cache) {
             Ok((times, values)) => each(&times, values),
             Err(error) => left_out(block, error, inner)?,
