@@ -52,6 +52,8 @@ pub struct Running {
     pub peak: f64,
     /// Bytes on the disk once all is in blocks.
     pub bytes: f64,
+    /// Of them, bytes of Vigie's log: what came less than half an hour before is not in a block yet.
+    pub logged: f64,
     /// Of them, bytes of five-minute and hourly values: only Vigie makes some.
     pub downsampled: Option<f64>,
     /// What each query took.
@@ -96,6 +98,7 @@ impl Running {
             anonymous: 0.0,
             peak: 0.0,
             bytes: 0.0,
+            logged: 0.0,
             downsampled: None,
             queries: Vec::new(),
             writing: Duration::ZERO,
@@ -193,6 +196,7 @@ impl Running {
         };
         self.bytes = settled_bytes(&folder)?;
         if self.engine == Engine::Vigie {
+            self.logged = folder_bytes(&folder.join("metrics/wal"))?;
             let (figures, _) = ask::page(self.port, "/metrics")?;
             let line =
                 figures.lines().find_map(|one| one.strip_prefix("vigie_store_downsampled_bytes "));

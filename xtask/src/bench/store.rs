@@ -29,6 +29,9 @@ const REST: Duration = Duration::from_secs(15);
 /// An engine that takes longer to write all of one size is left out of the rest.
 const WRITE_WITHIN: Duration = Duration::from_secs(240);
 
+/// Above this share of its log nothing is said of the size of blocks.
+const MOSTLY: f64 = 0.05;
+
 /// How much is written: series and hours.
 #[derive(Clone, Copy)]
 struct Size {
@@ -267,7 +270,9 @@ fn report(section: &mut Section, size: Size, running: &[Running]) {
     row("peak MB", &|one| one.told(one.peak / MEGABYTE), &count);
     let alike = |one: &Running| one.bytes - one.downsampled.unwrap_or_default();
     let hundredths = |value: f64| format!("{value:.2}");
-    row("bytes a sample", &|one| one.told(alike(one) / samples), &hundredths);
+    let in_blocks = |one: &&Running| one.logged < MOSTLY * one.bytes;
+    let bytes = |one: &Running| Some(one).filter(in_blocks)?.told(alike(one) / samples);
+    row("bytes a sample", &bytes, &hundredths);
     row(
         "five-minute and hourly values, bytes a sample",
         &|one| one.told(one.downsampled? / samples),
@@ -280,6 +285,13 @@ fn report(section: &mut Section, size: Size, running: &[Running]) {
         });
     }
     section.table(&table);
+    if !in_blocks(&vigie) {
+        section.say(&format!(
+            "Of Vigie's {} MB on the disk {} are its log: what came last is no block until its half hour is over, so bytes a sample are not told.",
+            count(vigie.bytes / MEGABYTE),
+            count(vigie.logged / MEGABYTE)
+        ));
+    }
     for one in running {
         if let Some(why) = &one.lost {
             section.say(&format!("{} was left out: {why}.", one.engine));
