@@ -32,6 +32,8 @@ struct Sources {
     /// What blocks answer, by time, or by generation where they overlap; and where in each the chunks of the series are, as soon
     /// as one is read: series that come by their labels are anywhere in a block's pages.
     parts: Vec<(Part, OnceLock<Vec<Row>>)>,
+    /// Whether these are read ahead: they are held until the query ends, which many of many series in many blocks must not be.
+    ahead: bool,
     frozen: Option<Arc<Head>>,
     active: Arc<Head>,
     cache: Cache,
@@ -41,6 +43,9 @@ struct Sources {
 
 /// What a histogram costs, in samples.
 const HISTOGRAM: u64 = 50;
+
+/// So many places of chunks are held by a query: about 10 MB.
+const AHEAD: u64 = 200_000;
 
 /// One series of a selection.
 struct Reader {
@@ -140,17 +145,25 @@ impl Sources {
             start: range.start.max(part.range.start),
             end: range.end.min(part.range.end),
         };
+        let own;
         let rows = match rows.get() {
-            Some(rows) => rows,
-            None => {
+            Some(rows) => rows_of(rows, id),
+            None if self.ahead => {
                 let lost = |error| self.damaged(block, &error);
                 let all = block.all_rows(&self.ids, range, &self.cache, lost)?;
-                rows.get_or_init(|| all)
+                rows_of(rows.get_or_init(|| all), id)
+            }
+            None => {
+                own = match block.rows(id, &self.cache) {
+                    Ok(rows) => rows,
+                    Err(error) => return self.damaged(block, &error),
+                };
+                &own
             }
         };
-        let rows = rows_of(rows, id);
-        let has_sums = rows.iter().any(|row| row.kind == Kind::Merged);
-        for row in rows.iter().filter(|row| self.wants(row, resolution)) {
+        let rows = rows.iter().filter(|row| row.overlaps(range));
+        let has_sums = rows.clone().any(|row| row.kind == Kind::Merged);
+        for row in rows.filter(|row| self.wants(row, resolution)) {
             let each = if row.kind == Kind::Floats { 1 } else { HISTOGRAM };
             self.spend(u64::from(row.column.count) * each)?;
             if row.kind == Kind::Floats || row.kind == Kind::Aggregates && self.wants_last() {
@@ -323,6 +336,7 @@ impl Storage for Store {
             inner: self.0.clone(),
             range,
             hints: Hints { newest: hints.newest && whole, ..hints },
+            ahead: parts.iter().map(|part| part.block.expected_rows(&found)).sum::<u64>() <= AHEAD,
             ids: found,
             parts: parts.into_iter().map(|part| (part, OnceLock::new())).collect(),
             frozen,

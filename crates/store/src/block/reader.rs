@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use roaring::RoaringBitmap;
 
 use super::chunk::{self, Kind, Values};
-use super::layout::{MARKS, Meta, PageRef, Row, decode_page};
+use super::layout::{MARKS, Meta, PAGE_ROWS, PageRef, Row, decode_page};
 use crate::block_file::{BlockError, BlockFile};
 use crate::bytes::Corrupt;
 use crate::codec::{floats, times};
@@ -111,6 +111,13 @@ impl Block {
             None => cache.pages.put(self.meta.number, page.offset, self.page(*page, cache)?),
         };
         Ok(rows_of(&rows, id).to_vec())
+    }
+
+    /// About how many chunks these series have, if they have as many as the others.
+    pub fn expected_rows(&self, ids: &RoaringBitmap) -> u64 {
+        let rows = (self.meta.pages.len() * PAGE_ROWS) as u64;
+        let series = self.meta.series.len().max(1);
+        (rows * ids.intersection_len(&self.meta.series)).div_ceil(series)
     }
 
     /// Where the chunks of all of these series are that overlap a range, by ascending number. A page that cannot be read is given
