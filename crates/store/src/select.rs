@@ -303,6 +303,11 @@ fn in_time(parts: Vec<Part>) -> Vec<Part> {
     if apart { ascending } else { parts }
 }
 
+/// About how many chunks of these series there are.
+fn expected(parts: &[Part], ids: &RoaringBitmap) -> u64 {
+    parts.iter().map(|part| part.block.expected_rows(ids)).sum()
+}
+
 impl Storage for Store {
     fn select(
         &self,
@@ -336,7 +341,8 @@ impl Storage for Store {
             inner: self.0.clone(),
             range,
             hints: Hints { newest: hints.newest && whole, ..hints },
-            ahead: parts.iter().map(|part| part.block.expected_rows(&found)).sum::<u64>() <= AHEAD,
+            // What must be done at once may end after a few series: it reads no more than these need.
+            ahead: left.is_none() && expected(&parts, &found) <= AHEAD,
             ids: found,
             parts: parts.into_iter().map(|part| (part, OnceLock::new())).collect(),
             frozen,

@@ -29,8 +29,8 @@ const REST: Duration = Duration::from_secs(15);
 /// An engine that takes longer to write all of one size is left out of the rest.
 const WRITE_WITHIN: Duration = Duration::from_secs(240);
 
-/// Above this share of its log nothing is said of the size of blocks.
-const MOSTLY: f64 = 0.05;
+/// Where the log is this share of all bytes, or more, nothing is said of the size of blocks.
+const LOGGED: f64 = 0.05;
 
 /// How much is written: series and hours.
 #[derive(Clone, Copy)]
@@ -270,7 +270,7 @@ fn report(section: &mut Section, size: Size, running: &[Running]) {
     row("peak MB", &|one| one.told(one.peak / MEGABYTE), &count);
     let alike = |one: &Running| one.bytes - one.downsampled.unwrap_or_default();
     let hundredths = |value: f64| format!("{value:.2}");
-    let in_blocks = |one: &&Running| one.logged < MOSTLY * one.bytes;
+    let in_blocks = |one: &&Running| one.logged < LOGGED * one.bytes;
     let bytes = |one: &Running| Some(one).filter(in_blocks)?.told(alike(one) / samples);
     row("bytes a sample", &bytes, &hundredths);
     row(
